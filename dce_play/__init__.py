@@ -1,0 +1,1 @@
+"""A declarative runner for operators who keep archives growing."""

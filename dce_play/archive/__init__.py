@@ -1,0 +1,1 @@
+"""Channel files: read, append, merge, salvage, audit, prove."""

@@ -1,0 +1,1 @@
+"""Where the Discord token comes from."""

@@ -1,0 +1,1 @@
+"""Programs that fetch messages, behind the Exporter protocol."""

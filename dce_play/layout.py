@@ -1,0 +1,60 @@
+"""The names of everything we keep under an archive root, a target's folder and the state folder."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dce_play.snowflake import ChannelId
+
+LOCK_NAME = ".dce-scrape.lock"
+META_FOLDER = ".dce-meta"
+TEMP_FOLDER = ".dce-temp"
+
+
+def lock_path(archive_root: Path, environment: Mapping[str, str]) -> Path:
+    """Return the lock file of an archive root; ``DCE_SCRAPE_LOCK_FILE`` overrides it."""
+    override = environment.get("DCE_SCRAPE_LOCK_FILE")
+    return Path(override).absolute() if override else archive_root / LOCK_NAME
+
+
+def state_folder(environment: Mapping[str, str]) -> Path:
+    """Return our own state folder: ``DCE_PLAY_STATE_DIR``, else ``dce-play`` under the XDG state folder."""
+    override = environment.get("DCE_PLAY_STATE_DIR")
+    if override:
+        return Path(override).absolute()
+    xdg = environment.get("XDG_STATE_HOME")
+    base = Path(xdg) if xdg else Path(environment.get("HOME", "~")).expanduser() / ".local" / "state"
+    return base / "dce-play"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetLayout:
+    """The files we keep in one target's folder beside its channel files."""
+
+    folder: Path
+
+    @property
+    def meta(self) -> Path:
+        return self.folder / META_FOLDER
+
+    @property
+    def channel_map(self) -> Path:
+        return self.meta / "channel-map.json"
+
+    @property
+    def appends(self) -> Path:
+        return self.meta / "appends.jsonl"
+
+    def journal(self, channel_id: ChannelId) -> Path:
+        return self.meta / "journal" / f"{channel_id}.json"
+
+    def edits(self, channel_id: ChannelId) -> Path:
+        return self.meta / "edits" / f"{channel_id}.jsonl"
+
+    @property
+    def temp(self) -> Path:
+        return self.folder / TEMP_FOLDER
+
+    @property
+    def quarantine(self) -> Path:
+        return self.temp / "quarantine"

@@ -1,0 +1,1 @@
+"""Events and problems as text, JSON lines and reports."""

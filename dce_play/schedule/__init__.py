@@ -1,0 +1,1 @@
+"""The cron block that runs a playbook."""

@@ -1,0 +1,1 @@
+"""One target's scrape: cursor, export, checks, append, clean-up."""

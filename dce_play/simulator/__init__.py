@@ -1,0 +1,1 @@
+"""A Discord on loopback, for rehearsals and tests."""

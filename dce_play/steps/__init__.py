@@ -1,0 +1,1 @@
+"""The step plugins, and the table that names them all."""

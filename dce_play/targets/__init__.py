@@ -1,0 +1,1 @@
+"""The targets file: what is archived, and where it goes."""
