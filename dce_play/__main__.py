@@ -1,6 +1,19 @@
 """``python -m dce_play`` and the ``dce-play`` command."""
 
-from dce_play.cli.main import main
+import sys
+
+from dce_play import VERSION
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    if sys.argv[1:] == ["--version"]:  # answered before click is imported, which costs more than Python's own start
+        sys.stdout.write(f"dce-play {VERSION}\n")
+        return
+    from dce_play.cli.main import main as run_command_line  # noqa: PLC0415 - for the same reason
+
+    sys.exit(run_command_line(sys.argv[1:]))
+
 
 if __name__ == "__main__":
     main()

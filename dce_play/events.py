@@ -1,1 +1,361 @@
-"""What a run says, in order, once. Every renderer and the report fold the same events."""
+"""What a run says, in order, once. Every renderer, the journal and the report fold the same events.
+
+An ``Event`` is an envelope (number, time, run) around one body. As a line of JSON it is
+``{"v": 1, "seq": 12, "ts": "…Z", "run": "…", "type": "step.end", …the body's fields…}``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import ClassVar, Protocol, TypeAlias
+
+from dce_play.source import JsonValue
+
+EVENT_VERSION = 1
+
+
+class Mode(StrEnum):
+    """What a run is."""
+
+    RUN = "run"
+    DRY_RUN = "dry-run"
+
+
+class Status(StrEnum):
+    """How a step ended."""
+
+    OK = "ok"
+    CHANGED = "changed"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    RESCUED = "rescued"
+    """It failed, and a rescue or ``on_error: continue`` dealt with it."""
+    REUSED = "reused"
+    """It ended well in the run that this one continues."""
+    NOT_RUN = "not-run"
+    """The run ended before its turn."""
+    MAYBE = "maybe"
+    """Of a dry run only: whether it would run depends on what only a real run can know."""
+
+
+class Outcome(StrEnum):
+    """How a run ended."""
+
+    OK = "ok"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    LOST = "lost"
+    """Killed, or the machine went down; written by whoever found it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRef:
+    """Which step an event is about."""
+
+    id: str
+    """Stable address in the plan, with the loop items: ``prove[guild-a]/scrape``."""
+    name: str
+    uses: str
+    """The step plugin's name; ``block`` for a block, ``loop`` for a loop."""
+    depth: int = 0
+    item: str = ""
+    """The loop item's key; empty outside a loop."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a step or a run failed."""
+
+    kind: str
+    """The error's class name."""
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeTold:
+    """One thing that a step would change, or did."""
+
+    what: str
+    path: str = ""
+    diff: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted:
+    """First event of a run. Holds what is needed to start the same run again, secrets as references."""
+
+    TYPE: ClassVar[str] = "run.start"
+    mode: Mode
+    playbook: str
+    name: str
+    version: str
+    folder: str
+    archive_root: str = ""
+    targets: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    params: Mapping[str, JsonValue] = field(default_factory=dict)
+    step_count: int = 0
+    options: Mapping[str, JsonValue] = field(default_factory=dict)
+    """The command line's options that shape the run, for ``resume``."""
+    definition: Mapping[str, JsonValue] = field(default_factory=dict)
+    """Digests of what the run was made from: the steps by id, the params, the targets file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResumed:
+    """The run goes on in the same folder, after an end that was not its own choice."""
+
+    TYPE: ClassVar[str] = "run.resume"
+    mode: Mode
+    version: str
+    reused_count: int
+    definition: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockWaiting:
+    """Somebody else holds the archive root's lock."""
+
+    TYPE: ClassVar[str] = "lock.wait"
+    path: str
+    holder: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockTaken:
+    """The archive root's lock is ours."""
+
+    TYPE: ClassVar[str] = "lock.acquired"
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockReleased:
+    """The archive root's lock is free again."""
+
+    TYPE: ClassVar[str] = "lock.released"
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockSeen:
+    """What a dry run finds: it takes nothing."""
+
+    TYPE: ClassVar[str] = "lock.state"
+    path: str
+    state: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepStarted:
+    """A step, a block or a loop begins."""
+
+    TYPE: ClassVar[str] = "step.start"
+    step: StepRef
+    attempt: int = 1
+    effects: str = "none"
+    index: int = 0
+    """Its place among the steps of the plan, from 1; 0 for a block or a loop."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepSaid:
+    """One line for the operator."""
+
+    TYPE: ClassVar[str] = "step.output"
+    step: StepRef
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepProgressed:
+    """How far a step is."""
+
+    TYPE: ClassVar[str] = "step.progress"
+    step: StepRef
+    done: float
+    total: float | None
+    unit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemTold:
+    """What became of one item (a channel, a file) of a long step."""
+
+    TYPE: ClassVar[str] = "step.item"
+    step: StepRef
+    key: str
+    status: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRetried:
+    """A try was not enough; the next one follows after the delay."""
+
+    TYPE: ClassVar[str] = "step.retry"
+    step: StepRef
+    attempt: int
+    delay_s: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointPut:
+    """What a long step remembers across a crash."""
+
+    TYPE: ClassVar[str] = "step.checkpoint"
+    step: StepRef
+    key: str
+    value: JsonValue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A question to the operator, and the answer."""
+
+    TYPE: ClassVar[str] = "step.confirm"
+    step: StepRef
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepEnded:
+    """A step, a block or a loop ended."""
+
+    TYPE: ClassVar[str] = "step.end"
+    step: StepRef
+    status: Status
+    summary: str
+    duration_s: float
+    attempt: int = 1
+    outputs: Mapping[str, JsonValue] = field(default_factory=dict)
+    changes: tuple[ChangeTold, ...] = ()
+    error: Failure | None = None
+    fingerprint: str = ""
+    """Digest of the step's definition and of the params it ran with."""
+    redacted: bool = False
+    """Whether a secret was masked in the outputs: they cannot be reused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosed:
+    """Something that the operator should know, beside the steps."""
+
+    TYPE: ClassVar[str] = "diagnostic"
+    severity: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnded:
+    """Always the last event, and the run's return value."""
+
+    TYPE: ClassVar[str] = "run.end"
+    outcome: Outcome
+    exit_code: int
+    duration_s: float
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """Steps by status; blocks and loops do not count."""
+    error: Failure | None = None
+    next_command: str = ""
+    """What to type next; empty when there is nothing to do."""
+    report: str = ""
+    """Where ``report.json`` is, when it was written."""
+
+
+Body: TypeAlias = (
+    RunStarted
+    | RunResumed
+    | LockWaiting
+    | LockTaken
+    | LockReleased
+    | LockSeen
+    | StepStarted
+    | StepSaid
+    | StepProgressed
+    | ItemTold
+    | StepRetried
+    | CheckpointPut
+    | Asked
+    | StepEnded
+    | Diagnosed
+    | RunEnded
+)
+
+BODIES: tuple[type[Body], ...] = (
+    RunStarted,
+    RunResumed,
+    LockWaiting,
+    LockTaken,
+    LockReleased,
+    LockSeen,
+    StepStarted,
+    StepSaid,
+    StepProgressed,
+    ItemTold,
+    StepRetried,
+    CheckpointPut,
+    Asked,
+    StepEnded,
+    Diagnosed,
+    RunEnded,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing a run says. ``seq`` counts from 1 without gaps."""
+
+    seq: int
+    ts: str
+    """ISO 8601, UTC, microseconds, ``Z``."""
+    run: str
+    body: Body
+
+
+class Sink(Protocol):
+    """Whatever takes events. Called in order, from one thread at a time."""
+
+    def accept(self, event: Event, /) -> None:
+        """Take one event."""
+
+    def close(self) -> None:
+        """Nothing more will come."""
+
+
+def to_json(event: Event, /) -> dict[str, JsonValue]:
+    """Return the event as the JSON object that every machine-readable output shows."""
+    line: dict[str, JsonValue] = {
+        "v": EVENT_VERSION,
+        "seq": event.seq,
+        "ts": event.ts,
+        "run": event.run,
+        "type": event.body.TYPE,
+    }
+    for name in _FIELDS[type(event.body)]:
+        line[name] = _plain(getattr(event.body, name))
+    return line
+
+
+_FIELDS: dict[type, tuple[str, ...]] = {
+    kind: tuple(each.name for each in fields(kind)) for kind in (*BODIES, StepRef, Failure, ChangeTold)
+}
+
+
+def _plain(value: object) -> JsonValue:
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case str():
+            return str(value)
+        case Mapping():
+            return {str(key): _plain(each) for key, each in value.items()}
+        case tuple() | list():
+            return [_plain(each) for each in value]
+        case _:
+            return {name: _plain(getattr(value, name)) for name in _FIELDS[type(value)]}

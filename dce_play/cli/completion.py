@@ -1,0 +1,15 @@
+"""``dce-play completion``: the script that teaches a shell to complete our commands and options."""
+
+import click
+from click.shell_completion import get_completion_class
+
+
+@click.command(help='Print the completion script of a shell: eval "$(dce-play completion bash)".')
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def command(ctx: click.Context, shell: str) -> None:
+    """Print the script; it calls ``dce-play`` back for the words, so new playbook options are there at once."""
+    found = get_completion_class(shell)
+    if found is None:
+        raise click.UsageError(f"no completion for {shell}", ctx)
+    click.echo(found(ctx.find_root().command, {}, "dce-play", "_DCE_PLAY_COMPLETE").source())

@@ -1,0 +1,22 @@
+"""``dce-play version``: everything a bug report needs."""
+
+import platform
+from importlib import metadata
+
+import click
+
+from dce_play import VERSION
+
+_PACKAGES = ("click", "httpx2", "invoke", "jinja2", "jsonschema", "psutil", "pysimdjson", "rich", "ruamel.yaml")
+
+
+@click.command(help="Tell the versions of dce-play, Python and the packages that matter.")
+def command() -> None:
+    """Print one ``name version`` line each."""
+    click.echo(f"dce-play {VERSION}")
+    click.echo(f"python {platform.python_version()} ({platform.platform()})")
+    for package in _PACKAGES:
+        try:
+            click.echo(f"{package} {metadata.version(package)}")
+        except metadata.PackageNotFoundError:
+            click.echo(f"{package} missing")
