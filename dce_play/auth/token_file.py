@@ -1,0 +1,60 @@
+"""Files that hold a token: reading them with care, and writing them for one pair of eyes only."""
+
+import stat
+from pathlib import Path
+from typing import ClassVar
+
+from dce_play.errors import DcePlayError, ExitCode
+
+_LONGEST = 4096
+
+
+class BadTokenFile(DcePlayError):
+    """A file that should hold a token does not."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.AUTHENTICATION
+
+    def __init__(self, path: Path, reason: str, *, hint: str) -> None:
+        super().__init__(f"{path}: {reason}", hint=hint)
+        self.path = path
+        self.reason = reason
+
+
+def read_token_file(path: Path) -> str:
+    """Return the first line of a token file, without its line end and surrounding blanks; may be empty.
+
+    Raises: BadTokenFile, when it cannot be read or more than one line has text.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LONGEST + 1)
+    except OSError as error:
+        reason = error.strerror or "cannot be read"
+        raise BadTokenFile(path, reason.lower(), hint="check the path and the file's mode") from error
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadTokenFile(path, "is not text", hint="it should hold the token and nothing else") from error
+    return text.split("\n", 1)[0].strip()
+
+
+def check_token(token: str, source: str) -> str:
+    """Return the token, or refuse what no HTTP header could carry.
+
+    Raises: BadTokenFile, never showing the token.
+    """
+    if any(character.isspace() or not character.isprintable() or ord(character) > 126 for character in token):
+        raise BadTokenFile(
+            Path(source),
+            "the token has blanks, line breaks or other characters that no token has",
+            hint="copy it again, without quotes and line breaks",
+        )
+    return token
+
+
+def mode_warning(path: Path) -> str | None:
+    """Return a warning when others than the owner can read the file."""
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        return f"{path} can be read by others (mode {mode:04o}); run: chmod 600 {path}"
+    return None

@@ -1,0 +1,81 @@
+"""What became of a scrape: one record a channel, folded into a target's outcome."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from dce_play.snowflake import ChannelId, MessageId
+
+
+class ChannelAction(StrEnum):
+    """What was done with one channel. The first five are the operators' own words."""
+
+    CREATED = "CREATED"
+    MERGED = "MERGED"
+    UNCHANGED = "UNCHANGED"
+    SKIPPED = "SKIPPED"
+    SKIPPED_OOM = "SKIPPED_OOM"
+    UPDATED = "UPDATED"
+    """No new message, but newer versions of known ones."""
+    FAILED = "FAILED"
+    NOT_TRIED = "NOT_TRIED"
+    """The run stopped before this channel."""
+
+
+EXPORTED = frozenset({ChannelAction.CREATED, ChannelAction.MERGED, ChannelAction.UNCHANGED, ChannelAction.UPDATED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelOutcome:
+    """One channel's line in the summary. Counts are messages."""
+
+    target: str
+    channel_id: ChannelId
+    action: ChannelAction
+    guild_label: str = "unknown guild"
+    """``Guild name [guild id]``, control characters removed."""
+    file_path: Path | None = None
+    before_count: int = 0
+    fetched_count: int = 0
+    after_count: int = 0
+    salvaged_count: int = 0
+    """Won from stale temps before the export; part of ``after_count`` and ``delta``, not of ``fetched_count``."""
+    edit_count: int = 0
+    reason: str = ""
+    """Why the channel was skipped or failed; empty otherwise."""
+    cursor_before: MessageId | None = None
+    cursor_after: MessageId | None = None
+    fetched_bytes: int = 0
+    duration_s: float = 0.0
+    temp_kept: Path | None = None
+    """The folder of a partial export that the next run will salvage."""
+    unproven: bool = False
+    """The exporter's word is all there is for the export's completeness."""
+    behind: bool = False
+    """The delta was kept staged: the archive has a hole and was told to report it."""
+
+    @property
+    def delta(self) -> int:
+        return self.after_count - self.before_count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetOutcome:
+    """All channels of one target, in the order they were taken."""
+
+    target: str
+    channels: tuple[ChannelOutcome, ...]
+
+    @property
+    def exported(self) -> tuple[ChannelId, ...]:
+        """The channels whose export finished."""
+        return tuple(channel.channel_id for channel in self.channels if channel.action in EXPORTED)
+
+    def count(self, *actions: ChannelAction) -> int:
+        """Return how many channels ended with one of these actions."""
+        return sum(channel.action in actions for channel in self.channels)
+
+    @property
+    def appended(self) -> int:
+        """Messages added to the archives, salvaged ones included."""
+        return sum(channel.delta for channel in self.channels)
