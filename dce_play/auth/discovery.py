@@ -4,10 +4,11 @@ Automating a user account is against Discord's terms of service; a bot token is 
 Source: docs/decisions, "Token order"; docs/contract.md, R-11.01.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from dce_play.auth.env_file import read_env_file
 from dce_play.auth.gui_settings import read_gui_token, settings_candidates, this_machine
@@ -64,8 +65,8 @@ def places(environment: Mapping[str, str], folder: Path) -> Places:
     return Places(environment=environment, folder=folder, home=Path(environment.get("HOME", "/nonexistent")))
 
 
-_Look = Callable[[Places], "FoundToken | str | None"]
-"""Finds a token, or tells why a place that is there holds none, or ``None`` where there is nothing to tell."""
+_Looked: TypeAlias = "Iterator[FoundToken | str]"
+"""What a place gives: notes about parts of it that hold no token, and tokens."""
 
 
 def discover_token(where: Places) -> FoundToken:
@@ -74,17 +75,7 @@ def discover_token(where: Places) -> FoundToken:
 
     Raises: NoToken; BadTokenFile, InvalidEnvFile for a place that was named on purpose and is broken.
     """
-    notes: list[str] = []
-    for look in (_environment, _env_file, _well_known, _keyring, _gui):
-        found = look(where)
-        if isinstance(found, FoundToken):
-            check_token(found.token, found.source)
-            return FoundToken(
-                token=found.token, source=found.source, path=found.path, warnings=(*notes, *found.warnings)
-            )
-        if found:
-            notes.append(found)
-    raise NoToken(tuple(notes))
+    return _first(chain.from_iterable(look(where) for look in (_environment, _env_file, _well_known, _keyring, _gui)))
 
 
 def gui_token(where: Places) -> FoundToken:
@@ -92,79 +83,79 @@ def gui_token(where: Places) -> FoundToken:
 
     Raises: NoToken, BadTokenFile.
     """
-    found = _gui(where)
-    if isinstance(found, FoundToken):
-        check_token(found.token, found.source)
-        return found
-    raise NoToken((found or "no Settings.dat of the desktop program found",))
+    return _first(_gui(where))
 
 
-def _environment(where: Places) -> FoundToken | str | None:
-    return _pair(where.environment, where.folder, "environment")
+def _first(looked: _Looked) -> FoundToken:
+    notes: list[str] = []
+    for found in looked:
+        if isinstance(found, FoundToken):
+            check_token(found.token, found.source)
+            return replace(found, warnings=(*notes, *found.warnings))
+        notes.append(found)
+    raise NoToken(tuple(notes))
 
 
-def _env_file(where: Places) -> FoundToken | str | None:
+def _environment(where: Places) -> _Looked:
+    return _pair(where.environment, where.folder, "the environment")
+
+
+def _env_file(where: Places) -> _Looked:
     path = where.env_file
-    if not path.exists():
-        return None
-    found = _pair(read_env_file(path).values, path.parent, str(path))
-    if isinstance(found, FoundToken) and found.path is None:
-        return FoundToken(token=found.token, source=found.source, path=path, warnings=_warnings(path))
-    return found
+    if path.exists():
+        for found in _pair(read_env_file(path).values, path.parent, str(path)):
+            if isinstance(found, FoundToken) and found.path is None:
+                yield replace(found, path=path, warnings=_warnings(path))
+            else:
+                yield found
 
 
-def _pair(values: Mapping[str, str], folder: Path, where: str) -> FoundToken | str | None:
+def _pair(values: Mapping[str, str], folder: Path, where: str) -> _Looked:
     """Look at ``DISCORD_TOKEN_FILE``, then ``DISCORD_TOKEN``: a file beats a value."""
-    notes = []
     if file := values.get("DISCORD_TOKEN_FILE", "").strip():
-        path = folder / file
-        token = read_token_file(path)
-        if token:
-            return FoundToken(token=token, source=f"{where}: DISCORD_TOKEN_FILE", path=path, warnings=_warnings(path))
-        notes.append(f"{path} is empty")
+        yield _in_file(folder / file, f"DISCORD_TOKEN_FILE of {where}")
     if "DISCORD_TOKEN" in values:
         token = values["DISCORD_TOKEN"].strip()
-        if token:
-            return FoundToken(token=token, source=f"{where}: DISCORD_TOKEN")
-        notes.append(f"DISCORD_TOKEN of {where} is empty")
-    return "; ".join(notes) or None
+        source = f"DISCORD_TOKEN of {where}"
+        yield FoundToken(token=token, source=source) if token else f"{source} is empty"
 
 
-def _well_known(where: Places) -> FoundToken | str | None:
-    notes = []
-    for path in _well_known_files(where):
-        if not path.is_file():
-            continue
-        token = read_token_file(path)
-        if token:
-            return FoundToken(token=token, source=str(path), path=path, warnings=_warnings(path))
-        notes.append(f"{path} is empty")
-    return "; ".join(notes) or None
+def _well_known(where: Places) -> _Looked:
+    for path in (
+        where.folder / ".discord-token",
+        where.home / ".config" / "discord-scrape" / "token",
+        where.home / ".config" / "discord-token",
+    ):
+        if path.is_file():
+            yield _in_file(path, str(path))
 
 
-def _well_known_files(where: Places) -> Iterator[Path]:
-    yield where.folder / ".discord-token"
-    yield where.home / ".config" / "discord-scrape" / "token"
-    yield where.home / ".config" / "discord-token"
+def _in_file(path: Path, source: str) -> FoundToken | str:
+    token = read_token_file(path)
+    if not token:
+        return f"{path} is empty"
+    return FoundToken(token=token, source=source, path=path, warnings=_warnings(path))
 
 
-def _keyring(where: Places) -> FoundToken | str | None:  # noqa: ARG001 - one signature for all places
+def _keyring(where: Places) -> _Looked:  # noqa: ARG001 - one signature for all places
     try:
         import keyring  # an extra, and slow to load: asked only when nothing else held a token
     except ImportError:
-        return None
+        return
     token = keyring.get_password(KEYRING_SERVICE, KEYRING_USER)
-    return FoundToken(token=token.strip(), source="keyring") if token and token.strip() else None
+    if token and token.strip():
+        yield FoundToken(token=token.strip(), source="keyring")
 
 
-def _gui(where: Places) -> FoundToken | str | None:
-    for path in settings_candidates(where.environment, where.folder, where.home):
-        if path.is_file():
-            token = read_gui_token(path, this_machine(where.environment))
-            if token:
-                return FoundToken(token=token, source=f"{path} (desktop program)", path=path)
-            return f"{path} holds no token"
-    return None
+def _gui(where: Places) -> _Looked:
+    path = next(
+        (path for path in settings_candidates(where.environment, where.folder, where.home) if path.is_file()), None
+    )
+    if path is None:
+        return
+    token = read_gui_token(path, this_machine(where.environment))
+    source = f"{path} (desktop program)"
+    yield FoundToken(token=token, source=source, path=path) if token else f"{path} holds no token"
 
 
 def _warnings(path: Path) -> tuple[str, ...]:
