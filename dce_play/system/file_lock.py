@@ -1,0 +1,106 @@
+"""Kernel locks on files: ``flock``, the very lock that ``flock(1)`` takes.
+
+``with flock_file(path):`` keeps two processes from changing one file at once. The kernel drops the lock when the
+last process that has the descriptor open is gone, however it went.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar
+
+from dce_play.errors import DcePlayError, ExitCode
+from dce_play.system.clock import Clock, SystemClock
+
+SHORTEST_PAUSE_S = 0.01
+LONGEST_PAUSE_S = 0.25
+_NO_FLOCK = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL})
+
+
+class FlockUnsupported(DcePlayError):
+    """The file system has no ``flock``. Any other kind of lock would be one that ``flock(1)`` does not see."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.PREFLIGHT
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(
+            f"the file system of {path} cannot lock files",
+            hint="name a lock file on a local disk with DCE_SCRAPE_LOCK_FILE, the same for all who write this archive",
+        )
+
+
+class FileBusy(DcePlayError):
+    """Another process has the file locked."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.LOCKED
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(f"another process is changing {path}", hint="try again when it has finished")
+
+
+def open_locked(path: Path, flags: int) -> int | None:
+    """Open the file that the path names now and lock it; return the descriptor, or ``None`` when it is locked.
+
+    The caller closes the descriptor, which programs inherit only when told to. A file that was replaced between
+    opening and locking is let go and opened anew.
+
+    Raises: FlockUnsupported; OSError, as ``open`` does.
+    """
+    while True:
+        descriptor = os.open(path, flags | os.O_CLOEXEC, 0o666)
+        kept = False
+        try:
+            if not _try_flock(descriptor, path):
+                return None
+            kept = _still_names(path, descriptor)
+            if kept:
+                return descriptor
+        finally:
+            if not kept:
+                os.close(descriptor)
+
+
+@contextmanager
+def flock_file(path: Path, *, wait_s: float = 0.0, clock: Clock | None = None) -> Iterator[int]:
+    """Hold the lock of an existing file; gives the descriptor, opened for reading.
+
+    Raises: FileBusy, when it is still locked after ``wait_s``; FlockUnsupported; FileNotFoundError.
+    """
+    clock = clock or SystemClock()
+    deadline = clock.monotonic() + wait_s
+    pause_s = SHORTEST_PAUSE_S
+    while (descriptor := open_locked(path, os.O_RDONLY)) is None:
+        if clock.monotonic() >= deadline:
+            raise FileBusy(path)
+        clock.sleep(pause_s)
+        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _try_flock(descriptor: int, path: Path) -> bool:
+    # Imported here because it takes 50 ms, as much as all the rest of a command's start. `lock_descriptor` and not
+    # `FileLock`: that one unlocks at release and at exit, under the feet of a child that has inherited the lock.
+    from filelock import lock_descriptor
+
+    try:
+        return lock_descriptor(descriptor, blocking=False)
+    except OSError as error:
+        if error.errno in _NO_FLOCK:
+            raise FlockUnsupported(path) from error
+        raise
+
+
+def _still_names(path: Path, descriptor: int) -> bool:
+    held = os.fstat(descriptor)
+    try:
+        named = path.stat()
+    except FileNotFoundError:
+        return False
+    return (held.st_dev, held.st_ino) == (named.st_dev, named.st_ino)
