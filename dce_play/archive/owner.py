@@ -1,0 +1,122 @@
+"""Who is writing an export: a record beside it by which others can tell whether the writer still lives."""
+
+import json
+import os
+import socket
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from dce_play.snowflake import MessageId
+from dce_play.system.clock import utc_stamp
+from dce_play.system.files import write_atomic
+
+OWNER_NAME = "owner.json"
+
+
+class Liveness(StrEnum):
+    """What can be said about a writer from here."""
+
+    ALIVE = "alive"
+    DEAD = "dead"
+    UNKNOWN = "unknown"
+    """Another host, or another pid namespace: its processes cannot be seen from here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """The writer of one export. A pid alone is no identity: pids are reused, and containers all have pid 1."""
+
+    host: str
+    boot_id: str
+    pid: int
+    pid_start: int
+    """Clock ticks since boot at which the process started."""
+    pidns: str
+    started: str
+    """UTC, ``2026-11-21T01:15:07Z``."""
+    cursor: MessageId | None
+    """The id after which the export begins; ``None`` for one that begins with the channel."""
+    container_id: str = ""
+    ended: str = ""
+    """When the writer said that it was done, whole or not; empty while it writes."""
+
+
+def this_process(*, cursor: MessageId | None, now: datetime, container_id: str = "") -> Owner:
+    """Return this process as the owner of an export that starts now."""
+    pid = os.getpid()
+    return Owner(
+        host=socket.gethostname(),
+        boot_id=_boot_id(),
+        pid=pid,
+        pid_start=_start_ticks(pid) or 0,
+        pidns=_pid_namespace(),
+        started=utc_stamp(now),
+        cursor=cursor,
+        container_id=container_id,
+    )
+
+
+def liveness(owner: Owner) -> Liveness:
+    """Return whether the owner still runs, as far as can be seen from this process."""
+    if owner.ended:
+        return Liveness.DEAD
+    if owner.host != socket.gethostname():
+        return Liveness.UNKNOWN
+    if owner.boot_id != _boot_id():
+        return Liveness.DEAD
+    if owner.pidns != _pid_namespace():
+        return Liveness.UNKNOWN
+    ticks = _start_ticks(owner.pid)
+    if ticks is None:
+        return Liveness.ALIVE if _is_hidden(owner.pid) else Liveness.DEAD
+    return Liveness.ALIVE if ticks == owner.pid_start else Liveness.DEAD
+
+
+def write_owner(folder: Path, owner: Owner) -> None:
+    """Put the record into the export's folder, durably."""
+    write_atomic(folder / OWNER_NAME, (json.dumps(asdict(owner), indent=2) + "\n").encode())
+
+
+def read_owner(folder: Path) -> Owner | None:
+    """Return the record in the export's folder, or ``None`` where there is none that can be read."""
+    try:
+        facts = json.loads((folder / OWNER_NAME).read_bytes())
+        return Owner(**facts)
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+
+
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return ""
+
+
+def _pid_namespace() -> str:
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except FileNotFoundError:
+        return ""
+
+
+def _is_hidden(pid: int) -> bool:
+    """Return whether the process is there although ``/proc`` does not show it: EPERM means alive."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except ProcessLookupError:
+        return False
+    return False
+
+
+def _start_ticks(pid: int) -> int | None:
+    """Return field 22 of the process's stat, counted behind the name, which may hold spaces and brackets."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if fields[0] in {"Z", "X"} else int(fields[19])
