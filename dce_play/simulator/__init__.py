@@ -1,1 +1,1 @@
-"""A Discord on loopback, for rehearsals and tests."""
+"""A simulated Discord: real HTTP on loopback, for rehearsals and tests. See ``simulator.server``."""
