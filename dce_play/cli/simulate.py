@@ -16,7 +16,7 @@ from dce_play.simulator.worlds import Size, build_world, rehearsal_world
     type=click.IntRange(0),
     help="One guild with three channels of this many messages each, instead of the rehearsal's world.",
 )
-def simulate_command(port: int, seed: int, messages: int | None) -> None:
+def command(port: int, seed: int, messages: int | None) -> None:
     """Run a simulated Discord on 127.0.0.1 until Ctrl+C.
 
     It is not Discord: all of its people and messages are made up.

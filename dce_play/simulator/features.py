@@ -109,7 +109,12 @@ def _rich_embed(draft: Draft) -> None:
             "url": "https://example.com/",
             "color": draft.dice.randint(0, 0xFFFFFF),
             "timestamp": timestamp(draft.message_id),
-            "author": {"name": "Reporter", "url": "https://example.com/a", "icon_url": "https://example.com/i.png"},
+            "author": {
+                "name": "Reporter",
+                "url": "https://example.com/a",
+                "icon_url": "https://example.com/i.png",
+                "proxy_icon_url": "https://images-ext-1.discordapp.net/i.png",
+            },
             "thumbnail": picture,
             "image": picture,
             "footer": {"text": "the end", "icon_url": "https://example.com/f.png"},
