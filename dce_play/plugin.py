@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NewType, Protocol
+from typing import Any, ClassVar, NewType, Protocol
 
-from dce_play.errors import DcePlayError
-from dce_play.snowflake import ChannelId
+from dce_play.errors import DcePlayError, ExitCode
+from dce_play.snowflake import ChannelId, GuildId
 from dce_play.source import JsonValue
 from dce_play.system.clock import Clock
 from dce_play.system.process import Executor
@@ -106,6 +106,8 @@ class Selection:
     """Names of the targets of this run, in file order; already resolved, so never empty when targets exist."""
     channels: tuple[ChannelId, ...] = ()
     """The ``--channel`` list; empty means all."""
+    guilds: tuple[GuildId, ...] = ()
+    """The ``--guild`` list; empty means all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +154,37 @@ class Secrets(Protocol):
         """Mask a secret that was found some other way."""
 
 
+class NobodyToAsk(DcePlayError):
+    """A question came up, and nobody is there to answer it."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.UNATTENDED
+
+    def __init__(self, question: str) -> None:
+        super().__init__(f"nobody is there to answer: {question}", hint="run it at a terminal, or answer with --yes")
+        self.question = question
+
+
+class Operator(Protocol):
+    """The person at the terminal."""
+
+    def confirm(self, question: str, /) -> bool:
+        """Ask a yes-or-no question; ``--yes`` answers yes.
+
+        Raises: NobodyToAsk.
+        """
+
+
+class NoOperator:
+    """Nobody is there."""
+
+    def confirm(self, question: str, /) -> bool:
+        """Refuse.
+
+        Raises: NobodyToAsk.
+        """
+        raise NobodyToAsk(question)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """All that a step may look at. Holds nothing that can write."""
@@ -183,6 +216,7 @@ class Context(View):
     run_folder: Path
     lock_fds: tuple[int, ...] = ()
     """To be inherited by programs that write the archive, so that the lock outlives us while they write."""
+    operator: Operator = field(default_factory=NoOperator)
 
     def cancelled(self) -> bool:
         """Return whether the run is being stopped; a long step asks between items."""

@@ -7,8 +7,6 @@ from dce_play.snowflake import is_full_id
 from dce_play.source import Document, JsonValue, Pointer, Problem, Span, did_you_mean
 from dce_play.targets.keys import MEMORY_PATTERN, Key, KeyType
 
-_FLOAT_SAFE = 1 << 53
-
 
 class Reader:
     """Hands out what is well formed and remembers what is not."""
@@ -103,12 +101,16 @@ class Reader:
                 self.report(place, "E103", f"{pointer[-1]} takes text, not {_kind(item)}", "put it in quotes")
 
     def _check_id(self, pointer: Pointer, value: JsonValue) -> None:
-        if isinstance(value, int) and not isinstance(value, bool) and value > _FLOAT_SAFE:
-            reason = f"the id {value} is a number; above 2^53 other tools round it, and it may be rounded already"
-            self.report(pointer, "W008", reason, f'compare it with Discord, then put it in quotes: "{value}"')
-        elif not isinstance(value, str) or not is_full_id(value):
+        if not isinstance(value, str) or not is_full_id(value):
             shown = value if isinstance(value, str) else _kind(value)
             self.report(pointer, "E103", f"not a Discord id: {shown!r}", "ids have 16 to 22 digits and stand in quotes")
+        elif self.document.path.suffix == ".json" and not self._is_quoted(pointer):
+            reason = f"the id {value} is a number; JSON tools round those above 2^53, so it may be another channel's"
+            self.report(pointer, "W008", reason, f'compare it with Discord, then put it in quotes: "{value}"')
+
+    def _is_quoted(self, pointer: Pointer) -> bool:
+        span = self.document.value_span(pointer)
+        return self.document.text.split("\n")[span.line - 1][span.column - 1] == '"'
 
 
 def _kind(value: JsonValue) -> str:
