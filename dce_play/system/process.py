@@ -45,10 +45,18 @@ class Finished:
 class Executor(Protocol):
     """Whatever runs programs."""
 
-    def run(self, command: Command, /, *, on_line: Callable[[str, str], None] | None = None) -> Finished:
+    def run(
+        self,
+        command: Command,
+        /,
+        *,
+        on_line: Callable[[str, str], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Finished:
         """Run the program to its end and return how it ended, also when it failed.
 
-        ``on_line`` gets each line as it comes: the stream (``stdout`` or ``stderr``) and the text.
+        ``on_line`` gets each line as it comes: the stream (``stdout`` or ``stderr``) and the text. ``cancelled`` is
+        asked several times a second, in the caller's thread too: once it says yes, the program is ended.
         """
 
 
@@ -107,7 +115,14 @@ class LocalExecutor:
         self._masker = masker
         self._cancelled = cancelled
 
-    def run(self, command: Command, /, *, on_line: Callable[[str, str], None] | None = None) -> Finished:
+    def run(
+        self,
+        command: Command,
+        /,
+        *,
+        on_line: Callable[[str, str], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Finished:
         """Run the program to its end and return how it ended, also when it failed.
 
         ``on_line`` is called in this thread. A daemon that the program leaves behind is not waited for.
@@ -121,7 +136,7 @@ class LocalExecutor:
             raise SecretInArguments(program)
         begun = time.monotonic()
         try:
-            ended = self._run(command, on_line)
+            ended = self._run(command, on_line, cancelled or (lambda: False))
         except OSError as error:
             _refuse(error, command)
             raise
@@ -139,7 +154,10 @@ class LocalExecutor:
             case Why.EXITED:
                 return finished
 
-    def _run(self, command: Command, on_line: Callable[[str, str], None] | None) -> Ended:
+    def _run(self, command: Command, on_line: Callable[[str, str], None] | None, asked: Callable[[], bool]) -> Ended:
+        def cancelled() -> bool:
+            return self._cancelled() or asked()
+
         with started(
             command.argv,
             env={**self._environment, **command.env},
@@ -148,7 +166,7 @@ class LocalExecutor:
             stdout=command.stdout,
         ) as process:
             if on_line is None:
-                return collect(process, timeout_s=command.timeout_s, cancelled=self._cancelled)
+                return collect(process, timeout_s=command.timeout_s, cancelled=cancelled)
             # Here because invoke takes 130 ms to import, and only a program whose lines are wanted live needs it.
             from dce_play.system.process_invoke import follow
 
@@ -157,7 +175,7 @@ class LocalExecutor:
                 process,
                 command.argv,
                 timeout_s=command.timeout_s,
-                cancelled=self._cancelled,
+                cancelled=cancelled,
                 on_line=lambda stream, line: tell(stream, self._masker.mask(line)),
             )
 
@@ -165,7 +183,7 @@ class LocalExecutor:
 def _refuse(error: OSError, command: Command) -> None:
     """Raise what an operator understands, if the program is what could not be found or run."""
     program = command.argv[0]
-    if command.cwd is not None and error.filename == str(command.cwd):
+    if command.cwd is not None and str(error.filename) == str(command.cwd):
         raise NoSuchProgram(program, reason=f"no folder {command.cwd} to run it in") from error
     if error.filename not in {program, None}:
         return
