@@ -179,6 +179,7 @@ def _guild(ids: _Ids, name: str, members: list[User]) -> Guild:
             Member(
                 user=user,
                 nick=f"{user.username} 🎩" if number % 3 == 1 else None,
+                avatar="a_77777777777777777777777777777777" if number % 3 == 2 else None,
                 role_ids=((mods, blue), (blue,), ())[number % 3],
             )
             for number, user in enumerate(members)
