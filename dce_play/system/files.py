@@ -14,9 +14,10 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_atomic(path: Path, data: bytes, *, mode: int | None = None) -> None:
+def write_atomic(path: Path, data: bytes, *, mode: int | None = None, durable: bool = True) -> None:
     """Write a whole file durably, by a temporary in the same folder and a rename.
 
+    Without ``durable`` it is still whole or not there at all for every reader, but may be lost with the power.
     ``mode`` is set before the first byte is written, so that a secret is never readable by others; without it
     an existing file keeps its mode and a new one gets the umask's.
     """
@@ -33,11 +34,13 @@ def write_atomic(path: Path, data: bytes, *, mode: int | None = None) -> None:
         view = memoryview(data)
         while view:
             view = view[os.write(descriptor, view) :]
-        os.fsync(descriptor)
+        if durable:
+            os.fsync(descriptor)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     finally:
         os.close(descriptor)
-    sync_folder(path.parent)
+    if durable:
+        sync_folder(path.parent)

@@ -1,0 +1,99 @@
+"""File systems: how much room there is, where they are mounted, and of what kind they are."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dce_play.errors import DcePlayError
+
+_NETWORK = frozenset({
+    "9p", "afs", "ceph", "cifs", "fuse.ceph", "fuse.cephfs", "fuse.gcsfuse", "fuse.glusterfs", "fuse.rclone",
+    "fuse.s3fs", "fuse.sshfs", "gfs2", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "smb3", "smbfs",
+})  # fmt: skip
+
+
+class NoSuchPlace(DcePlayError):
+    """Neither a path nor any of its parents exists."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(f"{path} is on no file system")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """A mounted file system."""
+
+    folder: Path
+    kind: str
+    """``ext4``, ``nfs4``, …; empty where the system does not tell."""
+
+    @property
+    def is_network(self) -> bool:
+        """Return whether other machines may write here, whose locks the kernel does not know."""
+        return self.kind in _NETWORK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskSpace:
+    """How full the file system of a path is."""
+
+    mount: Mount
+    total_bytes: int
+    free_bytes: int
+    """What an ordinary user may still write: root's reserve is not counted."""
+
+    @property
+    def free_mib(self) -> int:
+        return self.free_bytes // (1024 * 1024)
+
+
+def disk_space(path: Path) -> DiskSpace:
+    """Return the room on the file system of a path, or of its nearest parent that exists.
+
+    Raises: NoSuchPlace.
+    """
+    import psutil  # 20 ms to import, and few commands look at the disk
+
+    existing = _nearest(path)
+    usage = psutil.disk_usage(str(existing))
+    return DiskSpace(mount=mount_of(existing), total_bytes=usage.total, free_bytes=usage.free)
+
+
+def mount_of(path: Path) -> Mount:
+    """Return the file system of a path, or of its nearest parent that exists.
+
+    Raises: NoSuchPlace.
+    """
+    existing = _nearest(path).resolve()
+    mounts = _mounts()
+    # The last of several at one place is the one that shows, and a bind mount is nearer than what it covers.
+    for folder in (existing, *existing.parents):
+        if folder in mounts:
+            return Mount(folder=folder, kind=mounts[folder])
+    return Mount(folder=next(folder for folder in (existing, *existing.parents) if folder.is_mount()), kind="")
+
+
+def _nearest(path: Path) -> Path:
+    for folder in (path.absolute(), *path.absolute().parents):
+        if folder.exists():
+            return folder
+    raise NoSuchPlace(path)
+
+
+def _mounts() -> dict[Path, str]:
+    try:
+        text = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+    except FileNotFoundError:
+        return {}
+    mounts = {}
+    for line in text.splitlines():
+        before, _, after = line.partition(" - ")
+        mounts[Path(_unescape(before.split(" ")[4]))] = after.split(" ")[0]
+    return mounts
+
+
+def _unescape(text: str) -> str:
+    """Undo the kernel's octal spelling of space, tab, newline and backslash in a mount's path."""
+    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+        text = text.replace(code, character)
+    return text
