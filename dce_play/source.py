@@ -9,7 +9,7 @@ from typing import ClassVar, TypeAlias
 
 from dce_play.errors import DcePlayError, ExitCode
 
-JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
+JsonValue: TypeAlias = bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"] | None
 Pointer: TypeAlias = tuple[str | int, ...]
 """The path from a document's top to a value: keys and list indexes."""
 

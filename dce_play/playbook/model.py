@@ -53,7 +53,7 @@ class Fields:
     span: Span
 
 
-Template: TypeAlias = "Literal | Expression | Text | Items | Fields"
+Template: TypeAlias = Literal | Expression | Text | Items | Fields
 
 
 class ParamType(StrEnum):
@@ -192,7 +192,7 @@ class Include:
     keyword_spans: Mapping[str, Span]
 
 
-Statement: TypeAlias = "StepCall | Block | Include"
+Statement: TypeAlias = StepCall | Block | Include
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,7 +78,7 @@ class PlannedCall:
     definition: str
 
 
-PlannedNode: TypeAlias = "PlannedStep | PlannedBlock | PlannedCall"
+PlannedNode: TypeAlias = PlannedStep | PlannedBlock | PlannedCall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
