@@ -14,6 +14,11 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def is_below(path: Path, folder: Path | None) -> bool:
+    """Return whether a path leads, also by symbolic links, to the folder or into it; into no folder leads none."""
+    return folder is not None and path.resolve().is_relative_to(folder.resolve())
+
+
 def write_atomic(path: Path, data: bytes, *, mode: int | None = None, durable: bool = True) -> None:
     """Write a whole file durably, by a temporary in the same folder and a rename.
 
