@@ -91,6 +91,7 @@ class RunStarted:
     name: str
     version: str
     folder: str
+    summary: str = ""
     archive_root: str = ""
     targets: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
@@ -98,8 +99,6 @@ class RunStarted:
     step_count: int = 0
     options: Mapping[str, JsonValue] = field(default_factory=dict)
     """The command line's options that shape the run, for ``resume``."""
-    definition: Mapping[str, JsonValue] = field(default_factory=dict)
-    """Digests of what the run was made from: the steps by id, the params, the targets file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +109,6 @@ class RunResumed:
     mode: Mode
     version: str
     reused_count: int
-    definition: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,152 @@
+"""What one step is handed: its reporter, its checkpoint, its view or context."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dce_play.events import Asked, CheckpointPut, ItemTold, StepProgressed, StepRef, StepSaid
+from dce_play.plugin import Context, NobodyToAsk, StepRecord, View
+from dce_play.runner.cancel import Stopper
+from dce_play.runner.secrets import RunSecrets
+from dce_play.runner.settings import Ask, RunSettings
+from dce_play.runner.stream import EventStream
+from dce_play.source import JsonValue
+from dce_play.system.process import LocalExecutor
+
+HIDDEN = "hidden (no_log)"
+
+
+@dataclass(frozen=True, slots=True)
+class StepReporter:
+    """Speaks for one step. With ``no_log`` the texts stay hidden, the progress does not."""
+
+    stream: EventStream
+    step: StepRef
+    skipped_items: list[str]
+    silent: bool = False
+
+    def say(self, text: str, /) -> None:
+        """Tell one line."""
+        if not self.silent:
+            self.stream.emit(StepSaid(step=self.step, text=text))
+
+    def progress(self, done: float, total: float | None, unit: str, /) -> None:
+        """Tell how far the step is."""
+        self.stream.emit(StepProgressed(step=self.step, done=done, total=total, unit=unit))
+
+    def item(self, key: str, status: str, detail: str = "", /) -> None:
+        """Tell what became of one item."""
+        if status == "skipped":
+            self.skipped_items.append(key)
+        self.stream.emit(ItemTold(step=self.step, key=key, status=status, detail=HIDDEN if self.silent else detail))
+
+
+@dataclass(frozen=True, slots=True)
+class JournalCheckpoint:
+    """Remembers in the journal, which is durable for checkpoints when ``emit`` returns."""
+
+    stream: EventStream
+    step: StepRef
+    values: dict[str, JsonValue]
+
+    def get(self, key: str, /) -> JsonValue:
+        """Return what this step put under the key, in this run or in the part of it before a resume."""
+        return self.values.get(key)
+
+    def put(self, key: str, value: JsonValue, /) -> None:
+        """Remember a value."""
+        self.values[key] = value
+        self.stream.emit(CheckpointPut(step=self.step, key=key, value=value))
+
+
+@dataclass(frozen=True, slots=True)
+class RunOperator:
+    """Asks for one step, and tells the stream what was asked and answered."""
+
+    stream: EventStream
+    step: StepRef
+    ask: Ask | None
+    assume_yes: bool
+
+    def confirm(self, question: str, /) -> bool:
+        """Ask a yes-or-no question.
+
+        Raises: NobodyToAsk.
+        """
+        return self.choose(question, ("yes", "no"), assumed="yes") == "yes"
+
+    def choose(self, question: str, answers: tuple[str, ...], *, assumed: str | None = None) -> str:
+        """Ask for one of the answers; ``assumed`` is what ``--yes`` stands for.
+
+        Raises: NobodyToAsk.
+        """
+        if assumed is not None and self.assume_yes:
+            answer = assumed
+        elif self.ask is None:
+            raise NobodyToAsk(question)
+        else:
+            answer = self.ask(question, answers)
+        self.stream.emit(Asked(step=self.step, question=question, answer=answer))
+        return answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """Makes views and contexts; everything in it is the same for all steps of a run."""
+
+    settings: RunSettings
+    stream: EventStream
+    stopper: Stopper
+    secrets: RunSecrets
+    shown_params: Mapping[str, JsonValue]
+    records: list[StepRecord]
+    checkpoints: dict[str, dict[str, JsonValue]]
+    skipped_items: list[str]
+    """Keys of the items that steps passed over; ``--strict`` asks for them."""
+    lock_fds: tuple[int, ...] = ()
+    update_step: Callable[[str], None] | None = None
+    """Notes beside the archive's lock which step is running."""
+
+    def operator(self, step: StepRef) -> RunOperator:
+        """Return who answers this step's questions."""
+        return RunOperator(self.stream, step, self.settings.ask, self.settings.assume_yes)
+
+    def view(self, environment: Mapping[str, str]) -> View:
+        """Return what ``plan`` may look at."""
+        settings = self.settings
+        return View(
+            clock=settings.clock,
+            environment=environment,
+            run_id=settings.run_id,
+            folder=settings.folder,
+            archive_root=settings.archive_root,
+            targets=settings.targets,
+            selection=settings.selection,
+            records=tuple(self.records),
+            params=self.shown_params,
+        )
+
+    def context(self, step: StepRef, environment: Mapping[str, str], *, scratch: Path, silent: bool) -> Context:
+        """Return what ``apply`` may work with."""
+        settings = self.settings
+        executor = settings.executor or LocalExecutor(environment, self.secrets, self.stopper.is_set)
+        return Context(
+            clock=settings.clock,
+            environment=environment,
+            run_id=settings.run_id,
+            folder=settings.folder,
+            archive_root=settings.archive_root,
+            targets=settings.targets,
+            selection=settings.selection,
+            records=tuple(self.records),
+            params=self.shown_params,
+            executor=executor,
+            reporter=StepReporter(self.stream, step, self.skipped_items, silent),
+            checkpoint=JournalCheckpoint(self.stream, step, self.checkpoints.setdefault(step.id, {})),
+            secrets=self.secrets,
+            scratch=scratch,
+            run_folder=settings.run_folder,
+            lock_fds=self.lock_fds,
+            operator=self.operator(step),
+            cancellation=self.stopper,
+        )

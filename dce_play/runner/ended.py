@@ -1,0 +1,80 @@
+"""How a node of the plan ended, and why it failed."""
+
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dce_play.errors import DcePlayError, ExitCode
+from dce_play.events import ChangeTold, Failure, Status
+from dce_play.runner.cancel import EXIT_CODES, Reason
+from dce_play.runner.stream import Mask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """Why a node failed, and what that means for the run."""
+
+    failure: Failure
+    exit_code: ExitCode = ExitCode.FAILED
+    stops: Reason | None = None
+    """The run itself is being stopped: nothing rescues that."""
+    where: str = ""
+    """The runtime id of the step that failed first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a node ended. ``value`` is what ``register`` keeps."""
+
+    status: Status
+    summary: str = ""
+    value: object = None
+    outputs: Mapping[str, object] = field(default_factory=dict)
+    changes: tuple[ChangeTold, ...] = ()
+    trouble: Trouble | None = None
+    tolerated: bool = False
+    """It failed, and what comes after goes on all the same; the run still ends as failed."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Return whether what comes after may run."""
+        return self.trouble is None or self.tolerated
+
+
+def stopped(reason: Reason, where: str) -> Trouble:
+    """Return the trouble of a node that was stopped from outside."""
+    failure = Failure(kind=reason.name.title().replace("_", ""), message=reason.value)
+    return Trouble(
+        failure=failure,
+        exit_code=EXIT_CODES[reason],
+        stops=None if reason is Reason.TIMEOUT else reason,
+        where=where,
+    )
+
+
+def foreseen(error: DcePlayError, where: str) -> Trouble:
+    """Return the trouble of a failure that somebody foresaw."""
+    return Trouble(
+        failure=Failure(kind=type(error).__name__, message=str(error), hint=error.hint),
+        exit_code=error.exit_code,
+        where=where,
+    )
+
+
+def crashed(error: BaseException, where: str, *, ours: bool, folder: Path, mask: Mask) -> Trouble:
+    """Return the trouble of a failure that nobody foresaw; its traceback goes into the run folder."""
+    text = mask.mask("".join(traceback.format_exception(error)))
+    hint = "the traceback is in {}"
+    path = folder / "crash.txt"
+    try:
+        with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"{where}\n{text}\n")
+    except OSError:
+        hint = text
+    message = f"{type(error).__name__}: {error}".splitlines()[0]
+    return Trouble(
+        failure=Failure(kind="Crash", message=message, hint=hint.format(path)),
+        exit_code=ExitCode.BUG if ours else ExitCode.FAILED,
+        where=where,
+    )

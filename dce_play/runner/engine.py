@@ -1,0 +1,353 @@
+"""Running a plan: ``run(plan, settings, sinks)`` does it and tells how it ended; it raises nothing that it can tell."""
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import NoReturn
+
+from dce_play import VERSION
+from dce_play.errors import DcePlayError, ExitCode
+from dce_play.events import (
+    Diagnosed,
+    LockReleased,
+    LockSeen,
+    LockTaken,
+    LockWaiting,
+    Mode,
+    Outcome,
+    RunEnded,
+    RunResumed,
+    RunStarted,
+    Sink,
+)
+from dce_play.layout import lock_path
+from dce_play.playbook.binding import bind_vars, evaluate
+from dce_play.playbook.model import Lock
+from dce_play.playbook.plan import Plan, all_steps, children, walk
+from dce_play.playbook.values import plain
+from dce_play.plugin import Effects
+from dce_play.runner.cancel import Reason, Stopper
+from dce_play.runner.context import Workshop
+from dce_play.runner.definition import define, save_definition
+from dce_play.runner.ended import Ended, Trouble, crashed, foreseen
+from dce_play.runner.journal import JOURNAL_NAME, Journal
+from dce_play.runner.progress import Progress
+from dce_play.runner.scope import Scope
+from dce_play.runner.secrets import RunSecrets
+from dce_play.runner.settings import RunOutcome, RunSettings
+from dce_play.runner.stream import EventStream
+from dce_play.runner.supervise import Gate
+from dce_play.runner.walk import Walk
+from dce_play.system.descendants import end_descendants
+from dce_play.system.lock import ArchiveLock, SkippedLock, archive_lock
+from dce_play.system.lock_held import LockHeld
+from dce_play.system.lock_status import lock_status
+
+_PASSED_ON = frozenset({ExitCode.AUTHENTICATION, ExitCode.BUG, ExitCode.LOCKED, ExitCode.UNATTENDED})
+"""Exit codes of a failed step that scripts tell apart; any other failure of a step is 1."""
+
+
+class NoArchiveRoot(DcePlayError):
+    """A step writes an archive, and nobody said where it is."""
+
+    exit_code = ExitCode.INVALID
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a step of this playbook writes an archive, and no archive root is known",
+            hint="name the targets file with --config, or set DCE_ARCHIVE_ROOT",
+        )
+
+
+def run(plan: Plan, settings: RunSettings, sinks: Sequence[Sink], /, *, progress: Progress | None = None) -> RunOutcome:
+    """Run the plan and return how it ended. The last event says the same.
+
+    With ``progress``, what a journal says about an earlier part of the same run, the run goes on from there.
+
+    Raises: OSError, when the run folder or the journal cannot be written; RunStillGoing.
+    """
+    settings.run_folder.mkdir(parents=True, exist_ok=True)
+    (settings.run_folder / "scratch").mkdir(exist_ok=True)
+    progress_now = progress or Progress()
+    secrets = RunSecrets(environment=settings.environment, folder=settings.folder)
+    journal = Journal(settings.run_folder / JOURNAL_NAME)
+    stream = EventStream(
+        run_id=settings.run_id,
+        clock=settings.clock,
+        mask=secrets,
+        sinks=[journal, *sinks],
+        first_seq=progress_now.last_seq + 1,
+    )
+    running = _Running(plan, settings, stream, secrets, progress_now, resuming=progress is not None)
+    try:
+        return running.go()
+    finally:
+        stream.close()
+
+
+@dataclass(slots=True)
+class _Hooks:
+    """What a signal does outside the walk."""
+
+    stream: EventStream
+    settings: RunSettings
+    started: float
+
+    def notice(self, reason: Reason, /) -> None:
+        self.stream.post(Diagnosed(severity="warning", message=f"{reason}: stopping", hint="once more to stop at once"))
+
+    def end_hard(self, code: ExitCode, /) -> None:
+        def leave() -> NoReturn:
+            os._exit(code)
+
+        end_descendants()
+        self.stream.post(
+            RunEnded(
+                outcome=Outcome.INTERRUPTED,
+                exit_code=code,
+                duration_s=self.settings.clock.monotonic() - self.started,
+                next_command=f"dce-play resume {self.settings.run_id}",
+            ),
+            then=leave,
+        )
+
+
+class _Running:
+    """One run, from its first event to its last."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        settings: RunSettings,
+        stream: EventStream,
+        secrets: RunSecrets,
+        progress: Progress,
+        *,
+        resuming: bool,
+    ) -> None:
+        self._plan = plan
+        self._settings = settings
+        self._stream = stream
+        self._secrets = secrets
+        self._progress = progress
+        self._resuming = resuming
+        self._began = settings.clock.monotonic()
+        hooks = _Hooks(stream, settings, self._began)
+        self._stopper = Stopper(clock=settings.clock, hooks=hooks, grace_s=settings.grace_s)
+        self._workshop = Workshop(
+            settings=settings,
+            stream=stream,
+            stopper=self._stopper,
+            secrets=secrets,
+            shown_params=settings.recorded_params,
+            records=[],
+            skipped_items=[],
+            checkpoints={key: dict(values) for key, values in progress.checkpoints.items()},
+        )
+        self._walk: Walk | None = None
+        self._outputs: dict[str, object] = {}
+
+    def go(self) -> RunOutcome:
+        """Run, and tell how it ended in the last event."""
+        trouble: Trouble | None
+        try:
+            with self._stopper.installed(), self._stopper.deadline(self._settings.timeout_s, Reason.RUN_TIMEOUT):
+                trouble = self._guarded()
+                return self._finish(trouble)
+        except OSError:
+            raise
+        except Exception as error:  # noqa: BLE001 - our own bug: the run still ends with its last event
+            trouble = crashed(error, "", ours=True, folder=self._settings.run_folder, mask=self._secrets)
+            return self._finish(trouble)
+
+    def _guarded(self) -> Trouble | None:
+        try:
+            self._start()
+            with ExitStack() as stack:
+                self._take_lock(stack)
+                return self._steps()
+        except DcePlayError as error:
+            return foreseen(error, "")
+
+    def _start(self) -> None:
+        settings = self._settings
+        definition = define(self._plan, settings)
+        if self._resuming:
+            reused = sum(1 for step in self._progress.ended.values() if step.status in {"ok", "changed", "reused"})
+            self._stream.emit(RunResumed(mode=settings.mode, version=VERSION, reused_count=reused))
+        else:
+            self._stream.emit(self._started())
+        save_definition(settings.run_folder, definition)
+
+    def _started(self) -> RunStarted:
+        settings = self._settings
+        return RunStarted(
+            mode=settings.mode,
+            playbook=str(self._plan.path),
+            name=self._plan.name,
+            summary=self._plan.summary,
+            version=VERSION,
+            folder=str(settings.run_folder),
+            archive_root=str(settings.archive_root or ""),
+            targets=settings.selection.targets,
+            channels=tuple(settings.selection.channels),
+            params=settings.recorded_params,
+            step_count=sum(1 for _ in all_steps(self._plan)),
+            options=settings.options,
+        )
+
+    # The lock.
+
+    def _take_lock(self, stack: ExitStack) -> None:
+        settings = self._settings
+        if self._plan.lock is not Lock.ARCHIVE:
+            return
+        if settings.archive_root is None:
+            if Effects.ARCHIVE in self._plan.effects:
+                raise NoArchiveRoot
+            return
+        if settings.mode is Mode.DRY_RUN:
+            self._look_at_lock()
+            return
+        lock = archive_lock(
+            settings.archive_root,
+            environment=settings.environment,
+            command=f"dce-play run {self._plan.name}",
+            run_id=settings.run_id,
+            clock=settings.clock,
+            warn=self._warn,
+        )
+        lock.acquire(wait_s=settings.lock_wait_s, on_blocked=self._waiting, cancelled=self._stopper.is_set)
+        stack.callback(self._release, lock)
+        self._stream.emit(LockTaken(path=str(lock.path)))
+        self._workshop = replace(self._workshop, lock_fds=lock.fds, update_step=lock.update_step)
+
+    def _look_at_lock(self) -> None:
+        assert self._settings.archive_root is not None  # noqa: S101 - the caller looked
+        status = lock_status(lock_path(self._settings.archive_root, self._settings.environment))
+        holder = f"pid {status.meta.pid}: {status.meta.cmd}" if status.meta else ""
+        self._stream.emit(LockSeen(path=str(status.path), state=status.verdict, detail=holder))
+
+    def _release(self, lock: ArchiveLock | SkippedLock) -> None:
+        lock.release()
+        self._stream.emit(LockReleased(path=str(lock.path)))
+
+    def _waiting(self, held: LockHeld) -> None:
+        self._stream.emit(LockWaiting(path=str(held.status.path), holder=str(held)))
+
+    def _warn(self, line: str) -> None:
+        self._stream.emit(Diagnosed(severity="warning", message=line))
+
+    # The steps.
+
+    def _steps(self) -> Trouble | None:
+        plan, settings = self._plan, self._settings
+        gate = Gate(self._workshop)
+        self._walk = walk_now = Walk(
+            workshop=self._workshop,
+            progress=self._progress,
+            numbers={node.id: number for number, node in enumerate(all_steps(plan), start=1)},
+            chosen=_with_parents(plan, settings.steps),
+            settle=gate.settle,
+            announce=gate.announce,
+        )
+        scope = Scope(names=self._names(), environment=settings.environment)
+        scope.names["vars"] = bind_vars(plan.vars, scope.names)
+        first = replace(scope, fresh=True)
+        ended = walk_now.sequence(plan.preflight, first)
+        if not ended.goes_on and ended.trouble is not None:
+            return ended.trouble if ended.trouble.stops else replace(ended.trouble, exit_code=ExitCode.PREFLIGHT)
+        ended = walk_now.sequence(plan.steps, scope)
+        if ended.goes_on:
+            self._outputs = {name: evaluate(template, scope.names) for name, template in plan.outputs.items()}
+        return _decisive(ended, walk_now.troubles)
+
+    def _names(self) -> dict[str, object]:
+        settings = self._settings
+        chosen = set(settings.selection.targets)
+        targets = settings.targets.targets if settings.targets is not None else ()
+        return {
+            "params": {name: plain(value) for name, value in settings.params.items()},
+            "targets": [plain(target) for target in targets if target.name in chosen],
+            "channels": list(settings.selection.channels),
+            "archive_root": str(settings.archive_root) if settings.archive_root else None,
+            "run": {
+                "id": settings.run_id,
+                "mode": str(settings.mode),
+                "dry_run": settings.mode is Mode.DRY_RUN,
+                "folder": str(settings.run_folder),
+            },
+            "env": dict(settings.environment),
+        }
+
+    # The end.
+
+    def _finish(self, trouble: Trouble | None) -> RunOutcome:
+        settings = self._settings
+        counts = dict(self._walk.counts) if self._walk is not None else {}
+        code = self._exit_code(trouble, counts)
+        outcome = Outcome.OK if trouble is None else Outcome.FAILED
+        if trouble is not None and trouble.stops is not None:
+            outcome = Outcome.INTERRUPTED
+        self._stream.emit(
+            RunEnded(
+                outcome=outcome,
+                exit_code=code,
+                duration_s=round(settings.clock.monotonic() - self._began, 6),
+                counts=counts,
+                error=trouble.failure if trouble is not None else None,
+                next_command=self._next_command(trouble),
+                report=str(settings.run_folder / "report.json"),
+            )
+        )
+        return RunOutcome(
+            run_id=settings.run_id,
+            run_folder=settings.run_folder,
+            outcome=outcome,
+            exit_code=code,
+            records=tuple(self._workshop.records),
+            counts=counts,
+            outputs=self._outputs,
+            error=trouble.failure if trouble is not None else None,
+        )
+
+    def _exit_code(self, trouble: Trouble | None, counts: Mapping[str, int]) -> ExitCode:
+        settings = self._settings
+        if trouble is not None:
+            return trouble.exit_code
+        if (
+            settings.mode is Mode.DRY_RUN
+            and settings.detailed_exitcode
+            and (counts.get("changed") or counts.get("maybe"))
+        ):
+            return ExitCode.CHANGES_PENDING
+        if settings.strict and self._workshop.skipped_items:
+            return ExitCode.SKIPS
+        return ExitCode.OK
+
+    def _next_command(self, trouble: Trouble | None) -> str:
+        if self._settings.mode is Mode.DRY_RUN:
+            return self._settings.apply_command if trouble is None else ""
+        started = self._walk is not None
+        return f"dce-play resume {self._settings.run_id}" if trouble is not None and started else ""
+
+
+def _with_parents(plan: Plan, steps: frozenset[str] | None) -> frozenset[str] | None:
+    """Return the ids of the chosen steps and of everything that they stand in."""
+    if steps is None:
+        return None
+    chosen: set[str] = set()
+    for node in reversed(list(walk(plan.preflight + plan.steps))):
+        if node.id in steps or any(child.id in chosen for child in children(node)):
+            chosen.add(node.id)
+    return frozenset(chosen)
+
+
+def _decisive(ended: Ended, tolerated: Sequence[Trouble]) -> Trouble | None:
+    """Return the failure that the run ends with: what stopped it, else the first that was passed over."""
+    trouble = ended.trouble if not ended.goes_on else None
+    trouble = trouble or (tolerated[0] if tolerated else None)
+    if trouble is None or trouble.stops is not None or trouble.exit_code in _PASSED_ON:
+        return trouble
+    return replace(trouble, exit_code=ExitCode.FAILED)

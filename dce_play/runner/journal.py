@@ -1,0 +1,186 @@
+"""The journal: a run's events on disk, one JSON object a line, and the one record of what it did.
+
+A run holds an exclusive ``flock`` on its journal while it lives, so whoever finds a journal without a last event and
+without a holder has found a run that was killed.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dce_play.errors import DcePlayError, ExitCode
+from dce_play.events import (
+    CheckpointPut,
+    Event,
+    Outcome,
+    RunEnded,
+    RunResumed,
+    RunStarted,
+    StepEnded,
+    StepStarted,
+    to_json,
+)
+from dce_play.source import JsonValue
+
+JOURNAL_NAME = "events.jsonl"
+
+
+class JournalDamaged(DcePlayError):
+    """A line that is not the last one is not an event."""
+
+    exit_code = ExitCode.RESUME_REFUSED
+
+    def __init__(self, path: Path, line: int) -> None:
+        super().__init__(f"{path}:{line}: not an event", hint="the run cannot be continued; start a new one")
+        self.path = path
+        self.line = line
+
+
+class RunStillGoing(DcePlayError):
+    """The journal is held by a living run."""
+
+    exit_code = ExitCode.LOCKED
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"run {path.parent.name} is still going", hint="wait for it to end")
+        self.path = path
+
+
+class Journal:
+    """Takes events to disk. What a crash must not lose is durable when ``accept`` returns.
+
+    That is the beginning and end of steps with effects, checkpoints, and the beginning and end of the run.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor = _open_held(path)
+        self._effectful: set[str] = set()
+
+    def accept(self, event: Event, /) -> None:
+        """Append one event.
+
+        Raises: OSError, when it cannot be written: a run without a record does not go on.
+        """
+        line = json.dumps(to_json(event), ensure_ascii=False, separators=(",", ":"))
+        _write(self._descriptor, line.encode("utf-8", "backslashreplace") + b"\n")
+        if self._is_durable(event):
+            os.fdatasync(self._descriptor)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._descriptor)
+
+    def _is_durable(self, event: Event) -> bool:
+        match event.body:
+            case StepStarted(effects=effects, step=step):
+                if effects == "none":
+                    return False
+                self._effectful.add(step.id)
+                return True
+            case StepEnded(step=step):
+                return step.id in self._effectful
+            case RunStarted() | RunResumed() | RunEnded() | CheckpointPut():
+                return True
+            case _:
+                return False
+
+
+def _open_held(path: Path) -> int:
+    """Open for appending, held, and without the torn line that a power failure may have left at the end."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        whole = path.read_bytes().rfind(b"\n") + 1
+        os.ftruncate(descriptor, whole)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise RunStillGoing(path) from error
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def read_journal(path: Path) -> list[dict[str, JsonValue]]:
+    """Return the events of a journal as JSON objects, without a torn last line.
+
+    Raises: JournalDamaged.
+    """
+    lines = path.read_bytes().split(b"\n")
+    events: list[dict[str, JsonValue]] = []
+    for number, line in enumerate(lines[:-1], start=1):
+        try:
+            event = json.loads(line)
+        except ValueError as error:
+            raise JournalDamaged(path, number) from error
+        if not isinstance(event, dict):
+            raise JournalDamaged(path, number)
+        events.append(event)
+    return events
+
+
+@contextmanager
+def _probe(path: Path) -> Iterator[bool]:
+    """Yield whether nobody holds the journal; while the block runs, nobody can take it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalState:
+    """What looking at a journal tells."""
+
+    events: list[dict[str, JsonValue]]
+    running: bool
+
+    @property
+    def ended(self) -> bool:
+        """Return whether the last event is the run's end."""
+        return bool(self.events) and self.events[-1].get("type") == RunEnded.TYPE
+
+
+def look(path: Path) -> JournalState:
+    """Return the events and whether a living run holds the journal."""
+    with _probe(path) as free:
+        return JournalState(events=read_journal(path), running=not free)
+
+
+def close_lost(path: Path, *, ts: str) -> None:
+    """Write the end of a run that was killed. Does nothing for one that goes on, or that has its end.
+
+    Raises: JournalDamaged.
+    """
+    state = look(path)
+    if state.running or state.ended or not state.events:
+        return
+    last = state.events[-1]
+    seq, run = last.get("seq"), last.get("run")
+    if not isinstance(seq, int) or not isinstance(run, str):
+        raise JournalDamaged(path, len(state.events))
+    journal = Journal(path)
+    try:
+        body = RunEnded(
+            outcome=Outcome.LOST, exit_code=137, duration_s=0.0, next_command=f"dce-play resume {path.parent.name}"
+        )
+        journal.accept(Event(seq=seq + 1, ts=ts, run=run, body=body))
+    finally:
+        journal.close()

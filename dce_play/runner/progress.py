@@ -1,0 +1,76 @@
+"""What a journal says about a run so far: which steps ended how, what they gave, what was under way."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from dce_play.events import CheckpointPut, Status, StepEnded, StepStarted
+from dce_play.source import JsonValue
+
+GOOD = frozenset({Status.OK, Status.CHANGED, Status.REUSED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierStep:
+    """How a step, block or loop ended before."""
+
+    status: Status
+    summary: str
+    outputs: Mapping[str, JsonValue]
+    fingerprint: str
+    redacted: bool
+    changed: bool
+
+    def reusable(self, fingerprint: str) -> bool:
+        """Return whether the step need not run again."""
+        return self.status in GOOD and not self.redacted and self.fingerprint == fingerprint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """A journal, folded by runtime id."""
+
+    ended: Mapping[str, EarlierStep] = field(default_factory=dict)
+    begun: frozenset[str] = frozenset()
+    """Steps that started and did not end."""
+    checkpoints: Mapping[str, Mapping[str, JsonValue]] = field(default_factory=dict)
+    last_seq: int = 0
+
+
+def fold_progress(events: Iterable[Mapping[str, JsonValue]], /) -> Progress:
+    """Return what the events of one journal, in order, amount to."""
+    ended: dict[str, EarlierStep] = {}
+    begun: set[str] = set()
+    checkpoints: dict[str, dict[str, JsonValue]] = {}
+    last_seq = 0
+    for event in events:
+        seq = event.get("seq")
+        last_seq = seq if isinstance(seq, int) else last_seq
+        step = event.get("step")
+        identifier = step.get("id") if isinstance(step, dict) else None
+        if not isinstance(identifier, str):
+            continue
+        match event.get("type"):
+            case StepStarted.TYPE:
+                begun.add(identifier)
+                ended.pop(identifier, None)
+            case StepEnded.TYPE:
+                begun.discard(identifier)
+                earlier = ended.get(identifier)
+                ended[identifier] = _earlier(event, earlier)
+            case CheckpointPut.TYPE:
+                checkpoints.setdefault(identifier, {})[str(event.get("key"))] = event.get("value")
+    return Progress(ended=ended, begun=frozenset(begun), checkpoints=checkpoints, last_seq=last_seq)
+
+
+def _earlier(event: Mapping[str, JsonValue], before: EarlierStep | None) -> EarlierStep:
+    status = Status(str(event.get("status")))
+    outputs = event.get("outputs")
+    changed = status is Status.CHANGED or (status is Status.REUSED and before is not None and before.changed)
+    return EarlierStep(
+        status=status,
+        summary=str(event.get("summary", "")),
+        outputs=outputs if isinstance(outputs, dict) else {},
+        fingerprint=str(event.get("fingerprint", "")),
+        redacted=event.get("redacted") is True,
+        changed=changed,
+    )

@@ -1,0 +1,122 @@
+"""The names that templates may use at one place of the walk, and the keys of loop items."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dce_play.errors import DcePlayError, ExitCode
+from dce_play.plugin import Unknown
+
+
+class DuplicateItems(DcePlayError):
+    """Two items of a loop have the same key, so neither a report nor a resume could tell them apart."""
+
+    exit_code = ExitCode.INVALID
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f'two items of the loop have the key "{key}"', hint="an item is known by its name or id; make them differ"
+        )
+        self.key = key
+
+
+@dataclass(slots=True, kw_only=True)
+class Scope:
+    """Where the walk is. ``register`` reaches outwards to the nearest boundary: a loop item, a role, a playbook."""
+
+    names: dict[str, object]
+    environment: Mapping[str, str]
+    path: str = ""
+    """The runtime id of the node around."""
+    item: str = ""
+    """The key of the innermost loop item."""
+    depth: int = 0
+    silent: bool = False
+    """Whether ``no_log`` holds here."""
+    replaying: bool = False
+    """Whether this stands in a block that was rescued before the resume: what ended well counts, nothing runs."""
+    fresh: bool = False
+    """Whether nothing here is reused on resume: preflight checks, and ``always`` of a block that did not end well."""
+    outer: "Scope | None" = None
+
+    def register(self, name: str, value: object, /) -> None:
+        """Make a value known from here on."""
+        scope: Scope | None = self
+        while scope is not None:
+            scope.names[name] = value
+            scope = scope.outer
+
+    def inside(
+        self,
+        *,
+        names: Mapping[str, object] | None = None,
+        path: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        silent: bool = False,
+    ) -> "Scope":
+        """Return a scope one level further in, whose registered names reach this one."""
+        return Scope(
+            names={**self.names, **(names or {})},
+            environment=self.environment if environment is None else environment,
+            path=self.path if path is None else path,
+            item=self.item,
+            depth=self.depth + (path is not None),
+            silent=self.silent or silent,
+            replaying=self.replaying,
+            fresh=self.fresh,
+            outer=self,
+        )
+
+    def for_item(self, name: str, value: object, key: str, /) -> "Scope":
+        """Return the scope of one loop item; what is registered in it stays in it."""
+        scope = self.inside(names={name: value})
+        scope.item = key
+        scope.depth = self.depth + 1
+        scope.outer = None
+        return scope
+
+    def for_call(self, names: Mapping[str, object], /, *, path: str) -> "Scope":
+        """Return the scope of a role or playbook, with no other names than these."""
+        scope = self.inside(path=path)
+        scope.names = dict(names)
+        scope.outer = None
+        return scope
+
+
+LONGEST_KEY = 80
+
+
+def item_keys(items: list[object]) -> list[str]:
+    """Return one key an item: its ``name`` or ``id``, a short text or number itself, else a hash of its JSON.
+
+    Raises: DuplicateItems.
+    """
+    keys: dict[str, None] = {}
+    for number, item in enumerate(items):
+        key = _key(item, number)
+        if key in keys:
+            raise DuplicateItems(key)
+        keys[key] = None
+    return list(keys)
+
+
+def _key(item: object, number: int) -> str:
+    match item:
+        case Unknown():
+            return str(number + 1)
+        case {"name": str(name)} if _fits(name):
+            return name
+        case {"id": str(name)} if _fits(name):
+            return name
+        case str() if _fits(item):
+            return item
+        case int() if not isinstance(item, bool):
+            return str(item)
+        case _:
+            canonical = json.dumps(item, sort_keys=True, separators=(",", ":"), default=str)
+            return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def _fits(text: str) -> bool:
+    return 0 < len(text) <= LONGEST_KEY and text.isprintable() and not set(text) & set("[]/")

@@ -1,0 +1,79 @@
+"""The run's door to secrets: whatever passes through it is masked from then on."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from dce_play.errors import ExitCode, UsageError
+from dce_play.system.redact import Masker
+
+
+class SecretMissing(UsageError):
+    """A reference leads to no secret."""
+
+    exit_code = ExitCode.USAGE
+
+    def __init__(self, reference: str, reason: str) -> None:
+        super().__init__(
+            f"no secret behind {reference}: {reason}", hint="secrets are named env:NAME, file:PATH or keyring:NAME"
+        )
+        self.reference = reference
+
+
+class RunSecrets(Masker):
+    """Resolves references and masks what they led to. One belongs to a run."""
+
+    def __init__(self, *, environment: Mapping[str, str], folder: Path) -> None:
+        super().__init__()
+        self._environment = environment
+        self._folder = folder
+        self.armed = False
+        """Whether there is anything to mask: a run without secrets does not pay for looking."""
+
+    def add(self, secret: str) -> None:
+        """Mask this secret from now on. An empty text is no secret.
+
+        Raises: SecretTooShort.
+        """
+        super().add(secret)
+        self.armed = self.armed or bool(secret)
+
+    def resolve(self, reference: str, /) -> str:
+        """Return the secret behind ``env:NAME``, ``file:PATH`` or ``keyring:NAME``.
+
+        Raises: SecretMissing; SecretTooShort.
+        """
+        kind, _, name = reference.partition(":")
+        match kind:
+            case "env":
+                secret = self._environment.get(name, "")
+            case "file":
+                secret = self._read(reference, name)
+            case "keyring":
+                secret = _from_keyring(reference, name)
+            case _:
+                raise SecretMissing("a text that is no reference", "it does not begin with env:, file: or keyring:")
+        if not secret:
+            raise SecretMissing(reference, "it is empty or not set")
+        self.protect(secret)
+        return secret
+
+    def protect(self, secret: str, /) -> None:
+        """Mask a secret that was found some other way.
+
+        Raises: SecretTooShort.
+        """
+        self.add(secret)
+
+    def _read(self, reference: str, name: str) -> str:
+        try:
+            return (self._folder / name).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SecretMissing(reference, str(error)) from error
+
+
+def _from_keyring(reference: str, name: str) -> str:
+    try:
+        import keyring
+    except ImportError as error:
+        raise SecretMissing(reference, "the keyring package is not installed") from error
+    return keyring.get_password("dce-play", name) or ""

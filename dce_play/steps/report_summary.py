@@ -1,0 +1,52 @@
+"""Say how every step so far ended, one line each, with its duration.
+
+Made for ``always``: it tells of failures too, and never fails itself.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from dce_play.plugin import Context, Effects, Info, StepRecord, StepResult
+
+NAME = "report.summary"
+EFFECTS = Effects.NONE
+REPEATABLE = True
+REHEARSABLE = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params:
+    """What to tell."""
+
+    title: Annotated[str, Info(help="Heading; empty for none")] = ""
+    skipped: Annotated[bool, Info(help="Tell of skipped steps too")] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outputs:
+    """The counts."""
+
+    step_count: Annotated[int, Info(help="How many steps ended before this one")]
+    failed_count: Annotated[int, Info(help="How many of them failed")]
+    changed_count: Annotated[int, Info(help="How many of them changed something")]
+
+
+def apply(params: Params, ctx: Context, /) -> StepResult:
+    """Tell of the records."""
+    if params.title:
+        ctx.reporter.say(params.title)
+    for record in ctx.records:
+        if record.status != "skipped" or params.skipped:
+            ctx.reporter.say(_line(record))
+    failed = sum(1 for record in ctx.records if record.status == "failed")
+    changed = sum(1 for record in ctx.records if record.status == "changed")
+    return StepResult(
+        changed=False,
+        summary=f"{len(ctx.records)} steps, {changed} changed something, {failed} failed",
+        outputs=Outputs(step_count=len(ctx.records), failed_count=failed, changed_count=changed),
+    )
+
+
+def _line(record: StepRecord) -> str:
+    summary = f": {record.summary}" if record.summary else ""
+    return f"{record.status:<8} {record.duration_s:7.1f} s  {record.name}{summary}"
