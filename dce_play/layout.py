@@ -51,6 +51,9 @@ class TargetLayout:
     def edits(self, channel_id: ChannelId) -> Path:
         return self.meta / "edits" / f"{channel_id}.jsonl"
 
+    def record(self, channel_id: ChannelId) -> Path:
+        return self.meta / "records" / f"{channel_id}.json"
+
     @property
     def temp(self) -> Path:
         return self.folder / TEMP_FOLDER

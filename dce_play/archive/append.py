@@ -1,0 +1,69 @@
+"""Append deltas to a channel file: O(new messages), and undone or finished after a crash at any moment.
+
+``append`` recovers first, then puts every message of the deltas where it belongs: new ones behind the cut, under an
+append journal; known ones are compared with the stored copy (``EditPolicy``); missing ones are holes (``HolePolicy``).
+Nothing before the cut changes, except where a hole is filled or an edit is taken, which makes a new file.
+
+The protocol and the reason for each fsync: docs/design/append.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from dce_play.archive.channel_bytes import open_bytes
+from dce_play.archive.commit import carry_out
+from dce_play.archive.delta import open_deltas
+from dce_play.archive.disk import REAL, Disk
+from dce_play.archive.edits import EditPolicy
+from dce_play.archive.holes import HolePolicy
+from dce_play.archive.job import AppendOptions, AppendOutcome, prepare
+from dce_play.archive.reader_safe import ReaderSafe, open_consistent
+from dce_play.archive.recover import recover_channel
+from dce_play.archive.spans import read_head
+from dce_play.layout import TargetLayout
+from dce_play.system.clock import Clock
+from dce_play.system.file_lock import flock_file
+
+__all__ = ["AppendOptions", "AppendOutcome", "EditPolicy", "HolePolicy", "ReaderSafe", "append", "plan_append"]
+
+FILE_LOCK_WAIT_S = 30.0
+"""Only a run that skipped the archive root's lock can hold a channel file's; it does so for one append."""
+
+
+def append(
+    archive: Path,
+    deltas: Sequence[Path],
+    options: AppendOptions,
+    *,
+    layout: TargetLayout,
+    clock: Clock,
+    disk: Disk = REAL,
+) -> AppendOutcome:
+    """Put the deltas into an existing channel file. When this returns, all of it is durable.
+
+    Raises: FileNotFoundError, when there is no channel file (``publish_first`` makes one); FileBusy; JournalStranded
+    and JournalDamaged, when an earlier append needs a person; DamagedFile and NotCanonical; ForeignChannel;
+    NotEnoughSpace and WriteFailed, with the file as it was or with a journal that undoes it at the next append.
+    """
+    archive = archive.resolve()
+    with flock_file(archive, wait_s=FILE_LOCK_WAIT_S, clock=clock):
+        with open_bytes(archive, disk=disk) as channel:
+            channel_id = read_head(channel).channel_id
+        recovery = recover_channel(layout, channel_id, disk=disk)
+        with open_bytes(archive, disk=disk) as channel, open_deltas(deltas, disk=disk) as opened:
+            job = prepare(channel, opened, options, layout=layout, disk=disk)
+            outcome = replace(carry_out(job, layout=layout, clock=clock, disk=disk), recovery=recovery.state)
+    return outcome
+
+
+def plan_append(
+    archive: Path, deltas: Sequence[Path], options: AppendOptions, *, layout: TargetLayout, disk: Disk = REAL
+) -> AppendOutcome:
+    """Return what ``append`` would do now. Writes nothing and takes no lock.
+
+    An append that has not finished counts as undone.
+    """
+    archive = archive.resolve()
+    with open_consistent(archive, layout=layout, disk=disk) as channel, open_deltas(deltas, disk=disk) as opened:
+        return prepare(channel, opened, options, layout=layout, disk=disk).outcome()

@@ -1,0 +1,192 @@
+"""Every file call of the writing side, in one small class, so that tests can put a simulated disk there.
+
+``REAL`` is the machine's own disk. A test hands in a subclass of ``Disk`` that records the calls, loses what was
+not synced, or fails.
+"""
+
+import errno
+import fcntl
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+_FICLONE = 0x40049409
+"""The ioctl that makes one file share another's blocks. Source: linux/fs.h, FICLONE."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFacts:
+    """What the kernel knows of one file."""
+
+    device: int
+    inode: int
+    size_bytes: int
+    mtime_ns: int
+    ctime_ns: int
+    mode: int
+    """Permission bits only."""
+    uid: int
+    gid: int
+
+
+def facts_from(status: os.stat_result) -> FileFacts:
+    """Return the facts in a stat result."""
+    return FileFacts(
+        device=status.st_dev,
+        inode=status.st_ino,
+        size_bytes=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+        ctime_ns=status.st_ctime_ns,
+        mode=status.st_mode & 0o7777,
+        uid=status.st_uid,
+        gid=status.st_gid,
+    )
+
+
+class Disk:
+    """The file calls. Every method may raise ``OSError``; none retries."""
+
+    def open(self, path: Path, flags: int, mode: int = 0o666) -> int:
+        """Return a new descriptor, closed on exec."""
+        return os.open(path, flags | os.O_CLOEXEC, mode)
+
+    def close(self, descriptor: int) -> None:
+        os.close(descriptor)
+
+    def facts(self, descriptor: int) -> FileFacts:
+        """Return what the kernel knows of an open file."""
+        return facts_from(os.fstat(descriptor))
+
+    def facts_of(self, path: Path) -> FileFacts | None:
+        """Return what the kernel knows of the file at a path, or ``None`` when nothing is there."""
+        try:
+            return facts_from(path.stat())
+        except FileNotFoundError:
+            return None
+
+    def read_at(self, descriptor: int, size_bytes: int, offset: int) -> bytes:
+        """Return that many bytes from the offset; fewer only where the file ends."""
+        parts = []
+        while size_bytes > 0:
+            part = os.pread(descriptor, size_bytes, offset)
+            if not part:
+                break
+            parts.append(part)
+            size_bytes -= len(part)
+            offset += len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def write_at(self, descriptor: int, data: bytes, offset: int) -> None:
+        """Write all of the data at the offset."""
+        view = memoryview(data)
+        while view:
+            written = os.pwrite(descriptor, view, offset)
+            if written <= 0:
+                raise OSError(errno.EIO, "a write made no progress")
+            view = view[written:]
+            offset += written
+
+    def truncate(self, descriptor: int, size_bytes: int) -> None:
+        os.ftruncate(descriptor, size_bytes)
+
+    def sync(self, descriptor: int) -> None:
+        """Make a file's bytes and size durable. A failure must never be followed by a second try.
+
+        Source: after a failed fsync Linux marks the lost pages clean, so the next fsync succeeds with the data gone.
+        """
+        os.fsync(descriptor)
+
+    def sync_folder(self, folder: Path) -> None:
+        """Make a folder's entries durable: a rename or an unlink is on disk only when its folder is."""
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def make_folder(self, folder: Path) -> None:
+        """Make a folder and the parents it lacks, each of them durable."""
+        if folder.is_dir():
+            return
+        self.make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        self.sync_folder(folder.parent)
+
+    def names(self, folder: Path) -> list[str]:
+        """Return the names in a folder, sorted; none where there is no such folder."""
+        try:
+            return sorted(entry.name for entry in folder.iterdir())
+        except FileNotFoundError:
+            return []
+
+    def rename(self, source: Path, destination: Path) -> None:
+        """Rename, replacing what stands at the destination."""
+        source.replace(destination)
+
+    def link(self, source: Path, destination: Path) -> None:
+        """Give a file a second name. Fails where the name is taken: it never replaces."""
+        destination.hardlink_to(source)
+
+    def unlink(self, path: Path) -> None:
+        """Remove a name; nothing happens where there is none."""
+        path.unlink(missing_ok=True)
+
+    def clone(self, source: int, destination: int) -> None:
+        """Let the destination share all blocks of the source, on file systems that can."""
+        fcntl.ioctl(destination, _FICLONE, source)
+
+    def copy(self, source: int, destination: int, size_bytes: int) -> None:
+        """Copy that many bytes from the start of the source to the start of the destination."""
+        done = 0
+        while done < size_bytes:
+            part = self.read_at(source, min(1 << 20, size_bytes - done), done)
+            if not part:
+                raise OSError(errno.EIO, "the file ended while it was copied")
+            self.write_at(destination, part, done)
+            done += len(part)
+
+    def give(self, descriptor: int, facts: FileFacts) -> None:
+        """Give a file the owner and the permission bits of another."""
+        mine = self.facts(descriptor)
+        if (mine.uid, mine.gid) != (facts.uid, facts.gid):
+            os.fchown(descriptor, facts.uid, facts.gid)
+        os.fchmod(descriptor, facts.mode)
+
+    def free_bytes(self, folder: Path) -> int:
+        """Return how many bytes an ordinary user may still write there."""
+        status = os.statvfs(folder)
+        return status.f_bavail * status.f_frsize
+
+
+REAL = Disk()
+"""The machine's own disk."""
+
+
+def write_whole(disk: Disk, path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write a whole file by ``<name>.tmp`` beside it and a rename; the caller holds the lock that guards the name.
+
+    With ``durable=False`` a power loss may leave an empty or a torn file: only for what can be made again.
+    """
+    temporary = path.with_name(f"{path.name}.tmp")
+    descriptor = disk.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    try:
+        disk.write_at(descriptor, data, 0)
+        if durable:
+            disk.sync(descriptor)
+    finally:
+        disk.close(descriptor)
+    disk.rename(temporary, path)
+    if durable:
+        disk.sync_folder(path.parent)
+
+
+def read_whole(disk: Disk, path: Path) -> bytes | None:
+    """Return a small file's bytes, or ``None`` when it is not there."""
+    try:
+        descriptor = disk.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        return disk.read_at(descriptor, disk.facts(descriptor).size_bytes, 0)
+    finally:
+        disk.close(descriptor)

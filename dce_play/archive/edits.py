@@ -1,0 +1,86 @@
+"""Messages that a later export shows otherwise than the stored copy: the edits sidecar of a channel.
+
+Each line of ``.dce-meta/edits/<channel id>.jsonl`` is one newer copy, in its own spelling, with the run that saw it.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from dce_play.archive.disk import Disk
+from dce_play.archive.records import add_raw_lines, read_appends, read_lines
+from dce_play.layout import TargetLayout
+from dce_play.snowflake import ChannelId, MessageId
+
+_LAYOUT = re.compile(rb"\r?\n[ \t]*")
+
+
+class EditPolicy(StrEnum):
+    """What becomes of a newer copy of a stored message."""
+
+    IGNORE = "ignore"
+    SIDECAR = "sidecar"
+    """It goes into the edits sidecar; the stored copy stays."""
+    REWRITE = "rewrite"
+    """It takes the stored copy's place, at the price of rewriting the file; the older copy goes into the sidecar."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """One copy of a message that is not the one in the channel file."""
+
+    message_id: MessageId
+    message: bytes
+    exported_at: str | None
+
+
+def same_message(stored: bytes, other: bytes) -> bool:
+    """Return whether two copies mean the same, however they are spelled and laid out."""
+    return stored == other or json.loads(stored) == json.loads(other)
+
+
+def add_edits(
+    layout: TargetLayout, channel_id: ChannelId, edits: Iterable[Edit], *, run_id: str, time: str, disk: Disk
+) -> None:
+    """Make the edits durable. One that this run has written, or that is the newest of its message, is not repeated."""
+    path = layout.edits(channel_id)
+    newest: dict[str, str] = {}
+    written = set()
+    for line in read_lines(path):
+        newest[line["id"]] = line["digest"]
+        written.add((line["run_id"], line["id"], line["digest"]))
+    lines = []
+    for edit in edits:
+        message = _LAYOUT.sub(b"", edit.message)
+        digest = hashlib.sha256(message).hexdigest()
+        if newest.get(edit.message_id) == digest or (run_id, edit.message_id, digest) in written:
+            continue
+        facts = {"id": edit.message_id, "run_id": run_id, "time": time, "exported_at": edit.exported_at}
+        head = json.dumps(facts | {"digest": digest}).encode("ascii")
+        lines.append(head[:-1] + b', "message": ' + message + b"}")
+    if lines:
+        add_raw_lines(disk, path, lines)
+
+
+class StoredTimes:
+    """When the stored copy of a message was exported, by the lines of ``appends.jsonl``."""
+
+    def __init__(self, layout: TargetLayout, channel_id: ChannelId, head_exported_at: str | None) -> None:
+        self._head = head_exported_at
+        self._ranges = [
+            (int(line.first_id), int(line.last_id), line.exported_at)
+            for line in read_appends(layout, channel_id)
+            if line.first_id is not None and line.last_id is not None and line.exported_at is not None
+        ]
+
+    def is_newer(self, exported_at: str | None, identifier: int) -> bool:
+        """Return whether a copy exported then is newer than the stored one; a copy of unknown time counts as newer."""
+        stored = [time for first, last, time in self._ranges if first <= identifier <= last]
+        stored = stored or ([] if self._head is None else [self._head])
+        if exported_at is None or not stored:
+            return True
+        return datetime.fromisoformat(exported_at) > max(map(datetime.fromisoformat, stored))
