@@ -1,0 +1,88 @@
+"""Long lists, page by page: messages, guilds, the users of a reaction. None of them loops for ever."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from dce_play.exporters.discord_api.answers import as_objects, identifier
+from dce_play.exporters.discord_api.client import DiscordClient
+from dce_play.exporters.discord_api.watch import Watch
+from dce_play.exporters.protocol import ExportFailed
+from dce_play.snowflake import ChannelId
+
+PAGE_SIZE = 100
+
+
+class EndlessListing(ExportFailed):
+    """The server gives the same page again, whatever it is asked for."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"listing '{path}' does not end: the server ignores 'after'")
+        self.path = path
+
+
+def newest_message(client: DiscordClient, channel_id: ChannelId, watch: Watch) -> Mapping[str, Any] | None:
+    """Return the channel's newest message."""
+    path = f"channels/{channel_id}/messages"
+    found = as_objects(client.get(path, {"limit": "1"}, watch=watch), path)
+    return found[0] if found else None
+
+
+def oldest_message_id_after(client: DiscordClient, channel_id: ChannelId, after: int, watch: Watch) -> int | None:
+    """Return the id of the first message that is newer than the given one."""
+    path = f"channels/{channel_id}/messages"
+    found = as_objects(client.get(path, {"limit": "1", "after": str(after)}, watch=watch), path)
+    return min((int(identifier(message)) for message in found), default=None)
+
+
+def message_pages(
+    client: DiscordClient, channel_id: ChannelId, after: int, watch: Watch
+) -> Iterator[list[Mapping[str, Any]]]:
+    """Yield pages of messages newer than ``after``, oldest first. Only an empty page is the end, a short one is not.
+
+    Raises: EndlessListing.
+    """
+    path = f"channels/{channel_id}/messages"
+    while True:
+        query = {"limit": str(PAGE_SIZE), "after": str(after)}
+        found = as_objects(client.get(path, query, watch=watch), path)
+        if not found:
+            return
+        by_id = {int(identifier(message)): message for message in found}
+        page = [by_id[message_id] for message_id in sorted(by_id) if message_id > after]
+        if not page:
+            raise EndlessListing(path)
+        yield page
+        after = max(by_id)
+
+
+def guilds(client: DiscordClient, watch: Watch) -> Iterator[Mapping[str, Any]]:
+    """Yield the guilds that the token is in."""
+    after = 0
+    while True:
+        query = {"limit": str(PAGE_SIZE), "after": str(after)}
+        found = as_objects(client.get("users/@me/guilds", query, watch=watch), "users/@me/guilds")
+        fresh = [guild for guild in found if int(identifier(guild)) > after]
+        if not fresh:
+            return
+        yield from fresh
+        after = max(int(identifier(guild)) for guild in fresh)
+
+
+def reaction_users(
+    client: DiscordClient, channel_id: ChannelId, message_id: str, emoji: str, watch: Watch
+) -> Iterator[Mapping[str, Any]]:
+    """Yield the users who reacted with an emoji (``name:id``, or the character); none where they cannot be seen.
+
+    A page that is not full is the last one: that halves the requests of busy channels.
+    """
+    path = f"channels/{channel_id}/messages/{message_id}/reactions/{quote(emoji, safe='')}"
+    after = 0
+    while True:
+        answer = client.find(path, {"limit": str(PAGE_SIZE), "after": str(after)}, watch=watch)
+        found = [] if answer is None else as_objects(answer, path)
+        fresh = [user for user in found if int(identifier(user)) > after]
+        yield from fresh
+        if len(found) < PAGE_SIZE or not fresh:
+            return
+        after = max(int(identifier(user)) for user in fresh)
