@@ -36,7 +36,7 @@ class Effects(StrEnum):
     """Talks to other machines, writes nothing of ours."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # hashed as itself: an example may be a list
 class Info:
     """What a field of ``Params`` or ``Outputs`` means; goes into ``typing.Annotated``."""
 
