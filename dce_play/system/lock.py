@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import ClassVar, Self
 
 from dce_play.errors import DcePlayError, ExitCode
-from dce_play.layout import lock_path
+from dce_play.layout import LOCK_NAME, META_FOLDER, lock_path
 from dce_play.system.clock import Clock, SystemClock
 from dce_play.system.disk import mount_of
 from dce_play.system.file_lock import LONGEST_PAUSE_S, SHORTEST_PAUSE_S, open_locked
@@ -264,6 +264,15 @@ def archive_lock(
         allow_network_fs=allow_network_fs,
         container_runs=container_runs,
     )
+
+
+def nearest_root(path: Path) -> Path:
+    """Return the folder whose lock guards a path: the nearest above it that has a lock or our records, else its own."""
+    start = path.absolute() if path.is_dir() else path.absolute().parent
+    for folder in (start, *start.parents):
+        if (folder / LOCK_NAME).exists() or (folder / META_FOLDER).is_dir():
+            return folder
+    return start
 
 
 def _farewell(before: LockMeta) -> str:

@@ -6,7 +6,6 @@ scripts spelled them; a file with only these is read too.
 
 import os
 import pwd
-import re
 import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,7 +17,6 @@ from dce_play.system.files import write_atomic
 
 LONGEST_COMMAND = 500
 _LONGEST_META_BYTES = 64 * 1024
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +51,7 @@ def own_meta(*, cmd: str, run_id: str, now: datetime) -> LockMeta:
     return LockMeta(
         pid=pid,
         started=utc_stamp(now),
-        cmd=one_line(cmd)[:LONGEST_COMMAND],
+        cmd=proc.one_line(cmd)[:LONGEST_COMMAND],
         host=os.uname().nodename,
         boot_id=proc.boot_id(),
         pid_start=proc.start_ticks(pid),
@@ -71,13 +69,13 @@ def encode_meta(meta: LockMeta) -> bytes:
     lines += [f"pid_start={'' if meta.pid_start is None else meta.pid_start}", f"pidns={meta.pidns}"]
     lines += [f"user={meta.user}", f"lock_id={meta.lock_id}", f"run_id={meta.run_id}", f"step={meta.step}"]
     lines += [f"container={container}" for container in meta.containers]
-    return "".join(one_line(line) + "\n" for line in lines).encode()
+    return "".join(proc.one_line(line) + "\n" for line in lines).encode()
 
 
 def decode_meta(data: bytes) -> LockMeta | None:
     """Return what a note says, or ``None`` when it names no pid: an empty or torn file tells nothing."""
     pairs = [line.partition("=")[::2] for line in data.decode(errors="replace").splitlines()]
-    values = {key: one_line(value) for key, value in pairs}
+    values = {key: proc.one_line(value) for key, value in pairs}
     pid = _number(values.get("pid", ""))
     if not pid:
         return None
@@ -113,12 +111,7 @@ def remove_meta(lock: Path, lock_id: str) -> None:
 
 def with_step(meta: LockMeta, step: str) -> LockMeta:
     """Return the note with another step."""
-    return replace(meta, step=one_line(step))
-
-
-def one_line(text: str) -> str:
-    """Return the text with control characters and line breaks as spaces: one that is printed can forge nothing."""
-    return _CONTROL.sub(" ", text)
+    return replace(meta, step=proc.one_line(step))
 
 
 def _user_name() -> str:

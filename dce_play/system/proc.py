@@ -103,7 +103,12 @@ def command_line(pid: int) -> str:
         raw = (_PROC / str(pid) / "cmdline").read_bytes()
     except OSError:
         return ""
-    return raw.replace(b"\0", b" ").decode(errors="replace").strip()[:200]
+    return one_line(raw.replace(b"\0", b" ").decode(errors="replace").strip())[:200]
+
+
+def one_line(text: str) -> str:
+    """Return the text with control characters and line breaks as spaces: a line that is shown can forge no other."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def flocks(inode: int) -> list[LockEntry]:
