@@ -1,4 +1,4 @@
 """A declarative runner for operators who keep archives growing."""
 
-VERSION = "0.1.0"
+__version__ = "0.1.0"
 """Also in ``pyproject.toml``; a test compares the two. Read from here, as asking the package index costs 50 ms."""

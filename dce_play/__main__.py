@@ -2,15 +2,15 @@
 
 import sys
 
-from dce_play import VERSION
+from dce_play import __version__
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
     if sys.argv[1:] == ["--version"]:  # answered before click is imported, which costs more than Python's own start
-        sys.stdout.write(f"dce-play {VERSION}\n")
+        sys.stdout.write(f"dce-play {__version__}\n")
         return
-    from dce_play.cli.main import main as run_command_line  # noqa: PLC0415 - for the same reason
+    from dce_play.cli.main import main as run_command_line
 
     sys.exit(run_command_line(sys.argv[1:]))
 

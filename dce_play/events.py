@@ -347,8 +347,10 @@ _FIELDS: dict[type, tuple[str, ...]] = {
 
 def _plain(value: object) -> JsonValue:
     match value:
-        case None | bool() | int() | float():
+        case None | bool() | float():
             return value
+        case int():
+            return int(value)
         case str():
             return str(value)
         case Mapping():

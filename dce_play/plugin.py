@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, NewType, Protocol
 
 from dce_play.errors import DcePlayError, ExitCode
-from dce_play.snowflake import ChannelId, GuildId
+from dce_play.snowflake import ChannelId, GuildId, GuildId
 from dce_play.source import JsonValue
 from dce_play.system.clock import Clock
 from dce_play.system.process import Executor
@@ -108,6 +108,8 @@ class Selection:
     """The ``--channel`` list; empty means all."""
     guilds: tuple[GuildId, ...] = ()
     """The ``--guild`` list; empty means all."""
+    guilds: tuple[GuildId, ...] = ()
+    """The ``--guild`` list; empty means all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +121,8 @@ class StepRecord:
     status: str
     summary: str
     duration_s: float
+    uses: str = ""
+    """The step plugin's name."""
 
 
 class Reporter(Protocol):

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import click
 
-from dce_play import VERSION
+from dce_play import __version__
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.layout import state_folder
 from dce_play.source import InvalidDocument, did_you_mean
@@ -84,7 +84,7 @@ def _module_exists(entry: CommandEntry) -> bool:
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(VERSION, message="dce-play %(version)s")
+@click.version_option(__version__, message="dce-play %(version)s")
 def root() -> None:
     """Run playbooks that keep archives growing.
 
@@ -150,7 +150,7 @@ def _tell_bug(error: Exception) -> int:
     path = folder / f"{file_stamp(datetime.now(UTC))}-{os.getpid()}.txt"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"dce-play {VERSION}\n{' '.join(sys.argv[:2])}\n\n{text}", encoding="utf-8")
+        path.write_text(f"dce-play {__version__}\n{' '.join(sys.argv[:2])}\n\n{text}", encoding="utf-8")
         place = str(path)
     except OSError:
         place = ""

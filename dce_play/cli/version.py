@@ -5,7 +5,7 @@ from importlib import metadata
 
 import click
 
-from dce_play import VERSION
+from dce_play import __version__
 
 _PACKAGES = ("click", "httpx2", "invoke", "jinja2", "jsonschema", "psutil", "pysimdjson", "rich", "ruamel.yaml")
 
@@ -13,7 +13,7 @@ _PACKAGES = ("click", "httpx2", "invoke", "jinja2", "jsonschema", "psutil", "pys
 @click.command(help="Tell the versions of dce-play, Python and the packages that matter.")
 def command() -> None:
     """Print one ``name version`` line each."""
-    click.echo(f"dce-play {VERSION}")
+    click.echo(f"dce-play {__version__}")
     click.echo(f"python {platform.python_version()} ({platform.platform()})")
     for package in _PACKAGES:
         try:

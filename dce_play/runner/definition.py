@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from dce_play import VERSION
+from dce_play import __version__
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.playbook.plan import Plan, walk
 from dce_play.runner.settings import RunSettings
@@ -37,7 +37,7 @@ class ResumeRefused(DcePlayError):
 def define(plan: Plan, settings: RunSettings, /) -> dict[str, JsonValue]:
     """Return what this run is made from."""
     return {
-        "version": VERSION,
+        "version": __version__,
         "texts": {str(path): text for path, text in plan.texts.items()},
         "steps": {node.id: node.definition for node in walk(plan.preflight + plan.steps)},
         "params": dict(settings.recorded_params),

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
-from dce_play import VERSION
+from dce_play import __version__
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.events import (
     Diagnosed,
@@ -175,7 +175,7 @@ class _Running:
         definition = define(self._plan, settings)
         if self._resuming:
             reused = sum(1 for step in self._progress.ended.values() if step.status in {"ok", "changed", "reused"})
-            self._stream.emit(RunResumed(mode=settings.mode, version=VERSION, reused_count=reused))
+            self._stream.emit(RunResumed(mode=settings.mode, version=__version__, reused_count=reused))
         else:
             self._stream.emit(self._started())
         save_definition(settings.run_folder, definition)
@@ -187,7 +187,7 @@ class _Running:
             playbook=str(self._plan.path),
             name=self._plan.name,
             summary=self._plan.summary,
-            version=VERSION,
+            version=__version__,
             folder=str(settings.run_folder),
             archive_root=str(settings.archive_root or ""),
             targets=settings.selection.targets,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dce_play.errors import DcePlayError
 from dce_play.events import Mode, Status, StepEnded, StepRef, StepRetried, StepStarted
@@ -199,11 +199,13 @@ class Walk:
 
     def _guarded(self, node: PlannedBlock, scope: Scope, *, finished: bool) -> Ended:
         """Run a block's body, its rescue when that failed, and its ``always`` whatever happened."""
+        record_count = len(self.workshop.records)
         ended = self.sequence(node.body, scope)
         first = ended.trouble
         if first is not None and first.stops is None and not ended.tolerated and node.rescue:
             rescue = self.sequence(node.rescue, scope.inside(names={"failure": _failure(first)}))
             if rescue.trouble is None:
+                self._mark_rescued(record_count, first)
                 summary = f"rescued from: {first.failure.message}"
                 ended = Ended(status=Status.RESCUED, summary=HIDDEN if scope.silent else summary)
             else:
@@ -219,6 +221,15 @@ class Walk:
             if ended.goes_on and last.trouble is not None:
                 ended = last
         return ended
+
+    def _mark_rescued(self, record_count: int, trouble: Trouble) -> None:
+        """Let the recap say ``rescued`` and not ``failed`` of the step that the block was rescued from."""
+        records = self.workshop.records
+        for number in range(record_count, len(records)):
+            if records[number].step_id == trouble.where and records[number].status == Status.FAILED:
+                records[number] = replace(records[number], status=Status.RESCUED)
+                self.counts[Status.FAILED] -= 1
+                self.counts[Status.RESCUED] = self.counts.get(Status.RESCUED, 0) + 1
 
     def _call(self, node: PlannedCall, scope: Scope, ref: StepRef) -> Ended:
         builtin = {name: scope.names[name] for name in _INHERITED if name in scope.names}
@@ -341,7 +352,14 @@ class Walk:
     def _count(self, ref: StepRef, ended: Ended, duration: float) -> None:
         self.counts[ended.status] = self.counts.get(ended.status, 0) + 1
         self.workshop.records.append(
-            StepRecord(step_id=ref.id, name=ref.name, status=ended.status, summary=ended.summary, duration_s=duration)
+            StepRecord(
+                step_id=ref.id,
+                name=ref.name,
+                status=ended.status,
+                summary=ended.summary,
+                duration_s=duration,
+                uses=ref.uses,
+            )
         )
 
     def _reuse(self, ref: StepRef, earlier: EarlierStep, node: PlannedStep) -> Ended:

@@ -1,4 +1,4 @@
-"""Say how every step so far ended, one line each, with its duration.
+"""Say how the steps since the last summary ended, one line each, with its duration.
 
 Made for ``always``: it tells of failures too, and never fails itself.
 """
@@ -26,7 +26,7 @@ class Params:
 class Outputs:
     """The counts."""
 
-    step_count: Annotated[int, Info(help="How many steps ended before this one")]
+    step_count: Annotated[int, Info(help="How many steps ended since the last summary")]
     failed_count: Annotated[int, Info(help="How many of them failed")]
     changed_count: Annotated[int, Info(help="How many of them changed something")]
 
@@ -35,16 +35,22 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     """Tell of the records."""
     if params.title:
         ctx.reporter.say(params.title)
-    for record in ctx.records:
+    records = _since_last_summary(ctx.records)
+    for record in records:
         if record.status != "skipped" or params.skipped:
             ctx.reporter.say(_line(record))
-    failed = sum(1 for record in ctx.records if record.status == "failed")
-    changed = sum(1 for record in ctx.records if record.status == "changed")
+    failed = sum(1 for record in records if record.status == "failed")
+    changed = sum(1 for record in records if record.status == "changed")
     return StepResult(
         changed=False,
-        summary=f"{len(ctx.records)} steps, {changed} changed something, {failed} failed",
-        outputs=Outputs(step_count=len(ctx.records), failed_count=failed, changed_count=changed),
+        summary=f"{len(records)} steps, {changed} changed something, {failed} failed",
+        outputs=Outputs(step_count=len(records), failed_count=failed, changed_count=changed),
     )
+
+
+def _since_last_summary(records: tuple[StepRecord, ...]) -> tuple[StepRecord, ...]:
+    ends = [number for number, record in enumerate(records) if record.uses == NAME]
+    return records[ends[-1] + 1 :] if ends else records
 
 
 def _line(record: StepRecord) -> str:
