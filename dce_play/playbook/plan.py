@@ -35,7 +35,7 @@ class PlannedStep:
     folder: Path
     """The folder of the file that it stands in."""
     definition: str
-    """Hash of all that was written of it and of the plugin's version; resume compares it."""
+    """Hash of all that was written of it; resume compares it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,16 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from dce_play.playbook.filters import EXPECTED_FAILURES, FILTERS, FUNCTIONS, TESTS
 from dce_play.playbook.values import SecretReference, SecretTouched, UnknownTouched, Unready
 
-__all__ = ["EXPECTED_FAILURES", "OutOfBounds", "UndefinedError", "compiled", "environment", "evaluate", "parse"]
+__all__ = [
+    "EXPECTED_FAILURES",
+    "OutOfBounds",
+    "UndefinedError",
+    "compiled",
+    "environment",
+    "evaluate",
+    "names_of",
+    "parse",
+]
 
 MAX_LENGTH = 2_000
 _MAX_EXPONENT = 64
@@ -151,6 +160,14 @@ def compiled(text: str) -> tuple[Template, frozenset[str]]:
     tree.set_environment(environment())
     assign = nodes.Assign(nodes.Name(_VALUE, "store"), tree, lineno=1)
     return environment().from_string(nodes.Template([assign], lineno=1)), read
+
+
+def names_of(text: str) -> frozenset[str]:
+    """Return the names that an expression reads; none when it does not parse."""
+    try:
+        return frozenset(name.name for name in _names(parse(text)))
+    except (TemplateSyntaxError, OutOfBounds):
+        return frozenset()
 
 
 def _names(tree: nodes.Expr) -> Iterable[nodes.Name]:

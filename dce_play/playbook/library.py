@@ -1,0 +1,76 @@
+"""Finds, reads, checks and parses playbook and role files, each once."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dce_play.playbook.check import check
+from dce_play.playbook.document import Reading, read_bytes, read_document
+from dce_play.playbook.model import CallKind, Include, Playbook
+from dce_play.playbook.parse import parse
+from dce_play.playbook.schema import Steps, playbook_schema, role_schema
+from dce_play.resources import playbooks_folder, roles_folder
+from dce_play.source import Document, Problem, Severity, did_you_mean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One file, as far as it could be read."""
+
+    playbook: Playbook
+    document: Document
+    sha256: str
+    problems: tuple[Problem, ...]
+
+
+@dataclass(slots=True)
+class Library:
+    """Every file that one plan or one lint looks at. Holds the step table."""
+
+    steps: Steps
+    entries: dict[Path, Entry] = field(default_factory=dict)
+    _schemas: dict[CallKind, dict[str, object]] = field(default_factory=dict)
+
+    def load(self, path: Path, kind: CallKind) -> Entry:
+        """Return the file, read once.
+
+        Raises: UsageError, when it cannot be opened.
+        """
+        path = path.absolute()
+        if path not in self.entries:
+            self.entries[path] = self._read(read_document(path, read_bytes(path)), kind)
+        return self.entries[path]
+
+    def _read(self, reading: Reading, kind: CallKind) -> Entry:
+        parsed = parse(reading, kind)
+        problems = [*reading.problems, *check(reading, self._schema(kind)), *parsed.problems]
+        return Entry(
+            playbook=parsed.playbook, document=reading.document, sha256=reading.sha256, problems=one_each(problems)
+        )
+
+    def _schema(self, kind: CallKind) -> dict[str, object]:
+        if kind not in self._schemas:
+            make = role_schema if kind is CallKind.ROLE else playbook_schema
+            self._schemas[kind] = make(self.steps)
+        return self._schemas[kind]
+
+    def find(self, include: Include, folder: Path) -> Path | Problem:
+        """Return the file that a role or playbook key means, seen from a file in ``folder``."""
+        if include.kind is CallKind.PLAYBOOK:
+            candidates = [folder / include.target, playbooks_folder() / include.target]
+            there = {path.name for path in folder.glob("*.yml")}
+        else:
+            shelves = [folder / "roles", folder.parent / "roles", folder.parent, roles_folder()]
+            candidates = [shelf / include.target / "role.yml" for shelf in shelves]
+            there = {path.parent.name for shelf in shelves for path in shelf.glob("*/role.yml")}
+        found = next((path for path in candidates if path.is_file()), None)
+        if found is not None:
+            return found.resolve()
+        message = f'no {include.kind} "{include.target}"'
+        return Problem(rule="E110", message=message, span=include.target_span, hint=did_you_mean(include.target, there))
+
+
+def one_each(problems: list[Problem]) -> tuple[Problem, ...]:
+    """Return the problems in the order of their places, without warnings about a place that has an error already."""
+    wrong = {problem.span for problem in problems if problem.severity is Severity.ERROR}
+    kept = [problem for problem in problems if problem.severity is Severity.ERROR or problem.span not in wrong]
+    return tuple(sorted(dict.fromkeys(kept), key=lambda problem: (problem.span, problem.rule)))
