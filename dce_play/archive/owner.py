@@ -9,17 +9,18 @@ from enum import StrEnum
 from pathlib import Path
 
 from dce_play.snowflake import MessageId
+from dce_play.system import proc
 from dce_play.system.clock import utc_stamp
 from dce_play.system.files import write_atomic
 
 OWNER_NAME = "owner.json"
 
 
-class Liveness(StrEnum):
+class OwnerState(StrEnum):
     """What can be said about a writer from here."""
 
     ALIVE = "alive"
-    DEAD = "dead"
+    GONE = "gone"
     UNKNOWN = "unknown"
     """Another host, or another pid namespace: its processes cannot be seen from here."""
 
@@ -48,30 +49,28 @@ def this_process(*, cursor: MessageId | None, now: datetime, container_id: str =
     pid = os.getpid()
     return Owner(
         host=socket.gethostname(),
-        boot_id=_boot_id(),
+        boot_id=proc.boot_id(),
         pid=pid,
-        pid_start=_start_ticks(pid) or 0,
-        pidns=_pid_namespace(),
+        pid_start=proc.start_ticks(pid) or 0,
+        pidns=proc.pid_namespace(),
         started=utc_stamp(now),
         cursor=cursor,
         container_id=container_id,
     )
 
 
-def liveness(owner: Owner) -> Liveness:
+def owner_state(owner: Owner) -> OwnerState:
     """Return whether the owner still runs, as far as can be seen from this process."""
     if owner.ended:
-        return Liveness.DEAD
+        return OwnerState.GONE
     if owner.host != socket.gethostname():
-        return Liveness.UNKNOWN
-    if owner.boot_id != _boot_id():
-        return Liveness.DEAD
-    if owner.pidns != _pid_namespace():
-        return Liveness.UNKNOWN
-    ticks = _start_ticks(owner.pid)
-    if ticks is None:
-        return Liveness.ALIVE if _is_hidden(owner.pid) else Liveness.DEAD
-    return Liveness.ALIVE if ticks == owner.pid_start else Liveness.DEAD
+        return OwnerState.UNKNOWN
+    if owner.boot_id != proc.boot_id():
+        return OwnerState.GONE
+    if owner.pidns != proc.pid_namespace():
+        return OwnerState.UNKNOWN
+    alive = proc.liveness(owner.pid, ticks=owner.pid_start) is proc.Liveness.ALIVE
+    return OwnerState.ALIVE if alive else OwnerState.GONE
 
 
 def write_owner(folder: Path, owner: Owner) -> None:
@@ -86,37 +85,3 @@ def read_owner(folder: Path) -> Owner | None:
         return Owner(**facts)
     except (FileNotFoundError, ValueError, TypeError):
         return None
-
-
-def _boot_id() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except FileNotFoundError:
-        return ""
-
-
-def _pid_namespace() -> str:
-    try:
-        return str(Path("/proc/self/ns/pid").readlink())
-    except FileNotFoundError:
-        return ""
-
-
-def _is_hidden(pid: int) -> bool:
-    """Return whether the process is there although ``/proc`` does not show it: EPERM means alive."""
-    try:
-        os.kill(pid, 0)
-    except PermissionError:
-        return True
-    except ProcessLookupError:
-        return False
-    return False
-
-
-def _start_ticks(pid: int) -> int | None:
-    """Return field 22 of the process's stat, counted behind the name, which may hold spaces and brackets."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return None if fields[0] in {"Z", "X"} else int(fields[19])

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from dce_play.archive.owner import OWNER_NAME, Liveness, Owner, liveness, read_owner, this_process, write_owner
+from dce_play.archive.owner import OWNER_NAME, Owner, OwnerState, owner_state, read_owner, this_process, write_owner
 from dce_play.archive.seeds import channel_id_of
 from dce_play.layout import META_FOLDER, TEMP_FOLDER, TargetLayout
 from dce_play.snowflake import ChannelId, MessageId
@@ -96,8 +96,8 @@ def activity(temp: Temp, *, now: datetime, min_age: timedelta, open_files: Colle
     A living owner or a process that has the file open decides; a dead owner's export is at once for the taking.
     Where nothing can be known about the owner, an export counts as active until it was left alone for ``min_age``.
     """
-    state = liveness(temp.owner) if temp.owner else Liveness.UNKNOWN
-    if temp.owner and state is Liveness.ALIVE:
+    state = owner_state(temp.owner) if temp.owner else OwnerState.UNKNOWN
+    if temp.owner and state is OwnerState.ALIVE:
         return Activity(True, f"its owner, pid {temp.owner.pid}, is alive")
     try:
         facts = temp.export.stat()
@@ -105,7 +105,7 @@ def activity(temp: Temp, *, now: datetime, min_age: timedelta, open_files: Colle
         return Activity(False, "no export in it")
     if (facts.st_dev, facts.st_ino) in open_files:
         return Activity(True, "a process has it open")
-    if state is Liveness.DEAD:
+    if state is OwnerState.GONE:
         return Activity(False, "its owner is gone")
     age = now - datetime.fromtimestamp(facts.st_mtime, UTC)
     if age < timedelta(0):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dce_play.archive.owner import Liveness, Owner, liveness, read_owner, this_process, write_owner
+from dce_play.archive.owner import Owner, OwnerState, owner_state, read_owner, this_process, write_owner
 from dce_play.snowflake import MessageId
 
 NOW = datetime(2026, 11, 21, 1, 15, 7, tzinfo=UTC)
@@ -33,36 +33,36 @@ def test_a_record_that_cannot_be_read_counts_as_none(tmp_path: Path, content: by
 
 
 def test_this_process_is_alive(me: Owner) -> None:
-    assert liveness(me) is Liveness.ALIVE
+    assert owner_state(me) is OwnerState.ALIVE
 
 
 @pytest.mark.contract("R-4.06", "D-62")
 def test_a_process_that_ended_is_dead(me: Owner) -> None:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     record = replace(me, pid=child.pid, pid_start=_start_of(child.pid))
-    assert liveness(record) is Liveness.ALIVE
+    assert owner_state(record) is OwnerState.ALIVE
     child.communicate(b"\n")
-    assert liveness(record) is Liveness.DEAD
+    assert owner_state(record) is OwnerState.GONE
 
 
 def test_a_pid_in_use_again_is_not_the_owner(me: Owner) -> None:
-    assert liveness(replace(me, pid_start=me.pid_start - 1)) is Liveness.DEAD
+    assert owner_state(replace(me, pid_start=me.pid_start - 1)) is OwnerState.GONE
 
 
 def test_after_a_reboot_the_owner_is_dead(me: Owner) -> None:
-    assert liveness(replace(me, boot_id="another")) is Liveness.DEAD
+    assert owner_state(replace(me, boot_id="another")) is OwnerState.GONE
 
 
 def test_of_another_host_nothing_is_known(me: Owner) -> None:
-    assert liveness(replace(me, host="elsewhere")) is Liveness.UNKNOWN
+    assert owner_state(replace(me, host="elsewhere")) is OwnerState.UNKNOWN
 
 
 def test_of_another_pid_namespace_nothing_is_known(me: Owner) -> None:
-    assert liveness(replace(me, pidns="pid:[1]")) is Liveness.UNKNOWN
+    assert owner_state(replace(me, pidns="pid:[1]")) is OwnerState.UNKNOWN
 
 
 def test_an_owner_that_said_it_ended_has(me: Owner) -> None:
-    assert liveness(replace(me, ended="2026-11-21T01:15:08Z")) is Liveness.DEAD
+    assert owner_state(replace(me, ended="2026-11-21T01:15:08Z")) is OwnerState.GONE
 
 
 def _start_of(pid: int) -> int:
