@@ -72,7 +72,6 @@ class Scope:
         """Return the scope of one loop item; what is registered in it stays in it."""
         scope = self.inside(names={name: value})
         scope.item = key
-        scope.depth = self.depth + 1
         scope.outer = None
         return scope
 

@@ -1,0 +1,21 @@
+"""The run for programs: one event a line, nothing else, and ``run.end`` last."""
+
+import json
+from typing import TextIO
+
+from dce_play.events import Event, to_json
+
+
+class JsonLines:
+    """Writes every event as one line of JSON, as soon as it happens. Pure ASCII, whatever the terminal's encoding."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def accept(self, event: Event, /) -> None:
+        """Write the event."""
+        self._stream.write(json.dumps(to_json(event), ensure_ascii=True, separators=(",", ":")) + "\n")
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Nothing is left to write."""

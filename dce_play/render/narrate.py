@@ -1,0 +1,327 @@
+"""Events as lines for people. The terminal, plain or live, and the log file all show these lines."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeAlias, assert_never
+
+from dce_play.events import (
+    Asked,
+    Body,
+    CheckpointPut,
+    Diagnosed,
+    Event,
+    ItemTold,
+    LockReleased,
+    LockSeen,
+    LockTaken,
+    LockWaiting,
+    Mode,
+    Outcome,
+    RunEnded,
+    RunResumed,
+    RunStarted,
+    Status,
+    StepEnded,
+    StepProgressed,
+    StepRef,
+    StepRetried,
+    StepSaid,
+    StepStarted,
+)
+from dce_play.render.text import UNICODE, Signs, amount, clean, duration, one_line
+
+Segment: TypeAlias = tuple[str, str]
+"""A text and its style: ``ok changed skipped failed rescued maybe dim bold`` or nothing."""
+Line: TypeAlias = tuple[Segment, ...]
+
+GROUPS = frozenset({"block", "loop", "role", "playbook"})
+PROGRESS_EVERY_S = 30.0
+"""How often progress is told where lines cannot be overwritten."""
+_COUNTED = ("ok", "changed", "rescued", "reused", "maybe", "skipped", "failed", "not-run")
+_WORD_WIDTH = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """How much to tell."""
+
+    signs: Signs = UNICODE
+    verbose: bool = False
+    diff: bool = False
+    progress: bool = True
+    """Tell progress as lines; the live display shows it in place instead."""
+    width: int = 100
+
+
+@dataclass(slots=True)
+class Narrator:
+    """Folds events into lines. One belongs to one output."""
+
+    wishes: Wishes = field(default_factory=Wishes)
+    _dry: bool = False
+    _step_count: int = 0
+    _effects: dict[str, str] = field(default_factory=dict)
+    _indexes: dict[str, int] = field(default_factory=dict)
+    _opened: set[str] = field(default_factory=set)
+    _told_progress: dict[str, float] = field(default_factory=dict)
+    _failures: list[StepEnded] = field(default_factory=list)
+    _name: str = ""
+
+    def lines(self, event: Event, /) -> Iterator[Line]:
+        """Yield the lines that tell of the event; often none."""
+        body: Body = event.body
+        match body:
+            case StepProgressed():
+                yield from self._progressed(body, event.ts)
+            case StepStarted() | StepSaid() | ItemTold() | StepRetried() | CheckpointPut() | Asked() | StepEnded():
+                yield from self._of_step(body)
+            case LockWaiting() | LockTaken() | LockReleased() | LockSeen():
+                yield from self._of_lock(body)
+            case RunStarted():
+                yield from self._start(body)
+            case RunResumed():
+                self._dry = body.mode is Mode.DRY_RUN
+                yield (("goes on: ", "bold"), (f"{body.reused_count} steps are done already", ""))
+            case Diagnosed():
+                style = "failed" if body.severity == "error" else "maybe"
+                yield ((f"{body.severity}: ", style), (clean(body.message), ""))
+                yield from _hint(body.hint, "  ")
+            case RunEnded():
+                yield from self._end(body)
+            case _:
+                assert_never(body)
+
+    def _of_lock(self, body: LockWaiting | LockTaken | LockReleased | LockSeen) -> Iterator[Line]:
+        match body:
+            case LockWaiting():
+                yield (("waiting for the lock: ", "maybe"), (clean(body.holder), ""))
+            case LockTaken() | LockReleased():
+                if self.wishes.verbose:
+                    verb = "holding" if isinstance(body, LockTaken) else "released"
+                    yield ((f"  {verb} {clean(body.path)}", "dim"),)
+            case LockSeen():
+                detail = f" ({one_line(body.detail)})" if body.detail else ""
+                yield ((f"  lock {body.state}{detail}; a dry run takes nothing", "dim"),)
+
+    def _of_step(
+        self, body: StepStarted | StepSaid | ItemTold | StepRetried | CheckpointPut | Asked | StepEnded
+    ) -> Iterator[Line]:
+        match body:
+            case StepStarted():
+                yield from self._step_started(body)
+            case StepSaid():
+                yield from self._said(body)
+            case ItemTold():
+                yield from self._item(body)
+            case StepRetried():
+                text = f"{self.wishes.signs.again} try {body.attempt}: {one_line(body.reason)}"
+                wait = f"; again in {duration(body.delay_s)}"
+                yield ((self._indent(body.step), ""), (text, "maybe"), (wait, "dim"))
+            case Asked():
+                yield ((self._indent(body.step), ""), (f"{one_line(body.question)} ", ""), (body.answer, "bold"))
+            case StepEnded():
+                yield from self._step_ended(body)
+            case CheckpointPut():
+                return
+
+    # The run.
+
+    def _start(self, body: RunStarted) -> Iterator[Line]:
+        self._dry = body.mode is Mode.DRY_RUN
+        self._step_count = body.step_count
+        self._name = one_line(body.name)
+        summary = f" {self.wishes.signs.dot} {one_line(body.summary)}" if body.summary else ""
+        yield ((self._name, "bold"), (summary, ""))
+        if self._dry:
+            yield (("  dry run: nothing is changed", "maybe"),)
+        if body.archive_root:
+            yield (("  archive ", "dim"), (one_line(body.archive_root), ""))
+        if body.targets:
+            yield (("  targets ", "dim"), (one_line(", ".join(body.targets)), ""))
+        yield (("  run     ", "dim"), (body.folder.rpartition("/")[2], "dim"))
+        yield ()
+
+    def _end(self, body: RunEnded) -> Iterator[Line]:
+        style = {Outcome.OK: "ok", Outcome.FAILED: "failed"}.get(body.outcome, "maybe")
+        yield ()
+        yield ((self.wishes.signs.rule * min(self.wishes.width, 72), "dim"),)
+        dot = self.wishes.signs.dot
+        name = f" {self._name}" if self._name else ""
+        parts: list[Segment] = [(body.outcome, f"bold {style}"), (f"{name} in {duration(body.duration_s)}", "")]
+        for number, status in enumerate(each for each in _COUNTED if body.counts.get(each)):
+            parts.append(("   " if number == 0 else f" {dot} ", "dim"))
+            parts.append((f"{body.counts[status]} {self._word(status)}", _STYLES.get(status, "")))
+        yield tuple(parts)
+        yield from self._why(body)
+        if body.next_command:
+            yield ()
+            yield (("next: ", "dim"), (body.next_command, "bold"))
+
+    def _why(self, body: RunEnded) -> Iterator[Line]:
+        told = set()
+        for ended in self._failures:
+            if ended.error is None:
+                continue
+            told.add(ended.error.message)
+            yield ()
+            yield (
+                (f"{self.wishes.signs.failed} ", "failed"),
+                (_name(ended.step), "bold"),
+                (f"  {ended.step.id}", "dim"),
+            )
+            yield from _indented(ended.error.message, "    ")
+            yield from _hint(ended.error.hint, "    ")
+        if body.error is not None and body.error.message not in told:
+            yield ()
+            yield ((f"{self.wishes.signs.failed} ", "failed"), (clean(body.error.message), ""))
+            yield from _hint(body.error.hint, "  ")
+
+    # Steps.
+
+    def _step_started(self, body: StepStarted) -> Iterator[Line]:
+        self._effects[body.step.id] = body.effects
+        self._indexes[body.step.id] = body.index
+        if body.step.uses in GROUPS and body.attempt == 1 and (body.step.uses != "loop" or self.wishes.verbose):
+            name = _name(body.step)
+            yield ((self._indent(body.step), ""), (f"{self.wishes.signs.group} {name}", "bold"))
+
+    def _said(self, body: StepSaid) -> Iterator[Line]:
+        yield from self._open(body.step)
+        indent = self._indent(body.step, 1)
+        for line in clean(body.text).split("\n"):
+            yield ((f"{indent}{self.wishes.signs.said} ", "dim"), (line, ""))
+
+    def _open(self, step: StepRef) -> Iterator[Line]:
+        """Say which step is about to speak; a step without effects speaks for itself."""
+        if step.id in self._opened or self._effects.get(step.id, "none") == "none":
+            return
+        self._opened.add(step.id)
+        yield ((self._indent(step), ""), (f"{self.wishes.signs.running} {_name(step)}", "dim"))
+
+    def _progressed(self, body: StepProgressed, ts: str) -> Iterator[Line]:
+        if not self.wishes.progress:
+            return
+        now = datetime.fromisoformat(ts).timestamp()
+        last = self._told_progress.setdefault(body.step.id, now)
+        if now - last < PROGRESS_EVERY_S:
+            return
+        self._told_progress[body.step.id] = now
+        yield from self._open(body.step)
+        yield ((self._indent(body.step, 1), ""), (progress_text(body), "dim"))
+
+    def _item(self, body: ItemTold) -> Iterator[Line]:
+        yield from self._open(body.step)
+        style = _STYLES.get(body.status, "dim" if body.status == "ok" else "")
+        detail = f"  {one_line(body.detail)}" if body.detail else ""
+        yield (
+            (self._indent(body.step, 1), ""),
+            (f"{body.status:<{_WORD_WIDTH}} ", style),
+            (one_line(body.key), ""),
+            (detail, "dim"),
+        )
+
+    def _step_ended(self, body: StepEnded) -> Iterator[Line]:
+        group = body.step.uses in GROUPS
+        if body.status is Status.FAILED and not group:
+            self._failures.append(body)
+        if body.status is Status.RESCUED:
+            self._failures = [each for each in self._failures if not each.step.id.startswith(f"{body.step.id}/")]
+        if self._is_silent(body, group=group):
+            return
+        style = _STYLES.get(body.status, "")
+        sign = _sign(self.wishes.signs)(body.status)
+        summary = one_line(body.summary)
+        index = self._indexes.get(body.step.id, 0)
+        count = f" [{index}/{self._step_count}]" if index and self.wishes.verbose else ""
+        timed = body.status not in {Status.SKIPPED, Status.REUSED, Status.MAYBE} and (body.duration_s >= 0.1)
+        yield (
+            (self._indent(body.step), ""),
+            (f"{sign} {self._word(body.status):<{_WORD_WIDTH}} ", style),
+            (_name(body.step), "bold" if body.status is not Status.SKIPPED else "dim"),
+            (count, "dim"),
+            (f"  {summary}" if summary else "", "failed" if body.status is Status.FAILED else ""),
+            (f"  {duration(body.duration_s)}" if timed else "", "dim"),
+        )
+        if self._dry or self.wishes.diff:
+            yield from self._changes(body)
+
+    def _is_silent(self, body: StepEnded, *, group: bool) -> bool:
+        if body.status is Status.NOT_RUN:
+            return not self.wishes.verbose
+        if group:
+            return body.status not in {Status.SKIPPED, Status.RESCUED, Status.MAYBE}
+        spoke_only = body.status is Status.OK and not body.summary and self._effects.get(body.step.id) == "none"
+        return spoke_only and not self.wishes.verbose
+
+    def _changes(self, body: StepEnded) -> Iterator[Line]:
+        indent = self._indent(body.step, 1)
+        for change in body.changes:
+            path = f"  {one_line(change.path)}" if change.path and change.path not in change.what else ""
+            yield ((f"{indent}{self.wishes.signs.changed} ", "changed"), (one_line(change.what), ""), (path, "dim"))
+            if self.wishes.diff:
+                yield from _diff(change.diff, indent + "  ")
+
+    def _word(self, status: str) -> str:
+        if self._dry and status == "changed":
+            return "pending"
+        return status.replace("-", " ")
+
+    def _indent(self, step: StepRef, extra: int = 0) -> str:
+        return "  " * (1 + step.depth + extra)
+
+
+_STYLES = {
+    "ok": "ok",
+    "changed": "changed",
+    "skipped": "dim",
+    "failed": "failed",
+    "rescued": "rescued",
+    "reused": "dim",
+    "maybe": "maybe",
+    "not-run": "dim",
+}
+
+
+def _sign(signs: Signs) -> Callable[[str], str]:
+    by_status = {
+        "ok": signs.ok,
+        "changed": signs.changed,
+        "skipped": signs.skipped,
+        "failed": signs.failed,
+        "rescued": signs.rescued,
+        "reused": signs.ok,
+        "maybe": signs.maybe,
+    }
+    return lambda status: by_status.get(status, signs.skipped)
+
+
+def _name(step: StepRef) -> str:
+    """Return the step's name, with the loop item where the name does not tell it."""
+    name = one_line(step.name)
+    looped = step.id.endswith("]") and step.item and step.item not in name
+    return f"{name} [{one_line(step.item)}]" if looped else name
+
+
+def progress_text(body: StepProgressed, /) -> str:
+    """Return ``12 of 40 channels``."""
+    unit = one_line(body.unit)
+    if body.total is None:
+        return f"{amount(body.done)} {unit}"
+    return f"{amount(body.done)} of {amount(body.total)} {unit}"
+
+
+def _hint(hint: str, indent: str) -> Iterator[Line]:
+    for number, line in enumerate(clean(hint).splitlines()):
+        yield ((f"{indent}{'hint: ' if number == 0 else '      '}", "dim"), (line, ""))
+
+
+def _indented(text: str, indent: str) -> Iterator[Line]:
+    for line in clean(text).splitlines():
+        yield ((f"{indent}{line}", ""),)
+
+
+def _diff(diff: str, indent: str) -> Iterator[Line]:
+    for line in clean(diff).splitlines():
+        style = {"+": "ok", "-": "failed", "@": "maybe"}.get(line[:1], "dim")
+        yield ((indent, ""), (line, style))

@@ -1,0 +1,65 @@
+"""The run for people: ``terminal()`` chooses between a live display, coloured lines and plain lines."""
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import TextIO
+
+from dce_play.events import Event, Sink
+from dce_play.render.narrate import Narrator, Wishes
+from dce_play.render.text import ASCII, UNICODE, Signs
+
+
+class PlainTerminal:
+    """Lines of text without colour: for pipes, logs and terminals that ask for it."""
+
+    def __init__(self, stream: TextIO, wishes: Wishes) -> None:
+        self._stream = stream
+        self._narrator = Narrator(wishes)
+
+    def accept(self, event: Event, /) -> None:
+        """Print what the event tells."""
+        for line in self._narrator.lines(event):
+            self._stream.write("".join(text for text, _ in line).rstrip() + "\n")
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Nothing is left to print."""
+
+
+def signs_for(stream: TextIO) -> Signs:
+    """Return the signs that the stream's encoding can show."""
+    try:
+        "✓±✗↺▸│…─↻".encode(stream.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return ASCII
+    return UNICODE
+
+
+def terminal(stream: TextIO, environment: Mapping[str, str], *, verbose: bool = False, diff: bool = False) -> Sink:
+    """Return the sink for people on this stream.
+
+    Live and in colour on a terminal; plain elsewhere, with ``TERM=dumb``, and with ``NO_COLOR`` set. Unless it is a
+    terminal, rich is not even imported.
+    """
+    plain = not stream.isatty() or environment.get("TERM") == "dumb" or bool(environment.get("NO_COLOR"))
+    width = _width(stream)
+    wishes = Wishes(signs=signs_for(stream), verbose=verbose, diff=diff, progress=plain, width=width)
+    if plain:
+        return PlainTerminal(stream, wishes)
+    from dce_play.render.live import LiveTerminal  # imports rich, 50 ms, which only a terminal needs
+
+    return LiveTerminal(stream, wishes)
+
+
+def _width(stream: TextIO) -> int:
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 100
+    except (OSError, ValueError):
+        return 100
+
+
+def standard_output() -> TextIO:
+    """Return standard output, made to replace what its encoding cannot show instead of failing."""
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # always a TextIOWrapper in a program of ours
+    return sys.stdout
