@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC
 from typing import Any
 
-from dce_play import VERSION
+from dce_play import __version__
 from dce_play.exporters.discord_api import pages
 from dce_play.exporters.discord_api.answers import as_object, identifier, optional_identifier, optional_integer, text
 from dce_play.exporters.discord_api.client import ClientLimits, DiscordClient, RequestRefused
@@ -91,7 +91,7 @@ class DiscordApiExporter:
 
     def version(self) -> str:
         """Return our own version, and what a run leaves out of its files."""
-        return VERSION if self._with_reaction_users else f"{VERSION} (reactions: counts)"
+        return __version__ if self._with_reaction_users else f"{__version__} (reactions: counts)"
 
     def close(self) -> None:
         """End all connections."""

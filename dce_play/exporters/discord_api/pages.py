@@ -14,7 +14,7 @@ PAGE_SIZE = 100
 
 
 class EndlessListing(ExportFailed):
-    """The server gives the same page again, whatever it is asked for."""
+    """The server answers with messages older than those asked for: it would give the same page for ever."""
 
     def __init__(self, path: str) -> None:
         super().__init__(f"listing '{path}' does not end: the server ignores 'after'")
@@ -29,10 +29,16 @@ def newest_message(client: DiscordClient, channel_id: ChannelId, watch: Watch) -
 
 
 def oldest_message_id_after(client: DiscordClient, channel_id: ChannelId, after: int, watch: Watch) -> int | None:
-    """Return the id of the first message that is newer than the given one."""
+    """Return the id of the first message that is newer than the given one.
+
+    Raises: EndlessListing.
+    """
     path = f"channels/{channel_id}/messages"
     found = as_objects(client.get(path, {"limit": "1", "after": str(after)}, watch=watch), path)
-    return min((int(identifier(message)) for message in found), default=None)
+    oldest = min((int(identifier(message)) for message in found), default=None)
+    if oldest is not None and oldest <= after:
+        raise EndlessListing(path)
+    return oldest
 
 
 def message_pages(
