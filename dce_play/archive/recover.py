@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from dce_play.archive.channel_bytes import ChannelBytes
+from dce_play.archive.channel_bytes import ChannelBytes, open_bytes
 from dce_play.archive.disk import REAL, Disk
 from dce_play.archive.journal import (
     TEMPORARY_SUFFIX,
@@ -20,6 +20,8 @@ from dce_play.archive.journal import (
     read_journal,
 )
 from dce_play.archive.records import AppendLine, add_append_line
+from dce_play.archive.spans import read_head, read_spans
+from dce_play.archive.tail import read_tail
 from dce_play.errors import DcePlayError
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId
@@ -120,6 +122,31 @@ def recover_channel(layout: TargetLayout, channel_id: ChannelId, *, disk: Disk =
     finally:
         disk.close(descriptor)
     return Recovery(state=state, channel_id=channel_id, archive=archive)
+
+
+def discard_journal(archive: Path, *, layout: TargetLayout, disk: Disk = REAL) -> Path:
+    """Set aside the journal that stands in the way of a channel file, and return where it lies now.
+
+    It is the answer to a refused recovery. The channel file is read from end to end first; while that finds damage,
+    the journal stays. An append that can be finished or undone is not discarded: it is finished or undone.
+
+    Raises: DamagedFile, NotCanonical, WriteFailed; FileNotFoundError, when there is no journal.
+    """
+    archive = archive.resolve()
+    with flock_file(archive):
+        with open_bytes(archive, disk=disk) as channel:
+            head = read_head(channel)
+        path = layout.journal(head.channel_id)
+        aside = path.with_suffix(".discarded")
+        try:
+            if recover_channel(layout, head.channel_id, disk=disk).state is not RecoveryState.NOTHING:
+                return path
+        except (JournalStranded, JournalDamaged):
+            with open_bytes(archive, disk=disk) as channel:
+                read_spans(channel, head.start, read_tail(channel).cut)
+        disk.rename(path, aside)
+        disk.sync_folder(path.parent)
+    return aside
 
 
 def roll_back(path: Path, journal: AppendJournal, archive: Path, descriptor: int, *, disk: Disk) -> None:
