@@ -41,7 +41,7 @@ COMMANDS = {
     "export": CommandEntry("dce_play.cli.export:command", "Export one channel into a file"),
     "lock": CommandEntry("dce_play.cli.lock:command", "Look at the archive root's lock"),
     "auth": CommandEntry("dce_play.cli.auth:command", "Find and check the Discord token"),
-    "schedule": CommandEntry("dce_play.cli.schedule:command", "Let cron run a playbook"),
+    "summary": CommandEntry("dce_play.cli.summary:command", "Show what scrapes did, from summary files or a log"),
     "simulate": CommandEntry("dce_play.cli.simulate:command", "Serve a Discord on loopback"),
     "completion": CommandEntry("dce_play.cli.completion:command", "Print the shell completion script"),
     "version": CommandEntry("dce_play.cli.version:command", "Tell versions, for a bug report"),

@@ -111,6 +111,21 @@ def parse_summary(text: str, *, place: str) -> dict[str, JsonValue]:
     return {**value, "totals": {**totals(rows), **(given if isinstance(given, dict) else {})}}
 
 
+def merge_summaries(summaries: Sequence[dict[str, JsonValue]]) -> dict[str, JsonValue]:
+    """Return one parsed summary over several, with the rows of all and the totals computed anew."""
+    if len(summaries) == 1:
+        return summaries[0]
+    rows = [row for each in summaries for row in cast("list[dict[str, JsonValue]]", each["channels"])]
+    finished = sorted(str(each.get("finished_at", "")) for each in summaries)
+    return {
+        "version": 1,
+        "runs": [each.get("run_id") for each in summaries],
+        "finished_at": finished[-1],
+        "totals": cast("dict[str, JsonValue]", totals(rows)),
+        "channels": cast("list[JsonValue]", rows),
+    }
+
+
 def summary_table(summary: dict[str, JsonValue], *, oom_only: bool = False) -> list[str]:
     """Return a parsed summary's lines for people; ``oom_only`` lists what ran out of memory or was aborted."""
     rows = cast("list[dict[str, JsonValue]]", summary["channels"])

@@ -9,6 +9,7 @@ from dce_play.scrape.outcome import ChannelAction, ChannelOutcome
 from dce_play.scrape.summary import (
     InvalidSummary,
     marker_line,
+    merge_summaries,
     parse_summary,
     summary_from_log,
     summary_json,
@@ -140,3 +141,14 @@ def test_the_text_has_the_operators_markers() -> None:
         lines[-1],
     ]
     assert lines[-1].startswith("Hint: for OOM/aborted channels")
+
+
+@pytest.mark.contract("R-14.09")
+def test_several_summaries_become_one_overview() -> None:
+    made = [summary(outcome(ChannelAction.MERGED, 0, count), run_id=f"run-{count}") for count in (1, 2)]
+    merged = merge_summaries(made)  # type: ignore[arg-type]
+    totals = merged["totals"]
+    assert isinstance(totals, dict)
+    assert (totals["merged"], totals["messages_appended"]) == (2, 3)
+    assert merged["runs"] == ["run-1", "run-2"]
+    assert parse_summary(json.dumps(merged), place="x")["totals"] == totals

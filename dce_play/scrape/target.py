@@ -1,0 +1,149 @@
+"""One target's scrape: its channels, one after another or a few at a time, and when to stop."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from threading import Event, Lock
+
+from dce_play.archive.channel_map import ChannelMap
+from dce_play.errors import DcePlayError
+from dce_play.exporters.protocol import AuthenticationFailed, Exporter
+from dce_play.layout import TargetLayout
+from dce_play.scrape.channel import Place, RunMustStop, scrape_channel
+from dce_play.scrape.channels import Choice, ChosenChannel, choose_channels
+from dce_play.scrape.outcome import ChannelAction, ChannelOutcome, TargetOutcome
+from dce_play.scrape.tools import Tools
+from dce_play.snowflake import ChannelId, GuildId
+from dce_play.targets.model import Target
+
+
+class ScrapeStopped(DcePlayError):
+    """A scrape ended before all channels had their turn. ``outcome`` tells what was done until then."""
+
+    def __init__(self, cause: DcePlayError, outcome: TargetOutcome) -> None:
+        super().__init__(str(cause), hint=cause.hint)
+        self.cause = cause
+        self.outcome = outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What to scrape, and how patiently."""
+
+    target: Target
+    only: tuple[ChannelId, ...] = ()
+    guilds: tuple[GuildId, ...] = ()
+    parallel: int = 1
+    """How many channels at a time."""
+    stop_at_first_failure: bool = False
+
+
+def scrape_target(job: Job, tools: Tools, *, refresh: Callable[[], Exporter | None]) -> TargetOutcome:
+    """Scrape every channel of a target and return what came of each.
+
+    When Discord does not accept the token, ``refresh`` is asked once for an exporter with another one; the scrape
+    then goes on with the channel it stopped at.
+    Raises: ScrapeStopped, with what was done; NoChannels, UsageError, ExportError when there is nothing to begin with.
+    """
+    job.target.output_dir.mkdir(parents=True, exist_ok=True)
+    layout = TargetLayout(job.target.output_dir)
+    channel_map = ChannelMap(layout, known=job.target.channel_ids)
+    place = Place(target=job.target.name, layout=layout, channel_map=channel_map, map_lock=Lock())
+    _bootstrap(channel_map, tools)
+    choice, tools, refreshed = _choose(job, channel_map, tools, refresh)
+    _tell_choice(job, choice, tools)
+    outcomes: dict[ChannelId, ChannelOutcome] = {}
+    pending: Sequence[ChosenChannel] = choice.channels
+    while True:
+        cause = _round(place, pending, job, tools, outcomes)
+        if not isinstance(cause, AuthenticationFailed) or refreshed:
+            break
+        exporter, refreshed = refresh(), True
+        if exporter is None:
+            break
+        _tell_refresh(tools)
+        tools = replace(tools, exporter=exporter)
+        pending = [each for each in pending if outcomes[each.channel_id].action is ChannelAction.NOT_TRIED]
+    outcome = TargetOutcome(
+        target=job.target.name, channels=tuple(outcomes[each.channel_id] for each in choice.channels)
+    )
+    if cause is not None:
+        raise ScrapeStopped(cause, outcome) from cause
+    return outcome
+
+
+def _bootstrap(channel_map: ChannelMap, tools: Tools) -> None:
+    done = channel_map.bootstrap()
+    if done.added:
+        folder = channel_map.layout.folder
+        tools.listener.noted(
+            f"Bootstrapped {len(done.added)} channel map entries from existing archives under {folder}."
+        )
+    for error in done.refused:
+        tools.listener.noted(f"WARN: {error}")
+
+
+def _choose(
+    job: Job, channel_map: ChannelMap, tools: Tools, refresh: Callable[[], Exporter | None]
+) -> tuple[Choice, Tools, bool]:
+    def choose(tools: Tools) -> Choice:
+        return choose_channels(
+            job.target, seeds=channel_map.channels(), only=job.only, guilds=job.guilds, exporter=tools.exporter
+        )
+
+    try:
+        return choose(tools), tools, False
+    except AuthenticationFailed:
+        exporter = refresh()
+        if exporter is None:
+            raise
+        _tell_refresh(tools)
+        renewed = replace(tools, exporter=exporter)
+        return choose(renewed), renewed, True
+
+
+def _round(
+    place: Place, channels: Sequence[ChosenChannel], job: Job, tools: Tools, outcomes: dict[ChannelId, ChannelOutcome]
+) -> DcePlayError | None:
+    """Scrape these channels into ``outcomes``; return why the rest was not tried, if so."""
+    stopped = Event()
+    causes: list[DcePlayError] = []
+
+    def scrape(chosen: ChosenChannel) -> ChannelOutcome:
+        if stopped.is_set():
+            return ChannelOutcome(
+                target=place.target,
+                channel_id=chosen.channel_id,
+                action=ChannelAction.NOT_TRIED,
+                reason=f"the run stopped before it: {causes[0]}",
+            )
+        try:
+            outcome = scrape_channel(place, chosen, tools)
+        except RunMustStop as stop:
+            causes.append(stop.cause)
+            stopped.set()
+            return stop.outcome
+        if outcome.action is ChannelAction.FAILED and job.stop_at_first_failure:
+            causes.append(DcePlayError(f"channel {chosen.channel_id} failed: {outcome.reason}"))
+            stopped.set()
+        tools.listener.ended(outcome)
+        return outcome
+
+    with ThreadPoolExecutor(max_workers=max(job.parallel, 1), thread_name_prefix="channel") as pool:
+        for outcome in pool.map(scrape, channels):
+            outcomes[outcome.channel_id] = outcome
+    return causes[0] if causes else None
+
+
+def _tell_choice(job: Job, choice: Choice, tools: Tools) -> None:
+    target = job.target
+    tools.listener.noted(
+        f"Target '{target.name}': processing {len(choice.channels)} channel(s) into {target.output_dir}."
+    )
+    tools.listener.noted(f"  Server scope: {choice.scope}")
+    if choice.discovered:
+        tools.listener.noted(f"  New channels without a channel file yet: {', '.join(choice.discovered)}")
+
+
+def _tell_refresh(tools: Tools) -> None:
+    tools.listener.noted("Detected Discord auth failure. Refreshed the token, retrying once...")
