@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from dce_play.archive.channel_bytes import open_bytes
+from dce_play.archive.channel_bytes import ChannelBytes, open_bytes
 from dce_play.archive.commit import carry_out
 from dce_play.archive.delta import open_deltas
 from dce_play.archive.disk import REAL, Disk
@@ -33,7 +33,7 @@ FILE_LOCK_WAIT_S = 30.0
 
 def append(
     archive: Path,
-    deltas: Sequence[Path],
+    deltas: Sequence[Path | ChannelBytes],
     options: AppendOptions,
     *,
     layout: TargetLayout,
@@ -58,7 +58,12 @@ def append(
 
 
 def plan_append(
-    archive: Path, deltas: Sequence[Path], options: AppendOptions, *, layout: TargetLayout, disk: Disk = REAL
+    archive: Path,
+    deltas: Sequence[Path | ChannelBytes],
+    options: AppendOptions,
+    *,
+    layout: TargetLayout,
+    disk: Disk = REAL,
 ) -> AppendOutcome:
     """Return what ``append`` would do now. Writes nothing and takes no lock.
 

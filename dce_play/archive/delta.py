@@ -82,13 +82,18 @@ class Selection:
 
 
 @contextmanager
-def open_deltas(paths: Sequence[Path], *, disk: Disk) -> Iterator[tuple[Delta, ...]]:
-    """Open exports for reading.
+def open_deltas(sources: Sequence[Path | ChannelBytes], *, disk: Disk) -> Iterator[tuple[Delta, ...]]:
+    """Open exports for reading; what is open already, such as the whole messages of a truncated one, is taken as it is.
 
     Raises: DamagedFile, NotCanonical, FileNotFoundError.
     """
     with ExitStack() as stack:
-        yield tuple(_open_delta(stack.enter_context(open_bytes(path, disk=disk))) for path in paths)
+        yield tuple(
+            _open_delta(
+                source if isinstance(source, ChannelBytes) else stack.enter_context(open_bytes(source, disk=disk))
+            )
+            for source in sources
+        )
 
 
 def check_identity(deltas: Sequence[Delta], *, channel_id: ChannelId, guild_id: GuildId | None) -> None:
