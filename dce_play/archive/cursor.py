@@ -1,13 +1,15 @@
 """The cursor: where a channel file ends. One stat and two small reads when we recorded the file, else one scan."""
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from dce_play.archive.channel_bytes import ChannelBytes
+from dce_play.archive.damage import DamagedFile
 from dce_play.archive.disk import REAL, Disk
 from dce_play.archive.reader_safe import open_consistent
 from dce_play.archive.records import ChannelRecord, read_record, write_record
-from dce_play.archive.spans import DamagedFile, Head, read_head, read_spans
+from dce_play.archive.spans import Head, read_head, read_spans
 from dce_play.archive.tail import Tail, read_tail
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId, MessageId
@@ -52,7 +54,8 @@ def remember(archive: Path, cursor: Cursor, *, layout: TargetLayout, disk: Disk 
         message_count=cursor.message_count,
         ordered=cursor.ordered,
     )
-    write_record(layout, record, disk=disk)
+    with contextlib.suppress(OSError):  # without a record the next cursor costs one scan
+        write_record(layout, record, disk=disk)
 
 
 def cursor_of(channel: ChannelBytes, head: Head, tail: Tail, *, layout: TargetLayout, disk: Disk) -> Cursor:

@@ -8,24 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dce_play.archive.channel_bytes import ChannelBytes
-from dce_play.errors import DcePlayError
+from dce_play.archive.damage import DamagedFile
 from dce_play.snowflake import ChannelId, GuildId, is_number
 
 _ARRAY_START = re.compile(rb'"messages"\s*:\s*\[', re.ASCII)
 _MAX_HEAD_BYTES = 1 << 20
 _MESSAGE_END = b"\n    }"
-
-
-class DamagedFile(DcePlayError):
-    """A channel file or an export that cannot be read to its end."""
-
-    def __init__(self, path: Path, *, offset: int, reason: str) -> None:
-        super().__init__(
-            f"{path} is damaged at byte {offset}: {reason}", hint=f"look at it: dce-play archive audit '{path}'"
-        )
-        self.path = path
-        self.offset = offset
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
