@@ -5,7 +5,11 @@ from datetime import UTC, datetime
 
 from dce_play.exporters.discord_api.answers import UnexpectedAnswer
 
-_UTC_STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,7})\d*)?(?:Z|[+-]00:00)", re.ASCII)
+_UTC_STAMP = re.compile(
+    r"(\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d)"
+    r"(?:\.(\d{1,7})\d*)?(?:Z|[+-]00:00)",
+    re.ASCII,
+)
 
 
 def normal_stamp(written: str) -> str:
