@@ -1,6 +1,6 @@
 """Drives a DiscordChatExporter.Cli: one process for each export, probe or listing.
 
-    exporter = local_dce_cli(executor, find_dce_cli(os.environ), token=token)
+    exporter = CliExporter(executor, LocalLauncher(binary=installed_dce_cli(os.environ), token=token))
     exporter.export(ExportRequest(channel_id=channel, output=path), on_progress=show, cancelled=stop)
 
 Where the process runs is a ``Launcher``'s business: on this machine, or in a container (``container``).
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dce_play.exporters.classify import Ending, export_error, is_empty, listing_error
-from dce_play.exporters.dce_launch import Launcher, LocalLauncher, NoDceCli
+from dce_play.exporters.dce_launch import Launcher
 from dce_play.exporters.followed_export import FollowedExport
 from dce_play.exporters.listing import parse_channels, parse_direct_messages, parse_guilds
 from dce_play.exporters.protocol import (
@@ -189,7 +189,8 @@ class CliExporter:
                     channel_id=channel_id,
                 ) from error
             raise ExportCancelled("the export was stopped", channel_id=channel_id) from error
-        return Ending(exit_code=finished.exit_code, stdout=finished.stdout, stderr=finished.stderr)
+        said = finished.stdout + finished.stderr if self._launcher.merges_streams else finished.stderr
+        return Ending(exit_code=finished.exit_code, stdout=finished.stdout, stderr=said)
 
 
 class _Watch:
@@ -247,20 +248,3 @@ def version_warning(version: str) -> str | None:
         return None
     oldest = ".".join(map(str, _OLDEST))
     return f"DiscordChatExporter {version} is older than {oldest}: it cannot list threads and writes no export time"
-
-
-def local_dce_cli(
-    executor: Executor,
-    binary: Path | None,
-    /,
-    *,
-    token: str,
-    limits: Limits | None = None,
-    prove: bool = False,
-    on_line: LineSink | None = None,
-) -> CliExporter:
-    """Return the exporter for a DCE installed on this machine. Raises: NoDceCli, when there is none."""
-    if binary is None:
-        raise NoDceCli("is installed")
-    launcher = LocalLauncher(binary=binary, token=token)
-    return CliExporter(executor, launcher, limits=limits, prove=prove, on_line=on_line)

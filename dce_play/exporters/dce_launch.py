@@ -33,6 +33,10 @@ class Launcher(Protocol):
     def name(self) -> str:
         """The exporter's name: ``dce_cli`` or ``container``."""
 
+    @property
+    def merges_streams(self) -> bool:
+        """Whether standard error comes mixed into standard output."""
+
     def command(
         self, arguments: tuple[str, ...], /, *, timeout_s: float, pass_fds: tuple[int, ...]
     ) -> AbstractContextManager[Command]:
@@ -52,6 +56,7 @@ class LocalLauncher:
     binary: Path
     token: str = field(repr=False)
     name: str = "dce_cli"
+    merges_streams: bool = False
 
     @contextmanager
     def command(
@@ -89,3 +94,11 @@ def find_dce_cli(environ: Mapping[str, str]) -> Path | None:
         return CLI_PLACE
     found = shutil.which(CLI_NAME, path=environ.get("PATH", ""))
     return None if found is None else Path(found)
+
+
+def installed_dce_cli(environ: Mapping[str, str]) -> Path:
+    """Return the installed DCE. Raises: NoDceCli, when there is none."""
+    found = find_dce_cli(environ)
+    if found is None:
+        raise NoDceCli("is installed")
+    return found

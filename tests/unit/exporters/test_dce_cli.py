@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dce_play.exporters.dce_cli import CliExporter, Limits, local_dce_cli, version_warning
-from dce_play.exporters.dce_launch import NoDceCli, find_dce_cli
+from dce_play.exporters.dce_cli import CliExporter, Limits, version_warning
+from dce_play.exporters.dce_launch import LocalLauncher, NoDceCli, find_dce_cli, installed_dce_cli
 from dce_play.exporters.protocol import (
     AuthenticationFailed,
     ChannelSkipped,
@@ -43,7 +43,7 @@ class Bench:
         path.write_text(json.dumps(self.script))
         environ = {"PATH": os.environ["PATH"], "DCE_STANDIN": str(path)}
         executor = LocalExecutor(environ, Masker())
-        return local_dce_cli(executor, STANDIN, token=TOKEN, limits=limits, prove=prove)
+        return CliExporter(executor, LocalLauncher(binary=STANDIN, token=TOKEN), limits=limits, prove=prove)
 
     def case(self, case: str, **more: object) -> None:
         self.script["channels"] = {CHANNEL: {"case": case, **more}}
@@ -313,7 +313,7 @@ def test_a_missing_cli_is_named(tmp_path: Path) -> None:
     assert find_dce_cli({"PATH": str(tmp_path)}) == installed
     assert find_dce_cli({"PATH": str(tmp_path / "empty")}) is None
     with pytest.raises(NoDceCli, match="installed"):
-        local_dce_cli(LocalExecutor({}, Masker()), None, token=TOKEN)
+        installed_dce_cli({"PATH": str(tmp_path / "empty")})
 
 
 @pytest.mark.skipif(
@@ -321,6 +321,6 @@ def test_a_missing_cli_is_named(tmp_path: Path) -> None:
 )
 @pytest.mark.contract("R-17.07")
 def test_the_real_program_tells_its_version() -> None:
-    binary = find_dce_cli(os.environ)
-    exporter = local_dce_cli(LocalExecutor(os.environ, Masker()), binary, token=TOKEN)
+    launcher = LocalLauncher(binary=installed_dce_cli(os.environ), token=TOKEN)
+    exporter = CliExporter(LocalExecutor(os.environ, Masker()), launcher)
     assert version_warning(exporter.version()) is None
