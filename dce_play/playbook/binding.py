@@ -186,8 +186,11 @@ def bind_params(step: PlannedStep, names: Names, folder: Path, /) -> object:
         value = evaluate(template, names)
         if isinstance(value, Unknown):
             return value
+        wanted = known[name]
+        if value is None and not wanted.required and not wanted.shape.nullable:
+            continue  # null where a default stands: the default
         try:
-            made[name] = to_python(value, known[name].shape, folder=folder)
+            made[name] = to_python(value, wanted.shape, folder=folder)
         except WrongValue as error:
             raise EvaluationFailed("E103", f"{step.step}: {name}: {error}", template.span) from error
     try:
@@ -205,6 +208,10 @@ def bind_call(call: PlannedCall, names: Names, /) -> dict[str, object]:
     for name, spec in call.params.items():
         template = call.keywords.vars.get(name)
         if template is None:
+            params[name] = default_value(spec)
+            continue
+        value = evaluate(template, names)
+        if value is None and not spec.required:
             params[name] = default_value(spec)
             continue
         value = evaluate_as(template, param_shape(spec), names)

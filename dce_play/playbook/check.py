@@ -7,11 +7,11 @@ expression, only what is wrong with the plain value is told.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
 from dce_play.playbook.document import Reading
 from dce_play.playbook.grammar import FOREIGN_WORDS
+from dce_play.playbook.shapes import with_article
 from dce_play.source import Document, Pointer, Problem, did_you_mean, nearest
 
 _UNKNOWN_KEY = {"params": "E111", "document": "E101", "statement": "E101", "param": "E101"}
@@ -146,11 +146,11 @@ def _wrong_value(error: Any) -> str:
     title = error.schema.get("title", "")
     match error.validator:
         case "type" if title:
-            return f"{shown} is not {_article(title)}"
+            return f"{shown} is not {with_article(title)}"
         case "enum":
-            return f"{shown} is not {_article(title)}" if title else f"{shown} is not allowed here"
+            return f"{shown} is not {with_article(title)}" if title else f"{shown} is not allowed here"
         case "pattern" if title in {"duration", "size", "snowflake"} or title.startswith(("name", "condition")):
-            return f"{shown} is not {_article(title)}"
+            return f"{shown} is not {with_article(title)}"
         case "pattern":
             return f"{shown} does not match {error.validator_value}"
         case "minimum":
@@ -160,7 +160,7 @@ def _wrong_value(error: Any) -> str:
         case "minItems" | "minLength":
             return "this is empty"
         case _:
-            return f"{shown} is not {_article(title)}" if title else str(error.message)
+            return f"{shown} is not {with_article(title)}" if title else str(error.message)
 
 
 def show(value: object) -> str:
@@ -169,10 +169,3 @@ def show(value: object) -> str:
         return "a mapping" if isinstance(value, dict) else "a list"
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else text[:57] + '…"'
-
-
-@lru_cache(maxsize=64)
-def _article(words: str) -> str:
-    if words.startswith(("text", "one of", "null")):
-        return words
-    return f"an {words}" if words[0] in "aeiou" else f"a {words}"

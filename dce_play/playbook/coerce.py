@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dce_play.playbook.quantities import parse_duration, parse_size
-from dce_play.playbook.shapes import Format, Kind, Shape, describe
+from dce_play.playbook.shapes import Format, Kind, Shape, describe, with_article
 from dce_play.playbook.values import SecretReference
 from dce_play.snowflake import is_number
 
@@ -73,7 +73,7 @@ def _plain(value: Any, shape: Shape, /) -> Any:
     elif shape.format is Format.SIZE and isinstance(value, str):
         value = _parsed(value, parse_size)
     if not _KIND_CHECKS[shape.kind](value):
-        raise WrongValue(f"{_show(value)} is not {_article(describe(shape))}")
+        raise WrongValue(f"{_show(value)} is not {with_article(describe(shape))}")
     if shape.format is Format.SNOWFLAKE and not is_number(value):
         raise WrongValue(f"{_show(value)} is not a snowflake, which is all digits")
     if shape.choices and value not in shape.choices:
@@ -184,12 +184,6 @@ _KIND_CHECKS: dict[Kind, Callable[[Any], bool]] = {
     Kind.MAP: lambda value: isinstance(value, dict),
     Kind.SECRET: lambda value: isinstance(value, SecretReference),
 }
-
-
-def _article(words: str) -> str:
-    if words in {"text", "null"} or words.startswith("one of"):
-        return words
-    return f"an {words}" if words[0] in "aeiou" else f"a {words}"
 
 
 def _show(value: object) -> str:

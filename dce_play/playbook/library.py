@@ -8,6 +8,7 @@ from dce_play.playbook.document import Reading, read_bytes, read_document
 from dce_play.playbook.model import CallKind, Include, Playbook
 from dce_play.playbook.parse import parse
 from dce_play.playbook.schema import Steps, playbook_schema, role_schema
+from dce_play.playbook.shapes import signature
 from dce_play.resources import playbooks_folder, roles_folder
 from dce_play.source import Document, Problem, Severity, did_you_mean
 
@@ -28,7 +29,16 @@ class Library:
 
     steps: Steps
     entries: dict[Path, Entry] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
+    """Steps that cannot be described, and why: their uses are problems, the rest is still looked at."""
     _schemas: dict[CallKind, dict[str, object]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, step in self.steps.items():
+            try:
+                signature(step)
+            except (TypeError, NameError, AttributeError) as error:
+                self.broken[name] = str(error)
 
     def load(self, path: Path, kind: CallKind) -> Entry:
         """Return the file, read once.
@@ -50,7 +60,7 @@ class Library:
     def _schema(self, kind: CallKind) -> dict[str, object]:
         if kind not in self._schemas:
             make = role_schema if kind is CallKind.ROLE else playbook_schema
-            self._schemas[kind] = make(self.steps)
+            self._schemas[kind] = make(self.steps, broken=self.broken.keys())
         return self._schemas[kind]
 
     def find(self, include: Include, folder: Path) -> Path | Problem:

@@ -190,6 +190,8 @@ class Include:
     """Where the ``role`` or ``playbook`` key stands."""
     target_span: Span
     keyword_spans: Mapping[str, Span]
+    var_spans: Mapping[str, Span] = field(default_factory=dict)
+    """Where the name of each of ``keywords.vars`` stands."""
 
 
 Statement: TypeAlias = StepCall | Block | Include

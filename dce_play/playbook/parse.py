@@ -175,6 +175,7 @@ class _Parser:
                 span=spans[body],
                 target_span=self._document.value_span(at),
                 keyword_spans=spans,
+                var_spans={name: self._document.key_span((*pointer, "vars", name)) for name in keywords.vars},
             )
         params = self._templates(at, value[body])
         return StepCall(step=body, params=params, keywords=keywords, span=spans[body], keyword_spans=spans)

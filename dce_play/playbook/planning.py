@@ -9,7 +9,7 @@ from dataclasses import replace as with_changes
 from pathlib import Path
 
 from dce_play.playbook.contents import names_read
-from dce_play.playbook.library import Entry, Library
+from dce_play.playbook.library import Entry, Library, one_each
 from dce_play.playbook.model import (
     Block,
     CallKind,
@@ -25,8 +25,9 @@ from dce_play.playbook.model import (
     StepCall,
     Text,
 )
+from dce_play.playbook.names import BUILT_IN_NAMES
 from dce_play.playbook.plan import Plan, PlannedBlock, PlannedCall, PlannedNode, PlannedStep, all_steps
-from dce_play.playbook.proof import BUILT_IN_NAMES, prove
+from dce_play.playbook.proof import Proofs
 from dce_play.playbook.schema import Steps
 from dce_play.plugin import Effects
 from dce_play.source import InvalidDocument, Problem, Severity
@@ -60,9 +61,10 @@ def plan_or_problems(path: Path, library: Library) -> tuple[Plan | None, list[Pr
     plan = planner.plan(entry)
     problems = [problem for each in library.entries.values() for problem in each.problems]
     problems += planner.problems
+    proofs = Proofs(library)
     for each in list(library.entries.values()):
-        problems += prove(each.playbook, library)
-    return plan, list(dict.fromkeys(problems))
+        problems += proofs.of(each.playbook).problems
+    return plan, list(one_each(problems))
 
 
 @dataclass(slots=True)
@@ -118,7 +120,7 @@ class _Planner:
         match statement:
             case StepCall():
                 plugin = self.library.steps.get(statement.step)
-                if plugin is None:
+                if plugin is None or statement.step in self.library.broken:
                     return None
                 return PlannedStep(
                     key=key,

@@ -4,6 +4,7 @@ Imported only when there is an expression to compile, since Jinja takes 60 ms to
 with each node's ``lineno`` being its *offset* in the expression, which is where carets come from.
 """
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -14,6 +15,7 @@ from jinja2.lexer import TokenStream
 from jinja2.parser import Parser
 from jinja2.runtime import Context, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.visitor import NodeTransformer
 
 from dce_play.playbook.filters import EXPECTED_FAILURES, FILTERS, FUNCTIONS, TESTS
 from dce_play.playbook.values import SecretReference, SecretTouched, UnknownTouched, Unready
@@ -128,6 +130,14 @@ def _type_name(value: object) -> str:
     )
 
 
+class _Strict(NodeTransformer):
+    """Puts our ``join`` in the place of ``~``, which would take a list's Python spelling for text."""
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802 - Jinja's name
+        self.generic_visit(node)
+        return nodes.Filter(nodes.List(node.nodes), "join", [], [], None, None, lineno=node.lineno)
+
+
 @lru_cache(maxsize=1)
 def environment() -> _Environment:
     """Return the one environment; it never changes."""
@@ -155,7 +165,7 @@ def parse(text: str) -> nodes.Expr:
 @lru_cache(maxsize=4096)
 def compiled(text: str) -> tuple[Template, frozenset[str]]:
     """Return the compiled expression and the names that it reads."""
-    tree = parse(text)
+    tree = _Strict().visit(copy.deepcopy(parse(text)))
     read = frozenset(name.name for name in _names(tree))
     tree.set_environment(environment())
     assign = nodes.Assign(nodes.Name(_VALUE, "store"), tree, lineno=1)

@@ -4,7 +4,7 @@ Editors complete from it, ``check`` validates with it. Each object carries a ``$
 that a problem in it gets the right rule.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from dce_play.playbook.grammar import PARAM_KEYS, PLAYBOOK_KEYS, ROLE_KEYS, STATEMENT_KEYS, Key
@@ -35,17 +35,17 @@ _FORMATS: Mapping[Format, dict[str, Any]] = {
 Steps = Mapping[str, StepInfo]
 
 
-def playbook_schema(steps: Steps) -> dict[str, Any]:
-    """Return the schema of a playbook file."""
-    return _document("dce-play playbook", PLAYBOOK_KEYS, steps)
+def playbook_schema(steps: Steps, *, broken: Collection[str] = ()) -> dict[str, Any]:
+    """Return the schema of a playbook file. Of ``broken`` steps only the name is checked."""
+    return _document("dce-play playbook", PLAYBOOK_KEYS, steps, broken)
 
 
-def role_schema(steps: Steps) -> dict[str, Any]:
-    """Return the schema of a role file."""
-    return _document("dce-play role", ROLE_KEYS, steps)
+def role_schema(steps: Steps, *, broken: Collection[str] = ()) -> dict[str, Any]:
+    """Return the schema of a role file. Of ``broken`` steps only the name is checked."""
+    return _document("dce-play role", ROLE_KEYS, steps, broken)
 
 
-def _document(title: str, keys: Mapping[str, Key], steps: Steps) -> dict[str, Any]:
+def _document(title: str, keys: Mapping[str, Key], steps: Steps, broken: Collection[str]) -> dict[str, Any]:
     return {
         "$schema": DRAFT,
         "title": title,
@@ -53,7 +53,7 @@ def _document(title: str, keys: Mapping[str, Key], steps: Steps) -> dict[str, An
         "definitions": {
             "template": _TEMPLATE,
             "param": _keys(PARAM_KEYS, comment="param"),
-            "statement": _statement(steps),
+            "statement": _statement(steps, broken),
         },
     }
 
@@ -69,10 +69,10 @@ def _keys(keys: Mapping[str, Key], *, comment: str) -> dict[str, Any]:
     }
 
 
-def _statement(steps: Steps) -> dict[str, Any]:
+def _statement(steps: Steps, broken: Collection[str]) -> dict[str, Any]:
     schema = _keys(STATEMENT_KEYS, comment="statement")
     schema["title"] = "step"
-    schema["properties"] |= {name: step_schema(step) for name, step in sorted(steps.items())}
+    schema["properties"] |= {name: {} if name in broken else step_schema(step) for name, step in sorted(steps.items())}
     return schema
 
 

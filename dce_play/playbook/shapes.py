@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 from dce_play.plugin import Duration, Info, Size, StepInfo
 from dce_play.snowflake import ChannelId, GuildId, MessageId
+from dce_play.source import JsonValue
 
 
 class Kind(StrEnum):
@@ -221,6 +222,27 @@ def _signature(params: type, outputs: type) -> Signature:
     )
 
 
+def shape_of_value(value: JsonValue) -> Shape:
+    """Return the shape of a literal value."""
+    match value:
+        case None:
+            return NULL
+        case bool():
+            return BOOL
+        case int():
+            return INT
+        case float():
+            return FLOAT
+        case str():
+            return STR
+        case list():
+            shapes = {shape_of_value(item).kind for item in value}
+            return list_of(shape_of_value(value[0]) if len(shapes) == 1 else ANY)
+        case dict():
+            fields = {name: Field(name=name, shape=shape_of_value(item)) for name, item in value.items()}
+            return Shape(kind=Kind.MAP, fields=fields)
+
+
 def describe(shape: Shape) -> str:
     """Return the shape as a word or two for people."""
     if shape.choices:
@@ -240,3 +262,10 @@ def describe(shape: Shape) -> str:
             return "number"
         case _:
             return shape.kind.value
+
+
+def with_article(words: str) -> str:
+    """Return ``a number``, ``an integer``, but ``text`` and ``one of …`` as they are."""
+    if words.startswith(("text", "null", "one of", "any")):
+        return words
+    return f"an {words}" if words[0] in "aeiou" else f"a {words}"

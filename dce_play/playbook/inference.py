@@ -1,0 +1,455 @@
+"""What an expression's value may be, told from its text and the shapes of the names around it, and what is wrong.
+
+Imported only when there is an expression to look at, since Jinja takes 60 ms to import.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from dataclasses import replace as with_changes
+from typing import Any
+
+from jinja2 import TemplateSyntaxError, nodes
+
+from dce_play.playbook.filters import FILTERS, FUNCTIONS, TESTS
+from dce_play.playbook.sandbox import OutOfBounds, parse
+from dce_play.playbook.shapes import (
+    ANY,
+    BOOL,
+    FLOAT,
+    INT,
+    NULL,
+    STR,
+    Field,
+    Kind,
+    Shape,
+    describe,
+    list_of,
+    shape_of_value,
+    with_article,
+)
+from dce_play.source import did_you_mean, nearest
+
+_NUMBERS = frozenset({Kind.INT, Kind.FLOAT})
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PATH_AFTER_DOT = re.compile(r"\.\s*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flaw:
+    """One thing wrong inside an expression, ``length`` characters from ``offset``."""
+
+    rule: str
+    message: str
+    offset: int
+    length: int
+    hint: str = ""
+
+
+@dataclass(slots=True)
+class Inferred:
+    """What was found out about one expression."""
+
+    shape: Shape = ANY
+    flaws: list[Flaw] = field(default_factory=list)
+    reads: set[tuple[str, ...]] = field(default_factory=set)
+    """Names read, with the key that follows: ``("params", "full")``, ``("item",)``."""
+    guarded: set[str] = field(default_factory=set)
+    """Names whose absence is taken care of by ``is defined`` or ``default``."""
+    constant: bool = False
+    bool_flaws: list[Flaw] = field(default_factory=list)
+    """Why it cannot be a condition, where it cannot."""
+
+
+def infer(text: str, scope: Mapping[str, Shape]) -> Inferred:
+    """Return what the expression's value may be, and all that is wrong with it."""
+    found = Inferred()
+    try:
+        tree = parse(text)
+    except TemplateSyntaxError as error:
+        offset = min(error.lineno, max(len(text) - 1, 0))
+        message = str(error.message or "this is not an expression").rstrip(".")
+        flaw = Flaw(rule="E201", message=_lower(message), offset=offset, length=_length_at(text, offset))
+        found.flaws.append(flaw)
+        return found
+    except OutOfBounds as error:
+        found.flaws.append(Flaw(rule="E205", message=str(error), offset=0, length=len(text)))
+        return found
+    walker = _Walker(text, scope, found)
+    found.shape = walker.shape(tree)
+    found.constant = not any(True for _ in _every(tree, (nodes.Name, nodes.Call)))
+    walker.check_bool(tree)
+    return found
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:]
+
+
+def _length_at(text: str, offset: int) -> int:
+    word = _WORD.match(text, offset)
+    return len(word[0]) if word else 1
+
+
+def _every(tree: nodes.Node, kinds: tuple[type[nodes.Node], ...]) -> Iterator[nodes.Node]:
+    if isinstance(tree, kinds):
+        yield tree
+    yield from tree.find_all(kinds)
+
+
+class _Walker:
+    """Goes through one expression's tree."""
+
+    def __init__(self, text: str, scope: Mapping[str, Shape], found: Inferred) -> None:
+        self._text = text
+        self._scope = scope
+        self._found = found
+
+    def _flaw(
+        self, rule: str, message: str, place: nodes.Node | int, *, length: int | None = None, hint: str = ""
+    ) -> None:
+        at = place if isinstance(place, int) else place.lineno
+        offset = min(at, max(len(self._text) - 1, 0))
+        size = _length_at(self._text, offset) if length is None else length
+        self._found.flaws.append(Flaw(rule=rule, message=message, offset=offset, length=size, hint=hint))
+
+    def shape(self, node: nodes.Node) -> Shape:
+        """Return the shape of a node's value, noting flaws on the way."""
+        handler = _HANDLERS.get(type(node))
+        if handler is not None:
+            return handler(self, node)
+        if isinstance(node, nodes.BinExpr):
+            return self._arithmetic(node)
+        for child in node.iter_child_nodes():
+            self.shape(child)
+        if not isinstance(node, nodes.Operand | nodes.Pair | nodes.Keyword | nodes.Slice):
+            self._flaw("E204", f"{type(node).__name__.lower()} has no place in an expression here", node)
+        return ANY
+
+    # Names and what is inside them.
+
+    def name(self, node: nodes.Name) -> Shape:
+        self._found.reads.add((node.name,))
+        if node.name in self._scope:
+            return self._scope[node.name]
+        if node.name in FUNCTIONS:
+            return ANY
+        self._flaw("E211", f'nothing is named "{node.name}" here', node, hint=self._name_hint(node.name))
+        return ANY
+
+    def _name_hint(self, name: str) -> str:
+        for space in ("params", "vars"):
+            fields = self._scope[space].fields if space in self._scope else None
+            if fields and name in fields:
+                return f'did you mean "{space}.{name}"?'
+        return did_you_mean(name, self._scope)
+
+    def attribute(self, node: nodes.Getattr) -> Shape:
+        # The node's offset is that of its dot.
+        after = _PATH_AFTER_DOT.match(self._text, node.lineno)
+        return self._key(node, node.attr, after.end() if after else node.lineno)
+
+    def item(self, node: nodes.Getitem) -> Shape:
+        argument = node.arg
+        if isinstance(argument, nodes.Const) and isinstance(argument.value, str):
+            return self._key(node, argument.value, argument.lineno)
+        base = self.shape(node.node)
+        self.shape(argument)
+        if isinstance(argument, nodes.Slice):
+            return with_changes(base, nullable=False, choices=())
+        match base.kind:
+            case Kind.LIST | Kind.MAP:
+                return base.item or ANY
+            case Kind.STR:
+                return STR
+            case Kind.ANY:
+                return ANY
+            case _:
+                self._flaw("E211", f"{describe(base)} has no items", argument)
+                return ANY
+
+    def _key(self, node: nodes.Getattr | nodes.Getitem, key: str, offset: int) -> Shape:
+        base = self.shape(node.node)
+        if isinstance(node.node, nodes.Name):
+            self._found.reads.discard((node.node.name,))
+            self._found.reads.add((node.node.name, key))
+        where = offset
+        match base.kind:
+            case Kind.ANY:
+                return ANY
+            case Kind.MAP if base.fields is None:
+                return base.item or ANY
+            case Kind.MAP:
+                if key in (base.fields or {}):
+                    return base.fields[key].shape if base.fields else ANY
+                owner = self._text[: offset - 1].split()[-1] if offset else ""
+                what = f'"{owner.lstrip("(!")}" has' if owner and owner.replace(".", "").isidentifier() else "it has"
+                self._flaw("E211", f'{what} no "{key}"', where, hint=did_you_mean(key, base.fields or {}))
+            case Kind.SECRET:
+                self._flaw("E223", "a secret can only be handed on whole", where)
+            case Kind.LIST:
+                self._flaw("E211", f'a list has no "{key}"', where, hint=f'use [0].{key} or | map(attribute="{key}")')
+            case _:
+                self._flaw("E211", f'{describe(base)} has no "{key}"', where, hint="methods are written as filters")
+        return ANY
+
+    # Filters, tests, calls.
+
+    def filter(self, node: nodes.Filter) -> Shape:
+        if node.name in {"default", "count"} or node.node is None:
+            self._guard(node.node)
+        base = self.shape(node.node) if node.node is not None else ANY
+        arguments = [self.shape(argument) for argument in node.args]
+        for keyword in node.kwargs:
+            self.shape(keyword.value)
+        if node.name not in FILTERS:
+            self._flaw("E204", f'no filter named "{node.name}"', node, hint=did_you_mean(node.name, FILTERS))
+            return ANY
+        if base.kind is Kind.SECRET:
+            self._flaw("E223", "a secret can only be handed on whole", node)
+            return ANY
+        taken = _FILTER_TAKES.get(node.name)
+        if taken is not None and base.kind is not Kind.ANY and base.kind not in taken:
+            self._flaw("E226", f"{node.name} does not take {_article(base)}", node)
+        return _filter_result(node, base, arguments)
+
+    def _guard(self, node: nodes.Node | None) -> None:
+        while isinstance(node, nodes.Getattr | nodes.Getitem):
+            node = node.node
+        if isinstance(node, nodes.Name):
+            self._found.guarded.add(node.name)
+
+    def test(self, node: nodes.Test) -> Shape:
+        if node.name in {"defined", "undefined"}:
+            self._guard(node.node)
+        self.shape(node.node)
+        for argument in node.args or ():
+            self.shape(argument)
+        if node.name not in TESTS:
+            self._flaw("E204", f'no test named "{node.name}"', node, hint=did_you_mean(node.name, TESTS))
+        return BOOL
+
+    def call(self, node: nodes.Call) -> Shape:
+        for argument in node.args:
+            self.shape(argument)
+        if isinstance(node.node, nodes.Name) and node.node.name in FUNCTIONS:
+            return list_of(INT)
+        written = node.node.attr if isinstance(node.node, nodes.Getattr) else getattr(node.node, "name", "")
+        close = nearest(written, [*FILTERS, *FUNCTIONS]) if written else None
+        hint = f"functions: {', '.join(FUNCTIONS)}"
+        if close is not None:
+            hint = f"write | {close}" if close in FILTERS else f'did you mean "{close}"?'
+        before = len(self._found.flaws)
+        if isinstance(node.node, nodes.Getattr):
+            self.shape(node.node.node)
+        if len(self._found.flaws) == before:
+            after = _PATH_AFTER_DOT.match(self._text, node.node.lineno)
+            where = after.end() if after else node.node.lineno
+            self._flaw("E204", f'no function named "{written}"', where, hint=hint)
+        return ANY
+
+    # Operators.
+
+    def compare(self, node: nodes.Compare) -> Shape:
+        left = self.shape(node.expr)
+        for operand in node.ops:
+            right = self.shape(operand.expr)
+            self._compare(operand, left, right)
+            left = right
+        return BOOL
+
+    def _compare(self, operand: nodes.Operand, left: Shape, right: Shape) -> None:
+        if Kind.SECRET in {left.kind, right.kind}:
+            self._flaw("E223", "a secret can only be handed on whole", operand.expr)
+        elif operand.op in {"lt", "lteq", "gt", "gteq"}:
+            same = left.kind is right.kind or {left.kind, right.kind} <= _NUMBERS
+            orderable = left.kind in {*_NUMBERS, Kind.STR, Kind.ANY} and right.kind in {*_NUMBERS, Kind.STR, Kind.ANY}
+            if not orderable or not (same or Kind.ANY in {left.kind, right.kind}):
+                self._flaw("E226", f"{_article(left)} and {_article(right)} have no order", operand.expr)
+        elif operand.op in {"eq", "ne"} and not _may_be_equal(left, right):
+            always = "false" if operand.op == "eq" else "true"
+            message = f"{_article(left)} is never equal to {_article(right)}: this is always {always}"
+            self._flaw("W225", message, operand.expr)
+        elif operand.op in {"in", "notin"} and right.kind in {*_NUMBERS, Kind.BOOL, Kind.NULL}:
+            self._flaw("E226", f"nothing is in {_article(right)}", operand.expr)
+
+    def logic(self, node: nodes.And | nodes.Or) -> Shape:
+        left, right = self.shape(node.left), self.shape(node.right)
+        return left if left.kind is right.kind else ANY
+
+    def negation(self, node: nodes.Not) -> Shape:
+        self.shape(node.node)
+        return BOOL
+
+    def choice(self, node: nodes.CondExpr) -> Shape:
+        self.shape(node.test)
+        first = self.shape(node.expr1)
+        second = self.shape(node.expr2) if node.expr2 is not None else NULL
+        if second.kind is Kind.NULL:
+            return with_changes(first, nullable=True)
+        if first.kind is Kind.NULL:
+            return with_changes(second, nullable=True)
+        return first if first.kind is second.kind else ANY
+
+    def _arithmetic(self, node: nodes.BinExpr) -> Shape:
+        left, right = self.shape(node.left), self.shape(node.right)
+        kinds = {left.kind, right.kind}
+        if Kind.ANY in kinds:
+            return ANY
+        if kinds <= _NUMBERS:
+            whole = kinds == {Kind.INT} and not isinstance(node, nodes.Div)
+            return INT if whole else FLOAT
+        if isinstance(node, nodes.Add) and len(kinds) == 1 and kinds <= {Kind.STR, Kind.LIST}:
+            return left
+        operator = _OPERATORS.get(type(node), "this operator")
+        hint = "use ~ to join texts" if isinstance(node, nodes.Add) else ""
+        message = f"{operator} does not take {_article(left)} and {_article(right)}"
+        self._flaw("E226", message, node.right, hint=hint)
+        return ANY
+
+    def sign(self, node: nodes.UnaryExpr) -> Shape:
+        return self.shape(node.node)
+
+    def concatenation(self, node: nodes.Concat) -> Shape:
+        for part in node.nodes:
+            flaw = text_flaw(self.shape(part))
+            if flaw is not None:
+                self._flaw("E223", flaw, part)
+        return STR
+
+    def constant(self, node: nodes.Const) -> Shape:
+        return shape_of_value(node.value)
+
+    def sequence(self, node: nodes.List | nodes.Tuple) -> Shape:
+        shapes = [self.shape(item) for item in node.items]
+        alike = len({shape.kind for shape in shapes}) == 1
+        return list_of(shapes[0] if alike else ANY)
+
+    def mapping(self, node: nodes.Dict) -> Shape:
+        fields: dict[str, Field] = {}
+        closed = True
+        for pair in node.items:
+            shape = self.shape(pair.value)
+            if isinstance(pair.key, nodes.Const) and isinstance(pair.key.value, str):
+                fields[pair.key.value] = Field(name=pair.key.value, shape=shape)
+            else:
+                self.shape(pair.key)
+                closed = False
+        return Shape(kind=Kind.MAP, fields=fields if closed else None)
+
+    def check_bool(self, node: nodes.Node) -> None:
+        """Note why the expression cannot be a condition: each part of ``and``, ``or`` and ``not`` must be a bool."""
+        if isinstance(node, nodes.And | nodes.Or):
+            self.check_bool(node.left)
+            self.check_bool(node.right)
+            return
+        if isinstance(node, nodes.Not):
+            self.check_bool(node.node)
+            return
+        shape = _Walker(self._text, self._scope, Inferred()).shape(node)
+        if shape.kind in {Kind.ANY, Kind.BOOL} and not (shape.kind is Kind.BOOL and shape.nullable):
+            return
+        message = f"a condition must be a bool, not {_article(shape)}"
+        offset, length = self._extent(node)
+        hint = {
+            Kind.LIST: "compare its length: | length > 0",
+            Kind.STR: 'compare it: != ""',
+            Kind.INT: "compare it: > 0",
+            Kind.BOOL: "it may be null: add | default(false)",
+        }.get(shape.kind, "compare it with something")
+        flaw = Flaw(rule="E221", message=message, offset=offset, length=length, hint=hint)
+        self._found.bool_flaws.append(flaw)
+
+    def _extent(self, node: nodes.Node) -> tuple[int, int]:
+        first = min((child.lineno for child in _every(node, (nodes.Node,))), default=0)
+        rest = self._text[first:]
+        cut = re.search(r"\s+(and|or)\s|\)", rest)
+        return first, len(rest[: cut.start()] if cut else rest)
+
+
+_HANDLERS: dict[type[nodes.Node], Callable[[_Walker, Any], Shape]] = {
+    nodes.Name: _Walker.name,
+    nodes.Getattr: _Walker.attribute,
+    nodes.Getitem: _Walker.item,
+    nodes.Filter: _Walker.filter,
+    nodes.Test: _Walker.test,
+    nodes.Call: _Walker.call,
+    nodes.Compare: _Walker.compare,
+    nodes.And: _Walker.logic,
+    nodes.Or: _Walker.logic,
+    nodes.Not: _Walker.negation,
+    nodes.CondExpr: _Walker.choice,
+    nodes.Neg: _Walker.sign,
+    nodes.Pos: _Walker.sign,
+    nodes.Concat: _Walker.concatenation,
+    nodes.Const: _Walker.constant,
+    nodes.List: _Walker.sequence,
+    nodes.Tuple: _Walker.sequence,
+    nodes.Dict: _Walker.mapping,
+}
+
+_OPERATORS: dict[type[nodes.Node], str] = {
+    nodes.Add: "+",
+    nodes.Sub: "-",
+    nodes.Mul: "*",
+    nodes.Div: "/",
+    nodes.FloorDiv: "//",
+    nodes.Mod: "%",
+    nodes.Pow: "**",
+}
+
+_SIZED = frozenset({Kind.LIST, Kind.MAP, Kind.STR})
+_TEXTS = frozenset({Kind.STR})
+_FILTER_TAKES: dict[str, frozenset[Kind]] = {
+    **dict.fromkeys(("length", "count"), _SIZED),
+    **dict.fromkeys(("lower", "upper", "trim", "split", "slug", "replace", "basename", "dirname", "fromjson"), _TEXTS),
+    **dict.fromkeys(("join", "sort", "unique", "map", "select", "reject", "selectattr", "rejectattr", "sum"), _SIZED),
+    **dict.fromkeys(("items", "dictsort"), frozenset({Kind.MAP})),
+}
+_FILTER_GIVES: dict[str, Shape] = {
+    **dict.fromkeys(("length", "count", "bytes"), INT),
+    "int": INT,
+    "float": FLOAT,
+    "seconds": FLOAT,
+    **dict.fromkeys(("lower", "upper", "trim", "slug", "replace", "basename", "dirname", "join", "tojson"), STR),
+    **dict.fromkeys(("string", "duration"), STR),
+    "split": list_of(STR),
+    **dict.fromkeys(("map", "batch", "items", "dictsort"), list_of(ANY)),
+}
+
+
+def _filter_result(node: nodes.Filter, base: Shape, arguments: list[Shape]) -> Shape:
+    if node.name in _FILTER_GIVES:
+        return _FILTER_GIVES[node.name]
+    if node.name in {"sort", "unique", "select", "reject", "selectattr", "rejectattr", "reverse", "list"}:
+        return list_of(base.item or ANY if base.kind is Kind.LIST else ANY)
+    if node.name in {"first", "last", "min", "max"}:
+        return base.item or ANY if base.kind is Kind.LIST else ANY
+    if node.name == "default" and arguments:
+        return with_changes(base, nullable=False) if base.kind is arguments[0].kind else ANY
+    return ANY
+
+
+def _may_be_equal(left: Shape, right: Shape) -> bool:
+    if Kind.ANY in {left.kind, right.kind} or left.kind is right.kind or {left.kind, right.kind} <= _NUMBERS:
+        return True
+    if Kind.NULL in {left.kind, right.kind}:
+        return left.nullable and right.nullable
+    return left.nullable and right.nullable
+
+
+def text_flaw(shape: Shape) -> str | None:
+    """Return why a value cannot stand in text, or ``None``."""
+    match shape.kind:
+        case Kind.LIST | Kind.MAP | Kind.NULL:
+            return f"{_article(shape)} cannot stand in text; use | tojson"
+        case Kind.SECRET:
+            return "a secret cannot stand in text"
+        case _ if shape.nullable and shape.kind is not Kind.ANY:
+            return "this may be null, which cannot stand in text; use | default(…)"
+        case _:
+            return None
+
+
+def _article(shape: Shape) -> str:
+    return with_article(describe(shape))
