@@ -15,32 +15,11 @@ CHANNEL_ID = "796622485192704000"
 FIRST_ID = 1_191_184_013_721_600_000
 ID_STEP = 4_194_304_123
 """A little more than one second in a snowflake, so that no two ids share a millisecond."""
-_WORDS = [
-    "search",
-    "archive",
-    "keeps",
-    "laugh",
-    "every",
-    "can",
-    "about",
-    "index",
-    "so",
-    "say",
-    "\\uD83D\\uDE00",
-    "the",
-    "of",
-    "channel",
-    "message",
-    "reply",
-    "café",
-    "日本語",
-    '\\"quoted\\"',
-    "back\\\\slash",
-    "line\\nbreak",
-    "\\uD83C\\uDFA9",
-    "https://example.org/page",
+_WORDS = (
+    *("search", "archive", "keeps", "laugh", "every", "can", "about", "index", "so", "say", "the", "of", "message"),
+    *("café", "日本語", "\\uD83D\\uDE00", "\\uD83C\\uDFA9", '\\"quoted\\"', "back\\\\slash", "line\\nbreak"),
     "https://cdn.discordapp.com/attachments/1/2/file.png?ex=66&is=65&hm=0123456789abcdef",
-]
+)
 _START = datetime(2024, 1, 1, tzinfo=UTC)
 
 _HEAD = """{{

@@ -21,6 +21,7 @@ from dce_play.archive.job import AppendOptions, AppendOutcome, prepare
 from dce_play.archive.reader_safe import ReaderSafe, open_consistent
 from dce_play.archive.recover import recover_channel
 from dce_play.archive.spans import read_head
+from dce_play.archive.write_errors import disk_errors
 from dce_play.layout import TargetLayout
 from dce_play.system.clock import Clock
 from dce_play.system.file_lock import flock_file
@@ -47,7 +48,7 @@ def append(
     NotEnoughSpace and WriteFailed, with the file as it was or with a journal that undoes it at the next append.
     """
     archive = archive.resolve()
-    with flock_file(archive, wait_s=FILE_LOCK_WAIT_S, clock=clock):
+    with disk_errors(archive), flock_file(archive, wait_s=FILE_LOCK_WAIT_S, clock=clock):
         with open_bytes(archive, disk=disk) as channel:
             channel_id = read_head(channel).channel_id
         recovery = recover_channel(layout, channel_id, disk=disk)

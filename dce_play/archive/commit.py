@@ -9,7 +9,7 @@ from dce_play.archive.cursor import remember
 from dce_play.archive.delta import Selected
 from dce_play.archive.disk import Disk
 from dce_play.archive.edits import Edit, EditPolicy, add_edits
-from dce_play.archive.in_place import CannotClone, append_in_place, append_to_clone, failure
+from dce_play.archive.in_place import append_in_place, append_to_clone
 from dce_play.archive.job import AppendOutcome, Job
 from dce_play.archive.journal import AppendJournal, anchor_of, relative_to_target
 from dce_play.archive.payload import Payload, build_payload
@@ -19,6 +19,7 @@ from dce_play.archive.records import AppendLine, add_append_line
 from dce_play.archive.recover import line_of
 from dce_play.archive.rewrite import plan_rewrite, write_rewrite
 from dce_play.archive.tail import read_tail
+from dce_play.archive.write_errors import CannotClone
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import MessageId
 from dce_play.system.clock import Clock, utc_stamp
@@ -27,7 +28,7 @@ from dce_play.system.clock import Clock, utc_stamp
 def carry_out(job: Job, *, layout: TargetLayout, clock: Clock, disk: Disk) -> AppendOutcome:
     """Do what the job found to be done, durably, and return what came of it.
 
-    Raises: NotEnoughSpace, WriteFailed, WouldLose.
+    Raises: NotEnoughSpace, WriteFailed, WouldLose, OSError.
     """
     time = utc_stamp(clock.now())
     outcome = job.outcome()
@@ -105,10 +106,7 @@ def _rewrite(job: Job, *, time: str, layout: TargetLayout, disk: Disk) -> int:
     """Write the file anew and return its message count."""
     rewrite = plan_rewrite(job.channel, job.head, job.tail, deltas=job.deltas, taken=job.taken)
     _keep_edits(job, rewrite.superseded, time=time, layout=layout, disk=disk)
-    try:
-        write_rewrite(job.archive, rewrite, disk=disk)
-    except OSError as error:
-        raise failure(job.archive, error) from error
+    write_rewrite(job.archive, rewrite, disk=disk)
     copies = [*job.fates.missing, *(copy for copy in job.fates.edited if copy.id in job.taken)]
     with open_bytes(job.archive, disk=disk) as channel:
         cut = read_tail(channel).cut

@@ -7,14 +7,15 @@ from pathlib import Path
 
 from dce_play.archive.channel_bytes import open_bytes
 from dce_play.archive.cursor import Cursor, remember
+from dce_play.archive.damage import DamagedFile
 from dce_play.archive.delta import ForeignChannel
 from dce_play.archive.disk import REAL, Disk
-from dce_play.archive.in_place import failure
 from dce_play.archive.job import AppendOptions, AppendOutcome
 from dce_play.archive.publish import check_space, replacing
 from dce_play.archive.records import AppendLine, add_append_line
-from dce_play.archive.spans import DamagedFile, Head, Spans, read_head, read_spans
+from dce_play.archive.spans import Head, Spans, read_head, read_spans
 from dce_play.archive.tail import read_tail
+from dce_play.archive.write_errors import disk_errors
 from dce_play.errors import DcePlayError
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import MessageId
@@ -55,12 +56,11 @@ def publish_first(
         raise ForeignChannel(export, found=head.channel_id, expected=options.channel_id)
     if not spans.ordered():
         raise DamagedFile(export, offset=head.start, reason="its messages are not in the order of their ids")
-    try:
-        _take_name(export, archive, size_bytes, disk=disk)
-    except FileExistsError as error:
-        raise ChannelFileExists(archive) from error
-    except OSError as error:
-        raise failure(archive, error) from error
+    with disk_errors(archive):
+        try:
+            _take_name(export, archive, size_bytes, disk=disk)
+        except FileExistsError as error:
+            raise ChannelFileExists(archive) from error
     last_id = MessageId(str(spans.ids[-1])) if len(spans) else None
     cursor = Cursor(
         channel_id=head.channel_id,
@@ -71,9 +71,10 @@ def publish_first(
         recorded=False,
     )
     line = _line(head, spans, options, cut=tail.cut, time=utc_stamp(clock.now()))
-    add_append_line(layout, line, disk=disk)
-    disk.unlink(export)
-    disk.sync_folder(export.parent)
+    with disk_errors(archive):
+        add_append_line(layout, line, disk=disk)
+        disk.unlink(export)
+        disk.sync_folder(export.parent)
     remember(archive, cursor, layout=layout, disk=disk)
     return AppendOutcome(
         before_count=0,

@@ -8,22 +8,14 @@ from dce_play.archive.channel_bytes import ChannelBytes
 from dce_play.archive.disk import Disk
 from dce_play.archive.journal import TEMPORARY_SUFFIX, AppendJournal, arm, disarm, payload_digest
 from dce_play.archive.payload import Payload
-from dce_play.archive.publish import NotEnoughSpace, replacing
+from dce_play.archive.publish import replacing
 from dce_play.archive.records import add_append_line
-from dce_play.archive.recover import WriteFailed, line_of, roll_back, sync_or_mark
+from dce_play.archive.recover import line_of, roll_back, sync_or_mark
+from dce_play.archive.write_errors import CannotClone
 from dce_play.layout import TargetLayout
 
-_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 _NO_CLONE = frozenset({errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.EXDEV, errno.ENOSYS, errno.EPERM})
 """No cloning here, or a clone could not have the file's owner."""
-
-
-class CannotClone(WriteFailed):
-    """``reader_safe: reflink`` is asked for where the file system cannot share blocks."""
-
-    def __init__(self, archive: Path) -> None:
-        super().__init__(archive, "its file system cannot clone files")
-        self.hint = "use reader_safe: auto, or rewrite"
 
 
 def append_in_place(
@@ -31,25 +23,22 @@ def append_in_place(
 ) -> None:
     """Write the payload at the cut; when this returns, it and its line in ``appends.jsonl`` are durable.
 
-    Raises: NotEnoughSpace and WriteFailed, both with the file as it was or with the journal left to undo it.
+    Raises: OSError and WriteFailed, with the file as it was or with the journal left to undo or finish it.
     """
     path = layout.journal(journal.channel_id)
     descriptor = disk.open(archive, os.O_RDWR)
     try:
-        _arm_or_leave(path, journal, archive, disk=disk)
+        _arm_or_leave(path, journal, disk=disk)
         try:
             write_payload(descriptor, journal, payload, disk=disk)
             sync_or_mark(path, archive, descriptor, disk=disk)
             check_arrival(archive, descriptor, journal, disk=disk)
-        except OSError as error:
+        except OSError:
             roll_back(path, journal, archive, descriptor, disk=disk)
-            raise failure(archive, error) from error
-        try:
-            # Before the journal goes: whoever finishes this append after a crash adds the line too, so none is lost.
-            add_append_line(layout, line_of(journal), disk=disk)
-            disarm(disk, path)
-        except OSError as error:
-            raise failure(archive, error) from error
+            raise
+        # Before the journal goes: whoever finishes this append after a crash adds the line too, so none is lost.
+        add_append_line(layout, line_of(journal), disk=disk)
+        disarm(disk, path)
     finally:
         disk.close(descriptor)
 
@@ -57,7 +46,7 @@ def append_in_place(
 def append_to_clone(archive: Path, journal: AppendJournal, payload: Payload, *, copy: bool, disk: Disk) -> None:
     """Write the payload to a clone of the file, or to a copy, and put that in the file's place.
 
-    Raises: CannotClone, NotEnoughSpace, WriteFailed; the file is as it was.
+    Raises: CannotClone, OSError; the file is as it was.
     """
     source = disk.open(archive, os.O_RDONLY)
     try:
@@ -72,7 +61,7 @@ def append_to_clone(archive: Path, journal: AppendJournal, payload: Payload, *, 
     except OSError as error:
         if not copy and error.errno in _NO_CLONE:
             raise CannotClone(archive) from error
-        raise failure(archive, error) from error
+        raise
     finally:
         disk.close(source)
 
@@ -100,18 +89,11 @@ def check_arrival(path: Path, descriptor: int, journal: AppendJournal, *, disk: 
         raise OSError(errno.EIO, "what was written is not what can be read back")
 
 
-def failure(archive: Path, error: OSError) -> NotEnoughSpace | WriteFailed:
-    """Return what a failed file call means."""
-    if error.errno in _NO_SPACE:
-        return NotEnoughSpace(archive.parent, str(error))
-    return WriteFailed(archive, str(error))
-
-
-def _arm_or_leave(path: Path, journal: AppendJournal, archive: Path, *, disk: Disk) -> None:
+def _arm_or_leave(path: Path, journal: AppendJournal, *, disk: Disk) -> None:
     """Arm the journal, or take away what there is of it: the file has not been touched."""
     try:
         arm(disk, path, journal)
-    except OSError as error:
+    except OSError:
         disk.unlink(path.with_suffix(TEMPORARY_SUFFIX))
         disk.unlink(path)
-        raise failure(archive, error) from error
+        raise

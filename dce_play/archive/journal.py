@@ -5,6 +5,7 @@ or undo me". ``<channel id>.io-error`` beside it means that the kernel reported 
 """
 
 import base64
+import errno
 import hashlib
 import json
 import os
@@ -101,7 +102,10 @@ def error_mark(journal: Path) -> Path:
 def arm(disk: Disk, path: Path, journal: AppendJournal) -> None:
     """Make the journal durable. When this returns, the append is either finished or undone, whatever happens."""
     disk.make_folder(path.parent)
-    write_whole(disk, path, _encode(journal))
+    data = _encode(journal)
+    write_whole(disk, path, data)
+    if read_whole(disk, path) != data:
+        raise OSError(errno.EIO, "what was written is not what can be read back", path)
 
 
 def disarm(disk: Disk, path: Path) -> None:

@@ -7,23 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dce_play.archive.disk import Disk, FileFacts
-from dce_play.errors import DcePlayError
+from dce_play.archive.write_errors import NotEnoughSpace
 
 RESERVE_BYTES = 1 << 20
 """Left free beside what is written, for journals and records."""
 _MAX_NAME_BYTES = 255
-
-
-class NotEnoughSpace(DcePlayError):
-    """The disk has no room for what is to be written."""
-
-    def __init__(self, folder: Path, reason: str) -> None:
-        super().__init__(
-            f"no space left in {folder}: {reason}",
-            hint="free some space and run again: the channel file is whole and the export is still staged",
-        )
-        self.folder = folder
-        self.reason = reason
 
 
 def check_space(folder: Path, size_bytes: int, *, disk: Disk) -> None:

@@ -4,6 +4,7 @@ A record may be lost or out of date at any time: it counts only while size, time
 lines of ``appends.jsonl`` are durable; each append has exactly one.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -117,6 +118,8 @@ def add_raw_lines(disk: Disk, path: Path, lines: Iterable[bytes]) -> None:
         if data:
             disk.write_at(descriptor, data, size_bytes)
         disk.sync(descriptor)
+        if data not in disk.read_at(descriptor, disk.facts(descriptor).size_bytes - size_bytes, size_bytes):
+            raise OSError(errno.EIO, "what was written is not what can be read back", path)
     finally:
         disk.close(descriptor)
     disk.sync_folder(path.parent)

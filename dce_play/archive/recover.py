@@ -22,6 +22,7 @@ from dce_play.archive.journal import (
 from dce_play.archive.records import AppendLine, add_append_line
 from dce_play.archive.spans import read_head, read_spans
 from dce_play.archive.tail import read_tail
+from dce_play.archive.write_errors import WriteFailed, disk_errors
 from dce_play.errors import DcePlayError
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId
@@ -67,20 +68,11 @@ class JournalStranded(DcePlayError):
         self.reason = reason
 
 
-class WriteFailed(DcePlayError):
-    """The disk did not take what was written to a channel file."""
-
-    def __init__(self, archive: Path, reason: str) -> None:
-        super().__init__(
-            f"writing to {archive} failed: {reason}",
-            hint="look at the disk (dmesg); the next run undoes what was written, and the export is still staged",
-        )
-        self.archive = archive
-        self.reason = reason
-
-
 def recover(layout: TargetLayout, *, disk: Disk = REAL) -> list[Recovery]:
-    """Finish or undo every interrupted append of a target. What is refused stays as it is and is returned as such."""
+    """Finish or undo every interrupted append of a target. What is refused stays as it is and is returned as such.
+
+    Raises: NotEnoughSpace, WriteFailed, FileBusy.
+    """
     recoveries = []
     for path in pending_journals(layout, disk=disk):
         channel_id = ChannelId(path.stem)
@@ -90,7 +82,7 @@ def recover(layout: TargetLayout, *, disk: Disk = REAL) -> list[Recovery]:
             if journal is None:
                 continue
             archive = journal.archive_path(layout)
-            with flock_file(archive):
+            with disk_errors(archive), flock_file(archive):
                 recoveries.append(recover_channel(layout, channel_id, disk=disk))
         except FileNotFoundError:
             reason = "it is gone"
@@ -103,7 +95,7 @@ def recover(layout: TargetLayout, *, disk: Disk = REAL) -> list[Recovery]:
 def recover_channel(layout: TargetLayout, channel_id: ChannelId, *, disk: Disk = REAL) -> Recovery:
     """Finish or undo one channel's interrupted append. The caller holds the file's lock.
 
-    Raises: JournalStranded, JournalDamaged, WriteFailed.
+    Raises: JournalStranded, JournalDamaged; WriteFailed, OSError.
     """
     path = layout.journal(channel_id)
     disk.unlink(path.with_suffix(TEMPORARY_SUFFIX))
@@ -133,7 +125,7 @@ def discard_journal(archive: Path, *, layout: TargetLayout, disk: Disk = REAL) -
     Raises: DamagedFile, NotCanonical, WriteFailed; FileNotFoundError, when there is no journal.
     """
     archive = archive.resolve()
-    with flock_file(archive):
+    with disk_errors(archive), flock_file(archive):
         with open_bytes(archive, disk=disk) as channel:
             head = read_head(channel)
         path = layout.journal(head.channel_id)
@@ -152,17 +144,16 @@ def discard_journal(archive: Path, *, layout: TargetLayout, disk: Disk = REAL) -
 def roll_back(path: Path, journal: AppendJournal, archive: Path, descriptor: int, *, disk: Disk) -> None:
     """Put the old tail back, make it durable and remove the journal.
 
-    Raises: WriteFailed; the journal stays.
+    Raises: WriteFailed, OSError; the journal stays.
     """
-    try:
-        if disk.facts_of(error_mark(path)) is not None or _end(journal, descriptor, disk) != journal.old_tail:
-            disk.truncate(descriptor, journal.cut)
-            disk.write_at(descriptor, journal.old_tail, journal.cut)
-        sync_or_mark(path, archive, descriptor, disk=disk)
-        disarm(disk, path)
-        disk.unlink(error_mark(path))
-    except OSError as error:
-        raise WriteFailed(archive, str(error)) from error
+    if disk.facts_of(error_mark(path)) is not None or _end(journal, descriptor, disk) != journal.old_tail:
+        disk.truncate(descriptor, journal.cut)
+        disk.write_at(descriptor, journal.old_tail, journal.cut)
+    sync_or_mark(path, archive, descriptor, disk=disk)
+    if _end(journal, descriptor, disk) != journal.old_tail:
+        raise WriteFailed(archive, "what was written is not what can be read back")
+    disarm(disk, path)
+    disk.unlink(error_mark(path))
 
 
 def sync_or_mark(path: Path, archive: Path, descriptor: int, *, disk: Disk) -> None:
@@ -229,16 +220,13 @@ def _roll_forward(
     layout: TargetLayout, path: Path, journal: AppendJournal, channel: ChannelBytes, descriptor: int, *, disk: Disk
 ) -> None:
     offset = journal.cut
-    try:
-        for block in channel.blocks(journal.cut, journal.new_size_bytes):
-            # Bytes that an fsync has failed on count as clean: only writing them again makes the next fsync honest.
-            disk.write_at(descriptor, block, offset)
-            offset += len(block)
-        sync_or_mark(path, channel.path, descriptor, disk=disk)
-        add_append_line(layout, line_of(journal), disk=disk)
-        disarm(disk, path)
-    except OSError as error:
-        raise WriteFailed(channel.path, str(error)) from error
+    for block in channel.blocks(journal.cut, journal.new_size_bytes):
+        # Bytes that an fsync has failed on count as clean: only writing them again makes the next fsync honest.
+        disk.write_at(descriptor, block, offset)
+        offset += len(block)
+    sync_or_mark(path, channel.path, descriptor, disk=disk)
+    add_append_line(layout, line_of(journal), disk=disk)
+    disarm(disk, path)
 
 
 def _end(journal: AppendJournal, descriptor: int, disk: Disk) -> bytes | None:

@@ -135,7 +135,7 @@ class SimulatedDisk(Disk):
             super().unlink(path)
             self._changes.setdefault(path.parent, []).append((path.name, None, inode))
 
-    def clone(self, source: int, destination: int) -> None:
+    def clone(self, _source: int, _destination: int) -> None:
         raise OSError(errno.EOPNOTSUPP, "a simulated disk clones nothing")
 
     # What a power loss leaves
