@@ -3,11 +3,19 @@
 import os
 import sys
 from collections.abc import Mapping
-from typing import TextIO
+from typing import Protocol, TextIO, runtime_checkable
 
 from dce_play.events import Event, Sink
 from dce_play.render.narrate import Narrator, Wishes
 from dce_play.render.text import ASCII, UNICODE, Signs
+
+
+@runtime_checkable
+class Pausable(Protocol):
+    """A sink that draws on the terminal and must step aside for a question."""
+
+    def pause(self) -> None:
+        """Take the display away until the next event brings it back."""
 
 
 class PlainTerminal:

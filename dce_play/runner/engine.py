@@ -31,6 +31,7 @@ from dce_play.runner.cancel import Reason, Stopper
 from dce_play.runner.context import Workshop
 from dce_play.runner.definition import define, save_definition
 from dce_play.runner.ended import Ended, Trouble, crashed, foreseen
+from dce_play.runner.guard import dry_run, seal_process
 from dce_play.runner.journal import JOURNAL_NAME, Journal
 from dce_play.runner.progress import Progress
 from dce_play.runner.scope import Scope
@@ -56,7 +57,7 @@ class NoArchiveRoot(DcePlayError):
     def __init__(self) -> None:
         super().__init__(
             "a step of this playbook writes an archive, and no archive root is known",
-            hint="name the targets file with --config, or set DCE_ARCHIVE_ROOT",
+            hint="name the targets file with --config or DCE_CONFIG_FILE",
         )
 
 
@@ -166,6 +167,7 @@ class _Running:
             self._start()
             with ExitStack() as stack:
                 self._take_lock(stack)
+                self._guard(stack)
                 return self._steps()
         except DcePlayError as error:
             return foreseen(error, "")
@@ -196,6 +198,13 @@ class _Running:
             step_count=sum(1 for _ in all_steps(self._plan)),
             options=settings.options,
         )
+
+    def _guard(self, stack: ExitStack) -> None:
+        if self._settings.mode is Mode.DRY_RUN:
+            allowed = (self._settings.run_folder,)
+            if self._settings.seal:
+                seal_process(allowed)
+            stack.enter_context(dry_run(allowed_writable=allowed))
 
     # The lock.
 

@@ -54,6 +54,8 @@ class RunSettings:
     """Items that steps skipped make the run end with exit code 8."""
     detailed_exitcode: bool = False
     """A dry run that would change something ends with exit code 10."""
+    seal: bool = False
+    """Whether a dry run may have the kernel forbid this process to write elsewhere until it ends."""
     apply_command: str = ""
     """What to type after a dry run."""
     clock: Clock = field(default_factory=SystemClock)

@@ -1,0 +1,87 @@
+"""Which step plugins there are: ours, and those of a project or an installed package when they are wanted."""
+
+import importlib.util
+import tomllib
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import cast
+
+from dce_play.errors import DcePlayError, ExitCode
+from dce_play.plugin import CheckStep
+from dce_play.steps import STEPS
+
+ENTRY_POINT_GROUP = "dce_play.steps"
+PROJECT_FILE = "dce-play.toml"
+_NAMES = ("NAME", "EFFECTS", "REPEATABLE", "REHEARSABLE", "Params", "Outputs", "apply")
+
+
+class PluginBroken(DcePlayError):
+    """A step plugin that is not ours cannot be loaded."""
+
+    exit_code = ExitCode.INVALID
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"step plugin {place}: {reason}", hint="docs/reference/steps.md tells what a plugin is")
+        self.place = place
+
+
+def step_table(*, plugins: bool, folder: Path) -> Mapping[str, CheckStep]:
+    """Return every step by name.
+
+    Foreign code runs only if ``plugins`` asks for it or the ``dce-play.toml`` of the folder does: the modules of its
+    ``steps`` folder and the entry points of installed packages.
+
+    Raises: PluginBroken.
+    """
+    table: dict[str, CheckStep] = dict(STEPS)
+    if not plugins and not _project_wants_plugins(folder):
+        return table
+    for place, module in (*_of_project(folder), *_of_packages()):
+        missing = [name for name in _NAMES if not hasattr(module, name)]
+        if missing:
+            raise PluginBroken(place, f"it has no {missing[0]}")
+        step = cast(CheckStep, module)
+        if step.NAME in table or "." not in step.NAME:
+            reason = "is taken" if step.NAME in table else "has no dot"
+            raise PluginBroken(place, f'the name "{step.NAME}" {reason}')
+        table[step.NAME] = step
+    return table
+
+
+def _project_wants_plugins(folder: Path) -> bool:
+    try:
+        settings = tomllib.loads((folder / PROJECT_FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError) as error:
+        raise PluginBroken(str(folder / PROJECT_FILE), str(error)) from error
+    return settings.get("plugins") is True
+
+
+def _of_project(folder: Path) -> list[tuple[str, object]]:
+    paths = sorted((folder / "steps").glob("*.py")) + sorted((folder / "playbooks" / "steps").glob("*.py"))
+    return [(str(path), _load(path)) for path in paths if not path.name.startswith("_")]
+
+
+def _load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"dce_play_project_steps.{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise PluginBroken(str(path), "it is not a Python module")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise PluginBroken(str(path), f"{type(error).__name__}: {error}") from error
+    return module
+
+
+def _of_packages() -> list[tuple[str, object]]:
+    found: list[tuple[str, object]] = []
+    for entry in metadata.entry_points(group=ENTRY_POINT_GROUP):
+        try:
+            found.append((entry.value, entry.load()))
+        except Exception as error:
+            raise PluginBroken(entry.value, f"{type(error).__name__}: {error}") from error
+    return found

@@ -1,0 +1,76 @@
+"""A run as one document: ``report.json``, a fold of the run's events."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from dce_play.events import RunEnded, RunResumed, RunStarted, StepEnded
+from dce_play.source import JsonValue
+from dce_play.system.files import write_atomic
+
+REPORT_VERSION = 1
+JOURNAL_NAME = "events.jsonl"
+_GROUPS = frozenset({"block", "loop", "role", "playbook"})
+
+
+def fold_report(events: Iterable[Mapping[str, JsonValue]], /) -> dict[str, JsonValue]:
+    """Return the report of a run. Of a step that ran several times (a resume) the last end counts."""
+    report: dict[str, JsonValue] = {"v": REPORT_VERSION, "run": "", "outcome": "lost", "exit_code": 137}
+    steps: dict[str, dict[str, JsonValue]] = {}
+    diagnostics: list[JsonValue] = []
+    resumed = 0
+    for event in events:
+        match event.get("type"):
+            case RunStarted.TYPE:
+                report |= {"run": event.get("run"), "started": event.get("ts")}
+                report |= {name: event[name] for name in _RUN_FACTS if name in event}
+            case RunResumed.TYPE:
+                resumed += 1
+            case StepEnded.TYPE:
+                step = event.get("step")
+                if isinstance(step, dict):
+                    steps[str(step.get("id"))] = _step(step, event)
+            case "diagnostic":
+                diagnostics.append({name: event.get(name) for name in ("severity", "message", "hint")})
+            case RunEnded.TYPE:
+                report |= {"ended": event.get("ts")}
+                report |= {name: event[name] for name in _END_FACTS if name in event}
+    report["resume_count"] = resumed
+    report["steps"] = list(steps.values())
+    report["diagnostics"] = diagnostics
+    return report
+
+
+_RUN_FACTS = ("mode", "playbook", "name", "version", "archive_root", "targets", "channels", "params")
+_END_FACTS = ("outcome", "exit_code", "duration_s", "counts", "error", "next_command")
+
+
+def _step(step: Mapping[str, JsonValue], event: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    facts: dict[str, JsonValue] = {name: step.get(name) for name in ("id", "name", "uses", "item")}
+    facts["group"] = step.get("uses") in _GROUPS
+    for name in ("status", "summary", "duration_s", "attempt", "outputs", "changes", "error"):
+        facts[name] = event.get(name)
+    return facts
+
+
+def read_events(folder: Path, /) -> list[dict[str, JsonValue]]:
+    """Return the events of a run folder, as far as they are whole."""
+    events: list[dict[str, JsonValue]] = []
+    for line in (folder / JOURNAL_NAME).read_bytes().split(b"\n")[:-1]:
+        event = json.loads(line)
+        if isinstance(event, dict):
+            events.append(event)
+    return events
+
+
+def write_report(folder: Path, /, *, also: Path | None = None) -> None:
+    """Write ``report.json`` into the run folder, and to another place where wanted.
+
+    Raises: OSError.
+    """
+    text = json.dumps(fold_report(read_events(folder)), ensure_ascii=False, indent=2) + "\n"
+    data = text.encode("utf-8", "backslashreplace")
+    write_atomic(folder / "report.json", data)
+    if also is not None:
+        also.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(also, data)
