@@ -1,0 +1,136 @@
+"""Which exporter a run uses, and how it is opened.
+
+with open_exporter(chosen_exporter("auto", environ), surroundings) as exporter:
+    exporter.export(request, on_progress=show, cancelled=stop)
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import assert_never
+
+from dce_play.errors import UsageError
+from dce_play.exporters.container import ContainerLauncher
+from dce_play.exporters.container_settings import settings_from
+from dce_play.exporters.dce_cli import CliExporter
+from dce_play.exporters.dce_launch import CLI_VARIABLE, LocalLauncher, installed_dce_cli
+from dce_play.exporters.discord_api.client import ClientLimits
+from dce_play.exporters.discord_api.exporter import DEFAULT_API_BASE, DiscordApiExporter
+from dce_play.exporters.engines import detect_engine
+from dce_play.exporters.protocol import Exporter
+from dce_play.source import did_you_mean
+from dce_play.system.clock import Clock
+from dce_play.system.process import Executor
+
+API_BASE_VARIABLE = "DCE_DISCORD_API_BASE"
+AUTO = "auto"
+
+
+class ExporterName(StrEnum):
+    """The exporters that there are."""
+
+    DISCORD_API = "discord_api"
+    DCE_CLI = "dce_cli"
+    CONTAINER = "container"
+
+
+class UnknownExporter(UsageError):
+    """Nothing exports under this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f'no exporter "{name}"', hint=did_you_mean(name, [AUTO, *ExporterName]))
+        self.name = name
+
+
+class NoArchiveRoot(UsageError):
+    """A container can only write below an archive root, and none is known."""
+
+    def __init__(self) -> None:
+        super().__init__("the container exporter needs an archive root", hint="use another --exporter")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What exporters are opened with."""
+
+    environ: Mapping[str, str]
+    token: str = field(repr=False)
+    clock: Clock
+    executor: Executor
+    """For the exporters that run programs."""
+    limits: ClientLimits = field(default_factory=ClientLimits)
+    """For ours."""
+    reaction_users: bool = True
+    archive_root: Path | None = None
+    container_memory: str | None = None
+    lock_id: str = ""
+    announce: Callable[[str], None] = lambda _: None
+    """Told each container before it starts."""
+
+
+def chosen_exporter(asked: str, environ: Mapping[str, str]) -> ExporterName:
+    """Return the exporter to use. ``auto`` is our own, unless ``DCE_CLI_BIN`` names a DiscordChatExporter to run.
+
+    Raises: UnknownExporter.
+    """
+    if asked == AUTO:
+        return ExporterName.DCE_CLI if environ.get(CLI_VARIABLE) else ExporterName.DISCORD_API
+    try:
+        return ExporterName(asked)
+    except ValueError as error:
+        raise UnknownExporter(asked) from error
+
+
+def api_base(environ: Mapping[str, str]) -> str:
+    """Return the API base: ``DCE_DISCORD_API_BASE``, else Discord's."""
+    return environ.get(API_BASE_VARIABLE) or DEFAULT_API_BASE
+
+
+@contextmanager
+def open_exporter(name: ExporterName, surroundings: Surroundings) -> Iterator[Exporter]:
+    """Open an exporter for as long as the block runs.
+
+    Raises: BadToken, BadApiBase; NoDceCli; NoEngine, NoArchiveRoot, BadSetting, BadComposeFile.
+    """
+    match name:
+        case ExporterName.DISCORD_API:
+            exporter = DiscordApiExporter(
+                api_base(surroundings.environ),
+                surroundings.token,
+                clock=surroundings.clock,
+                limits=surroundings.limits,
+                reaction_users=surroundings.reaction_users,
+            )
+            try:
+                yield exporter
+            finally:
+                exporter.close()
+        case ExporterName.DCE_CLI:
+            launcher = LocalLauncher(binary=installed_dce_cli(surroundings.environ), token=surroundings.token)
+            yield CliExporter(surroundings.executor, launcher, clock=surroundings.clock)
+        case ExporterName.CONTAINER:
+            yield CliExporter(surroundings.executor, _container(surroundings), clock=surroundings.clock)
+        case _:
+            assert_never(name)
+
+
+def _container(surroundings: Surroundings) -> ContainerLauncher:
+    if surroundings.archive_root is None:
+        raise NoArchiveRoot
+    engine = detect_engine(surroundings.executor, surroundings.environ)
+    settings = settings_from(
+        surroundings.environ,
+        engine,
+        archive_root=surroundings.archive_root,
+        target_memory=surroundings.container_memory,
+    )
+    return ContainerLauncher(
+        control=surroundings.executor,
+        engine=engine,
+        settings=settings,
+        token=surroundings.token,
+        lock_id=surroundings.lock_id,
+        announce=surroundings.announce,
+    )
