@@ -10,10 +10,11 @@ from dce_play.archive.cursor import Cursor, remember
 from dce_play.archive.damage import DamagedFile
 from dce_play.archive.delta import ForeignChannel
 from dce_play.archive.disk import REAL, Disk
+from dce_play.archive.head import Head
 from dce_play.archive.job import AppendOptions, AppendOutcome
 from dce_play.archive.publish import check_space, replacing
 from dce_play.archive.records import AppendLine, add_append_line
-from dce_play.archive.spans import Head, Spans, read_head, read_spans
+from dce_play.archive.spans import Spans, read_head, read_spans
 from dce_play.archive.tail import read_tail
 from dce_play.archive.write_errors import disk_errors
 from dce_play.errors import DcePlayError

@@ -7,9 +7,10 @@ from pathlib import Path
 from dce_play.archive.channel_bytes import ChannelBytes
 from dce_play.archive.damage import DamagedFile
 from dce_play.archive.disk import REAL, Disk
+from dce_play.archive.head import Head
 from dce_play.archive.reader_safe import open_consistent
 from dce_play.archive.records import ChannelRecord, read_record, write_record
-from dce_play.archive.spans import Head, read_head, read_spans
+from dce_play.archive.spans import is_ordered, read_head, read_ids
 from dce_play.archive.tail import Tail, read_tail
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId, MessageId
@@ -70,14 +71,14 @@ def cursor_of(channel: ChannelBytes, head: Head, tail: Tail, *, layout: TargetLa
             ordered=record.ordered,
             recorded=True,
         )
-    spans = read_spans(channel, head.start, tail.cut)
-    if len(spans) and tail.last_id is not None and spans.ids[-1] != int(tail.last_id):
+    ids = read_ids(channel, head.start, tail.cut)
+    if tail.last_id is not None and (not ids or ids[-1] != int(tail.last_id)):
         raise DamagedFile(channel.path, offset=tail.cut, reason="its last message is not where its messages end")
     return Cursor(
         channel_id=head.channel_id,
-        last_id=MessageId(str(max(spans.ids))) if len(spans) else None,
-        message_count=len(spans),
+        last_id=MessageId(str(max(ids))) if ids else None,
+        message_count=len(ids),
         size_bytes=channel.size_bytes,
-        ordered=spans.ordered(),
+        ordered=is_ordered(ids),
         recorded=False,
     )

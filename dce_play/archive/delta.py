@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from dce_play.archive.channel_bytes import ChannelBytes, open_bytes
 from dce_play.archive.disk import Disk
-from dce_play.archive.spans import Head, Spans, read_head, read_spans
-from dce_play.archive.tail import read_tail
+from dce_play.archive.head import Head
+from dce_play.archive.spans import Spans, read_all_spans, read_head
 from dce_play.errors import DcePlayError
 from dce_play.snowflake import ChannelId, GuildId, MessageId
 
@@ -85,7 +85,7 @@ class Selection:
 def open_deltas(sources: Sequence[Path | ChannelBytes], *, disk: Disk) -> Iterator[tuple[Delta, ...]]:
     """Open exports for reading; what is open already, such as the whole messages of a truncated one, is taken as it is.
 
-    Raises: DamagedFile, NotCanonical, FileNotFoundError.
+    Raises: DamagedFile, FileNotFoundError.
     """
     with ExitStack() as stack:
         yield tuple(
@@ -152,7 +152,7 @@ def pieces_of(chosen: Iterable[Copy], deltas: Sequence[Delta], *, separator: byt
 
 def _open_delta(channel: ChannelBytes) -> Delta:
     head = read_head(channel)
-    return Delta(channel=channel, head=head, spans=read_spans(channel, head.start, read_tail(channel).cut))
+    return Delta(channel=channel, head=head, spans=read_all_spans(channel))
 
 
 def _in_order(number: int, delta: Delta) -> Iterator[Copy]:

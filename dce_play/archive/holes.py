@@ -1,13 +1,14 @@
 """Delta messages at or below a channel file's last id: stored already, edited since, or missing (a hole)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from dce_play.archive.channel_bytes import ChannelBytes
 from dce_play.archive.delta import Copy, Delta, Selection
 from dce_play.archive.edits import StoredTimes, same_message
-from dce_play.archive.spans import Head, iterate_messages
+from dce_play.archive.head import Head
+from dce_play.archive.lookup import find_messages
 from dce_play.archive.tail import Tail
 
 
@@ -32,12 +33,20 @@ class Fates:
 
 
 def fates_of(
-    channel: ChannelBytes, head: Head, tail: Tail, *, deltas: Sequence[Delta], selection: Selection, times: StoredTimes
+    channel: ChannelBytes,
+    head: Head,
+    tail: Tail,
+    *,
+    ordered: bool,
+    deltas: Sequence[Delta],
+    selection: Selection,
+    times: StoredTimes,
 ) -> Fates:
-    """Look up the known messages of a selection in the channel file. Reads it once when there are any."""
+    """Look up the known messages of a selection in the channel file. Reads nothing when there are none."""
     if not selection.known:
         return Fates(placed=0, edited=(), missing=())
-    stored = stored_spans(channel, head, tail, {copy.id for copy in selection.known})
+    wanted = {copy.id for copy in selection.known}
+    stored = find_messages(channel, head.start, tail.cut, wanted=wanted, ordered=ordered)
     edited, missing = [], []
     for copy in selection.known:
         if copy.id not in stored:
@@ -50,12 +59,3 @@ def fates_of(
             edited.append(copy)
     placed = len(selection.known) - len(edited) - len(missing)
     return Fates(placed=placed, edited=tuple(edited), missing=tuple(missing))
-
-
-def stored_spans(channel: ChannelBytes, head: Head, tail: Tail, wanted: Collection[int]) -> dict[int, tuple[int, int]]:
-    """Return where the wanted messages stand; an id that stands twice counts where it stands first."""
-    found: dict[int, tuple[int, int]] = {}
-    for identifier, start, end in iterate_messages(channel, head.start, tail.cut):
-        if identifier in wanted:
-            found.setdefault(identifier, (start, end))
-    return found

@@ -8,10 +8,11 @@ from dce_play.archive.cursor import Cursor, cursor_of
 from dce_play.archive.delta import Delta, ForeignChannel, Selection, check_identity, select
 from dce_play.archive.disk import Disk
 from dce_play.archive.edits import EditPolicy, StoredTimes
+from dce_play.archive.head import Head
 from dce_play.archive.holes import Fates, HolePolicy, fates_of
 from dce_play.archive.reader_safe import ReaderSafe
 from dce_play.archive.recover import RecoveryState
-from dce_play.archive.spans import Head, read_head
+from dce_play.archive.spans import read_head
 from dce_play.archive.tail import NotCanonical, Tail, read_tail
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId, MessageId
@@ -129,7 +130,7 @@ def prepare(
     cursor = cursor_of(channel, head, tail, layout=layout, disk=disk)
     selection = select(deltas, after=cursor.last_id, separator=tail.separator)
     times = StoredTimes(layout, head.channel_id, head.exported_at)
-    fates = fates_of(channel, head, tail, deltas=deltas, selection=selection, times=times)
+    fates = fates_of(channel, head, tail, ordered=cursor.ordered, deltas=deltas, selection=selection, times=times)
     return Job(
         archive=channel.path,
         channel=channel,

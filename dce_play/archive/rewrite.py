@@ -13,9 +13,10 @@ from dce_play.archive.channel_bytes import ChannelBytes, open_bytes
 from dce_play.archive.delta import Copy, Delta, by_id, pieces_of
 from dce_play.archive.disk import Disk
 from dce_play.archive.edits import Edit, same_message
+from dce_play.archive.head import Head
 from dce_play.archive.payload import Payload
 from dce_play.archive.publish import check_space, replacing
-from dce_play.archive.spans import Head, read_head, read_spans
+from dce_play.archive.spans import read_head, read_spans
 from dce_play.archive.tail import Tail, read_tail
 from dce_play.errors import DcePlayError
 from dce_play.snowflake import MessageId

@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,8 +84,11 @@ class World:
         temporaries = [path.with_name(f"{path.name}.tmp") for path in (journal, record)]
         watched = [word for path in (*folders, *files, *temporaries) for word in ("-P", str(path))]
         finished = subprocess.run(
-            [self.strace, "-qq", "-o", str(log), f"--trace={call}", f"--inject={call}:{fault}:when={number}", *watched]
-            + [sys.executable, "-m", "tests.faults.append_once", str(self.archive), str(self.delta)],
+            [
+                *(self.strace, "-qq", "-o", str(log), *watched),
+                *(f"--trace={call}", f"--inject={call}:{fault}:when={number}"),
+                *(sys.executable, "-m", "tests.faults.append_once", str(self.archive), str(self.delta)),
+            ],
             capture_output=True,
             text=True,
             timeout=60,
@@ -96,7 +98,7 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     strace = shutil.which("strace")
     if strace is None:
         if os.environ.get("CI") == "true":
@@ -111,7 +113,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         append(archive, [delta], OPTIONS, layout=layout, clock=SystemClock(), disk=_HalfWritten())
     torn = {path: path.read_bytes() for path in (archive, layout.journal(CHANNEL))}
     append(archive, [delta], OPTIONS, layout=layout, clock=SystemClock())
-    yield World(
+    return World(
         layout=layout, archive=archive, delta=delta, old=old, new=archive.read_bytes(), torn=torn, strace=strace
     )
 
