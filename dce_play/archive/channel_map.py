@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from dce_play.archive.channel_bytes import ChannelBytes, open_bytes
+from dce_play.archive.head import Head, read_head
 from dce_play.archive.naming import new_file_name, shown
 from dce_play.archive.seeds import Seed, find_seeds, twins_among
-from dce_play.archive.spans import read_head
 from dce_play.archive.tail import NotCanonical, read_tail
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.layout import TargetLayout
@@ -176,14 +176,14 @@ class ChannelMap:
         check_channel(path, channel_id)
         return path
 
-    def new_destination(self, channel_id: ChannelId, export: Path) -> Path:
+    def new_destination(self, channel_id: ChannelId, head: Head) -> Path:
         """Return where the first export of a channel goes: named after what the export says, in the target's folder.
 
         A place in the map wins although nothing is there: whoever begins that file anew has decided to.
 
-        Raises: OutsideTarget, DamagedFile.
+        Raises: OutsideTarget.
         """
-        path = self._entries.get(channel_id) or self.layout.folder / _name_from(export, channel_id)
+        path = self._entries.get(channel_id) or self.layout.folder / _name_from(head, channel_id)
         self._confine(channel_id, path)
         return path
 
@@ -237,24 +237,19 @@ class ChannelMap:
         return as_written.is_relative_to(folder) and path.resolve().is_relative_to(folder.resolve())
 
 
-def check_channel(path: Path, channel_id: ChannelId) -> None:
-    """Refuse a channel file that holds another channel.
+def check_channel(path: Path, channel_id: ChannelId) -> Head:
+    """Return the head of a channel file that holds this channel.
 
-    Raises: WrongChannel, and whatever reading its head raises.
+    Raises: WrongChannel, DamagedFile.
     """
-    with open_bytes(path) as channel:
-        found = read_head(channel).channel_id
-    if found != channel_id:
-        raise WrongChannel(path, expected=channel_id, found=found)
+    head = read_head(path)
+    if head.channel_id != channel_id:
+        raise WrongChannel(path, expected=channel_id, found=head.channel_id)
+    return head
 
 
-def _name_from(export: Path, channel_id: ChannelId) -> str:
-    """Return the name that an export's own words give its channel."""
-    with open_bytes(export) as channel:
-        head = json.loads(channel.read_at(read_head(channel).start, 0).removeprefix(b"\xef\xbb\xbf") + b"]}")
-    guild, room = head.get("guild") or {}, head["channel"]
-    parts = (guild.get("name"), room.get("category"), room.get("name"))
-    return new_file_name(*(str(part or "") for part in parts), channel_id=channel_id)
+def _name_from(head: Head, channel_id: ChannelId) -> str:
+    return new_file_name(head.guild_name, head.category or "", head.channel_name, channel_id=channel_id)
 
 
 def _distinct(paths: Iterable[Path]) -> list[Path]:

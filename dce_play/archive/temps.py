@@ -105,6 +105,8 @@ def activity(temp: Temp, *, now: datetime, min_age: timedelta, open_files: Colle
         return Activity(False, "no export in it")
     if (facts.st_dev, facts.st_ino) in open_files:
         return Activity(True, "a process has it open")
+    if facts.st_size == 0 and temp.owner is None:
+        return Activity(False, "empty")
     if state is OwnerState.GONE:
         return Activity(False, "its owner is gone")
     age = now - datetime.fromtimestamp(facts.st_mtime, UTC)

@@ -16,6 +16,7 @@ from dce_play.archive.channel_map import (
     load_map,
     save_map,
 )
+from dce_play.archive.head import read_head
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId
 from tests.channel_files import write_channel
@@ -120,7 +121,7 @@ def test_an_entry_below_a_linked_folder_is_refused(layout: TargetLayout, tmp_pat
     save_map(layout, {ROOM: layout.folder / "link" / "new.json"})
     export = write_channel(tmp_path / "export.json", [1], channel_id=ROOM)
     with pytest.raises(OutsideTarget):
-        ChannelMap(layout).new_destination(ROOM, export)
+        ChannelMap(layout).new_destination(ROOM, read_head(export))
 
 
 @pytest.mark.contract("R-2.12", "D-32")
@@ -150,7 +151,7 @@ def test_a_file_that_holds_another_channel_is_refused(layout: TargetLayout) -> N
 @pytest.mark.contract("S-01")
 def test_a_new_file_is_named_after_the_export(layout: TargetLayout, tmp_path: Path) -> None:
     export = write_channel(tmp_path / "export.json", [1])
-    path = ChannelMap(layout).new_destination(ChannelId("111"), export)
+    path = ChannelMap(layout).new_destination(ChannelId("111"), read_head(export))
     assert path == layout.folder / "Fixture Guild - Testing Grounds - fixture-room [111].json"
 
 
