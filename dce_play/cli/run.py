@@ -11,14 +11,13 @@ from click.shell_completion import CompletionItem
 
 from dce_play.cli.find_playbook import find_playbook, playbook_names
 from dce_play.cli.listing import list_steps
-from dce_play.cli.playbook_params import PREFIX, param_options
+from dce_play.cli.playbook_params import given_params, param_options
 from dce_play.cli.running import RunRequest, execute, prepare, tell_unread
 from dce_play.cli.step_table import step_table
 from dce_play.errors import DcePlayError
 from dce_play.playbook.library import Library
 from dce_play.playbook.model import CallKind, ParamSpec
 from dce_play.playbook.quantities import parse_duration
-from dce_play.source import JsonValue
 
 
 class DurationType(click.ParamType[float]):
@@ -66,7 +65,7 @@ class RunCommand(click.Command):
         name = self._playbook_among(args)
         specs = _declared(name, plugins="--plugins" in args) if name is not None else {}
         taken = {flag for param in self.params for flag in (*param.opts, *param.secondary_opts)}
-        return _plain(self, param_options(specs, taken))
+        return _plain(self, param_options(specs.values(), taken))
 
     def _playbook_among(self, args: list[str]) -> str | None:
         """Return the first word that is neither an option of ours nor an option's value."""
@@ -183,16 +182,12 @@ def command(**options: Any) -> int:
 
 def request_from(options: Mapping[str, Any], *, folder: Path, environment: Mapping[str, str]) -> RunRequest:
     """Return the request that parsed options stand for."""
-    given: dict[str, JsonValue] = {}
-    for name, value in options.items():
-        if name.startswith(PREFIX) and value is not None and value != ():
-            given[name.removeprefix(PREFIX)] = list(value) if isinstance(value, tuple) else value
     return RunRequest(
         playbook=options["playbook"],
         folder=folder,
         environment=environment,
-        given=given,
-        extra=options["extra"],
+        given=given_params(options),
+        extra=tuple(_absolute(each, folder) for each in options["extra"]),
         targets=options["targets"],
         channels=options["channels"],
         guilds=options["guilds"],
@@ -215,6 +210,11 @@ def request_from(options: Mapping[str, Any], *, folder: Path, environment: Mappi
         plugins=options["plugins"],
         strict=options["strict"],
     )
+
+
+def _absolute(extra: str, folder: Path) -> str:
+    """Return ``@file`` with its whole path, so that a resume from elsewhere finds it."""
+    return f"@{folder / extra[1:]}" if extra.startswith("@") else extra
 
 
 def _split(values: tuple[str, ...]) -> tuple[str, ...]:

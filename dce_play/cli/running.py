@@ -12,12 +12,13 @@ from pathlib import Path
 import click
 
 from dce_play.cli.find_playbook import find_playbook
-from dce_play.cli.playbook_params import param_values
+from dce_play.cli.playbook_params import as_texts
 from dce_play.cli.step_table import step_table
 from dce_play.cli.targets_file import find_targets_file, load_targets_file
 from dce_play.errors import DcePlayError, ExitCode, UsageError
 from dce_play.events import Diagnosed, Event, Failure, Mode, Outcome, RunEnded, Sink
 from dce_play.layout import state_folder
+from dce_play.playbook.params import as_names, as_recorded, resolve_params
 from dce_play.playbook.plan import Plan
 from dce_play.playbook.planning import make_plan
 from dce_play.playbook.selection import choose_steps
@@ -117,12 +118,8 @@ def prepare(request: RunRequest, /, *, ask: Ask | None = None) -> Prepared:
     """
     path = find_playbook(request.playbook, request.folder)
     plan = make_plan(path, step_table(plugins=request.plugins, folder=request.folder))
-    params = param_values(
-        plan.params,
-        given=request.given,
-        extra=request.extra,
-        environment=request.environment,
-        folder=request.folder,
+    params = resolve_params(
+        plan.params, extra=request.extra, options=as_texts(request.given), environment=request.environment
     )
     chosen = choose_steps(plan, tags=request.tags, skip_tags=request.skip_tags, start_at=request.start_at)
     targets = _targets(request, plan)
@@ -133,8 +130,8 @@ def prepare(request: RunRequest, /, *, ask: Ask | None = None) -> Prepared:
         folder=request.folder,
         environment=request.environment,
         mode=Mode.DRY_RUN if request.dry_run else Mode.RUN,
-        params=params.typed,
-        recorded_params=params.recorded,
+        params=as_names(params),
+        recorded_params=as_recorded(params),
         archive_root=targets.archive_root if targets else None,
         targets=targets,
         selection=_selection(request, targets),

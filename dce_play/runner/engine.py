@@ -277,7 +277,7 @@ class _Running:
         chosen = set(settings.selection.targets)
         targets = settings.targets.targets if settings.targets is not None else ()
         return {
-            "params": {name: plain(value) for name, value in settings.params.items()},
+            "params": dict(settings.params),
             "targets": [plain(target) for target in targets if target.name in chosen],
             "channels": list(settings.selection.channels),
             "archive_root": str(settings.archive_root) if settings.archive_root else None,

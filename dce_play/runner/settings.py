@@ -30,7 +30,7 @@ class RunSettings:
     """``None``: programs run on this machine, with the environment of the step."""
     mode: Mode = Mode.RUN
     params: Mapping[str, object] = field(default_factory=dict)
-    """The playbook's params by their declared types."""
+    """The playbook's params as expressions see them."""
     recorded_params: Mapping[str, JsonValue] = field(default_factory=dict)
     """The same as the journal shows them: secrets as references."""
     archive_root: Path | None = None
