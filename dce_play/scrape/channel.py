@@ -7,12 +7,13 @@ from threading import Lock
 
 from dce_play.archive.append import AppendOptions, append
 from dce_play.archive.channel_map import ChannelMap, check_channel
+from dce_play.archive.create import publish_first
 from dce_play.archive.cursor import read_cursor
 from dce_play.archive.head import Head, read_head
-from dce_play.archive.publish import NotEnoughSpace, publish_first
 from dce_play.archive.recover import recover_channel
 from dce_play.archive.salvage import salvage_target
 from dce_play.archive.temps import Temp, end_ownership, new_temp, remove
+from dce_play.archive.write_errors import NotEnoughSpace
 from dce_play.errors import DcePlayError
 from dce_play.exporters.protocol import (
     AuthenticationFailed,

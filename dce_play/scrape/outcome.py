@@ -22,6 +22,7 @@ class ChannelAction(StrEnum):
     """The run stopped before this channel."""
 
 
+CHANGED = frozenset({ChannelAction.CREATED, ChannelAction.MERGED, ChannelAction.UPDATED})
 EXPORTED = frozenset({ChannelAction.CREATED, ChannelAction.MERGED, ChannelAction.UNCHANGED, ChannelAction.UPDATED})
 
 
@@ -70,6 +71,11 @@ class TargetOutcome:
     def exported(self) -> tuple[ChannelId, ...]:
         """The channels whose export finished."""
         return tuple(channel.channel_id for channel in self.channels if channel.action in EXPORTED)
+
+    @property
+    def changed(self) -> bool:
+        """Whether any archive, or the edits beside it, changed."""
+        return any(channel.delta or channel.edit_count or channel.action in CHANGED for channel in self.channels)
 
     def count(self, *actions: ChannelAction) -> int:
         """Return how many channels ended with one of these actions."""

@@ -78,19 +78,27 @@ def marker_line(summary: dict[str, JsonValue]) -> str:
 
 
 def summary_from_log(log: Path, *, run_id: str | None) -> dict[str, JsonValue]:
-    """Return the last summary of this run in a log; of any run when ``run_id`` is ``None``.
+    """Return the summary of this run in a log, of the last run when ``run_id`` is ``None``.
 
-    Raises: InvalidSummary, when there is no such line or it does not parse.
+    A run over several targets wrote a line for each; of one target the last line counts.
+    Raises: InvalidSummary, when there is no such line or one does not parse.
     """
-    found = ""
+    found: dict[str, dict[str, JsonValue]] = {}
+    run = run_id
     with log.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
             _, marker, text = line.partition(MARKER)
-            if marker and (run_id is None or f'"run_id":"{run_id}"' in text):
-                found = text
+            if not marker:
+                continue
+            summary = parse_summary(text, place=str(log))
+            if run_id is None and summary.get("run_id") != run:
+                run = cast("str | None", summary.get("run_id"))
+                found.clear()
+            if summary.get("run_id") == run:
+                found[str(summary.get("target"))] = summary
     if not found:
         raise InvalidSummary(str(log), "no summary line of this run")
-    return parse_summary(found, place=str(log))
+    return merge_summaries(list(found.values()))
 
 
 def parse_summary(text: str, *, place: str) -> dict[str, JsonValue]:

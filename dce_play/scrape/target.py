@@ -72,6 +72,11 @@ def scrape_target(job: Job, tools: Tools, *, refresh: Callable[[], Exporter | No
     return outcome
 
 
+def known_seeds(target: Target) -> list[ChannelId]:
+    """Return the channels of a target that have a channel file or a map entry. Writes nothing."""
+    return ChannelMap(TargetLayout(target.output_dir), known=target.channel_ids).channels()
+
+
 def _bootstrap(channel_map: ChannelMap, tools: Tools) -> None:
     done = channel_map.bootstrap()
     if done.added:

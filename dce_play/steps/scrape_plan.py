@@ -1,0 +1,95 @@
+"""Show which targets and channels a run is about, where they go and from where they go on. Makes no request."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from dce_play.archive.channel_map import ChannelMap
+from dce_play.archive.cursor import read_cursor
+from dce_play.archive.temps import list_temps
+from dce_play.errors import DcePlayError, UsageError
+from dce_play.layout import TargetLayout
+from dce_play.plugin import Context, Effects, Info, StepResult
+from dce_play.scrape.channels import ChosenChannel, known_channels
+from dce_play.snowflake import ChannelId
+from dce_play.targets.model import Target
+from dce_play.targets.select import select_targets
+
+NAME = "scrape.plan"
+EFFECTS = Effects.NONE
+REPEATABLE = True
+REHEARSABLE = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params:
+    """How to head the plan, and how much of it to show."""
+
+    label: Annotated[str, Info(help="Heading.", example="Operator proof")] = "Scrape"
+    channels: Annotated[bool, Info(help="One line for each channel, too.")] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outputs:
+    """How much there is to do."""
+
+    target_count: Annotated[int, Info(help="Targets of this run.")]
+    channel_count: Annotated[int, Info(help="Channels known without asking Discord.")]
+    stale_count: Annotated[int, Info(help="Exports that dead runs left.")]
+
+
+def apply(params: Params, ctx: Context, /) -> StepResult:
+    """Tell the plan."""
+    if ctx.targets is None:
+        raise UsageError("there is no targets file", hint="name it with --config, or make one: dce-play targets add")
+    chosen = select_targets(ctx.targets, ctx.selection.targets)
+    say = ctx.reporter.say
+    say(f"=== {params.label} run plan ===")
+    say(f"Config: {ctx.targets.path.absolute()} (sha256 {ctx.targets.sha256[:12]})")
+    all_enabled = chosen == tuple(target for target in ctx.targets.targets if target.enabled)
+    say(f"Targets ({len(chosen)} {'enabled, all will run' if all_enabled else 'selected'}):")
+    channel_count = stale_count = 0
+    for target in chosen:
+        memory = f" (container_memory: {target.container_memory})" if target.container_memory else ""
+        disabled = "" if target.enabled else f" (disabled: {target.disabled_reason or 'no reason given'})"
+        say(f"  - {target.name} → {target.output_dir}{memory}{disabled}")
+        counts = _tell_target(target, params, ctx)
+        channel_count += counts[0]
+        stale_count += counts[1]
+    outputs = Outputs(target_count=len(chosen), channel_count=channel_count, stale_count=stale_count)
+    return StepResult(
+        changed=False, summary=f"{len(chosen)} target(s), {channel_count} known channel(s)", outputs=outputs
+    )
+
+
+def _tell_target(target: Target, params: Params, ctx: Context) -> tuple[int, int]:
+    layout = TargetLayout(target.output_dir)
+    channel_map = ChannelMap(layout, known=target.channel_ids)
+    choice = known_channels(target, seeds=channel_map.channels(), only=ctx.selection.channels)
+    temps = list_temps(layout, channels=ctx.selection.channels)
+    if choice is None:
+        ctx.reporter.say("    Server scope: asked of Discord when the scrape begins")
+        return 0, len(temps)
+    ctx.reporter.say(f"    Server scope: {choice.scope}")
+    if temps:
+        ctx.reporter.say(f"    Exports left by dead runs: {len(temps)}")
+    if params.channels:
+        for chosen in choice.channels:
+            ctx.reporter.say(f"    {_line(chosen, channel_map)}")
+    return len(choice.channels), len(temps)
+
+
+def _line(chosen: ChosenChannel, channel_map: ChannelMap) -> str:
+    try:
+        archive = channel_map.destination(chosen.channel_id)
+        return f"channel {chosen.channel_id}: {_cursor(archive, channel_map, chosen.channel_id)}"
+    except DcePlayError as error:
+        return f"channel {chosen.channel_id}: {error}"
+
+
+def _cursor(archive: Path | None, channel_map: ChannelMap, channel_id: ChannelId) -> str:
+    if archive is None:
+        return "no channel file yet"
+    cursor = read_cursor(archive, layout=channel_map.layout)
+    stale = " (exports left by a dead run)" if list_temps(channel_map.layout, channels=(channel_id,)) else ""
+    return f"{cursor.message_count} messages, after {cursor.last_id or 'nothing'} → {archive.name}{stale}"

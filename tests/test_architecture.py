@@ -1,0 +1,68 @@
+"""The rules of CONTRIBUTING.md that have a number or a name, over every file of the project."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parent.parent
+MODULES = sorted((TOP / "dce_play").rglob("*.py"))
+LONGEST_MODULE = 320
+LONGEST_FUNCTION = 60
+_HOSTS = ("pypi" + ".org", "python" + "hosted", "npm" + "js", "deb." + "debian")
+_MARKS = ("TO" + "DO", "FIX" + "ME", "TYPE_" + "CHECKING:", "shell" + "=True")
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(TOP))
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_a_module_is_short_and_says_what_it_does(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert ast.get_docstring(ast.parse(text)), "a module begins with a docstring"
+    assert len(text.splitlines()) <= LONGEST_MODULE
+    for function in functions(path):
+        assert (function.end_lineno or 0) - function.lineno < LONGEST_FUNCTION, function.name
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path.name == "__init__.py"], ids=name)
+def test_a_packages_own_file_is_a_docstring(path: Path) -> None:
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    if path.parent.name not in {"dce_play", "steps"}:
+        assert len(body) == 1
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_no_plasters_over_cycles_no_marks_no_shell(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert not [mark for mark in _MARKS if mark in text]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_errors_are_not_swallowed_and_not_printed(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ExceptHandler):
+            assert node.type is not None, f"a bare except at line {node.lineno}"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
+            assert path.parts[-2] in {"cli", "render", "simulator"}
+
+
+def test_nothing_committed_names_registries_machines_or_private_folders() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=TOP, capture_output=True, check=False)
+    if listed.returncode != 0:
+        pytest.skip("not a git checkout")
+    bad = re.compile("|".join([*map(re.escape, _HOSTS), "/wo" + "rk/", r"\.\./sha" + "red", "/tmp/" + "bash"]))
+    for raw in listed.stdout.decode().split("\0"):
+        path = TOP / raw
+        if raw and path.is_file() and path.suffix not in {".json", ".jsonl", ".png", ".tsv"}:
+            found = bad.search(path.read_text(encoding="utf-8", errors="replace"))
+            assert found is None, f"{raw}: {found and found[0]}"
