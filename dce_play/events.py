@@ -107,7 +107,9 @@ class RunResumed:
 
     TYPE: ClassVar[str] = "run.resume"
     mode: Mode
+    name: str
     version: str
+    step_count: int
     reused_count: int
 
 

@@ -203,7 +203,7 @@ def request_from(options: Mapping[str, Any], *, folder: Path, environment: Mappi
         lock_wait_s=options["lock_wait"],
         timeout_s=options["timeout"],
         output=options["output"],
-        report=_report_path(options["report"], folder),
+        report=read_report_option(options["report"], folder),
         log_file=folder / options["log_file"] if options["log_file"] else None,
         verbose=options["verbose"],
         state_dir=options["state_dir"],
@@ -221,7 +221,8 @@ def _split(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
 
 
-def _report_path(value: str | None, folder: Path) -> Path | None:
+def read_report_option(value: str | None, folder: Path) -> Path | None:
+    """Return the file of ``--report json=FILE``."""
     if value is None:
         return None
     kind, _, path = value.partition("=")

@@ -28,7 +28,7 @@ from dce_play.render.log_file import LogFile
 from dce_play.render.report import write_report
 from dce_play.render.terminal import Pausable, standard_output, terminal
 from dce_play.runner.engine import run
-from dce_play.runner.progress import Progress
+from dce_play.runner.resume import EarlierRun, progress_for
 from dce_play.runner.settings import Ask, RunOutcome, RunSettings
 from dce_play.source import InvalidDocument, JsonValue
 from dce_play.system.clock import SystemClock, file_stamp
@@ -93,8 +93,10 @@ class Prepared:
     settings: RunSettings
 
 
-def execute(request: RunRequest, /, *, progress: Progress | None = None) -> RunOutcome:
+def execute(request: RunRequest, /, *, earlier: EarlierRun | None = None, accept_changes: bool = False) -> RunOutcome:
     """Run what was asked for and return how it ended; the terminal, the log file and the report have it too.
+
+    With ``earlier`` the run goes on where that one ended.
 
     Raises: DcePlayError, when it could not even begin. With ``output: jsonl`` the stream ends with ``run.end`` then
     as well.
@@ -102,6 +104,9 @@ def execute(request: RunRequest, /, *, progress: Progress | None = None) -> RunO
     sinks = _sinks(request)
     try:
         prepared = prepare(request, ask=_asker(sinks))
+        progress = None
+        if earlier is not None:
+            progress = progress_for(earlier, prepared.plan, prepared.settings, accept_changes=accept_changes)
     except DcePlayError as error:
         _tell_stillborn(request, sinks, error)
         raise
@@ -272,10 +277,11 @@ def tell_unread(arguments: Sequence[str], message: str, *, exit_code: int) -> No
         duration_s=0.0,
         error=Failure(kind="UsageError", message=message),
     )
-    JsonLines(standard_output()).accept(Event(seq=1, ts=_now(), run="", body=body))
+    JsonLines(standard_output()).accept(Event(seq=1, ts=now_stamp(), run="", body=body))
 
 
-def _now() -> str:
+def now_stamp() -> str:
+    """Return the time as events show it."""
     return SystemClock().now().isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
@@ -298,5 +304,5 @@ def _tell_stillborn(request: RunRequest, sinks: list[Sink], error: DcePlayError)
     for sink in sinks:
         if isinstance(sink, JsonLines | LogFile):
             for seq, body in enumerate(bodies, start=1):
-                sink.accept(Event(seq=seq, ts=_now(), run=request.run_id, body=body))
+                sink.accept(Event(seq=seq, ts=now_stamp(), run=request.run_id, body=body))
         sink.close()

@@ -1,5 +1,6 @@
 """Events as lines for people. The terminal, plain or live, and the log file all show these lines."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -81,8 +82,9 @@ class Narrator:
             case RunStarted():
                 yield from self._start(body)
             case RunResumed():
-                self._dry = body.mode is Mode.DRY_RUN
-                yield (("goes on: ", "bold"), (f"{body.reused_count} steps are done already", ""))
+                self._name, self._step_count = one_line(body.name), body.step_count
+                yield ((self._name, "bold"), (f" goes on: {_steps(body.reused_count)} done already", ""))
+                yield ()
             case Diagnosed():
                 style = "failed" if body.severity == "error" else "maybe"
                 yield ((f"{body.severity}: ", style), (clean(body.message), ""))
@@ -247,7 +249,7 @@ class Narrator:
             yield from self._changes(body)
 
     def _is_silent(self, body: StepEnded, *, group: bool) -> bool:
-        if body.status is Status.NOT_RUN:
+        if body.status in {Status.NOT_RUN, Status.REUSED}:
             return not self.wishes.verbose
         if group:
             return body.status not in {Status.SKIPPED, Status.RESCUED, Status.MAYBE}
@@ -283,6 +285,10 @@ _STYLES = {
 }
 
 
+def _steps(count: int) -> str:
+    return "1 step is" if count == 1 else f"{count} steps are"
+
+
 def _sign(signs: Signs) -> Callable[[str], str]:
     by_status = {
         "ok": signs.ok,
@@ -299,7 +305,7 @@ def _sign(signs: Signs) -> Callable[[str], str]:
 def _name(step: StepRef) -> str:
     """Return the step's name, with the loop item where the name does not tell it."""
     name = one_line(step.name)
-    looped = step.id.endswith("]") and step.item and step.item not in name
+    looped = step.id.endswith("]") and step.item and not re.search(rf"\b{re.escape(step.item)}\b", name)
     return f"{name} [{one_line(step.item)}]" if looped else name
 
 

@@ -29,7 +29,9 @@ def fold_report(events: Iterable[Mapping[str, JsonValue]], /) -> dict[str, JsonV
             case StepEnded.TYPE:
                 step = event.get("step")
                 if isinstance(step, dict):
-                    steps[str(step.get("id"))] = _step(step, event)
+                    identifier = str(step.get("id"))
+                    steps.pop(identifier, None)  # so that the order is that of the last part
+                    steps[identifier] = _step(step, event)
             case "diagnostic":
                 diagnostics.append({name: event.get(name) for name in ("severity", "message", "hint")})
             case RunEnded.TYPE:

@@ -177,7 +177,15 @@ class _Running:
         definition = define(self._plan, settings)
         if self._resuming:
             reused = sum(1 for step in self._progress.ended.values() if step.status in {"ok", "changed", "reused"})
-            self._stream.emit(RunResumed(mode=settings.mode, version=__version__, reused_count=reused))
+            self._stream.emit(
+                RunResumed(
+                    mode=settings.mode,
+                    name=self._plan.name,
+                    version=__version__,
+                    step_count=sum(1 for _ in all_steps(self._plan)),
+                    reused_count=reused,
+                )
+            )
         else:
             self._stream.emit(self._started())
         save_definition(settings.run_folder, definition)

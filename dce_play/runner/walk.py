@@ -23,7 +23,7 @@ from dce_play.plugin import StepFailed, StepRecord, Unknown
 from dce_play.runner.attempt import DEPENDS, attempt
 from dce_play.runner.context import HIDDEN, Workshop
 from dce_play.runner.ended import Ended, Trouble, foreseen, stopped
-from dce_play.runner.progress import EarlierStep, Progress
+from dce_play.runner.progress import GOOD, EarlierStep, Progress
 from dce_play.runner.scope import Scope, item_keys
 from dce_play.runner.stream import masked
 from dce_play.source import JsonValue
@@ -49,6 +49,8 @@ class Walk:
     """Decides about a step that was interrupted and may not be repeated: ``repeat`` or ``skip``."""
     announce: Callable[[PlannedStep, StepRef], bool]
     """Called before a step runs; returns whether to run it (``--step`` asks)."""
+    diverged: bool = False
+    """Whether a step that ended well before has run again, having changed: nothing after it is reused."""
     counts: dict[str, int] = field(default_factory=dict)
     troubles: list[Trouble] = field(default_factory=list)
     """Failures that nothing rescued, tolerated ones included."""
@@ -169,8 +171,10 @@ class Walk:
 
     def _step(self, node: PlannedStep, scope: Scope, ref: StepRef) -> Ended:
         earlier = self.progress.ended.get(ref.id)
-        if earlier is not None and not scope.fresh and earlier.reusable(node.definition):
-            return self._reuse(ref, earlier, node)
+        if earlier is not None and not scope.fresh and not self.diverged:
+            if earlier.reusable(node.definition):
+                return self._reuse(ref, earlier, node)
+            self.diverged = earlier.status in GOOD
         if scope.replaying:
             return _QUIET
         if not self.announce(node, ref):
