@@ -9,11 +9,13 @@ from operator import itemgetter
 from pathlib import Path
 
 from dce_play.archive.channel_bytes import ChannelBytes
+from dce_play.archive.damage import DamagedFile
 from dce_play.archive.disk import FileFacts, facts_from
 from dce_play.archive.fingerprint import (
     Fingerprint,
     MessageIndex,
     OnBytes,
+    cut_of,
     extend_fingerprint,
     first_changed_block,
     ids_digest,
@@ -80,6 +82,7 @@ class Comparison:
         return f"{marker}: {self.detail}" if self.detail else marker
 
 
+_LONGEST_SEPARATOR_BYTES = 64
 _MARKERS = {
     FileState.UNCHANGED: "OK: unchanged {path} ({after} messages)",
     FileState.GREW: "OK: appended {appended} messages in {path}",
@@ -167,13 +170,14 @@ def _compare_counts(before: _Before, channel: ChannelBytes, facts: FileFacts) ->
 
 def _compare_grown(before: _Before, old: Fingerprint, channel: ChannelBytes, facts: FileFacts) -> Comparison:
     """Compare a file whose bytes before the old cut are what they were."""
-    cut, stated = _end_of(channel)
-    spans = read_spans(channel, old.cut, cut)
+    cut = cut_of(channel)
+    spans = _new_spans(channel, old, cut)
     after = old.message_count + len(spans)
     newest = -1 if old.last_id is None else int(old.last_id)
     if spans.ids and (spans.ids[0] <= newest or not spans.ordered()):
         detail = "the new messages do not go on after the old ones"
         return before.found(FileState.DUPLICATE_IDS, after=after, detail=detail)
+    stated = _stated_count(channel)
     if stated not in {None, after}:
         return before.found(FileState.INVALID, after=after, detail=f"messageCount says {stated}, there are {after}")
     _keep_grown(before, old, channel=channel, facts=facts, spans=spans, cut=cut)
@@ -237,10 +241,20 @@ def _difference(old: MessageIndex, new: MessageIndex) -> tuple[list[int], list[i
     return lost, changed, len(new.ids) - (old_count - len(lost))
 
 
-def _end_of(channel: ChannelBytes) -> tuple[int, int | None]:
-    """Return the cut and what ``messageCount`` says."""
+def _new_spans(channel: ChannelBytes, old: Fingerprint, cut: int) -> Spans:
+    """Return the messages after the old cut."""
+    if cut == old.cut:
+        return Spans()
+    start = old.cut
+    if old.message_count:
+        start += channel.read_at(_LONGEST_SEPARATOR_BYTES, old.cut).find(b",") + 1
+        if start == old.cut:
+            raise DamagedFile(channel.path, offset=old.cut, reason="no comma follows the old messages")
+    return read_spans(channel, start, cut)
+
+
+def _stated_count(channel: ChannelBytes) -> int | None:
     try:
-        tail = read_tail(channel)
+        return read_tail(channel).stated_count
     except NotCanonical:
-        return channel.size_bytes, None
-    return tail.cut, tail.stated_count
+        return None

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from dce_play.archive.channel_bytes import ChannelBytes
 from dce_play.archive.disk import FileFacts
-from dce_play.archive.spans import Spans, read_head, read_spans
+from dce_play.archive.spans import Spans, is_ordered, read_all_spans, read_head
 from dce_play.archive.tail import NotCanonical, read_tail
 from dce_play.snowflake import ChannelId, MessageId
 
@@ -76,12 +76,12 @@ def take_fingerprint(
 
     Raises: DamagedFile.
     """
-    head = read_head(channel)
-    cut, array_end = _cut_of(channel)
-    spans = read_spans(channel, head.start, array_end)
+    spans = read_all_spans(channel)
+    cut = cut_of(channel)
     blocks, checksums = _digest(channel, spans, start=0, end=cut, on_bytes=on_bytes)
     index = _by_id(MessageIndex(spans.ids, checksums))
-    return _fingerprint(channel, facts, head.channel_id, cut=cut, blocks=blocks, index=index, spans=spans), index
+    channel_id = read_head(channel).channel_id
+    return _fingerprint(channel, facts, channel_id, cut=cut, blocks=blocks, index=index, ordered=spans.ordered()), index
 
 
 def extend_fingerprint(
@@ -96,7 +96,7 @@ def extend_fingerprint(
     grown = MessageIndex(index.ids + spans.ids, index.checksums + checksums)
     kept = old.blocks[:whole_blocks]
     return _fingerprint(
-        channel, facts, old.channel_id, cut=cut, blocks=(*kept, *blocks), index=grown, spans=Spans(ids=grown.ids)
+        channel, facts, old.channel_id, cut=cut, blocks=(*kept, *blocks), index=grown, ordered=old.ordered
     ), grown
 
 
@@ -121,13 +121,12 @@ def tail_digest(channel: ChannelBytes, cut: int) -> str:
     return hashlib.sha256(channel.read_at(channel.size_bytes - cut, cut)).hexdigest()
 
 
-def _cut_of(channel: ChannelBytes) -> tuple[int, int]:
-    """Return the cut, and where the messages end; they differ where nothing can be appended."""
+def cut_of(channel: ChannelBytes) -> int:
+    """Return the offset just past the last message, or the size of a file that nothing can be appended to."""
     try:
-        cut = read_tail(channel).cut
+        return read_tail(channel).cut
     except NotCanonical:
-        return channel.size_bytes, channel.size_bytes
-    return cut, cut
+        return channel.size_bytes
 
 
 def _fingerprint(
@@ -138,10 +137,9 @@ def _fingerprint(
     cut: int,
     blocks: tuple[str, ...],
     index: MessageIndex,
-    spans: Spans,
+    ordered: bool,
 ) -> Fingerprint:
     ids = index.ids
-    ordered = spans.ordered()
     distinct = len(ids) if ordered else len(set(ids))
     return Fingerprint(
         channel_id=channel_id,
@@ -184,7 +182,7 @@ def _digest(
 
 
 def _by_id(index: MessageIndex) -> MessageIndex:
-    if all(one < other for one, other in zip(index.ids, index.ids[1:], strict=False)):
+    if is_ordered(index.ids):
         return index
     order = sorted(range(len(index.ids)), key=index.ids.__getitem__)
     return MessageIndex(array("Q", (index.ids[at] for at in order)), array("I", (index.checksums[at] for at in order)))
