@@ -5,7 +5,6 @@ archive, or moved into quarantine, or kept for a person, with a line that says s
 simply run again. The decision table: docs/design/proof-and-salvage.md.
 """
 
-import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,9 +15,9 @@ from pathlib import Path
 from dce_play.archive.append import AppendOptions, AppendOutcome, append, plan_append
 from dce_play.archive.channel_map import ArchiveDisappeared, ChannelMap
 from dce_play.archive.create import publish_first
-from dce_play.archive.damage import DamagedFile
 from dce_play.archive.delta import ForeignChannel
 from dce_play.archive.naming import shown
+from dce_play.archive.repair import NothingToRecover, salvage_file
 from dce_play.archive.temps import WHOLE_NAME, Activity, Temp, activity, list_temps, open_files, quarantine, remove
 from dce_play.archive.whole import WholeExport, open_whole
 from dce_play.archive.write_errors import WriteFailed
@@ -193,9 +192,7 @@ class _Salvage:
         try:
             with open_whole(temp.export) as whole:
                 return self._place(temp, whole)
-        except DamagedFile as error:
-            if error.path != temp.export:
-                return _retained(temp, error)
+        except NothingToRecover as error:
             return self._quarantine(temp, "unsalvageable", str(error))
         except ForeignChannel as error:
             return self._quarantine(temp, "wrong-guild", str(error))
@@ -209,12 +206,13 @@ class _Salvage:
         return activity(temp, now=self._clock.now(), min_age=min_age, open_files=self._open_files)
 
     def _place(self, temp: Temp, whole: WholeExport) -> SalvageItem:
-        found = whole.head.channel_id
+        boundary = whole.boundary
+        found = boundary.head.channel_id
         if found != temp.channel_id:
             return self._quarantine(temp, "wrong-channel", f"{found} != {temp.channel_id}")
-        if whole.newest_first:
+        if boundary.reversed:
             return self._quarantine(temp, "newest-first", "it runs backwards, so it is no prefix of what was wanted")
-        if whole.message_count == 0:
+        if boundary.message_count == 0:
             return self._discard(temp, "Stale temp holds no message, discarding: {}")
         try:
             archive = self._map.destination(temp.channel_id)
@@ -246,28 +244,23 @@ class _Salvage:
         return self._remove(temp, Fate.SALVAGED, line, archive=archive, added=added)
 
     def _create(self, temp: Temp, whole: WholeExport) -> SalvageItem:
-        begins = temp.owner.cursor is None if temp.owner else whole.head.after is None
+        head, count = whole.boundary.head, whole.boundary.message_count
+        begins = temp.owner.cursor is None if temp.owner else head.after is None
         if not begins:
             line = "Stale temp is a delta of a channel that has no archive, keeping it as an orphan: {}"
             return _item(temp, Fate.ORPHAN, line)
-        archive = self._map.new_destination(temp.channel_id, whole.head)
+        archive = self._map.new_destination(temp.channel_id, head)
         if not self._dry_run:
-            export = temp.export if whole.damage is None else self._write_whole(temp, whole)
+            export = temp.export if whole.boundary.complete else self._write_whole(temp)
             publish_first(export, archive, self._options(temp), layout=self._layout, clock=self._clock)
             self._map.remember(temp.channel_id, archive)
-        line = f"SALVAGED {shown(archive)} ({whole.message_count} messages from stale temp, new archive)"
-        return self._remove(temp, Fate.SALVAGED, line, archive=archive, added=whole.message_count)
+        line = f"SALVAGED {shown(archive)} ({count} messages from stale temp, new archive)"
+        return self._remove(temp, Fate.SALVAGED, line, archive=archive, added=count)
 
-    def _write_whole(self, temp: Temp, whole: WholeExport) -> Path:
+    def _write_whole(self, temp: Temp) -> Path:
         folder = temp.place if temp.place.is_dir() else self._layout.temp
         folder.mkdir(exist_ok=True)
-        path = folder / WHOLE_NAME
-        with path.open("wb") as file:
-            for block in whole.channel.blocks(0, whole.channel.size_bytes):
-                file.write(block)
-            file.flush()
-            os.fsync(file.fileno())
-        return path
+        return salvage_file(temp.export, folder / WHOLE_NAME).path
 
     def _options(self, temp: Temp) -> AppendOptions:
         return AppendOptions(run_id=self._run_id, exporter="salvage", channel_id=temp.channel_id)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dce_play.archive.damage import DamagedFile
+from dce_play.archive.repair import NothingToRecover
 from dce_play.archive.whole import open_whole
 from tests.channel_files import channel_bytes
 
@@ -17,7 +17,7 @@ def whole_value(path: Path) -> dict[str, object]:
         data = whole.channel.read_at(whole.channel.size_bytes, 0)
         value = json.loads(data)
         assert isinstance(value, dict)
-        assert len(value["messages"]) == whole.message_count == value["messageCount"]
+        assert len(value["messages"]) == whole.boundary.message_count == value["messageCount"]
         return value
 
 
@@ -32,7 +32,7 @@ def test_at_every_cut_every_whole_message_is_kept(tmp_path: Path) -> None:
     for cut in range(len(data)):
         path.write_bytes(data[:cut])
         if cut < start:
-            with pytest.raises(DamagedFile):
+            with pytest.raises(NothingToRecover):
                 whole_value(path)
         else:
             assert whole_value(path)["messages"] == full[: sum(end <= cut for end in ends)]
@@ -42,7 +42,7 @@ def test_a_whole_export_is_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "export.json"
     path.write_bytes(channel_bytes([1, 2]))
     with open_whole(path) as whole:
-        assert whole.damage is None
+        assert whole.boundary.complete
         assert whole.channel.read_at(1 << 20, 0) == path.read_bytes()
 
 
@@ -70,11 +70,11 @@ def test_an_export_that_runs_backwards_is_told(tmp_path: Path) -> None:
     path = tmp_path / "export.json"
     path.write_bytes(channel_bytes([3, 2, 1]))
     with open_whole(path) as whole:
-        assert whole.newest_first
+        assert whole.boundary.reversed
 
 
 @pytest.mark.contract("R-4.07", "R-4.08")
 def test_an_export_that_sigterm_cut_off_keeps_its_messages() -> None:
     with open_whole(DATA / "partials" / "sigterm-truncated.json") as whole:
-        assert whole.damage is not None
-        assert whole.message_count > 2000
+        assert not whole.boundary.complete
+        assert whole.boundary.message_count > 2000
