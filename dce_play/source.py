@@ -80,6 +80,8 @@ class Problem:
     hint: str = ""
     related: tuple[tuple[str, Span], ...] = field(default=())
     """Other places that matter, each with a note, such as where a name was first defined."""
+    replacement: str | None = None
+    """What to write in place of the span, where that is certain; ``lint --fix`` does."""
 
 
 class InvalidDocument(DcePlayError):
@@ -100,6 +102,24 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
     """Return the candidate that the name is most likely a typo of, or ``None``."""
     found = difflib.get_close_matches(name, list(candidates), n=1, cutoff=0.6)
     return found[0] if found else None
+
+
+def one_slip(name: str, candidates: Iterable[str]) -> str | None:
+    """Return the only candidate that one slip of the finger makes into the name, or ``None``.
+
+    A slip is one character left out, put in, or put in another's place, or two swapped.
+    """
+    close = [each for each in candidates if each != name and abs(len(each) - len(name)) < 2 and _is_slip(name, each)]
+    return close[0] if len(close) == 1 else None
+
+
+def _is_slip(name: str, other: str) -> bool:
+    start = 0
+    while start < min(len(name), len(other)) and name[start] == other[start]:
+        start += 1
+    rest, wanted = name[start:], other[start:]
+    swapped = rest[1:2] + rest[:1] + rest[2:]
+    return rest[1:] == wanted or rest == wanted[1:] or rest[1:] == wanted[1:] or swapped == wanted
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:

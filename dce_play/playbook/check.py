@@ -12,7 +12,7 @@ from typing import Any
 from dce_play.playbook.document import Reading
 from dce_play.playbook.grammar import FOREIGN_WORDS
 from dce_play.playbook.shapes import with_article
-from dce_play.source import Document, Pointer, Problem, did_you_mean, nearest
+from dce_play.source import Document, Pointer, Problem, did_you_mean, nearest, one_slip
 
 _UNKNOWN_KEY = {"params": "E111", "document": "E101", "statement": "E101", "param": "E101"}
 _MISSING_KEY = {"params": "E111", "document": "E102", "statement": "E102", "param": "E102"}
@@ -102,6 +102,7 @@ def _unknown_keys(error: Any, document: Document, pointer: Pointer) -> Iterator[
             message=f'no step named "{name}"' if what == "step" else f'unknown {what} "{name}"',
             span=document.key_span((*pointer, name)),
             hint=unknown_hint(name, candidates),
+            replacement=one_slip(name, candidates),
         )
 
 
@@ -111,8 +112,9 @@ def unknown_hint(name: str, candidates: Iterable[str]) -> str:
     close = nearest(name, known)
     if close is None and name in FOREIGN_WORDS:
         return FOREIGN_WORDS[name]
-    if close is None and len(known) > 25:
-        return "dce-play steps lists what there is"
+    if close is None and "." in name:
+        alike = [each for each in known if each.split(".")[0] == name.split(".")[0]]
+        return did_you_mean(name, alike) or "dce-play steps lists what there is"
     return did_you_mean(name, known)
 
 

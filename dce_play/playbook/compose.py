@@ -27,6 +27,14 @@ class TooLarge(Exception):
         self.problem = problem
 
 
+def in_quotes(text: str) -> str | None:
+    """Return the text as a quoted YAML scalar, or ``None`` where that is not simple."""
+    for quote in ('"', "'"):
+        if quote not in text and "\\" not in text and "\n" not in text:
+            return f"{quote}{text}{quote}"
+    return None
+
+
 class Places:
     """From offsets in a text to lines and columns. Lines end at ``\\n`` only."""
 
@@ -81,10 +89,14 @@ class Composer:
             begin = following.start_mark.index
             self._problem("E001", "a second document begins here", begin, begin + 3, hint="one file holds one document")
 
-    def _problem(self, rule: str, message: str, start: int, end: int, *, hint: str = "") -> None:
+    def _problem(
+        self, rule: str, message: str, start: int, end: int, *, hint: str = "", replacement: str | None = None
+    ) -> None:
         severity = Severity.WARNING if rule.startswith("W") else Severity.ERROR
         span = self._places.span(start, end)
-        self.problems.append(Problem(rule=rule, message=message, span=span, severity=severity, hint=hint))
+        self.problems.append(
+            Problem(rule=rule, message=message, span=span, severity=severity, hint=hint, replacement=replacement)
+        )
 
     def _node(self, event: Any, events: Iterator[Any], pointer: Pointer, *, key: Span | None) -> tuple[JsonValue, int]:
         """Return the value and the offset of its end."""
@@ -150,7 +162,8 @@ class Composer:
             return self._whole_characters(text, start, end), end
         if (found := doubt(text)) is not None:
             rule, message = found
-            self._problem(rule, message, start, end, hint=f'write "{text}" in quotes')
+            quoted = f'"{text}"'
+            self._problem(rule, message, start, end, hint=f"write {quoted}", replacement=quoted)
         return resolve(text), end
 
     def _whole_characters(self, text: str, start: int, end: int) -> str:
@@ -224,9 +237,10 @@ class Composer:
     def _unquoted_template(self, event: Any, events: Iterator[Any], pointer: Pointer) -> tuple[JsonValue, int]:
         start, end = event.start_mark.index, self._skip(event, events)
         written = self._text[start:end]
-        quote = "'" if '"' in written else '"'
-        hint = f"write {quote}{written}{quote}" if "\n" not in written and quote not in written else ""
-        self._problem("E104", "an expression needs quotes, or YAML reads a mapping", start, end, hint=hint)
+        quoted = in_quotes(written)
+        hint = f"write {quoted}" if quoted else ""
+        message = "an expression needs quotes, or YAML reads a mapping"
+        self._problem("E104", message, start, end, hint=hint, replacement=quoted)
         self.unreadable.add(pointer)
         return None, end
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dce_play.errors import UsageError
-from dce_play.playbook.compose import Composer, Places, TooLarge
-from dce_play.source import Document, InvalidDocument, NodeSpan, Pointer, Problem, Severity
+from dce_play.playbook.cache import pack_document, pack_problem, unpack_document, unpack_problem
+from dce_play.playbook.compose import Composer, Places, TooLarge, in_quotes
+from dce_play.source import Document, InvalidDocument, JsonValue, NodeSpan, Pointer, Problem, Severity
 
 _MAX_BYTES = 8 << 20
 _MAX_REPAIRS = 25
@@ -75,6 +76,38 @@ def read_document(path: Path, data: bytes, /) -> Reading:
         unreadable=frozenset(composer.unreadable),
         sha256=sha256,
     )
+
+
+def pack_reading(reading: Reading) -> JsonValue:
+    """Return a reading as JSON for the cache. Its text and digest are those of the file."""
+    return {
+        "document": pack_document(reading.document),
+        "problems": [pack_problem(each) for each in reading.problems],
+        "unreadable": [list(pointer) for pointer in reading.unreadable],
+    }
+
+
+def unpack_reading(path: Path, data: bytes, packed: JsonValue) -> Reading | None:
+    """Return the reading of these bytes that ``pack_reading`` packed, or ``None`` when it is no such thing."""
+    if not isinstance(packed, dict):
+        return None
+    try:
+        problems, unreadable = packed["problems"], packed["unreadable"]
+        if not isinstance(problems, list) or not isinstance(unreadable, list):
+            return None
+        text = data.decode("utf-8", "replace").removeprefix("\ufeff")
+        return Reading(
+            document=unpack_document(path, text, packed["document"]),
+            problems=tuple(unpack_problem(each) for each in problems),
+            unreadable=frozenset(
+                tuple(part for part in pointer if isinstance(part, str | int))
+                for pointer in unreadable
+                if isinstance(pointer, list)
+            ),
+            sha256=hashlib.sha256(data).hexdigest(),
+        )
+    except (ValueError, TypeError, KeyError, IndexError):
+        return None
 
 
 def _at(path: Path, text: str, offset: int, message: str, *, rule: str = "E001", length: int = 1) -> Problem:
@@ -145,7 +178,8 @@ def _mend(path: Path, text: str, error: Exception, *, masked: set[int]) -> tuple
     offset = min(int(getattr(error, "position", 0) if mark is None else mark.index), len(text))
     if text.startswith("\t", offset):
         end = offset + len(text[offset:]) - len(text[offset:].lstrip("\t"))
-        problem = _at(path, text, offset, "a tab cannot indent", rule="E003", length=end - offset)
+        span = Places(path, text).span(offset, end)
+        problem = Problem(rule="E003", message="a tab cannot indent", span=span, replacement="  " * (end - offset))
         return text[:offset] + " " * (end - offset) + text[end:], problem
     for line_start in _lines_up_to(text, offset):
         line = text[line_start:].split("\n", 1)[0]
@@ -154,7 +188,14 @@ def _mend(path: Path, text: str, error: Exception, *, masked: set[int]) -> tuple
             continue
         start, end = line_start + found.start("value"), line_start + found.end("value")
         message = "an expression needs quotes, or YAML reads a mapping"
-        problem = _at(path, text, start, message, rule="E104", length=end - start)
+        quoted = in_quotes(text[start:end])
+        problem = Problem(
+            rule="E104",
+            message=message,
+            span=Places(path, text).span(start, end),
+            hint=f"write {quoted}" if quoted else "",
+            replacement=quoted,
+        )
         masked.add(start)
         return text[:start] + '"' + "x" * (end - start - 2) + '"' + text[end:], problem
     what = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read")

@@ -1,10 +1,13 @@
 """Finds, reads, checks and parses playbook and role files, each once."""
 
+import hashlib
 from dataclasses import dataclass, field
+from dataclasses import replace as with_changes
 from pathlib import Path
 
+from dce_play.playbook.cache import Cache
 from dce_play.playbook.check import check
-from dce_play.playbook.document import Reading, read_bytes, read_document
+from dce_play.playbook.document import Reading, pack_reading, read_bytes, read_document, unpack_reading
 from dce_play.playbook.model import CallKind, Include, Playbook
 from dce_play.playbook.parse import parse
 from dce_play.playbook.schema import Steps, playbook_schema, role_schema
@@ -28,6 +31,7 @@ class Library:
     """Every file that one plan or one lint looks at. Holds the step table."""
 
     steps: Steps
+    cache: Cache | None = None
     entries: dict[Path, Entry] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
     """Steps that cannot be described, and why: their uses are problems, the rest is still looked at."""
@@ -47,12 +51,26 @@ class Library:
         """
         path = path.absolute()
         if path not in self.entries:
-            self.entries[path] = self._read(read_document(path, read_bytes(path)), kind)
+            self.entries[path] = self._entry(self._reading(path, kind), kind)
         return self.entries[path]
 
-    def _read(self, reading: Reading, kind: CallKind) -> Entry:
+    def _reading(self, path: Path, kind: CallKind) -> Reading:
+        """Return the file, checked against its schema, from the cache if it can be."""
+        data = read_bytes(path)
+        key = f"{kind}\n{path}\n{hashlib.sha256(data).hexdigest()}"
+        if self.cache is not None:
+            remembered = unpack_reading(path, data, self.cache.get("document", key))
+            if remembered is not None:
+                return remembered
+        reading = read_document(path, data)
+        checked = with_changes(reading, problems=(*reading.problems, *check(reading, self._schema(kind))))
+        if self.cache is not None:
+            self.cache.put("document", key, pack_reading(checked))
+        return checked
+
+    def _entry(self, reading: Reading, kind: CallKind) -> Entry:
         parsed = parse(reading, kind)
-        problems = [*reading.problems, *check(reading, self._schema(kind)), *parsed.problems]
+        problems = [*reading.problems, *parsed.problems]
         return Entry(
             playbook=parsed.playbook, document=reading.document, sha256=reading.sha256, problems=one_each(problems)
         )

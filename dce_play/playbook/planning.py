@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dce_play.playbook.contents import names_read
 from dce_play.playbook.library import Entry, Library, one_each
+from dce_play.playbook.lint_effects import effects
 from dce_play.playbook.model import (
     Block,
     CallKind,
@@ -44,7 +45,7 @@ def make_plan(path: Path, steps: Steps) -> Plan:
     library = Library(steps)
     plan, problems = plan_or_problems(path, library)
     errors = [problem for problem in problems if problem.severity is Severity.ERROR]
-    if plan is None or errors:
+    if errors:
         raise InvalidDocument(errors, texts(library))
     return plan
 
@@ -54,9 +55,9 @@ def texts(library: Library) -> dict[Path, str]:
     return {path: entry.document.text for path, entry in library.entries.items()}
 
 
-def plan_or_problems(path: Path, library: Library) -> tuple[Plan | None, list[Problem]]:
-    """Return the plan, where one can be made, and all problems, warnings included."""
-    entry = library.load(path, CallKind.PLAYBOOK)
+def plan_or_problems(path: Path, library: Library, *, kind: CallKind = CallKind.PLAYBOOK) -> tuple[Plan, list[Problem]]:
+    """Return the plan of what is sound, and all problems, warnings included."""
+    entry = library.load(path, kind)
     planner = _Planner(library)
     plan = planner.plan(entry)
     problems = [problem for each in library.entries.values() for problem in each.problems]
@@ -64,6 +65,7 @@ def plan_or_problems(path: Path, library: Library) -> tuple[Plan | None, list[Pr
     proofs = Proofs(library)
     for each in list(library.entries.values()):
         problems += proofs.of(each.playbook).problems
+        problems += effects(each.playbook, library)
     return plan, list(one_each(problems))
 
 
@@ -75,7 +77,7 @@ class _Planner:
     problems: list[Problem] = field(default_factory=list)
     nodes: int = 0
 
-    def plan(self, entry: Entry) -> Plan | None:
+    def plan(self, entry: Entry) -> Plan:
         playbook = entry.playbook
         stack = (entry.playbook.path,)
         preflight = self._sequence(playbook.preflight, "", playbook, stack)

@@ -17,6 +17,7 @@ from dce_play.playbook.fitting import misfit
 from dce_play.playbook.library import Library
 from dce_play.playbook.model import (
     Block,
+    CallKind,
     Expression,
     Fields,
     Include,
@@ -117,7 +118,7 @@ class _Prover:
         playbook = self._playbook
         scope = _Scope(names=built_in(playbook))
         for name, spec in playbook.params.items():
-            if name in RESERVED_PARAMS:
+            if name in RESERVED_PARAMS and playbook.kind is CallKind.PLAYBOOK:
                 message = f'"{name}" is an option of every playbook; choose another name'
                 self._problem("E002", message, spec.span)
         scope.names["vars"] = self._vars(playbook.vars, scope)

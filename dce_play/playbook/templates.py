@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from dce_play.playbook.carets import inside
+from dce_play.playbook.compose import in_quotes
 from dce_play.playbook.model import Expression, Fields, Items, Literal, Template, Text
 from dce_play.source import Document, JsonValue, Pointer, Problem, Span
 
@@ -41,7 +42,12 @@ class TemplateReader:
             return None
         if "{{" in value and value.strip().startswith("{{") and value.strip().endswith("}}"):
             inner = value.strip()[2:-2].strip()
-            self._problem("E203", "this key takes an expression without braces", span, hint=f"write {inner}")
+            special = inner[:1] in set("'\"[{(!&*-") or ": " in inner or " #" in inner
+            quoted = in_quotes(inner) if special else inner
+            message = "this key takes an expression without braces"
+            self.problems.append(
+                Problem(rule="E203", message=message, span=span, hint=f"write {inner}", replacement=quoted)
+            )
             start = value.index(inner)
             return self._expression(value, span, start, start + len(inner))
         start = len(value) - len(value.lstrip())
