@@ -2,15 +2,16 @@
 
 import json
 import os
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from dce_play.errors import ExitCode
 from dce_play.playbook.cache import Cache, cache_folder, own_fingerprint
-from dce_play.playbook.lint import Linter, LintResult, NothingToLint
+from dce_play.playbook.lint import Inspection, Linter, LintResult, NothingToLint
 from dce_play.playbook.lint_fix import fix_files
-from dce_play.playbook.schema import Steps
 from dce_play.render.problems import as_json, render_problems, summary
 from dce_play.source import Problem, Severity
 
@@ -40,23 +41,35 @@ def command(
     if not chosen:
         raise NothingToLint(f"nothing to lint in {folder}", hint="name files or folders")
 
-    def load_steps() -> Steps:
-        # Inside the function for start-up time: the table imports every step, and the cache may know all answers.
-        from dce_play.cli.step_table import step_table
-
-        return step_table(plugins=plugins, folder=folder)
-
     # Foreign steps may change without our noticing, so what was found with them is not kept.
     foreign = plugins or (folder / "dce-play.toml").is_file()
     home = None if no_cache or foreign else cache_folder(os.environ)
     cache = Cache(home, own_fingerprint()) if home is not None else None
-    result = Linter(load_steps, cache).lint(chosen)
+
+    linter = Linter(_Inspector(plugins=plugins, folder=folder, cache=cache), cache)
+    result = linter.lint(chosen)
     if fix and fix_files(result.problems):
-        result = Linter(load_steps, cache).lint(chosen)
+        result = linter.lint(chosen)
     shown = [problem for problem in result.problems if not quiet or problem.severity is Severity.ERROR]
     _show(shown, result, output_format=output_format, folder=folder)
     failed = result.count(Severity.ERROR) or (strict and result.count(Severity.WARNING))
     return ExitCode.INVALID if failed else ExitCode.OK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Inspector:
+    """Looks at files; what that takes is imported at the first one, since the cache may know all answers."""
+
+    plugins: bool
+    folder: Path
+    cache: Cache | None
+
+    def __call__(self, path: Path, data: bytes, /) -> Inspection:
+        # Inside the function for start-up time, see above.
+        from dce_play.cli.step_table import step_table
+        from dce_play.playbook.lint_file import inspect_file
+
+        return inspect_file(path, data, steps=step_table(plugins=self.plugins, folder=self.folder), cache=self.cache)
 
 
 def _show(problems: list[Problem], result: LintResult, *, output_format: str, folder: Path) -> None:
@@ -65,7 +78,7 @@ def _show(problems: list[Problem], result: LintResult, *, output_format: str, fo
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
         return
     texts = {path: _text(path) for path in {problem.span.path for problem in problems}}
-    colour = click.get_text_stream("stdout").isatty() and "NO_COLOR" not in os.environ
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     if problems:
         click.echo(render_problems(problems, texts, folder=folder, colour=colour))
     click.echo(summary(problems, len(result.files)))

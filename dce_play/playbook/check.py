@@ -113,7 +113,7 @@ def unknown_hint(name: str, candidates: Iterable[str]) -> str:
     if close is None and name in FOREIGN_WORDS:
         return FOREIGN_WORDS[name]
     if close is None and "." in name:
-        alike = [each for each in known if each.split(".")[0] == name.split(".")[0]]
+        alike = [each for each in known if each.split(".")[0] == name.split(".", maxsplit=1)[0]]
         return did_you_mean(name, alike) or "dce-play steps lists what there is"
     return did_you_mean(name, known)
 
