@@ -80,6 +80,7 @@ class ContainerLauncher:
                 yield Command(
                     argv=(*argv(env_file, container), *arguments),
                     timeout_s=timeout_s,
+                    cwd=Path(folder),  # podman's monitor drops a file where it runs when memory runs out
                     env={**variables, "DISCORD_TOKEN": self.token},
                     secrets=frozenset({self.token}),
                 )

@@ -23,6 +23,7 @@ from dce_play.exporters.protocol import (
 from dce_play.snowflake import ChannelId, GuildId, MessageId
 from tests.fakes import FakeClock
 from tests.scripted_discord import TOKEN, Reply, Room, running_discord
+from tests.standins.cli_benches import container_bench, dce_cli_bench
 
 GUILD = GuildId("754679440998400000")
 OPEN = ChannelId("796622485192704000")
@@ -89,7 +90,11 @@ def discord_api_bench(_: Path) -> Iterator[Bench]:
         )
 
 
-BENCHES: dict[str, Callable[[Path], AbstractContextManager[Bench]]] = {"discord_api": discord_api_bench}
+BENCHES: dict[str, Callable[[Path], AbstractContextManager[Bench]]] = {
+    "discord_api": discord_api_bench,
+    "dce_cli": dce_cli_bench,
+    "container": container_bench,
+}
 """By the exporter's name: makes a bench in an empty folder."""
 
 

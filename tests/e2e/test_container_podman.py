@@ -185,6 +185,7 @@ def test_a_container_over_its_memory_limit_is_out_of_memory_and_keeps_its_partia
     assert caught.value.out_of_memory
     assert (root / "export.json").stat().st_size > 0
     assert leftover_containers(LocalExecutor(environ, Masker()), engine) == []
+    assert not Path("oom").exists()
 
 
 @pytest.mark.contract("R-13.03", "R-13.07", "R-13.09", "R-11.08", "R-3.23")

@@ -3,7 +3,8 @@
 
 It replays how the real program was seen to end: exit status, file, standard error. ``DCE_STANDIN`` names a JSON file:
 ``{"channels": {"<id>": {"case": "ok", "ids": ["1", "2"]}}, "log": "<file>"}``. Each call is added to the log as one
-JSON line: its arguments, and whether a token was in the environment. Channels without an entry are ``ok``.
+JSON line: its arguments, and whether a token was in the environment. Channels without an entry are ``ok``, or with
+``"strict": true`` unknown; with ``"dead": true`` the token is refused. ``"listings"`` has what each listing prints.
 """
 
 import json
@@ -181,8 +182,11 @@ def main(arguments: list[str]) -> int:
         with Path(script["log"]).open("a") as log:
             log.write(json.dumps(call) + "\n")
     options = dict(zip(arguments[1::2], arguments[2::2], strict=False))
+    if script.get("dead"):
+        return fail("Authentication token is invalid.", STACK)
     if arguments[0] == "export":
-        return export(options, script.get("channels", {}).get(options["--channel"], {}))
+        missing = {"case": "not_found"} if script.get("strict") else {}
+        return export(options, script.get("channels", {}).get(options["--channel"], missing))
     listing = script.get("listings", {}).get(arguments[0])
     if listing is None:
         return fail("Authentication token is invalid.", STACK)
