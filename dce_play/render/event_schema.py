@@ -3,7 +3,7 @@
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
@@ -41,7 +41,7 @@ def _body(kind: type[Body]) -> dict[str, Any]:
 
 def _object(kind: type) -> dict[str, Any]:
     hints = typing.get_type_hints(kind)
-    names = [each.name for each in _fields(kind)]
+    names = [each.name for each in fields(kind)]
     return {
         "type": "object",
         "description": _first_line(kind),
@@ -49,10 +49,6 @@ def _object(kind: type) -> dict[str, Any]:
         "required": names,
         "additionalProperties": False,
     }
-
-
-def _fields(kind: type) -> tuple[Field[Any], ...]:
-    return tuple(each for each in fields(kind) if each.default is not MISSING or each.init)
 
 
 def _value(hint: Any) -> dict[str, Any]:

@@ -25,12 +25,13 @@ from dce_play.layout import lock_path
 from dce_play.playbook.binding import bind_vars, evaluate
 from dce_play.playbook.model import Lock
 from dce_play.playbook.plan import Plan, all_steps, children, walk
+from dce_play.playbook.reach import reachable_steps
 from dce_play.playbook.values import plain
 from dce_play.plugin import Effects
 from dce_play.runner.cancel import Reason, Stopper
 from dce_play.runner.context import Workshop
 from dce_play.runner.definition import define, save_definition
-from dce_play.runner.ended import Ended, Trouble, crashed, foreseen
+from dce_play.runner.ended import Ended, Trouble, crashed, foreseen, stopped
 from dce_play.runner.guard import dry_run, seal_process
 from dce_play.runner.journal import JOURNAL_NAME, Journal
 from dce_play.runner.progress import Progress
@@ -170,20 +171,20 @@ class _Running:
                 self._guard(stack)
                 return self._steps()
         except DcePlayError as error:
-            return foreseen(error, "")
+            reason = self._stopper.why()
+            return foreseen(error, "") if reason is None else stopped(reason, "")
 
     def _start(self) -> None:
         settings = self._settings
         definition = define(self._plan, settings)
         if self._resuming:
-            reused = sum(1 for step in self._progress.ended.values() if step.status in {"ok", "changed", "reused"})
             self._stream.emit(
                 RunResumed(
                     mode=settings.mode,
                     name=self._plan.name,
                     version=__version__,
                     step_count=sum(1 for _ in all_steps(self._plan)),
-                    reused_count=reused,
+                    reused_count=self._progress.done_count,
                 )
             )
         else:
@@ -218,7 +219,7 @@ class _Running:
 
     def _take_lock(self, stack: ExitStack) -> None:
         settings = self._settings
-        if self._plan.lock is not Lock.ARCHIVE:
+        if self._plan.lock is not Lock.ARCHIVE or not (self._plan.always_locks or self._may_write_archive()):
             return
         if settings.archive_root is None:
             if Effects.ARCHIVE in self._plan.effects:
@@ -239,6 +240,9 @@ class _Running:
         stack.callback(self._release, lock)
         self._stream.emit(LockTaken(path=str(lock.path)))
         self._workshop = replace(self._workshop, lock_fds=lock.fds, update_step=lock.update_step)
+
+    def _may_write_archive(self) -> bool:
+        return any(step.plugin.EFFECTS is Effects.ARCHIVE for step in reachable_steps(self._plan, self._names()))
 
     def _look_at_lock(self) -> None:
         assert self._settings.archive_root is not None  # noqa: S101 - the caller looked

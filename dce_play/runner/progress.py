@@ -19,6 +19,7 @@ class EarlierStep:
     fingerprint: str
     redacted: bool
     changed: bool
+    uses: str = ""
 
     def reusable(self, fingerprint: str) -> bool:
         """Return whether the step need not run again."""
@@ -34,6 +35,11 @@ class Progress:
     """Steps that started and did not end."""
     checkpoints: Mapping[str, Mapping[str, JsonValue]] = field(default_factory=dict)
     last_seq: int = 0
+
+    @property
+    def done_count(self) -> int:
+        """Return how many steps ended well; blocks, loops and included files are not steps."""
+        return sum(1 for each in self.ended.values() if each.status in GOOD and "." in each.uses)
 
 
 def fold_progress(events: Iterable[Mapping[str, JsonValue]], /) -> Progress:
@@ -64,7 +70,7 @@ def fold_progress(events: Iterable[Mapping[str, JsonValue]], /) -> Progress:
 
 def _earlier(event: Mapping[str, JsonValue], before: EarlierStep | None) -> EarlierStep:
     status = Status(str(event.get("status")))
-    outputs = event.get("outputs")
+    outputs, step = event.get("outputs"), event.get("step")
     changed = status is Status.CHANGED or (status is Status.REUSED and before is not None and before.changed)
     return EarlierStep(
         status=status,
@@ -73,4 +79,5 @@ def _earlier(event: Mapping[str, JsonValue], before: EarlierStep | None) -> Earl
         fingerprint=str(event.get("fingerprint", "")),
         redacted=event.get("redacted") is True,
         changed=changed,
+        uses=str(step.get("uses", "")) if isinstance(step, dict) else "",
     )

@@ -21,6 +21,7 @@ from dce_play.playbook.plan import PlannedBlock, PlannedCall, PlannedNode, Plann
 from dce_play.playbook.values import registered
 from dce_play.plugin import StepFailed, StepRecord, Unknown
 from dce_play.runner.attempt import DEPENDS, attempt
+from dce_play.runner.cancel import Reason
 from dce_play.runner.context import HIDDEN, Workshop
 from dce_play.runner.ended import Ended, Trouble, foreseen, stopped
 from dce_play.runner.progress import GOOD, EarlierStep, Progress
@@ -184,7 +185,7 @@ class Walk:
             return self._end(ref, self._now(), done, node.definition)
         self._confirm(node, scope, ref)
         begun = self._now()
-        ended, tries = self._tries(node, scope, ref, lambda: attempt(self.workshop, node, scope, ref))
+        ended, tries = self._tries(node, scope, ref, lambda timeout: self._attempt(node, scope, ref, timeout))
         return self._end(ref, begun, ended, node.definition, tries=tries)
 
     def _block(self, node: PlannedBlock, scope: Scope, ref: StepRef) -> Ended:
@@ -196,15 +197,17 @@ class Walk:
             self._confirm(node, scope, ref)
         begun = self._now()
         finished = earlier is not None and earlier.status in {Status.OK, Status.CHANGED}
-        ended, tries = self._tries(node, scope, ref, lambda: self._guarded(node, inner, finished=finished))
+        ended, tries = self._tries(
+            node, scope, ref, lambda timeout: self._guarded(node, inner, timeout, finished=finished)
+        )
         if rescued_before:
             ended = Ended(status=Status.RESCUED, summary=earlier.summary if earlier else "")
         return self._end(ref, begun, ended, node.definition, tries=tries)
 
-    def _guarded(self, node: PlannedBlock, scope: Scope, *, finished: bool) -> Ended:
+    def _guarded(self, node: PlannedBlock, scope: Scope, timeout: float | None, *, finished: bool) -> Ended:
         """Run a block's body, its rescue when that failed, and its ``always`` whatever happened."""
         record_count = len(self.workshop.records)
-        ended = self.sequence(node.body, scope)
+        ended = self._timed_sequence(node.body, scope, timeout)
         first = ended.trouble
         if first is not None and first.stops is None and not ended.tolerated and node.rescue:
             rescue = self.sequence(node.rescue, scope.inside(names={"failure": _failure(first)}))
@@ -241,7 +244,7 @@ class Walk:
         inner.names["vars"] = bind_vars(node.vars, inner.names)
         self._confirm(node, scope, ref)
         begun = self._now()
-        ended, tries = self._tries(node, scope, ref, lambda: self.sequence(node.body, inner))
+        ended, tries = self._tries(node, scope, ref, lambda timeout: self._timed_sequence(node.body, inner, timeout))
         outputs: dict[str, object] = {}
         if ended.trouble is None:
             outputs = {name: evaluate(template, inner.names) for name, template in node.outputs.items()}
@@ -251,7 +254,9 @@ class Walk:
 
     # Tries.
 
-    def _tries(self, node: PlannedNode, scope: Scope, ref: StepRef, once: Callable[[], Ended]) -> tuple[Ended, int]:
+    def _tries(
+        self, node: PlannedNode, scope: Scope, ref: StepRef, once: Callable[[float | None], Ended]
+    ) -> tuple[Ended, int]:
         """Run a node until it does not fail and ``until`` holds, or there are no tries left."""
         keywords = node.keywords
         real = self.workshop.settings.mode is not Mode.DRY_RUN
@@ -265,8 +270,7 @@ class Walk:
         timeout = evaluate_seconds(keywords.timeout, scope.names) if keywords.timeout is not None and real else None
         for number in range(1, retries + 2):
             self._start(node, ref, number)
-            with self.workshop.stopper.deadline(timeout) if timeout is not None else nullcontext():
-                ended = once()
+            ended = once(timeout)
             if real and keywords.until:
                 ended = self._until(node, scope, ref, ended)
             if ended.goes_on or number > retries or (ended.trouble is not None and ended.trouble.stops is not None):
@@ -274,8 +278,9 @@ class Walk:
             reason = ended.trouble.failure.message if ended.trouble is not None else ""
             pause = min(delay * 2 ** (number - 1), max(delay, LONGEST_DELAY_S))
             self.workshop.stream.emit(StepRetried(step=ref, attempt=number, delay_s=pause, reason=reason))
-            if not self._pause(pause):
-                return ended, number
+            stopping = self._pause(pause)
+            if stopping is not None:
+                return Ended(status=Status.FAILED, summary=stopping, trouble=stopped(stopping, ref.id)), number
         raise AssertionError("a try always answers")
 
     def _until(self, node: PlannedNode, scope: Scope, ref: StepRef, ended: Ended) -> Ended:
@@ -295,15 +300,24 @@ class Walk:
             trouble=foreseen(error, ref.id),
         )
 
-    def _pause(self, seconds: float) -> bool:
-        """Wait between two tries; return whether nothing stops the run meanwhile."""
+    def _attempt(self, node: PlannedStep, scope: Scope, ref: StepRef, timeout: float | None) -> Ended:
+        with self.workshop.stopper.deadline(timeout):
+            return attempt(self.workshop, node, scope, ref)
+
+    def _timed_sequence(self, nodes: tuple[PlannedNode, ...], scope: Scope, timeout: float | None) -> Ended:
+        with self.workshop.stopper.deadline(timeout):
+            return self.sequence(nodes, scope)
+
+    def _pause(self, seconds: float) -> Reason | None:
+        """Wait between two tries; return why the waiting is to stop, or ``None`` when it is over."""
         clock = self.workshop.settings.clock
         end = clock.monotonic() + seconds
         while (left := end - clock.monotonic()) > 0:
-            if self.workshop.stopper.is_set():
-                return False
+            reason = self.workshop.stopper.why()
+            if reason is not None:
+                return reason
             clock.sleep(min(left, 0.1))
-        return not self.workshop.stopper.is_set()
+        return self.workshop.stopper.why()
 
     # Saying what happens.
 
