@@ -95,7 +95,9 @@ class Plan:
     """Steps without effects that must hold before anything is changed; a failure here exits 4."""
     outputs: Mapping[str, Template] = field(default_factory=dict)
     lock: Lock = Lock.NONE
-    """Whether the run needs the archive lock, from the effects of every step."""
+    """Whether a run may need the archive lock, from the effects of every step."""
+    always_locks: bool = False
+    """The playbook itself says ``lock: archive``; otherwise the steps that a run can come to decide."""
     effects: frozenset[Effects] = frozenset()
     names: frozenset[str] = frozenset()
     """Built-in names that some expression reads: ``targets``, ``channels``, ``archive_root``, ``env``, ``run``."""

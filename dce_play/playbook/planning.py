@@ -97,6 +97,7 @@ class _Planner:
         return with_changes(
             plan,
             lock=Lock.ARCHIVE if Effects.ARCHIVE in effects or playbook.lock is Lock.ARCHIVE else Lock.NONE,
+            always_locks=playbook.lock is Lock.ARCHIVE,
             effects=effects,
             names=BUILT_IN_NAMES & frozenset().union(*map(names_read, playbooks)),
             definition=_digest([playbook.vars, [node.definition for node in preflight + steps]]),
