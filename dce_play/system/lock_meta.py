@@ -89,11 +89,11 @@ def decode_meta(data: bytes) -> LockMeta | None:
 
 
 def read_meta(lock: Path) -> LockMeta | None:
-    """Return the note of a lock, or ``None`` when there is none that names a pid."""
+    """Return the note of a lock, or ``None`` when there is none that can be read and names a pid."""
     try:
         with meta_path(lock).open("rb") as file:
             return decode_meta(file.read(_LONGEST_META_BYTES))
-    except FileNotFoundError:
+    except OSError:
         return None
 
 
