@@ -32,6 +32,7 @@ class DamagedChannelMap(DcePlayError):
             hint="move it away; the next run makes it anew from the channel files it finds",
         )
         self.path = path
+        self.reason = reason
 
 
 class OutsideTarget(DcePlayError):

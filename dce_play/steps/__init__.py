@@ -2,6 +2,9 @@
 
 from dce_play.plugin import ActionStep, CheckStep
 from dce_play.steps import (
+    archive_prove_append,
+    archive_salvage,
+    archive_snapshot,
     assert_that,
     command_run,
     disk_free,
@@ -23,22 +26,25 @@ from dce_play.steps import (
 )
 
 STEPS: dict[str, CheckStep | ActionStep] = {
-    "token.sync_gui": token_sync_gui,
-    "scrape.run": scrape_run,
-    "scrape.preflight": scrape_preflight,
-    "scrape.plan": scrape_plan,
-    "schedule.cron": schedule_cron,
-    "operator.ready": operator_ready,
-    "disk.report": disk_report,
+    "archive.prove_append": archive_prove_append,
+    "archive.salvage": archive_salvage,
+    "archive.snapshot": archive_snapshot,
     "assert.that": assert_that,
     "command.run": command_run,
     "disk.free": disk_free,
+    "disk.report": disk_report,
     "file.copy": file_copy,
     "file.remove": file_remove,
     "file.write": file_write,
     "http.check": http_check,
     "lock.status": lock_status,
+    "operator.ready": operator_ready,
     "pause.confirm": pause_confirm,
     "report.say": report_say,
     "report.summary": report_summary,
+    "schedule.cron": schedule_cron,
+    "scrape.plan": scrape_plan,
+    "scrape.preflight": scrape_preflight,
+    "scrape.run": scrape_run,
+    "token.sync_gui": token_sync_gui,
 }

@@ -1,0 +1,90 @@
+"""Adopting archives that others made: what each file is, what we can do with it as it is, and the map of them all."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from dce_play.archive.channel_bytes import open_bytes
+from dce_play.archive.channel_map import Bootstrap, ChannelMap
+from dce_play.archive.damage import DamagedFile
+from dce_play.archive.head import read_head
+from dce_play.archive.seeds import channel_id_of, json_files, twins_among
+from dce_play.archive.snapshot import target_seeds
+from dce_play.archive.tail import NotCanonical, read_tail
+from dce_play.layout import TargetLayout
+
+
+class Fitness(StrEnum):
+    """What can be done with a file as it is."""
+
+    AS_IS = "as-is"
+    """Appended to as it is; its style is kept."""
+    NORMALISE = "normalise"
+    """Whole, but laid out so that nothing can be appended; ``archive normalise`` rewrites it once."""
+    DAMAGED = "damaged"
+    TWIN = "twin"
+    """Another file claims the same channel; ``archive merge`` makes one of them."""
+    OTHER_CHANNEL = "other-channel"
+    UNNAMED = "unnamed"
+    """A JSON file whose name says no channel: left alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdoptedFile:
+    """One JSON file, and what can be done with it."""
+
+    path: Path
+    fitness: Fitness
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adoption:
+    """What a target's folder holds, and what that did to its map."""
+
+    folder: Path
+    files: tuple[AdoptedFile, ...]
+    bootstrap: Bootstrap
+
+    @property
+    def ok(self) -> bool:
+        """Whether a run can go on with every file."""
+        return all(file.fitness in {Fitness.AS_IS, Fitness.UNNAMED} for file in self.files)
+
+
+def adopt_target(layout: TargetLayout, *, dry_run: bool = False) -> Adoption:
+    """Look at every JSON file of a target, and enter the channel files into its map.
+
+    Entries that lead nowhere are corrected, so a moved archive root is repaired by this alone. No channel file is
+    touched. With ``dry_run`` nothing is written at all.
+
+    Raises: DamagedChannelMap.
+    """
+    seeds = {seed.path: seed.channel_id for seed in target_seeds(layout.folder)}
+    twins = {path for paths in twins_among(target_seeds(layout.folder)).values() for path in paths}
+    files = [look_at(path, seeds.get(path), is_twin=path in twins) for path in json_files(layout.folder)]
+    channel_map = ChannelMap(layout)
+    bootstrap = channel_map.plan_bootstrap(repair=True) if dry_run else channel_map.bootstrap(repair=True)
+    return Adoption(folder=layout.folder, files=tuple(files), bootstrap=bootstrap)
+
+
+def look_at(path: Path, channel_id: str | None, *, is_twin: bool = False) -> AdoptedFile:
+    """Return what can be done with a file whose name says this channel. Reads its start and its end only."""
+    if channel_id is None:
+        told = channel_id_of(path.name)
+        detail = f"{told} is too short for an id" if told else "no [channel id] at the end of its name"
+        return AdoptedFile(path=path, fitness=Fitness.UNNAMED, detail=detail)
+    if is_twin:
+        return AdoptedFile(path=path, fitness=Fitness.TWIN, detail=f"channel {channel_id} has another file")
+    try:
+        found = read_head(path).channel_id
+        if found != channel_id:
+            return AdoptedFile(path=path, fitness=Fitness.OTHER_CHANNEL, detail=f"it holds channel {found}")
+        with open_bytes(path) as channel:
+            read_tail(channel)
+    except NotCanonical as error:
+        fitness = Fitness.NORMALISE if error.whole else Fitness.DAMAGED
+        return AdoptedFile(path=path, fitness=fitness, detail=error.reason)
+    except (DamagedFile, OSError) as error:
+        return AdoptedFile(path=path, fitness=Fitness.DAMAGED, detail=str(error))
+    return AdoptedFile(path=path, fitness=Fitness.AS_IS)
