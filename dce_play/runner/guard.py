@@ -81,7 +81,7 @@ def dry_run(*, allowed_writable: Iterable[Path] = (), allowed_programs: Iterable
     Refused are writing, removing, renaming and making files and folders, sockets to other machines, signals, and
     programs not in ``allowed_programs`` (bare names).
 
-    Raises: DryRunBroken, also at the end of the block when an earlier one was swallowed.
+    Raises: DryRunBroken, at the end of the block too: an earlier one may have been swallowed, or told as another.
     """
     global _active  # noqa: PLW0603 - an audit hook cannot be taken back, so there is one for the process
     if _active is not None:
@@ -91,13 +91,17 @@ def dry_run(*, allowed_writable: Iterable[Path] = (), allowed_programs: Iterable
     sys.dont_write_bytecode = True  # else the first import of a lazy package writes its cache
     tripwire = Tripwire(allowed_writable=allowed_writable, allowed_programs=allowed_programs)
     _active = tripwire
+    failure: Exception | None = None
     try:
         yield tripwire
+    except Exception as error:
+        failure = error
+        raise
     finally:
         _active = None
         sys.dont_write_bytecode = bytecode
-    if tripwire.deeds:
-        raise DryRunBroken(tripwire.deeds)
+        if tripwire.deeds:
+            raise DryRunBroken(tripwire.deeds) from failure
 
 
 def seal_process(allowed_writable: Iterable[Path]) -> bool:

@@ -1,0 +1,168 @@
+"""A dry run that would change something is found out, also when the step looks away."""
+
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from dce_play.errors import ExitCode
+from dce_play.runner.guard import DryRunBroken, dry_run
+from dce_play.system.landlock import landlock_version
+from tests.processes import python
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    folder = tmp_path / "place"
+    folder.mkdir()
+    (folder / "file").write_text("kept", encoding="utf-8")
+    (folder / "sub").mkdir()
+    return folder
+
+
+DEEDS: dict[str, Callable[[Path], object]] = {
+    "write": lambda place: (place / "file").write_text("x", encoding="utf-8"),
+    "append": lambda place: (place / "file").open("ab"),
+    "make": lambda place: os.open(place / "new", os.O_WRONLY | os.O_CREAT),
+    "touch": lambda place: (place / "new").touch(),
+    "touch again": lambda place: os.utime(place / "file"),
+    "remove": lambda place: (place / "file").unlink(),
+    "remove by folder": lambda place: os.unlink("file", dir_fd=os.open(place, os.O_RDONLY)),
+    "rename": lambda place: (place / "file").rename(place / "new"),
+    "replace": lambda place: (place / "file").replace(place / "new"),
+    "make folder": lambda place: (place / "new").mkdir(),
+    "remove folder": lambda place: (place / "sub").rmdir(),
+    "remove tree": shutil.rmtree,
+    "copy": lambda place: shutil.copyfile(place / "file", place / "new"),
+    "truncate": lambda place: os.truncate(place / "file", 0),
+    "link": lambda place: (place / "new").hardlink_to(place / "file"),
+    "symlink": lambda place: (place / "new").symlink_to("file"),
+    "chmod": lambda place: (place / "file").chmod(0o600),
+    "database": lambda place: sqlite3.connect(place / "new"),
+    "program": lambda _place: subprocess.run(["true"], check=True),
+    "shell": lambda _place: os.system("true"),  # noqa: S605
+    "spawn": lambda _place: os.posix_spawn("/bin/true", ["true"], {}),
+    "connect": lambda _place: socket.create_connection(("192.0.2.1", 80), timeout=1),
+    "look up": lambda _place: socket.getaddrinfo("discord.invalid", 443),
+    "datagram": lambda _place: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("192.0.2.1", 9)),
+    "signal": lambda _place: os.kill(os.getpid(), signal.SIGUSR1),
+}
+
+
+@pytest.mark.contract("R-8.02")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize("deed", DEEDS.values(), ids=DEEDS)
+def test_a_deed_is_refused_and_nothing_has_happened(place: Path, deed: Callable[[Path], object]) -> None:
+    with pytest.raises(DryRunBroken) as broken, dry_run():
+        deed(place)
+    assert broken.value.exit_code == ExitCode.BUG
+    assert sorted(path.name for path in place.iterdir()) == ["file", "sub"]
+    assert (place / "file").read_text(encoding="utf-8") == "kept"
+    assert (place / "file").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_swallowed_refusal_fails_the_run_all_the_same(place: Path) -> None:
+    with pytest.raises(DryRunBroken, match="a dry run tried to remove .*/file, and 1 more") as broken, dry_run():
+        for path in (place / "file", place / "new"):
+            with suppress(Exception):
+                path.unlink()
+    assert len(broken.value.deeds) == 2
+
+
+def test_looking_is_free(place: Path) -> None:
+    with dry_run() as wire:
+        assert (place / "file").read_text(encoding="utf-8") == "kept"
+        assert [path.name for path in sorted(place.iterdir())] == ["file", "sub"]
+        os.kill(os.getpid(), 0)
+        sqlite3.connect(":memory:").close()
+        with Path("/dev/null").open("w", encoding="utf-8") as null:
+            null.write("x")
+    assert wire.deeds == ()
+
+
+def test_allowed_folders_stay_writable_and_only_they(place: Path, tmp_path: Path) -> None:
+    run_folder = tmp_path / "runs"
+    run_folder.mkdir()
+    (tmp_path / "runs-of-others").mkdir()
+    (run_folder / "out").symlink_to(place)
+    with suppress(DryRunBroken), dry_run(allowed_writable=(run_folder,)) as wire:
+        (run_folder / "events.jsonl").write_text("{}", encoding="utf-8")
+        (run_folder / "events.jsonl").replace(run_folder / "moved")
+        assert wire.deeds == ()
+        for path in (tmp_path / "runs-of-others" / "x", run_folder / ".." / "x", run_folder / "out" / "x"):
+            with pytest.raises(DryRunBroken):
+                path.write_text("x", encoding="utf-8")
+    assert len(wire.deeds) == 3
+
+
+def test_a_file_cannot_be_moved_out_of_an_archive_into_an_allowed_folder(place: Path, tmp_path: Path) -> None:
+    run_folder = tmp_path / "runs"
+    run_folder.mkdir()
+    with pytest.raises(DryRunBroken, match="rename"), dry_run(allowed_writable=(run_folder,)):
+        (place / "file").rename(run_folder / "file")
+
+
+def test_declared_programs_may_start() -> None:
+    with dry_run(allowed_programs=("true",)):
+        subprocess.run(["/bin/true"], check=True)
+
+
+def test_loopback_may_be_reached() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, dry_run():
+        socket.create_connection(server.getsockname()).close()
+        socket.create_connection(("localhost", server.getsockname()[1])).close()
+
+
+def test_other_threads_are_watched_too(place: Path) -> None:
+    def write() -> None:
+        with suppress(DryRunBroken):
+            (place / "new").touch()
+
+    with pytest.raises(DryRunBroken), dry_run():
+        thread = threading.Thread(target=write)
+        thread.start()
+        thread.join()
+    assert not (place / "new").exists()
+
+
+def test_afterwards_everything_is_allowed_again(place: Path) -> None:
+    bytecode = sys.dont_write_bytecode
+    with dry_run():
+        pass
+    (place / "new").touch()
+    assert sys.dont_write_bytecode == bytecode
+
+
+def test_a_first_import_in_a_dry_run_is_no_deed(tmp_path: Path) -> None:
+    (tmp_path / "fresh_module.py").write_text("x = 1", encoding="utf-8")
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from dce_play.runner.guard import dry_run\n"
+        "with dry_run(): import fresh_module"
+    )
+    subprocess.run(python(script, tmp_path), check=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["fresh_module.py"]
+
+
+def test_an_error_of_the_step_itself_is_not_hidden(place: Path) -> None:
+    with pytest.raises(KeyError), dry_run():
+        raise KeyError(place)
+
+
+@pytest.mark.skipif(not landlock_version(), reason="this kernel has no Landlock")
+def test_a_sealed_process_cannot_write_by_way_of_a_declared_program(place: Path, tmp_path: Path) -> None:
+    script = (
+        "import subprocess, sys; from pathlib import Path; from dce_play.runner.guard import dry_run, seal_process\n"
+        "assert seal_process((Path(sys.argv[1]),))\n"
+        "with dry_run(allowed_programs=('touch',)): print(subprocess.run(['touch', sys.argv[2]]).returncode)"
+    )
+    argv = python(script, tmp_path, place.parent.parent / "elsewhere")
+    assert subprocess.run(argv, check=True, capture_output=True).stdout == b"1\n"
