@@ -35,7 +35,7 @@ class ExportFile:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
-            if not issubclass(kind or ExportFailed, DiskFull):
+            if kind is None or not issubclass(kind, DiskFull):
                 self.flush()
         finally:
             os.close(self._descriptor)

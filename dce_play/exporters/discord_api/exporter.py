@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC
 from typing import Any
 
 from dce_play import __version__
 from dce_play.exporters.discord_api import pages
-from dce_play.exporters.discord_api.answers import as_object, identifier, optional_identifier, optional_integer, text
+from dce_play.exporters.discord_api.answers import as_object, identifier, optional_identifier, optional_integer
 from dce_play.exporters.discord_api.client import ClientLimits, DiscordClient, RequestRefused
 from dce_play.exporters.discord_api.emoji import Emoji
 from dce_play.exporters.discord_api.entities import Channel, User, parse_channel, parse_user
@@ -16,7 +15,7 @@ from dce_play.exporters.discord_api.guild_view import GuildCaches, GuildView
 from dce_play.exporters.discord_api.json_writer import JsonObject
 from dce_play.exporters.discord_api.listings import direct_messages, guild_channels, guilds
 from dce_play.exporters.discord_api.message import is_blank, message_object
-from dce_play.exporters.discord_api.timestamps import normal_stamp, stamp
+from dce_play.exporters.discord_api.timestamps import stamp
 from dce_play.exporters.discord_api.watch import Watch
 from dce_play.exporters.protocol import (
     ChannelListing,
@@ -196,7 +195,7 @@ class DiscordApiExporter:
                 "after": None if request.after is None else stamp(snowflake_time(request.after)),
                 "before": None,
             },
-            "exportedAt": stamp(self._clock.now().astimezone(UTC)),
+            "exportedAt": stamp(self._clock.now()),
         }
 
     def _write_messages(
@@ -216,9 +215,10 @@ class DiscordApiExporter:
                 message_id = int(identifier(source))
                 if message_id > newest_id:
                     return last_id
-                file.add(message_object(source, view, reaction_users))
+                written = message_object(source, view, reaction_users)
+                file.add(written)
                 last_id = message_id
-                watch.written(file.message_count, normal_stamp(text(source, "timestamp")))
+                watch.written(file.message_count, str(written["timestamp"]))
             file.flush()
             watch.report()
         return last_id

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from dce_play import __version__
 from dce_play.errors import UsageError
 from dce_play.system.clock import Clock
 
@@ -18,11 +19,9 @@ LARGEST_ANSWER_BYTES = 64 << 20
 class BadApiBase(UsageError):
     """The API base is no URL that a token may be sent to."""
 
-    def __init__(self, base_url: str, reason: str) -> None:
-        super().__init__(
-            f"bad API base {base_url}: {reason}", hint="use https://…, or http:// to a server on this machine"
-        )
-        self.base_url = base_url
+    def __init__(self, host: str, reason: str) -> None:
+        super().__init__(f"bad API base {host}: {reason}", hint="use https://…, or http:// to a server on this machine")
+        self.host = host
 
 
 class Unanswered(Exception):
@@ -54,9 +53,9 @@ def check_api_base(base_url: str) -> str:
     """
     parts = urlsplit(base_url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None or parts.query:
-        raise BadApiBase(base_url, "not a plain http or https URL")
+        raise BadApiBase(parts.hostname or "without a host", "not a plain http or https URL")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
-        raise BadApiBase(base_url, "plain http would show the token to the network")
+        raise BadApiBase(parts.hostname, "plain http would show the token to the network")
     return base_url.rstrip("/")
 
 
@@ -88,9 +87,9 @@ class Transport:
         self._client = httpx2.Client(
             timeout=httpx2.Timeout(timeouts.silence_s, connect=timeouts.connect_s),
             limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=connections),
-            trust_env=not base_url.startswith("http:"),
+            trust_env=urlsplit(base_url).scheme == "https",
             follow_redirects=False,
-            headers={"Accept": "application/json", "Accept-Encoding": "gzip, deflate"},
+            headers={"Accept-Encoding": "gzip, deflate", "User-Agent": f"DiscordBot (dce-play, {__version__})"},
         )
 
     def get(self, path_and_query: str, authorization: str, beat: Callable[[], None]) -> Answer:

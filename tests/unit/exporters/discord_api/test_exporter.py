@@ -307,8 +307,11 @@ def test_a_bot_with_that_right_is_asked_about_once(discord: ScriptedDiscord, tmp
     assert discord.paths.count("applications/@me") == 1
 
 
+@pytest.mark.parametrize("refusal", [400, 403, 404])
 @pytest.mark.contract("R-18.04")
-def test_members_reactions_and_parents_may_be_out_of_reach(discord: ScriptedDiscord, tmp_path: Path) -> None:
+def test_members_reactions_and_parents_may_be_out_of_reach(
+    discord: ScriptedDiscord, tmp_path: Path, refusal: int
+) -> None:
     Room(discord=discord, message_ids=[5]).open()
     discord.on("channels/111", {"id": "111", "guild_id": "222", "type": 0, "parent_id": "7", "last_message_id": "5"})
     discord.on("channels/7", Reply(status=403))
@@ -319,7 +322,7 @@ def test_members_reactions_and_parents_may_be_out_of_reach(discord: ScriptedDisc
             [] if query.get("after") == "5" else [message(5, reactions=[{"emoji": {"name": "x"}, "count": 3}])]
         ),
     )
-    discord.on("channels/111/messages/5/reactions/x", Reply(status=403))
+    discord.on("channels/111/messages/5/reactions/x", Reply(status=refusal))
 
     with opened(discord) as exporter:
         export(exporter, tmp_path / "export.json")

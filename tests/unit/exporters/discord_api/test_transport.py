@@ -56,6 +56,13 @@ def test_anything_that_would_show_the_token_is_refused(base_url: str) -> None:
         check_api_base(base_url)
 
 
+def test_a_password_in_a_url_is_not_repeated() -> None:
+    with pytest.raises(BadApiBase) as bad:
+        check_api_base("https://someone:hunter2@discord.com/api")
+
+    assert "hunter2" not in f"{bad.value} {bad.value.hint} {vars(bad.value)}"
+
+
 ASK = """
 import sys
 from dce_play.exporters.discord_api.transport import Timeouts, Transport, Unanswered
@@ -177,6 +184,7 @@ def test_https_goes_through_the_environments_proxy_without_showing_it_the_token(
 def test_this_machine_is_asked_without_a_proxy(proxy: tuple[str, list[tuple[str, str]]]) -> None:
     address, asked = proxy
 
-    ask("http://127.0.0.1:9/api", HTTP_PROXY=address, ALL_PROXY=address)
+    for scheme in ("http", "HTTP"):
+        ask(f"{scheme}://127.0.0.1:9/api", HTTP_PROXY=address, ALL_PROXY=address)
 
     assert asked == []
