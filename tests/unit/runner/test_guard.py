@@ -29,6 +29,19 @@ def place(tmp_path: Path) -> Path:
     return folder
 
 
+def send_datagram() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"x", ("192.0.2.1", 9))
+
+
+def remove_by_folder(place: Path) -> None:
+    folder = os.open(place, os.O_RDONLY)
+    try:
+        os.unlink("file", dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
 DEEDS: dict[str, Callable[[Path], object]] = {
     "write": lambda place: (place / "file").write_text("x", encoding="utf-8"),
     "append": lambda place: (place / "file").open("ab"),
@@ -36,7 +49,7 @@ DEEDS: dict[str, Callable[[Path], object]] = {
     "touch": lambda place: (place / "new").touch(),
     "touch again": lambda place: os.utime(place / "file"),
     "remove": lambda place: (place / "file").unlink(),
-    "remove by folder": lambda place: os.unlink("file", dir_fd=os.open(place, os.O_RDONLY)),
+    "remove by folder": remove_by_folder,
     "rename": lambda place: (place / "file").rename(place / "new"),
     "replace": lambda place: (place / "file").replace(place / "new"),
     "make folder": lambda place: (place / "new").mkdir(),
@@ -53,13 +66,12 @@ DEEDS: dict[str, Callable[[Path], object]] = {
     "spawn": lambda _place: os.posix_spawn("/bin/true", ["true"], {}),
     "connect": lambda _place: socket.create_connection(("192.0.2.1", 80), timeout=1),
     "look up": lambda _place: socket.getaddrinfo("discord.invalid", 443),
-    "datagram": lambda _place: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("192.0.2.1", 9)),
+    "datagram": lambda _place: send_datagram(),
     "signal": lambda _place: os.kill(os.getpid(), signal.SIGUSR1),
 }
 
 
 @pytest.mark.contract("R-8.02")
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("deed", DEEDS.values(), ids=DEEDS)
 def test_a_deed_is_refused_and_nothing_has_happened(place: Path, deed: Callable[[Path], object]) -> None:
     with pytest.raises(DryRunBroken) as broken, dry_run():
@@ -71,10 +83,13 @@ def test_a_deed_is_refused_and_nothing_has_happened(place: Path, deed: Callable[
 
 
 def test_a_swallowed_refusal_fails_the_run_all_the_same(place: Path) -> None:
-    with pytest.raises(DryRunBroken, match="a dry run tried to remove .*/file, and 1 more") as broken, dry_run():
+    def clean_up() -> None:
         for path in (place / "file", place / "new"):
             with suppress(Exception):
                 path.unlink()
+
+    with pytest.raises(DryRunBroken, match=r"a dry run tried to remove .*/file, and 1 more") as broken, dry_run():
+        clean_up()
     assert len(broken.value.deeds) == 2
 
 
@@ -127,10 +142,14 @@ def test_other_threads_are_watched_too(place: Path) -> None:
         with suppress(DryRunBroken):
             (place / "new").touch()
 
-    with pytest.raises(DryRunBroken), dry_run():
-        thread = threading.Thread(target=write)
+    thread = threading.Thread(target=write)
+
+    def work() -> None:
         thread.start()
         thread.join()
+
+    with pytest.raises(DryRunBroken), dry_run():
+        work()
     assert not (place / "new").exists()
 
 
@@ -150,6 +169,18 @@ def test_a_first_import_in_a_dry_run_is_no_deed(tmp_path: Path) -> None:
     )
     subprocess.run(python(script, tmp_path), check=True)
     assert [path.name for path in tmp_path.iterdir()] == ["fresh_module.py"]
+
+
+def test_a_refusal_told_as_another_error_is_still_a_refusal(place: Path) -> None:
+    def fail() -> None:
+        try:
+            (place / "file").unlink()
+        except DryRunBroken as error:
+            raise ValueError("something else") from error
+
+    with pytest.raises(DryRunBroken) as broken, dry_run():
+        fail()
+    assert isinstance(broken.value.__cause__, ValueError)
 
 
 def test_an_error_of_the_step_itself_is_not_hidden(place: Path) -> None:

@@ -44,8 +44,7 @@ def test_writes_are_refused_outside_of_what_is_allowed_to_us_and_our_children(tm
     (outside / "kept").write_text("kept", encoding="utf-8")
     (outside / "allowed").write_text("old and long", encoding="utf-8")
     said = subprocess.run(python(SEALED, inside, outside), check=True, capture_output=True, text=True).stdout
-    denied, moved = "Permission denied", "Invalid cross-device link"
-    assert said.splitlines() == [*["done"] * 4, *[denied] * 4, moved, denied, "2"]
+    assert said.splitlines() == [*["done"] * 4, *["Permission denied"] * 6, "2"]
     assert sorted(path.name for path in outside.iterdir()) == ["allowed", "kept"]
     assert (outside / "kept").read_text(encoding="utf-8") == "yept"
     assert (outside / "allowed").read_text(encoding="utf-8") == "x"
