@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dce_play.playbook.contents import statements
 from dce_play.playbook.library import Library
 from dce_play.playbook.model import Block, Include, Lock, Playbook, Statement, StepCall
+from dce_play.playbook.shapes import signature
 from dce_play.plugin import Effects, StepInfo
 from dce_play.source import Problem, Severity
 
@@ -38,8 +39,11 @@ def _network(body: tuple[Statement, ...], library: Library, *, timed: bool) -> I
             yield from _network((*statement.body, *statement.rescue, *statement.always), library, timed=has_timeout)
         if not isinstance(statement, StepCall) or statement.step not in library.steps:
             continue
+        if statement.step in library.broken:
+            continue
         step = library.steps[statement.step]
-        if step.EFFECTS is Effects.REMOTE and not has_timeout and "timeout" not in statement.params:
+        bounded = has_timeout or "timeout" in signature(step).params
+        if step.EFFECTS is Effects.REMOTE and not bounded:
             yield _warning("W411", f'"{statement.step}" may wait for ever', statement, hint="add timeout: 10m")
         if step.EFFECTS is Effects.REMOTE and keywords.retries is None and not keywords.until:
             yield _warning("W412", f'"{statement.step}" fails at the first hiccup', statement, hint="add retries: 3")

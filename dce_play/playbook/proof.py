@@ -36,6 +36,7 @@ from dce_play.playbook.shapes import (
     ANY,
     DURATION,
     INT,
+    SECRET,
     STR,
     Field,
     Kind,
@@ -221,6 +222,8 @@ class _Prover:
         known = signature(step)
         for name, template in statement.params.items():
             shape = self._template(template, scope)
+            if name == "argv" and shape.item is not None and shape.item.kind is Kind.SECRET:
+                self._problem("W452", "everybody on this machine can read a program's arguments", template.span)
             if name in known.params and not isinstance(template, Literal):
                 wanted = known.params[name]
                 self._fits(template, shape, wanted.shape, optional=not wanted.required)
@@ -296,6 +299,8 @@ class _Prover:
                 return STR
             case Items(items=items):
                 shapes = [self._template(item, scope) for item in items]
+                if any(shape.kind is Kind.SECRET for shape in shapes):
+                    return list_of(SECRET)
                 return list_of(shapes[0] if len({shape.kind for shape in shapes}) == 1 else ANY)
             case Fields(fields=fields):
                 return mapping_of({name: self._template(each, scope) for name, each in fields.items()})
