@@ -19,7 +19,7 @@ from dce_play.archive.edits import EditPolicy
 from dce_play.archive.holes import HolePolicy
 from dce_play.archive.job import AppendOptions, AppendOutcome, prepare
 from dce_play.archive.reader_safe import ReaderSafe, open_consistent
-from dce_play.archive.recover import recover_channel
+from dce_play.archive.recover import FILE_LOCK_WAIT_S, recover_held
 from dce_play.archive.spans import read_head
 from dce_play.archive.write_errors import disk_errors
 from dce_play.layout import TargetLayout
@@ -27,9 +27,6 @@ from dce_play.system.clock import Clock
 from dce_play.system.file_lock import flock_file
 
 __all__ = ["AppendOptions", "AppendOutcome", "EditPolicy", "HolePolicy", "ReaderSafe", "append", "plan_append"]
-
-FILE_LOCK_WAIT_S = 30.0
-"""Only a run that skipped the archive root's lock can hold a channel file's; it does so for one append."""
 
 
 def append(
@@ -51,7 +48,7 @@ def append(
     with disk_errors(archive), flock_file(archive, wait_s=FILE_LOCK_WAIT_S, clock=clock):
         with open_bytes(archive, disk=disk) as channel:
             channel_id = read_head(channel).channel_id
-        recovery = recover_channel(layout, channel_id, disk=disk)
+        recovery = recover_held(layout, channel_id, disk=disk)
         with open_bytes(archive, disk=disk) as channel, open_deltas(deltas, disk=disk) as opened:
             job = prepare(channel, opened, options, layout=layout, disk=disk)
             outcome = replace(carry_out(job, layout=layout, clock=clock, disk=disk), recovery=recovery.state)

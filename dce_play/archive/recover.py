@@ -28,6 +28,9 @@ from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId
 from dce_play.system.file_lock import flock_file
 
+FILE_LOCK_WAIT_S = 30.0
+"""Only a run that skipped the archive root's lock can hold a channel file's; it does so for one append."""
+
 
 class RecoveryState(StrEnum):
     """What became of an append that had not finished."""
@@ -76,24 +79,34 @@ def recover(layout: TargetLayout, *, disk: Disk = REAL) -> list[Recovery]:
     recoveries = []
     for path in pending_journals(layout, disk=disk):
         channel_id = ChannelId(path.stem)
-        archive = None
         try:
-            journal = read_journal(disk, path)
-            if journal is None:
-                continue
-            archive = journal.archive_path(layout)
-            with disk_errors(archive), flock_file(archive):
-                recoveries.append(recover_channel(layout, channel_id, disk=disk))
-        except FileNotFoundError:
-            reason = "it is gone"
-            recoveries.append(_refused(JournalStranded(path, archive or path, reason), channel_id, archive, reason))
-        except (JournalStranded, JournalDamaged) as error:
-            recoveries.append(_refused(error, channel_id, archive, error.reason))
+            recoveries.append(recover_channel(layout, channel_id, disk=disk))
+        except JournalStranded as error:
+            recoveries.append(_refused(error, channel_id, error.archive, error.reason))
+        except JournalDamaged as error:
+            recoveries.append(_refused(error, channel_id, None, error.reason))
     return recoveries
 
 
 def recover_channel(layout: TargetLayout, channel_id: ChannelId, *, disk: Disk = REAL) -> Recovery:
-    """Finish or undo one channel's interrupted append. The caller holds the file's lock.
+    """Finish or undo one channel's interrupted append.
+
+    Raises: JournalStranded, JournalDamaged, NotEnoughSpace, WriteFailed, FileBusy.
+    """
+    path = layout.journal(channel_id)
+    journal = read_journal(disk, path)
+    if journal is None:
+        return Recovery(state=RecoveryState.NOTHING, channel_id=channel_id, archive=None)
+    archive = journal.archive_path(layout)
+    try:
+        with disk_errors(archive), flock_file(archive, wait_s=FILE_LOCK_WAIT_S):
+            return recover_held(layout, channel_id, disk=disk)
+    except FileNotFoundError as error:
+        raise JournalStranded(path, archive, "it is gone") from error
+
+
+def recover_held(layout: TargetLayout, channel_id: ChannelId, *, disk: Disk = REAL) -> Recovery:
+    """Like ``recover_channel``, for a caller that holds the file's lock.
 
     Raises: JournalStranded, JournalDamaged; WriteFailed, OSError.
     """
@@ -125,13 +138,13 @@ def discard_journal(archive: Path, *, layout: TargetLayout, disk: Disk = REAL) -
     Raises: DamagedFile, NotCanonical, WriteFailed; FileNotFoundError, when there is no journal.
     """
     archive = archive.resolve()
-    with disk_errors(archive), flock_file(archive):
+    with disk_errors(archive), flock_file(archive, wait_s=FILE_LOCK_WAIT_S):
         with open_bytes(archive, disk=disk) as channel:
             head = read_head(channel)
         path = layout.journal(head.channel_id)
         aside = path.with_suffix(".discarded")
         try:
-            if recover_channel(layout, head.channel_id, disk=disk).state is not RecoveryState.NOTHING:
+            if recover_held(layout, head.channel_id, disk=disk).state is not RecoveryState.NOTHING:
                 return path
         except (JournalStranded, JournalDamaged):
             with open_bytes(archive, disk=disk) as channel:

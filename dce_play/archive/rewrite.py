@@ -4,8 +4,9 @@ Every stored message is copied as the bytes it is, except those whose newer copy
 goes, the new one is read back: ids strictly increasing, none of the old ones missing.
 """
 
+import hashlib
 from array import array
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,32 +46,52 @@ class Rewrite:
     """Stored copies that the new file leaves out though they differ from the one it has."""
     stored_ids: "array[int]"
     """Ids of the old file, in its order."""
+    contents: str
+    """sha256 over the chosen messages, in order of their ids."""
 
 
 def plan_rewrite(
     channel: ChannelBytes, head: Head, tail: Tail, *, deltas: Sequence[Delta], taken: Collection[int]
 ) -> Rewrite:
-    """Return the union of a channel file and deltas in order of ids. The stored copy wins, except for ``taken`` ids."""
+    """Return the union of a channel file and deltas in order of ids. The stored copy wins, except for ``taken`` ids.
+
+    Raises: DamagedFile.
+    """
     stored = Delta(channel=channel, head=head, spans=read_spans(channel, head.start, tail.cut))
-    sources = (stored, *deltas)
+    return union((stored, *deltas), taken=taken, opening=channel.read_at(head.start, 0), closing=tail.closing)
+
+
+def union(
+    sources: Sequence[Delta], *, taken: Collection[int], opening: bytes, closing: Callable[[int], bytes]
+) -> Rewrite:
+    """Return the file that holds each message of the sources once, in order of ids; the first source is the old file.
+
+    ``opening`` ends with the ``[`` of the message array; ``closing`` makes the trailer for a message count.
+    """
+    newline = sources[0].head.newline or b"\n"
+    separator = b"," + newline + b"    "
     chosen: list[Copy] = []
     superseded: list[Edit] = []
     for copies in by_id(sources):
-        winner = copies[-1] if copies[0].id in taken else copies[0] if copies[0].delta == 0 else copies[-1]
+        winner = copies[0] if copies[0].delta == 0 and copies[0].id not in taken else copies[-1]
         chosen.append(winner)
         if len(copies) > 1:
             superseded += _superseded(sources, copies, winner)
+    digest = hashlib.sha256()
+    for copy in chosen:
+        digest.update(sources[copy.delta].message(copy.place))
     return Rewrite(
+        contents=digest.hexdigest(),
         payload=Payload(
             deltas=sources,
-            pieces=pieces_of(chosen, sources, separator=tail.separator),
-            opening=channel.read_at(head.start, 0) + tail.indent,
-            separator=tail.separator,
-            closing=tail.closing(len(chosen)),
+            pieces=pieces_of(chosen, sources, separator=separator),
+            opening=opening + separator[1:] if chosen else opening,
+            separator=separator,
+            closing=closing(len(chosen)),
         ),
         message_count=len(chosen),
         superseded=tuple(superseded),
-        stored_ids=stored.spans.ids,
+        stored_ids=sources[0].spans.ids,
     )
 
 
@@ -79,14 +100,15 @@ def write_rewrite(archive: Path, rewrite: Rewrite, *, disk: Disk) -> None:
 
     Raises: NotEnoughSpace, WouldLose; OSError. The old file stands.
     """
-    facts = disk.facts_of(archive)
-    check_space(archive.parent, sum(map(len, rewrite.payload.gathered())), disk=disk)
-    with replacing(archive, like=facts, disk=disk) as (path, descriptor):
+    size_bytes, _ = rewrite.payload.measure()
+    check_space(archive.parent, size_bytes, disk=disk)
+    with replacing(archive, like=disk.facts_of(archive), disk=disk) as (path, descriptor):
         offset = 0
         for block in rewrite.payload.gathered():
             disk.write_at(descriptor, block, offset)
             offset += len(block)
-        _prove(archive, path, rewrite, disk=disk)
+        with open_bytes(path, disk=disk) as written:
+            _prove(archive, written, rewrite)
 
 
 def _superseded(sources: Sequence[Delta], copies: Sequence[Copy], winner: Copy) -> list[Edit]:
@@ -100,15 +122,19 @@ def _superseded(sources: Sequence[Delta], copies: Sequence[Copy], winner: Copy) 
     return edits
 
 
-def _prove(archive: Path, path: Path, rewrite: Rewrite, *, disk: Disk) -> None:
-
-    with open_bytes(path, disk=disk) as written:
-        spans = read_spans(written, read_head(written).start, read_tail(written).cut)
-    if not spans.ordered() or len(spans) != rewrite.message_count:
-        raise WouldLose(archive, f"{len(spans)} messages in order, {rewrite.message_count} expected")
+def _prove(archive: Path, written: ChannelBytes, rewrite: Rewrite) -> None:
+    spans = read_spans(written, read_head(written).start, read_tail(written).cut)
+    ids = spans.ids
+    if not spans.ordered() or len(ids) != rewrite.message_count:
+        raise WouldLose(archive, f"{len(ids)} messages in order, {rewrite.message_count} expected")
     position = 0
     for identifier in sorted(rewrite.stored_ids):
-        while position < len(spans) and spans.ids[position] < identifier:
+        while position < len(ids) and ids[position] < identifier:
             position += 1
-        if position == len(spans) or spans.ids[position] != identifier:
+        if position == len(ids) or ids[position] != identifier:
             raise WouldLose(archive, f"message {identifier} is missing")
+    digest = hashlib.sha256()
+    for start, end in zip(spans.starts, spans.ends, strict=True):
+        digest.update(written.read_at(end - start, start))
+    if digest.hexdigest() != rewrite.contents:
+        raise WouldLose(archive, "the contents of its messages are not what they were")

@@ -56,7 +56,7 @@ def read_spans(channel: ChannelBytes, start: int, end: int) -> Spans:
 
     Raises: DamagedFile.
     """
-    return _spans_of(message_blocks(channel, start, end))
+    return spans_of(message_blocks(channel, start, end))
 
 
 def read_all_spans(channel: ChannelBytes) -> Spans:
@@ -64,7 +64,7 @@ def read_all_spans(channel: ChannelBytes) -> Spans:
 
     Raises: DamagedFile.
     """
-    return _spans_of(Scanner(ChannelSource(channel)).blocks())
+    return spans_of(Scanner(ChannelSource(channel)).blocks())
 
 
 def message_blocks(channel: ChannelBytes, start: int, end: int) -> Iterator[Block]:
@@ -77,7 +77,8 @@ def message_blocks(channel: ChannelBytes, start: int, end: int) -> Iterator[Bloc
     return Stretch(source, start, stop=end, engine=engine, chunk_bytes=engine.chunk_bytes).blocks()
 
 
-def _spans_of(blocks: Iterator[Block]) -> Spans:
+def spans_of(blocks: Iterator[Block]) -> Spans:
+    """Return where the messages of all the stretches stand."""
     spans = Spans()
     for block in blocks:
         places = block.places()

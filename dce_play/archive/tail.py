@@ -13,9 +13,10 @@ from dce_play.archive.channel_bytes import ChannelBytes
 from dce_play.errors import DcePlayError
 from dce_play.snowflake import MessageId, is_number
 
-WINDOW_BYTES = 64 << 10
+WINDOW_BYTES = 16 << 10
 MAX_WINDOW_BYTES = 16 << 20
 _TRAILER = re.compile(rb'\](?:\s*,\s*"messageCount"\s*:\s*(?P<count>[0-9]+))?\s*\}\s*', re.ASCII)
+_EMPTY_ARRAY = re.compile(rb'"messages"\s*:\s*\[\Z', re.ASCII)
 _SPACE = b" \t\r\n"
 _MESSAGE_START = b"\n    {"
 _MAX_TRIES = 64
@@ -75,7 +76,7 @@ class Tail:
 
 
 def read_tail(channel: ChannelBytes) -> Tail:
-    """Return the end of a channel file. Reads the last 64 KiB, and more only for a longer last message.
+    """Return the end of a channel file. Reads the last 16 KiB, and more only for a longer last message.
 
     Raises: NotCanonical, when nothing can be appended there.
     """
@@ -100,12 +101,12 @@ def _tail_in(path: Path, window: bytes, base: int) -> Tail | None:
     end = len(window[:bracket].rstrip(_SPACE))
     stated = None if found["count"] is None else int(found["count"])
     match window[end - 1 : end]:
-        case b"[":
+        case b"[" if _EMPTY_ARRAY.search(window, max(end - 64, 0), end):
             return Tail(cut=base + end, old=window[end:], last_id=None, stated_count=stated)
         case b"}":
             last_id = _last_id(window, end)
         case _:
-            raise NotCanonical(path, "what stands before the trailer is not a message")
+            raise NotCanonical(path, "what stands before the trailer is neither a message nor an empty array")
     if window[end:bracket] not in {b"\n  ", b"\r\n  "}:
         raise NotCanonical(path, "its layout is not the exporter's", whole=True)
     if last_id is None:
