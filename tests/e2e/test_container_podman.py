@@ -175,6 +175,16 @@ def test_a_refusal_comes_through_with_its_reason(environ: Mapping[str, str], eng
         export(exporter(environ, engine, root, token="another-token"), root, GOOD)
 
 
+@pytest.mark.contract("R-13.07", "H-06")
+def test_with_a_terminal_both_streams_come_as_one_and_are_still_understood(
+    environ: Mapping[str, str], compose: Engine, root: Path
+) -> None:
+    through = exporter(environ, compose, root, DCE_COMPOSE_TTY="1")
+    assert export(through, root, GOOD).message_count == 1
+    with pytest.raises(ChannelSkipped):
+        export(through, root, FORBIDDEN)
+
+
 @pytest.mark.contract("R-13.04", "R-3.15")
 def test_a_container_over_its_memory_limit_is_out_of_memory_and_keeps_its_partial(
     environ: Mapping[str, str], engine: Engine, root: Path

@@ -215,13 +215,15 @@ def test_a_compose_file_that_does_not_mount_the_archive_root_is_refused(tmp_path
 @pytest.mark.contract("R-13.05")
 def test_an_export_outside_the_mount_is_refused_before_anything_runs(bench: EngineBench, tmp_path: Path) -> None:
     (bench.root / "away").symlink_to(tmp_path)
+    (tmp_path / "alias").symlink_to(bench.root)
     launcher = ContainerLauncher(
         control=LocalExecutor(bench.environ, Masker()),
         engine=PODMAN,
         settings=ContainerSettings(archive_root=bench.root),
         token=TOKEN,
     )
-    for output in (tmp_path / "export.json", bench.root / "away" / "export.json"):
+    for folder in (tmp_path, bench.root / "away", tmp_path / "alias"):
+        output = folder / "export.json"
         with pytest.raises(OutsideMount) as caught:
             launcher.check_output(output)
         assert str(output) in str(caught.value)
