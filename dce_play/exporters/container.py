@@ -1,11 +1,9 @@
 """Runs DiscordChatExporter in a container: docker or podman, by compose or directly.
 
-    engine = detect_engine(control, os.environ)
+    engine = detect_engine(executor, os.environ)
     settings = settings_from(os.environ, engine, archive_root=root, target_memory=target.container_memory)
-    launcher = ContainerLauncher(control=control, engine=engine, settings=settings, token=token, lock_id=lock_id)
+    launcher = ContainerLauncher(control=executor, engine=engine, settings=settings, token=token, lock_id=lock_id)
     exporter = CliExporter(executor, launcher)
-
-``control`` is an executor that goes on when the run is stopped: containers have to be removed just then.
 
 The archive root is mounted at its own path, so that a path means the same file inside and outside. The token is
 handed over in files of mode 600 that are gone when the container is.
@@ -48,6 +46,7 @@ class ContainerLauncher:
     """Runs each DCE process in a container of its own, which is removed when the process has ended, however it did."""
 
     control: Executor
+    """Runs the engine's own commands."""
     engine: Engine
     settings: ContainerSettings
     token: str = field(repr=False)
@@ -143,7 +142,11 @@ class ContainerLauncher:
         """End and remove a container whose client is gone: the engine would let it run on."""
         with suppress(DcePlayError):
             self.control.run(
-                Command(argv=(*self.engine.control, "rm", "--force", container), timeout_s=_CONTROL_TIMEOUT_S)
+                Command(
+                    argv=(*self.engine.control, "rm", "--force", container),
+                    timeout_s=_CONTROL_TIMEOUT_S,
+                    tidies_up=True,
+                )
             )
 
 

@@ -30,6 +30,8 @@ class Command:
     """A file for bulk output; without it standard output is kept in memory."""
     pass_fds: tuple[int, ...] = ()
     """Descriptors the program inherits, such as the archive lock's for a program that writes the archive."""
+    tidies_up: bool = False
+    """It runs to its end although the run is being stopped: it removes what would stay behind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +158,7 @@ class LocalExecutor:
 
     def _run(self, command: Command, on_line: Callable[[str, str], None] | None, asked: Callable[[], bool]) -> Ended:
         def cancelled() -> bool:
-            return self._cancelled() or asked()
+            return not command.tidies_up and (self._cancelled() or asked())
 
         with started(
             command.argv,

@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 SERVICE = "discord-scraper"
@@ -36,6 +37,8 @@ def main(program: str, arguments: list[str]) -> int:
         call["modes"] = {path.name: oct(path.stat().st_mode & 0o777) for path in Path(env_file).parent.iterdir()}
         call["inner"] = inner
         call["variables"] = {key: value for key, value in os.environ.items() if key.startswith("DCE_")}
+    if arguments[0] == "rm":
+        time.sleep(0.5)  # what is ended meanwhile has removed nothing, and is not in the log
     with Path(script["log"]).open("a") as log:
         log.write(json.dumps(call) + "\n")
     if "run" in arguments:

@@ -137,6 +137,23 @@ def test_a_stopped_run_shows_lines_as_they_come_and_removes_container_and_files(
     assert not Path(bench.runs[0]["env_file"]).parent.exists()
 
 
+@pytest.mark.contract("R-13.09", "R-3.19")
+def test_the_container_is_removed_also_when_the_whole_run_is_being_stopped(bench: EngineBench) -> None:
+    bench.dce({CHANNEL: {"case": "hangs"}})
+    (bench.root / "export.json").touch()
+    started = (bench.root / "export.json").stat().st_mtime_ns
+    executor = LocalExecutor(
+        bench.environ, Masker(), cancelled=lambda: (bench.root / "export.json").stat().st_mtime_ns != started
+    )
+    settings = ContainerSettings(archive_root=bench.root, image="the/image:1")
+    launcher = ContainerLauncher(control=executor, engine=PODMAN, settings=settings, token=TOKEN)
+    request = ExportRequest(channel_id=CHANNEL, output=bench.root / "export.json")
+    with pytest.raises(ExportCancelled):
+        CliExporter(executor, launcher).export(request, on_progress=lambda _: None, cancelled=lambda: False)
+    name = bench.runs[0]["argv"][bench.runs[0]["argv"].index("--name") + 1]
+    assert bench.calls[-1]["argv"] == ["rm", "--force", name]
+
+
 @pytest.mark.contract("R-3.15", "R-13.07")
 def test_an_exit_137_of_the_container_is_out_of_memory(bench: EngineBench) -> None:
     bench.dce({CHANNEL: {"case": "sigkill"}})
