@@ -156,6 +156,12 @@ class ChannelMap:
         """Return the channels that have a file or an entry, in order of their ids."""
         return sorted({*self._entries, *self._paths}, key=int)
 
+    def files_of(self, channel_id: ChannelId) -> list[Path]:
+        """Return all files of a channel inside the target's folder: the mapped one first, then the largest."""
+        mapped = self._entries.get(channel_id)
+        paths = [path for path in self._paths.get(channel_id, []) if self._is_inside(path)]
+        return sorted(_distinct(paths), key=lambda path: (path != mapped, -path.stat().st_size, path))
+
     def destination(self, channel_id: ChannelId) -> Path | None:
         """Return the file of a channel, which exists and is the only one, or ``None`` when it has none yet.
 

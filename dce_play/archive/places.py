@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dce_play.archive.seeds import find_seeds
-from dce_play.layout import META_FOLDER, TargetLayout
+from dce_play.layout import META_FOLDER, TEMP_FOLDER, TargetLayout
 
 
 def layout_of(path: Path) -> TargetLayout:
@@ -18,10 +18,10 @@ def layout_of(path: Path) -> TargetLayout:
 def target_folders(root: Path) -> list[Path]:
     """Return the targets' folders at and below a root, when no targets file names them.
 
-    A folder with our records is one. Where there is none: the root itself if channel files stand directly in it,
-    else each folder in it that holds any.
+    A folder with our records or with exports under way is one. Where there is none: the root itself if channel files
+    stand directly in it, else each folder in it that holds any.
     """
-    known = sorted(path.parent for path in root.rglob(META_FOLDER) if path.is_dir())
+    known = sorted({path.parent for name in (META_FOLDER, TEMP_FOLDER) for path in root.rglob(name) if path.is_dir()})
     if known:
         return known
     seeds = find_seeds(root)

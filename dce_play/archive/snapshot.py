@@ -80,12 +80,14 @@ def take_snapshot(
     folders: Sequence[Path] = (),
     channels: Collection[ChannelId] = (),
     store: FingerprintStore | None = None,
+    prune: bool = False,
     on_progress: Progress = no_progress,
 ) -> Snapshot:
     """Return what the channel files under the root are now; ``folders`` are the targets' folders, absolute.
 
     Without folders the root is the one target's folder. With a store, files that have not changed are not read.
-    A file that cannot be read is left out and listed as skipped.
+    A file that cannot be read is left out and listed as skipped. With ``prune`` the store forgets all other files:
+    for snapshots of everything under the root.
     """
     seeds = [
         (folder, seed)
@@ -111,7 +113,7 @@ def take_snapshot(
         )
         done += fingerprint.size_bytes
         on_progress(done, total, "bytes")
-    if store is not None and not folders and not channels:
+    if store is not None and prune:
         store.prune(file.fingerprint for file in files if file.fingerprint is not None)
     return Snapshot(
         root=root, taken=utc_stamp(now), channels=tuple(channels), files=tuple(files), skipped=tuple(skipped)

@@ -55,6 +55,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         folders=[target.output_dir for target in targets],
         channels=ctx.selection.channels,
         store=store_for(root, ctx.environment),
+        prune=not ctx.selection.channels and len(targets) == len(_file(ctx).targets),
         on_progress=ctx.reporter.progress,
     )
     for path, reason in snapshot.skipped:

@@ -164,7 +164,7 @@ def test_a_file_that_changed_a_moment_ago_is_not_kept(tmp_path: Path) -> None:
     assert store.get(_facts(path)) == file.fingerprint
 
 
-def test_a_snapshot_of_the_whole_root_forgets_files_that_are_gone(tmp_path: Path) -> None:
+def test_a_pruning_snapshot_forgets_files_that_are_gone(tmp_path: Path) -> None:
     store = FingerprintStore(tmp_path / "state")
     path = room(tmp_path / "root", [1, 2])
     settle(path)
@@ -172,6 +172,8 @@ def test_a_snapshot_of_the_whole_root_forgets_files_that_are_gone(tmp_path: Path
     assert len(list(store.folder.iterdir())) == 2
     path.unlink()
     take_snapshot(tmp_path / "root", now=NOW, store=store)
+    assert len(list(store.folder.iterdir())) == 2
+    take_snapshot(tmp_path / "root", now=NOW, store=store, prune=True)
     assert list(store.folder.iterdir()) == []
 
 
