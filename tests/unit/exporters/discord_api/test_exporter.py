@@ -2,6 +2,7 @@
 
 import json
 import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -525,3 +526,30 @@ def test_direct_messages_are_exported_without_a_guild(discord: ScriptedDiscord, 
     assert written["channel"]["name"] == "Bob"
     assert written["channel"]["iconUrl"] == "https://cdn.discordapp.com/channel-icons/111/abc.png?size=512"
     assert not any(path.startswith("guilds/") for path in discord.paths)
+
+
+@pytest.mark.slow
+@pytest.mark.contract("R-16.03")
+def test_memory_does_not_grow_with_the_channel(discord: ScriptedDiscord, tmp_path: Path) -> None:
+    def peak_bytes(count: int) -> int:
+        room = Room(discord=discord)
+        room.open()
+        discord.on("channels/111", {"id": "111", "guild_id": "222", "type": 0, "last_message_id": str(count)})
+        discord.on("channels/111/messages", lambda query: endless_page(query, count))
+        tracemalloc.start()
+        with opened(discord, limits=ClientLimits(per_second=None)) as exporter:
+            assert export(exporter, tmp_path / "export.json").message_count == count
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    peak_bytes(1_000)  # what is loaded once
+    assert peak_bytes(8_000) - peak_bytes(1_000) < 300_000
+
+
+def endless_page(query: dict[str, str], count: int) -> list[dict[str, object]]:
+    """Make one page of a channel with so many messages."""
+    first = int(query["after"]) + 1 if "after" in query else count
+    last = min(first + int(query["limit"]) - 1, count)
+    author = {"username": "bob", "discriminator": "0"}
+    return [message(number, author=author | {"id": str(number % 50)}) for number in range(last, first - 1, -1)]
