@@ -12,7 +12,7 @@ from dce_play.archive.cursor import read_cursor
 from dce_play.archive.head import Head, read_head
 from dce_play.archive.recover import recover_channel
 from dce_play.archive.salvage import salvage_target
-from dce_play.archive.temps import Temp, end_ownership, new_temp, remove
+from dce_play.archive.temps import Temp, end_ownership, list_temps, new_temp, remove
 from dce_play.archive.write_errors import NotEnoughSpace
 from dce_play.errors import DcePlayError
 from dce_play.exporters.protocol import (
@@ -128,20 +128,36 @@ class _ChannelScrape:
         archive = self._existing()
         before = self._remember_cursor(archive)
         self._note(before_count=before, after_count=before)
-        report = salvage_target(
-            place.layout,
-            channels=(channel_id,),
-            run_id=self._tools.run_id,
-            clock=self._tools.clock,
-            environment=self._tools.environment,
-        )
-        for line in report.lines:
-            self._tools.listener.noted(line)
-        if report.messages_added:
+        if self._salvage():
             archive = self._existing()
             after = self._remember_cursor(archive)
             self._note(salvaged_count=after - before, after_count=after)
         return archive, self._outcome.cursor_before
+
+    def _salvage(self) -> bool:
+        """Put what dead runs left of this channel into its file; return whether that added messages.
+
+        Salvage reads and writes the channel map on its own, so nobody else may use it meanwhile.
+        """
+        place, channel_id = self._place, self._chosen.channel_id
+        if not list_temps(place.layout, channels=(channel_id,)):
+            return False
+        with place.map_lock:
+            report = salvage_target(
+                place.layout,
+                channels=(channel_id,),
+                run_id=self._tools.run_id,
+                clock=self._tools.clock,
+                environment=self._tools.environment,
+            )
+            for item in report.items:
+                if item.archive is not None:
+                    place.channel_map.remember(channel_id, item.archive)
+        for line in report.lines:
+            self._tools.listener.noted(line)
+        if report.stopped is not None:
+            raise report.stopped
+        return report.messages_added > 0
 
     def _existing(self) -> Path | None:
         with self._place.map_lock:

@@ -340,6 +340,17 @@ def test_what_a_dead_run_left_is_salvaged_before_the_export(scene: Scene) -> Non
     assert any("SALVAGED" in line for line in scene.lines.lines)
 
 
+@pytest.mark.contract("R-4.05", "S-20")
+def test_what_a_dead_first_run_left_becomes_the_channel_file_and_the_export_goes_on_from_it(scene: Scene) -> None:
+    scene.exporter.messages[ROOM] = [1, 2, 3, 4]
+    whole = channel_bytes([1, 2, 3], channel_id=ROOM)
+    scene.stale(whole[: whole.rindex(b'"id": "3"') + 30])
+    outcome = scene.only()
+    assert (outcome.action, outcome.before_count, outcome.salvaged_count, outcome.after_count) == ("MERGED", 0, 2, 4)
+    assert scene.exporter.requests[-1].after == "2"
+    assert ids_in(scene.archive) == [1, 2, 3, 4]
+
+
 @pytest.mark.contract("R-3.02", "D-08")
 def test_a_forum_is_skipped_and_never_fatal(scene: Scene) -> None:
     scene.target = Target(name="demo", output_dir=scene.folder, guild_ids=(GuildId(OTHER),))

@@ -1,0 +1,105 @@
+"""A scrape that is killed at any moment and run again loses nothing."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from dce_play.simulator.server import Simulator, running_simulator
+from dce_play.simulator.worlds import Size, build_world
+
+
+def start(folder: Path, simulator: Simulator) -> subprocess.Popen[bytes]:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "DISCORD_TOKEN": simulator.token,
+        "DCE_DISCORD_API_BASE": simulator.base_url,
+        "DCE_MIN_FREE_MB": "0",
+    }
+    log = (folder / "out.txt").open("ab")
+    with log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "dce_play", "run", "scrape", "--skip-preflight"],
+            cwd=folder,
+            env=environment,
+            stdout=log,
+            stderr=log,
+        )
+
+
+def prepare(folder: Path, simulator: Simulator) -> Path:
+    folder.mkdir()
+    target = folder / "archives" / "demo"
+    guilds = list(simulator.world.guilds)
+    config = {
+        "archive_root": str(folder / "archives"),
+        "targets": [{"name": "demo", "output_dir": str(target), "guild_ids": guilds, "discover": "always"}],
+    }
+    (folder / "scrape-targets.json").write_text(json.dumps(config))
+    return target
+
+
+def finish(folder: Path, simulator: Simulator) -> None:
+    process = start(folder, simulator)
+    assert process.wait(120) == 0, (folder / "out.txt").read_text()
+
+
+def contents(target: Path) -> dict[str, bytes]:
+    """Return each channel file from its messages on: before them stands when the first export was made."""
+    found = {}
+    for path in sorted(target.glob("*.json")):
+        data = path.read_bytes()
+        found[path.name] = data[data.index(b'"messages": [') :]
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.contract("R-3.11", "R-4.17", "R-5.06", "R-18.02", "R-19.02")
+def test_a_scrape_killed_again_and_again_ends_like_an_undisturbed_one(tmp_path: Path) -> None:
+    dice = random.Random(20261121)
+    with running_simulator(build_world(5, size=Size(channels=4, messages=700))) as simulator:
+        calm, rough = tmp_path / "calm", tmp_path / "rough"
+        for folder in (calm, rough):
+            prepare(folder, simulator)
+        for _ in range(12):
+            process = start(rough, simulator)
+            time.sleep(dice.uniform(0.3, 1.6))
+            process.send_signal(signal.SIGKILL)
+            process.wait(30)
+        simulator.grow(40)
+        finish(rough, simulator)
+        finish(calm, simulator)
+        finish(rough, simulator)
+    assert contents(rough / "archives/demo") == contents(calm / "archives/demo")
+    assert len(contents(calm / "archives/demo")) == 4
+    assert not list((rough / "archives/demo/.dce-temp").glob("export.*"))
+
+
+@pytest.mark.contract("R-3.19", "R-14.02")
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_scrape_that_is_told_to_stop_keeps_what_it_has_and_says_so(
+    tmp_path: Path, number: signal.Signals, exit_code: int
+) -> None:
+    with running_simulator(build_world(6, size=Size(channels=2, messages=20_000))) as simulator:
+        folder = tmp_path / "run"
+        target = prepare(folder, simulator)
+        process = start(folder, simulator)
+        deadline = time.monotonic() + 60
+        while not any(path.stat().st_size > 10_000 for path in target.glob(".dce-temp/export.*/export.json")):
+            assert process.poll() is None, (folder / "out.txt").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(number)
+        assert process.wait(60) == exit_code, (folder / "out.txt").read_text()
+    (summary,) = (folder / ".local/state/dce-play/runs").glob("*/*.summary.json")
+    actions = {row["action"] for row in json.loads(summary.read_text())["channels"]}
+    assert actions == {"NOT_TRIED"}
+    assert list(target.glob(".dce-temp/export.*/export.json"))
+    assert not (folder / "archives/.dce-scrape.lock.meta").exists()
