@@ -39,10 +39,12 @@ def read_token_file(path: Path) -> str:
 
 
 def check_token(token: str, source: str) -> str:
-    """Return the token, or refuse what no HTTP header could carry.
+    """Return the token, or refuse an empty one and what no HTTP header could carry.
 
     Raises: BadTokenFile, never showing the token.
     """
+    if not token:
+        raise BadTokenFile(Path(source), "there is no token in it", hint="its first line should be the token")
     if any(character.isspace() or not character.isprintable() or ord(character) > 126 for character in token):
         raise BadTokenFile(
             Path(source),
