@@ -63,7 +63,7 @@ def rehearsal_world(seed: int = 1, /) -> World:
     """Return the world of rehearsals: two guilds with every kind of channel, conversations, a few hundred messages.
 
     The first guild, ``Lab Guild``, has text, news, voice, an empty and a forbidden channel, a forum and threads;
-    the second, ``Workshop``, one text channel and one media channel.
+    the second, ``Workshop``, one text channel and one media channel. Only the guilds grow.
     """
     ids = _Ids(seed)
     people = list(_people(ids, 7))
@@ -87,8 +87,8 @@ def rehearsal_world(seed: int = 1, /) -> World:
     build(workshop, Kind.TEXT, "bench", messages=101)
     gallery = build(workshop, Kind.MEDIA, "gallery", position=1)
     build(workshop, Kind.PUBLIC_THREAD, "first picture", parent=gallery, messages=4)
-    build(None, Kind.DIRECT, "", messages=14, authors=(world.user, people[1]))
-    build(None, Kind.GROUP, "Weekend plans", messages=11, authors=(world.user, people[2], people[3]))
+    build(None, Kind.DIRECT, "", messages=14, authors=(world.user, people[1]), grows=False)
+    build(None, Kind.GROUP, "Weekend plans", messages=11, authors=(world.user, people[2], people[3]), grows=False)
     return world
 
 
