@@ -47,9 +47,14 @@ class Adoption:
     bootstrap: Bootstrap
 
     @property
+    def undecided(self) -> tuple[AdoptedFile, ...]:
+        """The files that need a decision before a run can go on with them."""
+        return tuple(file for file in self.files if file.fitness not in {Fitness.AS_IS, Fitness.UNNAMED})
+
+    @property
     def ok(self) -> bool:
         """Whether a run can go on with every file."""
-        return all(file.fitness in {Fitness.AS_IS, Fitness.UNNAMED} for file in self.files)
+        return not self.undecided
 
 
 def adopt_target(layout: TargetLayout, *, dry_run: bool = False) -> Adoption:

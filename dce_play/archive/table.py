@@ -9,6 +9,7 @@ from dce_play.archive.channel_map import DamagedChannelMap, load_map
 from dce_play.archive.naming import shown
 from dce_play.archive.seeds import find_seeds, json_files, twins_among
 from dce_play.layout import TargetLayout
+from dce_play.source import JsonValue
 
 HEADER = ("TARGET", "OUTPUT_DIR", "JSON", "SEEDED", "MAP", "MEM", "STATUS")
 
@@ -40,6 +41,18 @@ class TableRow:
         """Return the texts under ``HEADER``."""
         counts = ("-" if count is None else str(count) for count in (self.json_count, self.seeded, self.mapped))
         return (self.name, str(self.folder), *counts, self.memory or "-", self.status)
+
+    def facts(self) -> dict[str, JsonValue]:
+        """Return the row as plain data."""
+        return {
+            "target": self.name,
+            "output_dir": str(self.folder),
+            "json": self.json_count,
+            "seeded": self.seeded,
+            "map": self.mapped,
+            "status": self.status,
+            "ok": self.ok,
+        }
 
 
 def archive_table(entries: Sequence[TableEntry]) -> list[TableRow]:

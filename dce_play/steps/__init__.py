@@ -2,9 +2,14 @@
 
 from dce_play.plugin import ActionStep, CheckStep
 from dce_play.steps import (
+    archive_adopt,
+    archive_append,
+    archive_normalise,
     archive_prove_append,
+    archive_recover,
     archive_salvage,
     archive_snapshot,
+    archive_verify,
     assert_that,
     command_run,
     disk_free,
@@ -26,9 +31,14 @@ from dce_play.steps import (
 )
 
 STEPS: dict[str, CheckStep | ActionStep] = {
+    "archive.adopt": archive_adopt,
+    "archive.append": archive_append,
+    "archive.normalise": archive_normalise,
     "archive.prove_append": archive_prove_append,
+    "archive.recover": archive_recover,
     "archive.salvage": archive_salvage,
     "archive.snapshot": archive_snapshot,
+    "archive.verify": archive_verify,
     "assert.that": assert_that,
     "command.run": command_run,
     "disk.free": disk_free,
