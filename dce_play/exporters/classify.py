@@ -121,4 +121,6 @@ def _refusal(channel_id: str, ending: Ending) -> ExportError | None:
 
 
 def _dead_token() -> AuthenticationFailed:
-    return AuthenticationFailed("Discord does not accept the token", hint="renew it: dce-play auth")
+    return AuthenticationFailed(
+        "Authentication token is invalid", hint="get a new token, then: dce-play auth set --force"
+    )

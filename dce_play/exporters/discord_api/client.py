@@ -192,5 +192,5 @@ class DiscordClient:
 
 def _token_refused() -> AuthenticationFailed:
     return AuthenticationFailed(
-        "Discord does not accept the token (401)", hint="get a new token, then: dce-play auth check"
+        "Authentication token is invalid (401)", hint="get a new token, then: dce-play auth set --force"
     )
