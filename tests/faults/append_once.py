@@ -1,6 +1,7 @@
 """One append in a process of its own, to be killed or lied to: ``python -m tests.faults.append_once ARCHIVE DELTA...``.
 
-Prints ``appended N`` once everything is durable. The target's folder is the channel file's.
+Prints ``ready`` before it begins and ``appended N`` once everything is durable. The target's
+folder is the channel file's.
 """
 
 import sys
@@ -14,6 +15,7 @@ from dce_play.system.clock import SystemClock
 
 def main(archive: Path, deltas: list[Path]) -> int:
     options = AppendOptions(run_id="once", exporter="test", reader_safe=ReaderSafe.OFF)
+    print("ready", flush=True)
     try:
         outcome = append(archive, deltas, options, layout=TargetLayout(archive.parent), clock=SystemClock())
     except DcePlayError as error:
