@@ -101,16 +101,17 @@ def execute(request: RunRequest, /, *, earlier: EarlierRun | None = None, accept
     Raises: DcePlayError, when it could not even begin. With ``output: jsonl`` the stream ends with ``run.end`` then
     as well.
     """
-    sinks = _sinks(request)
+    sinks: list[Sink] = []
     try:
+        _open_sinks(request, sinks)
         prepared = prepare(request, ask=_asker(sinks))
         progress = None
         if earlier is not None:
             progress = progress_for(earlier, prepared.plan, prepared.settings, accept_changes=accept_changes)
+        outcome = run(prepared.plan, prepared.settings, sinks, progress=progress)
     except DcePlayError as error:
         _tell_stillborn(request, sinks, error)
         raise
-    outcome = run(prepared.plan, prepared.settings, sinks, progress=progress)
     with suppress(OSError):  # the journal has it all; the report can be made from it at any time
         write_report(outcome.run_folder, also=request.report)
     return outcome
@@ -240,16 +241,15 @@ def _apply_command(request: RunRequest) -> str:
 # What is shown where.
 
 
-def _sinks(request: RunRequest) -> list[Sink]:
+def _open_sinks(request: RunRequest, sinks: list[Sink]) -> None:
+    """Add the sinks one by one, so that those there are can tell when the next cannot be opened."""
     machine = request.output == "jsonl"
-    sinks: list[Sink] = []
     if machine:
         sinks.append(JsonLines(standard_output()))
     people = sys.stderr if machine else standard_output()
     sinks.append(terminal(people, request.environment, verbose=request.verbose, diff=request.diff))
     if request.log_file is not None:
         sinks.append(LogFile(request.log_file))
-    return sinks
 
 
 def _asker(sinks: list[Sink]) -> Ask | None:

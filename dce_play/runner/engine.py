@@ -4,10 +4,11 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NoReturn
 
 from dce_play import __version__
-from dce_play.errors import DcePlayError, ExitCode
+from dce_play.errors import DcePlayError, ExitCode, UsageError
 from dce_play.events import (
     Diagnosed,
     LockReleased,
@@ -62,18 +63,26 @@ class NoArchiveRoot(DcePlayError):
         )
 
 
+class RunFolderUnusable(UsageError):
+    """The run folder or its journal cannot be made."""
+
+    def __init__(self, folder: Path, error: OSError) -> None:
+        super().__init__(
+            f"cannot keep the run's record in {folder}: {error.strerror or error}",
+            hint="choose another place with --state-dir",
+        )
+
+
 def run(plan: Plan, settings: RunSettings, sinks: Sequence[Sink], /, *, progress: Progress | None = None) -> RunOutcome:
     """Run the plan and return how it ended. The last event says the same.
 
     With ``progress``, what a journal says about an earlier part of the same run, the run goes on from there.
 
-    Raises: OSError, when the run folder or the journal cannot be written; RunStillGoing.
+    Raises: RunFolderUnusable; RunStillGoing.
     """
-    settings.run_folder.mkdir(parents=True, exist_ok=True)
-    (settings.run_folder / "scratch").mkdir(exist_ok=True)
     progress_now = progress or Progress()
     secrets = RunSecrets(environment=settings.environment, folder=settings.folder)
-    journal = Journal(settings.run_folder / JOURNAL_NAME)
+    journal = _open_journal(settings.run_folder)
     stream = EventStream(
         run_id=settings.run_id,
         clock=settings.clock,
@@ -86,6 +95,14 @@ def run(plan: Plan, settings: RunSettings, sinks: Sequence[Sink], /, *, progress
         return running.go()
     finally:
         stream.close()
+
+
+def _open_journal(folder: Path) -> Journal:
+    try:
+        (folder / "scratch").mkdir(parents=True, exist_ok=True)
+        return Journal(folder / JOURNAL_NAME)
+    except OSError as error:
+        raise RunFolderUnusable(folder, error) from error
 
 
 @dataclass(slots=True)
@@ -157,8 +174,6 @@ class _Running:
             with self._stopper.installed(), self._stopper.deadline(self._settings.timeout_s, Reason.RUN_TIMEOUT):
                 trouble = self._guarded()
                 return self._finish(trouble)
-        except OSError:
-            raise
         except Exception as error:  # noqa: BLE001 - our own bug: the run still ends with its last event
             trouble = crashed(error, "", ours=True, folder=self._settings.run_folder, mask=self._secrets)
             return self._finish(trouble)
@@ -311,7 +326,7 @@ class _Running:
         outcome = Outcome.OK if trouble is None else Outcome.FAILED
         if trouble is not None and trouble.stops is not None:
             outcome = Outcome.INTERRUPTED
-        self._stream.emit(
+        self._stream.finish(
             RunEnded(
                 outcome=outcome,
                 exit_code=code,

@@ -7,6 +7,7 @@ without a holder has found a run that was killed.
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -93,17 +94,30 @@ class Journal:
 def _open_held(path: Path) -> int:
     """Open for appending, held, and without the torn line that a power failure may have left at the end."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    if not _hold(descriptor, patience_s=1.0):
+        os.close(descriptor)
+        raise RunStillGoing(path)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         whole = path.read_bytes().rfind(b"\n") + 1
         os.ftruncate(descriptor, whole)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise RunStillGoing(path) from error
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _hold(descriptor: int, *, patience_s: float) -> bool:
+    """Take the kernel's lock. A run that was killed while it started a program holds on until that program runs."""
+    end = time.monotonic() + patience_s
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(0.005)
+        else:
+            return True
 
 
 def _write(descriptor: int, data: bytes) -> None:
@@ -135,12 +149,7 @@ def _probe(path: Path) -> Iterator[bool]:
     """Yield whether nobody holds the journal; while the block runs, nobody can take it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+        yield _hold(descriptor, patience_s=0.05)
     finally:
         os.close(descriptor)
 

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from dce_play.events import CheckpointPut, Status, StepEnded, StepStarted
 from dce_play.source import JsonValue
 
+_HALF_DONE = frozenset({"Interrupted", "Terminated", "RunTimeout", "Timeout", "InterruptedStep", "LeftByHand"})
+"""Failures that are no end of the step's own: stopped from outside, or nobody decided what to do with it."""
+
 GOOD = frozenset({Status.OK, Status.CHANGED, Status.REUSED})
 
 
@@ -32,7 +35,7 @@ class Progress:
 
     ended: Mapping[str, EarlierStep] = field(default_factory=dict)
     begun: frozenset[str] = frozenset()
-    """Steps that started and did not end."""
+    """Steps that started and did not come to an end of their own."""
     checkpoints: Mapping[str, Mapping[str, JsonValue]] = field(default_factory=dict)
     last_seq: int = 0
 
@@ -60,12 +63,20 @@ def fold_progress(events: Iterable[Mapping[str, JsonValue]], /) -> Progress:
                 begun.add(identifier)
                 ended.pop(identifier, None)
             case StepEnded.TYPE:
-                begun.discard(identifier)
+                if not _leaves_open(event):
+                    begun.discard(identifier)
                 earlier = ended.get(identifier)
                 ended[identifier] = _earlier(event, earlier)
             case CheckpointPut.TYPE:
                 checkpoints.setdefault(identifier, {})[str(event.get("key"))] = event.get("value")
     return Progress(ended=ended, begun=frozenset(begun), checkpoints=checkpoints, last_seq=last_seq)
+
+
+def _leaves_open(event: Mapping[str, JsonValue]) -> bool:
+    """Return whether a step that had begun is still half done after this end."""
+    error = event.get("error")
+    kind = error.get("kind") if isinstance(error, dict) else None
+    return event.get("status") == Status.NOT_RUN or kind in _HALF_DONE
 
 
 def _earlier(event: Mapping[str, JsonValue], before: EarlierStep | None) -> EarlierStep:

@@ -6,6 +6,7 @@ from dataclasses import fields, is_dataclass
 from threading import RLock
 from typing import Any, Protocol
 
+from dce_play.errors import DcePlayError
 from dce_play.events import Body, Diagnosed, Event, Sink
 from dce_play.system.clock import Clock
 
@@ -21,10 +22,21 @@ class Mask(Protocol):
         """Return the text with every spelling of every secret replaced."""
 
 
+class JournalLost(DcePlayError):
+    """The journal can no longer be written."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(
+            f"the run's journal cannot be written: {error.strerror or error}",
+            hint="without a record the run does not go on; make room, then resume",
+        )
+
+
 class EventStream:
     """Hands each event to all sinks, in order, whichever thread it comes from.
 
-    A sink that fails is dropped, and the others are told; the first sink is the journal, whose failure is raised.
+    A sink that fails is dropped, and the others are told. The first sink is the journal: once it has failed every
+    further event raises, so that nothing is done that nobody would know of.
     """
 
     def __init__(self, *, run_id: str, clock: Clock, mask: Mask, sinks: Sequence[Sink], first_seq: int = 1) -> None:
@@ -33,16 +45,27 @@ class EventStream:
         self._mask = mask
         self._sinks = list(sinks)
         self._vital = self._sinks[0] if self._sinks else None
+        self._lost: JournalLost | None = None
         self._seq = first_seq - 1
         self._turn = RLock()
         self._posted: deque[tuple[Body, Callable[[], None]]] = deque()
         self._delivering = False
 
     def emit(self, body: Body, /) -> None:
-        """Hand the event to every sink; it is with all of them when this returns."""
+        """Hand the event to every sink; it is with all of them when this returns.
+
+        Raises: JournalLost.
+        """
         with self._turn:
             self._deliver(body)
             self._deliver_posted()
+        if self._lost is not None:
+            raise self._lost
+
+    def finish(self, body: Body, /) -> None:
+        """Hand over the last event, to those sinks that are left."""
+        with self._turn:
+            self._deliver(body)
 
     def post(self, body: Body, /, *, then: Callable[[], None] = lambda: None) -> None:
         """Hand over an event from a signal handler, which may have interrupted a delivery: after that one then.
@@ -91,7 +114,7 @@ class EventStream:
             sink.accept(event)
         except OSError as error:
             if sink is self._vital:
-                raise
+                self._lost = JournalLost(error)
             return sink, error
         return None
 

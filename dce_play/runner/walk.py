@@ -181,7 +181,7 @@ class Walk:
         if not self.announce(node, ref):
             return self._end(ref, self._now(), Ended(status=Status.SKIPPED, summary="left out by hand"), "")
         if ref.id in self.progress.begun and not node.plugin.REPEATABLE and self.settle(node, ref) == "skip":
-            done = Ended(status=Status.SKIPPED, summary="was interrupted; taken as done by hand")
+            done = Ended(status=Status.OK, summary="was interrupted; taken as done by hand")
             return self._end(ref, self._now(), done, node.definition)
         self._confirm(node, scope, ref)
         begun = self._now()
@@ -324,7 +324,8 @@ class Walk:
     def _ref(self, node: PlannedNode, scope: Scope, item: str | None, *, uses: str) -> StepRef:
         template = node.keywords.name
         if template is not None:
-            name = evaluate_text(template, scope.names) if uses != "loop" else node.key
+            outside = node.keywords.loop is not None and item is None  # its name may speak of the loop's item
+            name = node.key if outside else evaluate_text(template, scope.names)
         else:
             name = (
                 node.title if isinstance(node, PlannedCall) else node.step if isinstance(node, PlannedStep) else "block"

@@ -17,7 +17,7 @@ from dce_play.events import LockReleased, LockSeen, LockTaken, Mode, Outcome, Ru
 from dce_play.plugin import Change, Context, Effects, StepPlan, StepResult
 from dce_play.runner.engine import run
 from dce_play.targets.model import TargetsFile
-from tests.plans import MadeUpStep, Recorder, done, echo, plan_of, play, settings_for
+from tests.plans import MadeUpStep, Ran, Recorder, done, echo, plan_of, play, settings_for
 from tests.processes import eventually, lives
 
 
@@ -240,16 +240,22 @@ def test_a_signal_between_tries_ends_the_waiting(tmp_path: Path) -> None:
 
 
 def test_a_journal_that_cannot_be_written_stops_the_run(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="File too large"):
-        _with_file_size_limit(tmp_path)
+    step = echo()
+    ran = with_file_size_limit(tmp_path, step)
+    assert ran.outcome.exit_code == ExitCode.FAILED
+    assert ran.outcome.error is not None
+    assert ran.outcome.error.kind == "JournalLost"
+    assert 0 < len(step.applied) < 50
+    assert isinstance(ran.recorder.bodies[-1], RunEnded)
 
 
-def _with_file_size_limit(folder: Path) -> None:
+def with_file_size_limit(folder: Path, step: MadeUpStep) -> Ran:
+    """Run fifty steps where no file may grow beyond 8 KiB."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
     try:
-        play('steps: [{loop: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], do.it: {value: "{{ item }}"}}]', folder, echo())
+        return play("steps: [{loop: '{{ range(50) | list }}', do.it: {value: '{{ item }}'}}]", folder, step)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, old)
