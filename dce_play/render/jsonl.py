@@ -5,6 +5,8 @@ from typing import TextIO
 
 from dce_play.events import Event, to_json
 
+_encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
+
 
 class JsonLines:
     """Writes every event as one line of JSON, as soon as it happens. Pure ASCII, whatever the terminal's encoding."""
@@ -14,7 +16,7 @@ class JsonLines:
 
     def accept(self, event: Event, /) -> None:
         """Write the event."""
-        self._stream.write(json.dumps(to_json(event), ensure_ascii=True, separators=(",", ":")) + "\n")
+        self._stream.write(_encode(to_json(event)) + "\n")
         self._stream.flush()
 
     def close(self) -> None:

@@ -28,6 +28,7 @@ from dce_play.events import (
 from dce_play.source import JsonValue
 
 JOURNAL_NAME = "events.jsonl"
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class JournalDamaged(DcePlayError):
@@ -67,7 +68,7 @@ class Journal:
 
         Raises: OSError, when it cannot be written: a run without a record does not go on.
         """
-        line = json.dumps(to_json(event), ensure_ascii=False, separators=(",", ":"))
+        line = _encode(to_json(event))
         _write(self._descriptor, line.encode("utf-8", "backslashreplace") + b"\n")
         if self._is_durable(event):
             os.fdatasync(self._descriptor)
