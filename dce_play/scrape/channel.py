@@ -12,7 +12,7 @@ from dce_play.archive.cursor import read_cursor
 from dce_play.archive.head import Head, read_head
 from dce_play.archive.recover import recover_channel
 from dce_play.archive.salvage import salvage_target
-from dce_play.archive.temps import Temp, end_ownership, list_temps, new_temp, remove
+from dce_play.archive.temps import Temp, end_ownership, new_temp, remove
 from dce_play.archive.write_errors import NotEnoughSpace
 from dce_play.errors import DcePlayError
 from dce_play.exporters.protocol import (
@@ -40,6 +40,8 @@ class Place:
     layout: TargetLayout
     channel_map: ChannelMap
     map_lock: Lock
+    stale: frozenset[ChannelId]
+    """The channels of which an earlier run left an export."""
 
 
 class RunMustStop(Exception):
@@ -140,7 +142,7 @@ class _ChannelScrape:
         Salvage reads and writes the channel map on its own, so nobody else may use it meanwhile.
         """
         place, channel_id = self._place, self._chosen.channel_id
-        if not list_temps(place.layout, channels=(channel_id,)):
+        if channel_id not in place.stale:
             return False
         with place.map_lock:
             report = salvage_target(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from threading import Event, Lock
 
 from dce_play.archive.channel_map import ChannelMap
+from dce_play.archive.temps import list_temps
 from dce_play.errors import DcePlayError
 from dce_play.exporters.protocol import AuthenticationFailed, Exporter
 from dce_play.layout import TargetLayout
@@ -48,7 +49,13 @@ def scrape_target(job: Job, tools: Tools, *, refresh: Callable[[], Exporter | No
     job.target.output_dir.mkdir(parents=True, exist_ok=True)
     layout = TargetLayout(job.target.output_dir)
     channel_map = ChannelMap(layout, known=job.target.channel_ids)
-    place = Place(target=job.target.name, layout=layout, channel_map=channel_map, map_lock=Lock())
+    place = Place(
+        target=job.target.name,
+        layout=layout,
+        channel_map=channel_map,
+        map_lock=Lock(),
+        stale=frozenset(temp.channel_id for temp in list_temps(layout)),
+    )
     _bootstrap(channel_map, tools)
     choice, tools, refreshed = _choose(job, channel_map, tools, refresh)
     _tell_choice(job, choice, tools)
