@@ -57,8 +57,8 @@ def envelope_like(
 
     A count is stated only where one was stated before.
     """
-    header = _patched(frame.preamble.data, frame.preamble.members, message_count, dates or {})
-    trailer = _patched(frame.trailer, frame.members, message_count, dates or {})
+    header = patched(frame.preamble.data, frame.preamble.members, message_count=message_count, dates=dates)
+    trailer = patched(frame.trailer, frame.members, message_count=message_count, dates=dates)
     return Envelope(header=header, trailer=(style.closing if message_count else b"") + trailer)
 
 
@@ -66,16 +66,20 @@ def envelope_rebuilt(
     preamble: Preamble, style: Style, *, message_count: int, kept: bytes = b"", kept_members: tuple[Member, ...] = ()
 ) -> Envelope:
     """Return a header and a new trailer that states the count. ``kept`` is what is whole of the old trailer."""
-    header = _patched(preamble.data, preamble.members, message_count, {})
+    header = patched(preamble.data, preamble.members, message_count=message_count)
     trailer = (style.closing if message_count else b"") + b"]"
-    trailer += _patched(kept, kept_members, message_count, {})[1:]
+    trailer += patched(kept, kept_members, message_count=message_count)[1:]
     if not any(member.key == "messageCount" for member in (*preamble.members, *kept_members)):
         trailer += b"," + style.count_member(message_count)
     return Envelope(header=header, trailer=trailer + style.newline + b"}")
 
 
-def _patched(data: bytes, members: tuple[Member, ...], message_count: int, dates: Mapping[str, bytes]) -> bytes:
+def patched(
+    data: bytes, members: tuple[Member, ...], *, message_count: int, dates: Mapping[str, bytes] | None = None
+) -> bytes:
+    """Return bytes with the members' ``messageCount`` and dates replaced."""
     changes: list[tuple[int, int, bytes]] = []
+    dates = dates or {}
     for member in members:
         if member.key == "messageCount":
             changes.append((member.start, member.end, b"%d" % message_count))

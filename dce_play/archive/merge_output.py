@@ -1,0 +1,54 @@
+"""Where a merge puts its messages."""
+
+from dce_play.archive.disk import Disk
+from dce_play.archive.envelope import Style
+
+_GATHER_BYTES = 1 << 20
+
+
+class MergeOutput:
+    """The new file, from the first message on."""
+
+    def __init__(self, disk: Disk, descriptor: int, start: int, style: Style) -> None:
+        self.style = style
+        self.offset = start
+        self._start = start
+        self._disk = disk
+        self._descriptor = descriptor
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
+        self._before = style.opening
+
+    def rewind(self) -> None:
+        """Begin again."""
+        self.offset = self._start
+        self._waiting, self._waiting_bytes = [], 0
+        self._before = self.style.opening
+        self._disk.truncate(self._descriptor, self._start)
+
+    def put(self, messages: bytes | memoryview) -> None:
+        """Add messages behind the last ones."""
+        self._waiting += [self._before, bytes(messages)]
+        self._waiting_bytes += len(self._before) + len(messages)
+        self._before = self.style.separator
+        if self._waiting_bytes >= _GATHER_BYTES:
+            self.flush()
+
+    def flush(self, end: bytes = b"") -> None:
+        """Write what waits, and this behind it."""
+        data = b"".join([*self._waiting, end])
+        self._disk.write_at(self._descriptor, data, self.offset)
+        self.offset += len(data)
+        self._waiting, self._waiting_bytes = [], 0
+
+
+class Nowhere:
+    """Takes a merge that only counts."""
+
+    style = Style(b"")
+
+    def rewind(self) -> None:
+        """Nothing to take back."""
+
+    def put(self, messages: bytes | memoryview) -> None:
+        """Leave them."""
