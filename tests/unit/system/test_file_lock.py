@@ -3,6 +3,7 @@
 import os
 import subprocess
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -59,30 +60,32 @@ def test_locking_neither_changes_nor_makes_the_file(file: Path, tmp_path: Path) 
     assert not (tmp_path / "none").exists()
 
 
-def test_a_file_replaced_before_the_lock_was_ours_is_opened_anew(file: Path) -> None:
-    """The holder replaces the file and lets go of the old one: whoever waited must end up with the new one."""
-    script = """
-        import fcntl, os, sys
-        old = os.open(sys.argv[1], os.O_RDONLY); fcntl.flock(old, fcntl.LOCK_EX); print("held", flush=True)
-        sys.stdin.readline()
-        open(sys.argv[1] + ".new", "w").write("new"); os.replace(sys.argv[1] + ".new", sys.argv[1])
-    """
-    got: list[str] = []
+@pytest.mark.strace
+@pytest.mark.contract("R-5.04")
+def test_a_file_replaced_between_opening_and_locking_is_opened_anew(file: Path) -> None:
+    """Else two processes hold "the lock" of one name: one of the old file, one of the new."""
+    script = (
+        "import filelock, os, sys; from pathlib import Path; from dce_play.system.file_lock import flock_file\n"
+        "with flock_file(Path(sys.argv[1])) as held: print(os.read(held, 10).decode())"
+    )
+    slow = "inject=flock:delay_enter=2000000:when=1"
+    argv = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", slow, *python(script, file)]
+    old = file.stat()
+    with running(argv) as process:
+        assert eventually(lambda: is_open(old))
+        (file.parent / "new").write_text("new", encoding="utf-8")
+        (file.parent / "new").replace(file)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "new\n"
 
-    def wait() -> None:
-        with flock_file(file, wait_s=20.0) as descriptor:
-            got.append(os.read(descriptor, 10).decode())
-            got.append(str(flock_says(file)))
 
-    lines = "\n".join(line.strip() for line in script.strip().splitlines())
-    with running(python(lines, file), until="held", stdin=subprocess.PIPE) as holder:
-        waiter = threading.Thread(target=wait)
-        waiter.start()
-        assert holder.stdin is not None
-        holder.stdin.write("go\n")
-        holder.stdin.flush()
-        waiter.join()
-    assert got == ["new", "9"]
+def is_open(status: os.stat_result) -> bool:
+    """Return whether any process has the file open."""
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):
+            if os.path.samestat(link.stat(), status):
+                return True
+    return False
 
 
 def test_the_lock_is_free_when_its_holder_is_killed(file: Path) -> None:

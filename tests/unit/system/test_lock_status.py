@@ -151,13 +151,17 @@ LOOK_PLAIN = LOOK.replace("---\n", "")
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs uid 0")
 @pytest.mark.contract("R-5.15")
-def test_a_process_of_another_user_that_cannot_be_signalled_is_running(lock: Path) -> None:
+@pytest.mark.parametrize("hidden", [False, True], ids=["shown", "hidden"])
+def test_a_process_of_another_user_that_cannot_be_signalled_is_running(hidden: bool) -> None:
+    """Also where ``/proc`` does not show other users' processes at all."""
+    mount = "mount -t proc -o hidepid=2 proc /proc && " if hidden else ""
+    within = ("unshare", "-m", "sh", "-c", mount + 'exec "$@"', "sh")
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
         open_lock = Path(name, lock.name)
         open_lock.touch()
         note(open_lock)  # this process, as seen by another user
-        said = subprocess.run(as_nobody(LOOK, open_lock), check=True, capture_output=True, text=True).stdout
+        said = subprocess.run([*within, *as_nobody(LOOK, open_lock)], check=True, capture_output=True, text=True).stdout
     assert said.strip() == "suspect|False|suspect"
 
 
@@ -168,6 +172,9 @@ def test_from_another_pid_namespace_nothing_is_falsely_free(lock: Path) -> None:
     with archive_lock(lock.parent, environment={}, command="outside").acquire():
         said = subprocess.run(inside, check=True, capture_output=True, text=True).stdout
     assert said.strip() == "unknown|False|unknown"
+    with running(["flock", lock, "sh", "-c", "echo held; sleep 600"], until="held"):
+        said = subprocess.run(inside, check=True, capture_output=True, text=True).stdout
+    assert said.strip() == "unknown|False|free"
 
 
 @pytest.mark.root
