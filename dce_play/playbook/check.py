@@ -11,6 +11,7 @@ from typing import Any
 
 from dce_play.playbook.document import Reading
 from dce_play.playbook.grammar import FOREIGN_WORDS
+from dce_play.playbook.meant import likely
 from dce_play.playbook.shapes import with_article
 from dce_play.source import Document, Pointer, Problem, did_you_mean, nearest, one_slip
 
@@ -109,12 +110,14 @@ def _unknown_keys(error: Any, document: Document, pointer: Pointer) -> Iterator[
 def unknown_hint(name: str, candidates: Iterable[str]) -> str:
     """Return what to write in place of an unknown key."""
     known = list(candidates)
-    close = nearest(name, known)
-    if close is None and name in FOREIGN_WORDS:
+    close = likely(name, known)
+    if close is not None:
+        return f'did you mean "{close}"?'
+    if name in FOREIGN_WORDS:
         return FOREIGN_WORDS[name]
-    if close is None and "." in name:
-        alike = [each for each in known if each.split(".")[0] == name.split(".", maxsplit=1)[0]]
-        return did_you_mean(name, alike) or "dce-play steps lists what there is"
+    if "." in name:
+        known = [each for each in known if each.split(".")[0] == name.split(".", maxsplit=1)[0]]
+        return did_you_mean(name, known) if known else "dce-play steps lists what there is"
     return did_you_mean(name, known)
 
 
@@ -124,7 +127,7 @@ def _missing_key(error: Any, document: Document, pointer: Pointer) -> Iterator[P
     unknown = [name for name in present if name not in error.schema["properties"]]
     for name in error.validator_value:
         # jsonschema gives one error for each missing name; its message is the only place that tells which.
-        if name in present or not error.message.startswith(repr(name)) or nearest(name, unknown) is not None:
+        if name in present or not error.message.startswith(repr(name)) or any(likely(each, [name]) for each in unknown):
             continue
         what = "param" if kind == "params" else "key"
         message = f'{what} "{name}" is missing'

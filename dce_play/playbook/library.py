@@ -8,6 +8,7 @@ from pathlib import Path
 from dce_play.playbook.cache import Cache
 from dce_play.playbook.check import check
 from dce_play.playbook.document import Reading, pack_reading, read_bytes, read_document, unpack_reading
+from dce_play.playbook.meant import as_meant
 from dce_play.playbook.model import CallKind, Include, Playbook
 from dce_play.playbook.parse import parse
 from dce_play.playbook.schema import Steps, playbook_schema, role_schema
@@ -33,6 +34,8 @@ class Library:
     steps: Steps
     cache: Cache | None = None
     entries: dict[Path, Entry] = field(default_factory=dict)
+    contents: dict[Path, bytes] = field(default_factory=dict)
+    """What files hold that were read already, or that an editor has not written yet."""
     broken: dict[str, str] = field(default_factory=dict)
     """Steps that cannot be described, and why: their uses are problems, the rest is still looked at."""
     _schemas: dict[CallKind, dict[str, object]] = field(default_factory=dict)
@@ -56,7 +59,7 @@ class Library:
 
     def _reading(self, path: Path, kind: CallKind) -> Reading:
         """Return the file, checked against its schema, from the cache if it can be."""
-        data = read_bytes(path)
+        data = self.contents[path] if path in self.contents else read_bytes(path)
         key = f"{kind}\n{path}\n{hashlib.sha256(data).hexdigest()}"
         if self.cache is not None:
             remembered = unpack_reading(path, data, self.cache.get("document", key))
@@ -69,7 +72,7 @@ class Library:
         return checked
 
     def _entry(self, reading: Reading, kind: CallKind) -> Entry:
-        parsed = parse(reading, kind)
+        parsed = parse(as_meant(reading, kind, self.steps), kind)
         problems = [*reading.problems, *parsed.problems]
         return Entry(
             playbook=parsed.playbook, document=reading.document, sha256=reading.sha256, problems=one_each(problems)

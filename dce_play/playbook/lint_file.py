@@ -35,7 +35,7 @@ def inspect_file(path: Path, data: bytes, /, *, steps: Steps, cache: Cache | Non
     """Return all problems of a file that stand in the file itself."""
     kind = kind_of(path, data)
     if kind in {FileKind.PLAYBOOK, FileKind.ROLE}:
-        library = Library(steps, cache=cache)
+        library = Library(steps, cache=cache, contents={path: data})
         problems = _lint_playbook(path, CallKind(kind), library)
         document = library.entries[path].document
         files = {file: each.sha256 for file, each in library.entries.items()}

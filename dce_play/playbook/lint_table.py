@@ -37,7 +37,7 @@ RULES: Mapping[str, Rule] = {
     "E204": Rule("an unknown filter, test or function"),
     "E205": Rule("an expression over its bounds"),
     "E211": Rule("an unknown name"),
-    "E212": Rule("vars that read each other in a circle"),
+    "E212": Rule("a var that reads itself or one below it"),
     "E221": Rule("a condition that is not a bool"),
     "E223": Rule("null, a list, a mapping or a secret in text"),
     "E226": Rule("an operator or filter over the wrong types"),
@@ -59,7 +59,6 @@ RULES: Mapping[str, Rule] = {
     "W431": Rule("a step that a dry run cannot look ahead for"),
     "W451": Rule("something that looks like a secret"),
     "W452": Rule("a secret where it would be shown"),
-    "W453": Rule("a secret too short to be masked"),
     "W901": Rule("a suppression that is not used, or gives no reason"),
     "I601": Rule("no schema for editors", fixes=True),
 }

@@ -114,6 +114,8 @@ class _Prover:
         every = [*statements((*playbook.preflight, *playbook.steps))]
         self._registered_somewhere = {each.keywords.register: each for each in every if each.keywords.register}
         self._blocks = 0
+        self._vars_below: tuple[str, ...] = ()
+        """The vars being proved that cannot be read yet."""
 
     def prove(self) -> Proof:
         playbook = self._playbook
@@ -278,11 +280,15 @@ class _Prover:
     def _vars(self, templates: Mapping[str, Template], scope: _Scope, *, existing: Shape | None = None) -> Shape:
         shapes = {name: each.shape for name, each in (existing.fields or {}).items()} if existing else {}
         inner = scope.inside()
+        below = list(templates)
         for name, template in templates.items():
+            self._vars_below = tuple(below)
+            below.remove(name)
             if name in shapes and existing is not None:
                 self._problem("E002", f'"{name}" is in vars already', template.span, hint="nothing shadows")
             inner.names["vars"] = mapping_of(shapes)
             shapes[name] = self._template(template, inner)
+        self._vars_below = ()
         return mapping_of(shapes)
 
     def _template(self, template: Template, scope: _Scope) -> Shape:
@@ -321,6 +327,8 @@ class _Prover:
             )
             if known_elsewhere:
                 self._problem("E113", known_elsewhere, span)
+            elif flaw.rule == "E211" and expression.text[flaw.offset :].startswith(tuple(self._vars_below)):
+                self._problem("E212", "vars may read those above them only", span)
             else:
                 self._problem(flaw.rule, flaw.message, span, hint=flaw.hint)
         self._reads |= found.reads
