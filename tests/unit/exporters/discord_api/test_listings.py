@@ -166,7 +166,13 @@ def test_threads_are_not_looked_for_where_there_are_none(discord: ScriptedDiscor
     assert discord.paths == ["users/@me", "guilds/222/channels"]
 
 
-@pytest.mark.parametrize("answer", [{"threads": [thread(100, 1)], "has_more": True}, {"threads": [], "has_more": True}])
+SAME_PAGE = {
+    "threads": [thread(100, 1, thread_metadata={"archive_timestamp": "2024-01-01T00:00:00Z"})],
+    "has_more": True,
+}
+
+
+@pytest.mark.parametrize("answer", [SAME_PAGE, {"threads": [thread(100, 1)], "has_more": True}, {"has_more": True}])
 @pytest.mark.parametrize("bot", [False, True])
 def test_a_listing_of_threads_that_never_ends_is_left(
     discord: ScriptedDiscord, answer: dict[str, Any], *, bot: bool
