@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import assert_never
 
 from dce_play.errors import UsageError
-from dce_play.exporters.container import ContainerLauncher
+from dce_play.exporters.container import ContainerLauncher, leftover_containers
 from dce_play.exporters.container_settings import settings_from
-from dce_play.exporters.dce_cli import CliExporter
-from dce_play.exporters.dce_launch import CLI_VARIABLE, LocalLauncher, installed_dce_cli
+from dce_play.exporters.dce_cli import CliExporter, version_warning
+from dce_play.exporters.dce_launch import CLI_VARIABLE, Launcher, LocalLauncher, installed_dce_cli
 from dce_play.exporters.discord_api.client import ClientLimits
 from dce_play.exporters.discord_api.exporter import DEFAULT_API_BASE, DiscordApiExporter
 from dce_play.exporters.engines import detect_engine
@@ -68,6 +68,8 @@ class Surroundings:
     lock_id: str = ""
     announce: Callable[[str], None] = lambda _: None
     """Told each container before it starts."""
+    note: Callable[[str], None] = lambda _: None
+    """Told what people should know: a foreign program's own lines, an old version, a container left behind."""
 
 
 def chosen_exporter(asked: str, environ: Mapping[str, str]) -> ExporterName:
@@ -109,11 +111,25 @@ def open_exporter(name: ExporterName, surroundings: Surroundings) -> Iterator[Ex
                 exporter.close()
         case ExporterName.DCE_CLI:
             launcher = LocalLauncher(binary=installed_dce_cli(surroundings.environ), token=surroundings.token)
-            yield CliExporter(surroundings.executor, launcher, clock=surroundings.clock)
+            yield _driving(launcher, surroundings)
         case ExporterName.CONTAINER:
-            yield CliExporter(surroundings.executor, _container(surroundings), clock=surroundings.clock)
+            yield _driving(_container(surroundings), surroundings)
         case _:
             assert_never(name)
+
+
+def _driving(launcher: Launcher, surroundings: Surroundings) -> CliExporter:
+    exporter = CliExporter(
+        surroundings.executor,
+        launcher,
+        prove=True,
+        on_line=lambda _, line: surroundings.note(line),
+        clock=surroundings.clock,
+    )
+    warning = version_warning(exporter.version())
+    if warning:
+        surroundings.note(f"WARN: {warning}")
+    return exporter
 
 
 def _container(surroundings: Surroundings) -> ContainerLauncher:
@@ -126,6 +142,10 @@ def _container(surroundings: Surroundings) -> ContainerLauncher:
         archive_root=surroundings.archive_root,
         target_memory=surroundings.container_memory,
     )
+    for name in leftover_containers(surroundings.executor, engine):
+        surroundings.note(
+            f"WARN: container {name} is still there; a killed run may have left it: {engine.control[0]} rm -f {name}"
+        )
     return ContainerLauncher(
         control=surroundings.executor,
         engine=engine,

@@ -78,5 +78,6 @@ class Session:
             archive_root=around.archive_root,
             container_memory=self._target.container_memory,
             announce=lambda container: around.note(f"Container {container}"),
+            note=around.note,
         )
         return self._stack.enter_context(choose.open_exporter(self._name, surroundings))

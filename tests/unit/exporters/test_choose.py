@@ -1,5 +1,6 @@
 """Tests of which exporter a run uses."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from dce_play.exporters.choose import (
 )
 from dce_play.exporters.dce_launch import NoDceCli
 from dce_play.exporters.discord_api.transport import BadApiBase
+from dce_play.exporters.protocol import ExportFailed
 from dce_play.system.process import LocalExecutor
 from dce_play.system.redact import Masker
 from tests.fakes import FakeClock
@@ -68,11 +70,35 @@ def test_our_own_exporter_does_not_open_for_a_base_that_would_show_the_token() -
 
 def test_a_dce_opens_where_it_is_named(tmp_path: Path) -> None:
     program = tmp_path / "dce"
-    program.write_text("#!/bin/sh\n")
+    program.write_text("#!/bin/sh\necho v2.46\n")
     program.chmod(0o755)
 
     with open_exporter(ExporterName.DCE_CLI, surroundings({"DCE_CLI_BIN": str(program)})) as exporter:
         assert exporter.name == "dce_cli"
+
+
+def test_a_program_that_is_no_dce_does_not_open(tmp_path: Path) -> None:
+    program = tmp_path / "dce"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+
+    with (
+        pytest.raises(ExportFailed, match="does not tell its version"),
+        open_exporter(ExporterName.DCE_CLI, surroundings({"DCE_CLI_BIN": str(program)})),
+    ):
+        pass
+
+
+@pytest.mark.contract("R-17.07")
+def test_an_old_dce_is_warned_about(tmp_path: Path) -> None:
+    program = tmp_path / "dce"
+    program.write_text("#!/bin/sh\necho v2.31\n")
+    program.chmod(0o755)
+    notes: list[str] = []
+
+    opened = replace(surroundings({"DCE_CLI_BIN": str(program)}), note=notes.append)
+    with open_exporter(ExporterName.DCE_CLI, opened):
+        assert any(note.startswith("WARN: DiscordChatExporter 2.31") for note in notes), notes
 
 
 def test_a_dce_that_is_not_there_does_not_open(tmp_path: Path) -> None:
