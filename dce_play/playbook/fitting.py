@@ -15,7 +15,7 @@ def misfit(given: Shape, wanted: Shape, /, *, optional: bool = False) -> str | N
         return f"{what} {_article(wanted)}; declare a default or required: true"
     if given.kind is Kind.NULL or _same_kind(given, wanted):
         return _within(given, wanted)
-    hint = "; use | string" if wanted.kind is Kind.STR and given.kind in {Kind.INT, Kind.FLOAT} else ""
+    hint = "; use | string" if wanted.kind is Kind.STR and given.kind in {Kind.INT, Kind.FLOAT, Kind.BOOL} else ""
     return f"{_article(given)} is not {_article(wanted)}{hint}"
 
 

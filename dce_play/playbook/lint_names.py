@@ -1,6 +1,5 @@
 """Rules about what steps are called: ids are made from names, and a resume finds steps by id."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from dce_play.playbook.library import Library
@@ -16,12 +15,14 @@ def names(playbook: Playbook, _library: Library) -> Iterator[Problem]:
 
 def _siblings(body: Iterable[Statement]) -> Iterator[Problem]:
     statements = list(body)
-    kinds = Counter(_kind(statement) for statement in statements if _is_anonymous(statement))
+    told: set[str] = set()
     seen: dict[str, Span] = {}
     for statement in statements:
         name = statement.keywords.name
-        if _is_anonymous(statement) and (kinds[_kind(statement)] > 1 or isinstance(statement, Block)):
-            message = f"this {_kind(statement)} has no name, and its id changes when another is put before it"
+        again = _is_anonymous(statement) and _kind(statement) in told
+        told.update({_kind(statement)} if _is_anonymous(statement) else ())
+        if again or (_is_anonymous(statement) and isinstance(statement, Block)):
+            message = f"nothing tells this {_kind(statement)} from another, so its id may change"
             yield _warning("W401", message, statement.span, hint="give it a name")
         if isinstance(name, Literal) and isinstance(name.value, str):
             if name.value in seen:
