@@ -65,12 +65,13 @@ def mount_of(path: Path) -> Mount:
     Raises: NoSuchPlace.
     """
     existing = _nearest(path).resolve()
-    mounts = _mounts()
-    # The last of several at one place is the one that shows, and a bind mount is nearer than what it covers.
-    for folder in (existing, *existing.parents):
-        if folder in mounts:
-            return Mount(folder=folder, kind=mounts[folder])
-    return Mount(folder=next(folder for folder in (existing, *existing.parents) if folder.is_mount()), kind="")
+    above = {str(folder) for folder in (existing, *existing.parents)}
+    found = [mount for mount in _mounts() if mount[0] in above]
+    if not found:
+        return Mount(folder=next(folder for folder in (existing, *existing.parents) if folder.is_mount()), kind="")
+    # The last of several at one place is the one that shows.
+    folder, kind = max(reversed(found), key=lambda mount: len(mount[0]))
+    return Mount(folder=Path(folder), kind=kind)
 
 
 def _nearest(path: Path) -> Path:
@@ -80,20 +81,23 @@ def _nearest(path: Path) -> Path:
     raise NoSuchPlace(path)
 
 
-def _mounts() -> dict[Path, str]:
+def _mounts() -> list[tuple[str, str]]:
+    """Return the folder and the kind of each mount, in the order in which they were mounted."""
     try:
         text = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
     except FileNotFoundError:
-        return {}
-    mounts = {}
+        return []
+    mounts = []
     for line in text.splitlines():
         before, _, after = line.partition(" - ")
-        mounts[Path(_unescape(before.split(" ")[4]))] = after.split(" ")[0]
+        mounts.append((_unescape(before.split(" ", 5)[4]), after.split(" ", 1)[0]))
     return mounts
 
 
 def _unescape(text: str) -> str:
     """Undo the kernel's octal spelling of space, tab, newline and backslash in a mount's path."""
+    if "\\" not in text:
+        return text
     for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
         text = text.replace(code, character)
     return text
