@@ -202,7 +202,7 @@ class _Salvage:
             return _retained(temp, error)
 
     def _activity(self, temp: Temp) -> Activity:
-        min_age = timedelta(days=-36500) if self._policy.take_active else self._policy.min_age
+        min_age = None if self._policy.take_active else self._policy.min_age
         return activity(temp, now=self._clock.now(), min_age=min_age, open_files=self._open_files)
 
     def _place(self, temp: Temp, whole: WholeExport) -> SalvageItem:
@@ -246,21 +246,16 @@ class _Salvage:
     def _create(self, temp: Temp, whole: WholeExport) -> SalvageItem:
         head, count = whole.boundary.head, whole.boundary.message_count
         begins = temp.owner.cursor is None if temp.owner else head.after is None
-        if not begins:
+        if not begins or not temp.place.is_dir():
             line = "Stale temp is a delta of a channel that has no archive, keeping it as an orphan: {}"
             return _item(temp, Fate.ORPHAN, line)
         archive = self._map.new_destination(temp.channel_id, head)
         if not self._dry_run:
-            export = temp.export if whole.boundary.complete else self._write_whole(temp)
+            export = temp.export if whole.boundary.complete else _write_whole(temp)
             publish_first(export, archive, self._options(temp), layout=self._layout, clock=self._clock)
             self._map.remember(temp.channel_id, archive)
         line = f"SALVAGED {shown(archive)} ({count} messages from stale temp, new archive)"
         return self._remove(temp, Fate.SALVAGED, line, archive=archive, added=count)
-
-    def _write_whole(self, temp: Temp) -> Path:
-        folder = temp.place if temp.place.is_dir() else self._layout.temp
-        folder.mkdir(exist_ok=True)
-        return salvage_file(temp.export, folder / WHOLE_NAME).path
 
     def _options(self, temp: Temp) -> AppendOptions:
         return AppendOptions(run_id=self._run_id, exporter="salvage", channel_id=temp.channel_id)
@@ -286,6 +281,10 @@ class _Salvage:
 
 
 _QUARANTINE_WORDS = {"unsalvageable": "unsalvageable", "wrong-channel": "wrong channel", "wrong-guild": "wrong guild"}
+
+
+def _write_whole(temp: Temp) -> Path:
+    return salvage_file(temp.export, temp.place / WHOLE_NAME).path
 
 
 def _item(

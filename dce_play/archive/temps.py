@@ -54,7 +54,7 @@ class Temp:
     def holds_other_files(self) -> bool:
         """Return whether it holds something besides what every export has."""
         return self.place.is_dir() and any(
-            path.name not in _DISPOSABLE and (path.is_dir() or _size(path) > 0) for path in self.place.iterdir()
+            not _is_disposable(path.name) and (path.is_dir() or _size(path) > 0) for path in self.place.iterdir()
         )
 
 
@@ -90,11 +90,14 @@ def list_temps(layout: TargetLayout, *, channels: Collection[ChannelId] = ()) ->
     return sorted(chosen, key=lambda temp: (int(temp.channel_id), temp.started, os.fsencode(temp.place)))
 
 
-def activity(temp: Temp, *, now: datetime, min_age: timedelta, open_files: Collection[tuple[int, int]]) -> Activity:
+def activity(
+    temp: Temp, *, now: datetime, min_age: timedelta | None, open_files: Collection[tuple[int, int]]
+) -> Activity:
     """Return whether somebody may still be writing the export.
 
     A living owner or a process that has the file open decides; a dead owner's export is at once for the taking.
-    Where nothing can be known about the owner, an export counts as active until it was left alone for ``min_age``.
+    Where nothing can be known about the owner, an export counts as active until it was left alone for ``min_age``;
+    with ``None`` its age does not matter.
     """
     state = owner_state(temp.owner) if temp.owner else OwnerState.UNKNOWN
     if temp.owner and state is OwnerState.ALIVE:
@@ -109,7 +112,12 @@ def activity(temp: Temp, *, now: datetime, min_age: timedelta, open_files: Colle
         return Activity(False, "empty")
     if state is OwnerState.GONE:
         return Activity(False, "its owner is gone")
-    age = now - datetime.fromtimestamp(facts.st_mtime, UTC)
+    return _by_age(now - datetime.fromtimestamp(facts.st_mtime, UTC), min_age)
+
+
+def _by_age(age: timedelta, min_age: timedelta | None) -> Activity:
+    if min_age is None:
+        return Activity(False, "whatever its age")
     if age < timedelta(0):
         return Activity(True, "modified in the future: the clock went backwards")
     if age < min_age:
@@ -130,11 +138,12 @@ def open_files() -> frozenset[tuple[int, int]]:
 
 
 def remove(temp: Temp) -> None:
-    """Remove an export whose messages are safe, or that never had any."""
+    """Remove an export whose messages are safe, or that never had any, and that holds no other files."""
     if not temp.place.is_dir():
         temp.place.unlink(missing_ok=True)
         return
-    for name in [*sorted(_DISPOSABLE - {OWNER_NAME}), OWNER_NAME]:
+    names = [path.name for path in temp.place.iterdir() if path.name != OWNER_NAME]
+    for name in [*names, OWNER_NAME]:
         (temp.place / name).unlink(missing_ok=True)
     temp.place.rmdir()
     sync_folder(temp.place.parent)
@@ -199,6 +208,11 @@ def _replacements(folder: Path) -> list[Temp]:
                 path = Path(here, name)
                 found.append(Temp(place=path, export=path, channel_id=channel_id, owner=None))
     return found
+
+
+def _is_disposable(name: str) -> bool:
+    """Return whether a file in an export's folder is one of ours, or a temporary of one of ours."""
+    return name in _DISPOSABLE or name.startswith(tuple(f".{known}." for known in (*_DISPOSABLE, REASON_NAME)))
 
 
 def _modified(path: Path) -> float | None:

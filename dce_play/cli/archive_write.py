@@ -30,15 +30,15 @@ from dce_play.system.clock import SystemClock
 @click.argument("deltas", type=EXISTING_FILE, nargs=-1, required=True, metavar="DELTA...")
 @click.option(
     "--edits",
-    type=click.Choice(list(EditPolicy)),
-    default=EditPolicy.SIDECAR,
+    type=click.Choice([choice.value for choice in EditPolicy]),
+    default=EditPolicy.SIDECAR.value,
     show_default=True,
     help="What becomes of newer copies of stored messages.",
 )
 @click.option(
     "--holes",
-    type=click.Choice(list(HolePolicy)),
-    default=HolePolicy.MERGE,
+    type=click.Choice([choice.value for choice in HolePolicy]),
+    default=HolePolicy.MERGE.value,
     show_default=True,
     help="What becomes of older messages that the archive lacks.",
 )
@@ -48,8 +48,8 @@ def append_verb(
     archive: Path,
     deltas: tuple[Path, ...],
     *,
-    edits: EditPolicy,
-    holes: HolePolicy,
+    edits: str,
+    holes: str,
     dry_run: bool,
     root: Path | None,
     lock_wait_s: float,
@@ -84,8 +84,8 @@ def append_verb(
 @click.option("--into", required=True, type=ANY_FILE, help="The file to write; may be one of the FILEs.")
 @click.option(
     "--prefer",
-    type=click.Choice(list(Prefer)),
-    default=Prefer.KEEP_FIRST,
+    type=click.Choice([choice.value for choice in Prefer]),
+    default=Prefer.KEEP_FIRST.value,
     show_default=True,
     help="Which copy of a message is kept where files differ; newest: the one edited last.",
 )
@@ -96,7 +96,7 @@ def merge_verb(
     files: tuple[Path, ...],
     into: Path,
     *,
-    prefer: Prefer,
+    prefer: str,
     overwrite: bool,
     dry_run: bool,
     root: Path | None,
