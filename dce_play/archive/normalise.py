@@ -4,6 +4,7 @@ The messages stay the bytes they are; what stands around them is laid out as the
 The original is kept until somebody confirms, and both files are digested over ids and contents.
 """
 
+import hashlib
 import json
 import uuid
 from collections.abc import Iterator
@@ -13,14 +14,14 @@ from pathlib import Path
 
 from dce_play.archive.byte_source import ChannelSource
 from dce_play.archive.channel_bytes import ChannelBytes, open_bytes
-from dce_play.archive.delta import Delta
+from dce_play.archive.delta import Delta, by_id
 from dce_play.archive.disk import REAL, Disk
 from dce_play.archive.edits import add_edits
 from dce_play.archive.frame import Frame
 from dce_play.archive.head import head_from
 from dce_play.archive.records import AppendLine, add_append_line, read_appends
 from dce_play.archive.recover import FILE_LOCK_WAIT_S, recover_held
-from dce_play.archive.rewrite import Rewrite, union, write_rewrite
+from dce_play.archive.rewrite import Rewrite, WouldLose, union, write_rewrite
 from dce_play.archive.scanner import Scanner
 from dce_play.archive.spans import read_head, spans_of
 from dce_play.archive.write_errors import disk_errors
@@ -72,7 +73,13 @@ def normalise(
             rewrite = _laid_out(stored, frame, exported_at=exported_at)
             add_edits(layout, channel_id, rewrite.superseded, run_id=run_id, time=utc_stamp(now), disk=disk)
             original = _keep_original(archive, layout, channel_id, file_stamp(now), disk=disk)
-            write_rewrite(archive, rewrite, disk=disk)
+            digest = _contents(_kept(stored))
+
+            def prove(written: ChannelBytes) -> None:
+                if _contents(_kept(_read(written)[0])) != digest:
+                    raise WouldLose(archive, "the contents of its messages are not what they were")
+
+            write_rewrite(archive, rewrite, disk=disk, prove=prove)
             add_append_line(layout, _line(channel_id, rewrite, run_id=run_id, time=utc_stamp(now)), disk=disk)
     return Normalised(
         archive=archive,
@@ -80,7 +87,7 @@ def normalise(
         before_count=len(stored.spans),
         after_count=rewrite.message_count,
         repeated=len(stored.spans) - rewrite.message_count,
-        digest=rewrite.contents,
+        digest=digest,
     )
 
 
@@ -123,6 +130,20 @@ def _laid_out(stored: Delta, frame: Frame, *, exported_at: str | None) -> Rewrit
         return (newline + b"  ]" if message_count else b"]") + count + newline + b"}"
 
     return union((stored,), taken=(), opening=opening, closing=closing)
+
+
+def _kept(stored: Delta) -> Iterator[tuple[int, bytes]]:
+    """Yield id and bytes of each message, ids ascending; the first of those that share an id."""
+    for copies in by_id((stored,)):
+        yield copies[0].id, stored.message(copies[0].place)
+
+
+def _contents(messages: Iterator[tuple[int, bytes]]) -> str:
+    digest = hashlib.sha256()
+    for identifier, message in messages:
+        digest.update(b"%d %d\n" % (identifier, len(message)))
+        digest.update(message)
+    return digest.hexdigest()
 
 
 def _members(frame: Frame) -> Iterator[tuple[str, bytes]]:

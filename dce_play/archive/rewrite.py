@@ -4,9 +4,9 @@ Every stored message is copied as the bytes it is, except those whose newer copy
 goes, the new one is read back: ids strictly increasing, none of the old ones missing.
 """
 
-import hashlib
+import errno
 from array import array
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +15,10 @@ from dce_play.archive.delta import Copy, Delta, by_id, pieces_of
 from dce_play.archive.disk import Disk
 from dce_play.archive.edits import Edit, same_message
 from dce_play.archive.head import Head
+from dce_play.archive.journal import payload_digest
 from dce_play.archive.payload import Payload
 from dce_play.archive.publish import check_space, replacing
-from dce_play.archive.spans import read_head, read_spans
+from dce_play.archive.spans import is_ordered, read_head, read_ids, read_spans
 from dce_play.archive.tail import Tail, read_tail
 from dce_play.errors import DcePlayError
 from dce_play.snowflake import MessageId
@@ -46,8 +47,6 @@ class Rewrite:
     """Stored copies that the new file leaves out though they differ from the one it has."""
     stored_ids: "array[int]"
     """Ids of the old file, in its order."""
-    contents: str
-    """sha256 over the chosen messages, in order of their ids."""
 
 
 def plan_rewrite(
@@ -68,39 +67,62 @@ def union(
 
     ``opening`` ends with the ``[`` of the message array; ``closing`` makes the trailer for a message count.
     """
-    newline = sources[0].head.newline or b"\n"
-    separator = b"," + newline + b"    "
-    chosen: list[Copy] = []
-    superseded: list[Edit] = []
-    for copies in by_id(sources):
-        winner = copies[0] if copies[0].delta == 0 and copies[0].id not in taken else copies[-1]
-        chosen.append(winner)
-        if len(copies) > 1:
-            superseded += _superseded(sources, copies, winner)
-    digest = hashlib.sha256()
-    for copy in chosen:
-        digest.update(sources[copy.delta].message(copy.place))
+    separator = b"," + (sources[0].head.newline or b"\n") + b"    "
+    choice = _Choice(sources, taken)
+    pieces = pieces_of(choice.copies(), sources, separator=separator)
     return Rewrite(
-        contents=digest.hexdigest(),
         payload=Payload(
             deltas=sources,
-            pieces=pieces_of(chosen, sources, separator=separator),
-            opening=opening + separator[1:] if chosen else opening,
+            pieces=pieces,
+            opening=opening + separator[1:] if pieces else opening,
             separator=separator,
-            closing=closing(len(chosen)),
+            closing=closing(choice.count),
         ),
-        message_count=len(chosen),
-        superseded=tuple(superseded),
+        message_count=choice.count,
+        superseded=tuple(choice.superseded),
         stored_ids=sources[0].spans.ids,
     )
 
 
-def write_rewrite(archive: Path, rewrite: Rewrite, *, disk: Disk) -> None:
-    """Write the new file, prove it and put it in the old one's place.
+class _Choice:
+    """Which copy of each message goes into the new file, and what is to be said of all of them."""
+
+    def __init__(self, sources: Sequence[Delta], taken: Collection[int]) -> None:
+        self._sources = sources
+        self._taken = taken
+        self.count = 0
+        self.superseded: list[Edit] = []
+
+    def copies(self) -> Iterator[Copy]:
+        """Yield the chosen copies in order of their ids."""
+        for copies in by_id(self._sources):
+            is_stored = copies[0].delta == 0 and copies[0].id not in self._taken
+            winner = copies[0] if is_stored else copies[-1]
+            if len(copies) > 1:
+                self._note_superseded(copies, winner)
+            self.count += 1
+            yield winner
+
+    def _note_superseded(self, copies: Sequence[Copy], winner: Copy) -> None:
+        stored = self._sources[0]
+        kept = self._sources[winner.delta].message(winner.place)
+        for copy in copies:
+            if copy.delta == 0 and copy is not winner:
+                message = stored.message(copy.place)
+                if not same_message(kept, message):
+                    identifier = MessageId(str(copy.id))
+                    edit = Edit(message_id=identifier, message=message, exported_at=stored.head.exported_at)
+                    self.superseded.append(edit)
+
+
+def write_rewrite(
+    archive: Path, rewrite: Rewrite, *, disk: Disk, prove: Callable[[ChannelBytes], None] = lambda _: None
+) -> None:
+    """Write the new file, prove it and put it in the old one's place. ``prove`` may refuse it by raising.
 
     Raises: NotEnoughSpace, WouldLose; OSError. The old file stands.
     """
-    size_bytes, _ = rewrite.payload.measure()
+    size_bytes, digest = rewrite.payload.measure()
     check_space(archive.parent, size_bytes, disk=disk)
     with replacing(archive, like=disk.facts_of(archive), disk=disk) as (path, descriptor):
         offset = 0
@@ -108,24 +130,15 @@ def write_rewrite(archive: Path, rewrite: Rewrite, *, disk: Disk) -> None:
             disk.write_at(descriptor, block, offset)
             offset += len(block)
         with open_bytes(path, disk=disk) as written:
-            _prove(archive, written, rewrite)
+            if payload_digest(written, 0, written.size_bytes) != digest:
+                raise OSError(errno.EIO, "what was written is not what can be read back")
+            _check_ids(archive, written, rewrite)
+            prove(written)
 
 
-def _superseded(sources: Sequence[Delta], copies: Sequence[Copy], winner: Copy) -> list[Edit]:
-    kept = sources[winner.delta].message(winner.place)
-    edits = []
-    for copy in copies:
-        message = sources[copy.delta].message(copy.place)
-        if copy.delta == 0 and copy is not winner and not same_message(kept, message):
-            exported_at = sources[0].head.exported_at
-            edits.append(Edit(message_id=MessageId(str(copy.id)), message=message, exported_at=exported_at))
-    return edits
-
-
-def _prove(archive: Path, written: ChannelBytes, rewrite: Rewrite) -> None:
-    spans = read_spans(written, read_head(written).start, read_tail(written).cut)
-    ids = spans.ids
-    if not spans.ordered() or len(ids) != rewrite.message_count:
+def _check_ids(archive: Path, written: ChannelBytes, rewrite: Rewrite) -> None:
+    ids = read_ids(written, read_head(written).start, read_tail(written).cut)
+    if not is_ordered(ids) or len(ids) != rewrite.message_count:
         raise WouldLose(archive, f"{len(ids)} messages in order, {rewrite.message_count} expected")
     position = 0
     for identifier in sorted(rewrite.stored_ids):
@@ -133,8 +146,3 @@ def _prove(archive: Path, written: ChannelBytes, rewrite: Rewrite) -> None:
             position += 1
         if position == len(ids) or ids[position] != identifier:
             raise WouldLose(archive, f"message {identifier} is missing")
-    digest = hashlib.sha256()
-    for start, end in zip(spans.starts, spans.ends, strict=True):
-        digest.update(written.read_at(end - start, start))
-    if digest.hexdigest() != rewrite.contents:
-        raise WouldLose(archive, "the contents of its messages are not what they were")

@@ -7,8 +7,8 @@ from dce_play.archive.append import AppendOptions, append
 from dce_play.archive.damage import DamagedFile
 from dce_play.archive.disk import Disk
 from dce_play.archive.normalise import Normalised, confirm, kept_originals, normalise
-from dce_play.archive.rewrite import WouldLose
 from dce_play.archive.tail import NotCanonical
+from dce_play.archive.write_errors import WriteFailed
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId
 from tests.channel_files import channel_bytes, ids_in, write_channel
@@ -145,7 +145,7 @@ def test_a_new_file_that_lacks_something_does_not_take_the_name(
 ) -> None:
     archive.write_text(ODD_LAYOUTS["minified"])
 
-    with pytest.raises(WouldLose):
+    with pytest.raises(WriteFailed, match="read back"):
         run(archive, layout, disk=disk)
 
     assert archive.read_text() == ODD_LAYOUTS["minified"]
