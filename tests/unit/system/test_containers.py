@@ -9,7 +9,7 @@ from dce_play.system.process import LocalExecutor
 from dce_play.system.redact import Masker
 
 ENGINE = """#!/bin/sh
-case "$5" in
+case "$4" in
     up) echo true ;;
     down) echo false ;;
     gone) echo "Error: no such object: gone" >&2; exit 125 ;;
