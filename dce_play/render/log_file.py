@@ -3,11 +3,9 @@
 from pathlib import Path
 
 from dce_play.errors import UsageError
-from dce_play.events import Event
-from dce_play.render.narrate import Narrator, Wishes
-
-SUMMARY_MARKER = "DCE_JSON_SUMMARY:"
-"""Operators' scripts find a scrape's summary by this word. It stands in the log file only."""
+from dce_play.events import Event, StepSaid
+from dce_play.render.narrate import SUMMARY_MARKER, Narrator, Wishes
+from dce_play.render.text import one_line
 
 
 class LogFileUnusable(UsageError):
@@ -27,11 +25,14 @@ class LogFile:
             self._file = path.open("a", encoding="utf-8", errors="backslashreplace")
         except OSError as error:
             raise LogFileUnusable(path, error.strerror or str(error)) from error
-        self._narrator = Narrator(Wishes(verbose=True, diff=False))
+        self._narrator = Narrator(Wishes(verbose=True))
+        self._file.write(f"Log file: {path}\n")
 
     def accept(self, event: Event, /) -> None:
         """Append what the event tells."""
         stamp = f"{event.ts[:19]}Z"
+        if isinstance(event.body, StepSaid) and event.body.text.startswith(SUMMARY_MARKER):
+            self._file.write(one_line(event.body.text) + "\n")
         for line in self._narrator.lines(event):
             self._file.write(f"{stamp} {''.join(text for text, _ in line)}".rstrip() + "\n")
         self._file.flush()

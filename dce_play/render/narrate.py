@@ -37,6 +37,8 @@ Segment: TypeAlias = tuple[str, str]
 Line: TypeAlias = tuple[Segment, ...]
 
 GROUPS = frozenset({"block", "loop", "role", "playbook"})
+SUMMARY_MARKER = "DCE_JSON_SUMMARY:"
+"""Operators' scripts find a scrape's summary by this word. Such a line stands in the log file only."""
 PROGRESS_EVERY_S = 30.0
 """How often progress is told where lines cannot be overwritten."""
 _COUNTED = ("ok", "changed", "rescued", "reused", "maybe", "skipped", "failed", "not-run")
@@ -189,6 +191,8 @@ class Narrator:
             yield ((self._indent(body.step), ""), (f"{self.wishes.signs.group} {name}", "bold"))
 
     def _said(self, body: StepSaid) -> Iterator[Line]:
+        if body.text.startswith(SUMMARY_MARKER):
+            return
         yield from self._open(body.step)
         indent = self._indent(body.step, 1)
         for line in clean(body.text).split("\n"):
