@@ -8,7 +8,7 @@ from threading import Lock
 from dce_play.archive.append import AppendOptions, append
 from dce_play.archive.channel_map import ChannelMap, check_channel
 from dce_play.archive.create import publish_first
-from dce_play.archive.cursor import read_cursor
+from dce_play.archive.cursor import Cursor, read_cursor, remember
 from dce_play.archive.head import Head, read_head
 from dce_play.archive.recover import recover_channel
 from dce_play.archive.salvage import salvage_target
@@ -30,6 +30,7 @@ from dce_play.scrape.channels import ChosenChannel
 from dce_play.scrape.outcome import ChannelAction, ChannelOutcome
 from dce_play.scrape.tools import Tools
 from dce_play.snowflake import ChannelId, MessageId
+from dce_play.system.file_lock import flock_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +169,7 @@ class _ChannelScrape:
     def _remember_cursor(self, archive: Path | None) -> int:
         if archive is None:
             return 0
-        cursor = read_cursor(archive, layout=self._place.layout)
+        cursor = self._cursor(archive)
         self._note(
             file_path=archive,
             guild_label=_label(read_head(archive)),
@@ -176,6 +177,15 @@ class _ChannelScrape:
             cursor_after=cursor.last_id,
         )
         return cursor.message_count
+
+    def _cursor(self, archive: Path) -> Cursor:
+        """Return the cursor; one that took a scan is recorded, so that the next run need not read the file."""
+        layout = self._place.layout
+        with flock_file(archive):
+            cursor = read_cursor(archive, layout=layout)
+            if not cursor.recorded:
+                remember(archive, cursor, layout=layout)
+        return cursor
 
     def _create(self, temp: Temp, head: Head, exported: ExportOutcome) -> bool:
         place, channel_id = self._place, self._chosen.channel_id
