@@ -16,15 +16,16 @@ def layout_of(path: Path) -> TargetLayout:
 
 
 def target_folders(root: Path) -> list[Path]:
-    """Return the targets' folders at and below a root, when no targets file names them.
+    """Return the targets' folders at and below a root, when no targets file names them. None lies in another.
 
-    A folder with our records or with exports under way is one. Where there is none: the root itself if channel files
-    stand directly in it, else each folder in it that holds any.
+    A folder with our records or with exports under way is one. Besides, each folder in the root that holds channel
+    files and no such folder is one; where there is nothing but channel files directly in the root, the root is.
     """
-    known = sorted({path.parent for name in (META_FOLDER, TEMP_FOLDER) for path in root.rglob(name) if path.is_dir()})
-    if known:
-        return known
-    seeds = find_seeds(root)
-    if any(seed.path.parent == root for seed in seeds):
+    known = {path.parent for name in (META_FOLDER, TEMP_FOLDER) for path in root.rglob(name) if path.is_dir()}
+    known = {folder for folder in known if not known.intersection(folder.parents)}
+    places = [seed.path.relative_to(root) for seed in find_seeds(root)]
+    if not known and any(len(place.parts) == 1 for place in places):
         return [root]
-    return sorted({root / seed.path.relative_to(root).parts[0] for seed in seeds})
+    others = {root / place.parts[0] for place in places if len(place.parts) > 1}
+    taken = {ancestor for folder in known for ancestor in (folder, *folder.parents)}
+    return sorted(known | {folder for folder in others - taken if root not in known})

@@ -21,7 +21,14 @@ def test_folders_with_records_or_exports_under_way_are_the_targets(tmp_path: Pat
     (tmp_path / "a" / ".dce-meta").mkdir(parents=True)
     (tmp_path / "b" / ".dce-temp").mkdir(parents=True)
     write_channel(tmp_path / "c" / ROOM, [1])
-    assert target_folders(tmp_path) == [tmp_path / "a", tmp_path / "b"]
+    assert target_folders(tmp_path) == [tmp_path / "a", tmp_path / "b", tmp_path / "c"]
+
+
+def test_no_target_lies_in_another(tmp_path: Path) -> None:
+    (tmp_path / ".dce-meta").mkdir()
+    (tmp_path / "a" / ".dce-meta").mkdir(parents=True)
+    write_channel(tmp_path / "b" / ROOM, [1])
+    assert target_folders(tmp_path) == [tmp_path]
 
 
 def test_a_root_with_files_of_its_own_is_one_target(tmp_path: Path) -> None:
