@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dce_play.errors import DcePlayError
 from dce_play.system.process import Command, Executor
 
+ContainerRuns = Callable[[str], bool | None]
+"""Tells of an ``engine:id`` whether that container runs; ``None`` when the engine does not answer."""
+
 _ENGINES = frozenset({"docker", "podman"})
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]*")
 _PATIENCE_S = 20.0
 
 
-def container_runs(executor: Executor) -> Callable[[str], bool | None]:
+def container_runs(executor: Executor) -> ContainerRuns:
     """Return what tells of an ``engine:id`` whether it runs; ``None`` when the engine does not answer.
 
     A note is a file that others can write: only known engines are ever started.

@@ -16,14 +16,14 @@ from typing import ClassVar, Self
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.layout import LOCK_NAME, META_FOLDER, lock_path
 from dce_play.system.clock import Clock, SystemClock
+from dce_play.system.containers import ContainerRuns, container_runs
 from dce_play.system.disk import mount_of
 from dce_play.system.file_lock import LONGEST_PAUSE_S, SHORTEST_PAUSE_S, open_locked
 from dce_play.system.lock_held import LockHeld
 from dce_play.system.lock_meta import LockMeta, meta_path, own_meta, read_meta, remove_meta, with_step, write_meta
 from dce_play.system.lock_status import Verdict, judge_meta, lock_status
-
-ContainerRuns = Callable[[str], bool | None]
-"""Tells of an ``engine:id`` whether that container runs; ``None`` when the engine does not answer."""
+from dce_play.system.process import LocalExecutor
+from dce_play.system.redact import Masker
 
 
 class LockUnusable(DcePlayError):
@@ -246,11 +246,12 @@ def archive_lock(
     clock: Clock | None = None,
     warn: Callable[[str], None] = lambda _line: None,
     allow_network_fs: bool = False,
-    container_runs: ContainerRuns = lambda _container: None,
+    runs: ContainerRuns | None = None,
 ) -> ArchiveLock | SkippedLock:
     """Return the lock of an archive root, not yet held.
 
-    ``command`` goes into the note that everybody can read: mask it before. ``warn`` gets whole lines.
+    ``command`` goes into the note that everybody can read: mask it before. ``warn`` gets whole lines. ``runs`` tells of
+    containers that a dead run noted; without it their engines are asked.
     """
     path = lock_path(archive_root, environment)
     if environment.get("DCE_SKIP_SCRAPE_LOCK") == "1":
@@ -262,7 +263,7 @@ def archive_lock(
         clock=clock,
         warn=warn,
         allow_network_fs=allow_network_fs,
-        container_runs=container_runs,
+        container_runs=runs or container_runs(LocalExecutor(environment, Masker())),
     )
 
 

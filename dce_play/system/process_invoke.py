@@ -59,7 +59,7 @@ class _Follower(Local):
         self._running = process
         self._deadline = deadline
         self._cancelled = cancelled
-        self._heard: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
+        self._heard: queue.SimpleQueue[tuple[str, str | None]] = queue.SimpleQueue()
         self._lines = {name: _Lines(name, on_line) for name in ("stdout", "stderr")}
 
     def start(self, command: str, shell: str, env: dict[str, Any]) -> None:  # noqa: ARG002 - invoke's signature
@@ -76,7 +76,7 @@ class _Follower(Local):
             yield text
         rest = decoder.decode(b"", final=True)
         self._heard.put((name, rest))
-        self._heard.put((name, ""))
+        self._heard.put((name, None))
         yield rest
 
     def read_proc_stdout(self, num_bytes: int) -> bytes | None:
@@ -113,6 +113,8 @@ class _Follower(Local):
             elif now >= self._deadline or self._cancelled():
                 self.why = Why.TIMED_OUT if now >= self._deadline else Why.CANCELLED
                 self.kill()
+        for _ in range(self._heard.qsize()):
+            self._hear(*self._heard.get_nowait(), unread)
         for lines in self._lines.values():
             lines.close()
 
@@ -122,11 +124,13 @@ class _Follower(Local):
                 self._running.wait(TICK_S)
             return
         with suppress(queue.Empty):
-            name, text = self._heard.get(timeout=TICK_S)
-            if text:
-                self._lines[name].feed(text)
-            else:
-                unread.discard(name)
+            self._hear(*self._heard.get(timeout=TICK_S), unread)
+
+    def _hear(self, name: str, text: str | None, unread: set[str]) -> None:
+        if text is None:
+            unread.discard(name)
+        else:
+            self._lines[name].feed(text)
 
     def kill(self) -> None:
         """End the program and all it started: invoke's own leaves grandchildren, and waits for their pipes."""

@@ -280,10 +280,10 @@ def test_a_container_left_by_a_dead_run_keeps_us_out(tmp_path: Path, runs: bool 
     dead = LockMeta(pid=99999999, containers=("podman:c0ffee",))
     meta_path(lock_file(tmp_path)).write_bytes(encode_meta(dead))
     with pytest.raises(ContainerStillWrites, match=told) as refused:
-        lock_of(tmp_path, container_runs=lambda _: runs).acquire()
+        lock_of(tmp_path, runs=lambda _: runs).acquire()
     assert "podman stop c0ffee" in refused.value.hint
     assert flock_gets(tmp_path)
-    with lock_of(tmp_path, container_runs=lambda _: False).acquire() as lock:
+    with lock_of(tmp_path, runs=lambda _: False).acquire() as lock:
         lock.note_container("podman:beef")
         assert b"container=podman:beef\n" in meta_path(lock_file(tmp_path)).read_bytes()
 

@@ -5,6 +5,7 @@ import shlex
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -208,6 +209,19 @@ def test_lines_arrive_before_the_program_ends(tmp_path: Path) -> None:
     assert heard == [("stdout", "first"), ("stderr", "second"), ("stdout", "third")]
 
 
+def test_no_line_is_lost_to_a_slow_listener_when_a_daemon_keeps_the_pipe() -> None:
+    lines: list[str] = []
+
+    def listen(_stream: str, line: str) -> None:
+        time.sleep(0.02)
+        lines.append(line)
+
+    script = "sleep 600 & echo $!; for i in 1 2 3 4 5 6 7 8 9; do printf '%01000d\\n' 0 0 0 0 0 0 0 0; done"
+    LocalExecutor(os.environ, Masker()).run(shell(script), on_line=listen)
+    os.kill(int(lines[0]), signal.SIGKILL)
+    assert len(lines) == 73
+
+
 def test_lines_come_in_the_callers_own_thread() -> None:
     threads = set()
     LocalExecutor(os.environ, Masker()).run(
@@ -217,7 +231,7 @@ def test_lines_come_in_the_callers_own_thread() -> None:
 
 
 def test_a_character_is_not_cut_in_two_by_a_read() -> None:
-    script = r"printf '\303'; sleep 0.3; printf '\251\r\n'"
+    script = r"exec 2>&-; sleep 0.2; printf '\303'; sleep 0.3; printf '\251\r\n'"
     lines: list[str] = []
     LocalExecutor(os.environ, Masker()).run(shell(script), on_line=lambda _stream, line: lines.append(line))
     assert lines == ["é"]
