@@ -61,6 +61,7 @@ class World:
 Kind = type[SimulatedDisk]
 
 
+@pytest.mark.contract("R-3.11", "D-63", "R-15.07")
 def test_a_power_loss_at_any_call_leaves_old_or_new(world: World) -> None:
     seen = check_every_call(world, append_on=TimelessDisk, recover_on=None)
 
@@ -68,6 +69,7 @@ def test_a_power_loss_at_any_call_leaves_old_or_new(world: World) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.contract("R-3.11", "R-15.07")
 def test_a_power_loss_in_the_recovery_leaves_old_or_new(world: World) -> None:
     seen = check_every_call(world, append_on=TimelessDisk, recover_on=TimelessDisk)
 
