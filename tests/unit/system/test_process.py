@@ -213,13 +213,13 @@ def test_no_line_is_lost_to_a_slow_listener_when_a_daemon_keeps_the_pipe() -> No
     lines: list[str] = []
 
     def listen(_stream: str, line: str) -> None:
-        time.sleep(0.02)
+        time.sleep(0.01)
         lines.append(line)
 
-    script = "sleep 600 & echo $!; for i in 1 2 3 4 5 6 7 8 9; do printf '%01000d\\n' 0 0 0 0 0 0 0 0; done"
+    script = "sleep 600 & echo $!; for i in $(seq 300); do printf '%01000d\\n' 0; done"
     LocalExecutor(os.environ, Masker()).run(shell(script), on_line=listen)
     os.kill(int(lines[0]), signal.SIGKILL)
-    assert len(lines) == 73
+    assert len(lines) == 301
 
 
 def test_lines_come_in_the_callers_own_thread() -> None:
