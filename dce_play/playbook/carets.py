@@ -56,6 +56,8 @@ def _align(raw: str, content: str) -> list[int]:
     at = raw.find("\n") + 1 if style in {"|", ">"} else 1 if style in {"'", '"'} else 0
     offsets: list[int] = []
     for character in content:
+        while style == '"' and raw.startswith("\\\n", at):
+            at += len(raw[at:]) - len(raw[at + 1 :].lstrip())
         if not character.isspace():
             while at < len(raw) and raw[at].isspace():
                 at += 1

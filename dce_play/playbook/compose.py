@@ -112,7 +112,7 @@ class Composer:
         else:
             if event.anchor is not None:
                 self._anchors[event.anchor] = None
-            before = self._nodes
+            before = self._nodes + self._aliased
             self._check_tag(event)
             match kind:
                 case "ScalarEvent":
@@ -124,7 +124,7 @@ class Composer:
                 case _:
                     value, end = self._mapping(event, events, pointer)
             if event.anchor is not None:
-                self._anchors[event.anchor] = (value, self._nodes - before + 1)
+                self._anchors[event.anchor] = (value, self._nodes + self._aliased - before + 1)
         self.spans[pointer] = NodeSpan(key=key, value=self._places.span(start, end))
         return value, end
 
@@ -210,7 +210,7 @@ class Composer:
             self._odd_key(event, events, pointer)
             return None
         self._check_tag(event)
-        name: str = event.value
+        name = self._whole_characters(event.value, start, end)
         if event.style is None and name == "<<":
             self._problem("E004", "merge keys are not read", start, end, hint="write the keys out, or use a role")
             return None

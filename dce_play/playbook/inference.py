@@ -302,7 +302,7 @@ class _Walker:
         if isinstance(node, nodes.Add) and len(kinds) == 1 and kinds <= {Kind.STR, Kind.LIST}:
             return left
         operator = _OPERATORS.get(type(node), "this operator")
-        hint = "use ~ to join texts" if isinstance(node, nodes.Add) else ""
+        hint = "use ~ to join texts" if isinstance(node, nodes.Add) and Kind.STR in kinds else ""
         message = f"{operator} does not take {_article(left)} and {_article(right)}"
         self._flaw("E226", message, node.right, hint=hint)
         return ANY

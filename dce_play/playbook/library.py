@@ -88,7 +88,7 @@ class Library:
         """Return the file that a role or playbook key means, seen from a file in ``folder``."""
         if include.kind is CallKind.PLAYBOOK:
             candidates = [folder / include.target, playbooks_folder() / include.target]
-            there = {path.name for path in folder.glob("*.yml")}
+            there = {path.name for shelf in (folder, playbooks_folder()) for path in shelf.glob("*.yml")}
         else:
             shelves = [folder / "roles", folder.parent / "roles", folder.parent, roles_folder()]
             candidates = [shelf / include.target / "role.yml" for shelf in shelves]

@@ -26,7 +26,7 @@ def likely(name: str, candidates: Iterable[str]) -> str | None:
         close = one_slip(verb, alike) or nearest(verb, alike)
         if alike:
             return alike[close] if close is not None else None
-    return one_slip(name, known) or nearest(name, known)
+    return name if name in known else one_slip(name, known) or nearest(name, known)
 
 
 def as_meant(reading: Reading, kind: CallKind, steps: Iterable[str]) -> Reading:

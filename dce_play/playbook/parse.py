@@ -11,6 +11,7 @@ from dce_play.playbook.coerce import WrongValue
 from dce_play.playbook.declared import default_value
 from dce_play.playbook.document import Reading
 from dce_play.playbook.grammar import BODY_KEYS, NEEDS, NO_EFFECT, STATEMENT_KEYS
+from dce_play.playbook.meant import likely
 from dce_play.playbook.model import (
     Block,
     CallKind,
@@ -95,7 +96,7 @@ class _Parser:
     def _param(self, name: str, value: Mapping[str, JsonValue]) -> ParamSpec:
         spec = ParamSpec(
             name=name,
-            type=_member(ParamType, value.get("type")) or ParamType.STR,
+            type=ParamType(likely(_text(value.get("type")), [*ParamType]) or ParamType.STR),
             span=self._document.key_span(("params", name)),
             required=value.get("required") is True,
             default=value.get("default"),

@@ -34,7 +34,7 @@ from dce_play.plugin import Effects
 from dce_play.source import InvalidDocument, Problem, Severity
 
 _MAX_NODES = 20_000
-_KEYWORD_NAMES = tuple(each.name for each in fields(Keywords))
+_KEYWORD_NAMES = tuple(each.name for each in fields(Keywords) if each.name != "tags")  # tags only choose
 
 
 def make_plan(path: Path, steps: Steps) -> Plan:
@@ -69,6 +69,19 @@ def plan_or_problems(path: Path, library: Library, *, kind: CallKind = CallKind.
     return plan, list(one_each(problems))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where the planner is: in which file, reached how, under which tags."""
+
+    playbook: Playbook
+    stack: tuple[Path, ...]
+    tags: tuple[str, ...] = ()
+
+    def with_tags(self, keywords: Keywords) -> Keywords:
+        """Return the keywords with the tags of whatever called this file."""
+        return with_changes(keywords, tags=tuple(sorted({*self.tags, *keywords.tags}))) if self.tags else keywords
+
+
 @dataclass(slots=True)
 class _Planner:
     """Expands one playbook."""
@@ -79,9 +92,9 @@ class _Planner:
 
     def plan(self, entry: Entry) -> Plan:
         playbook = entry.playbook
-        stack = (entry.playbook.path,)
-        preflight = self._sequence(playbook.preflight, "", playbook, stack)
-        steps = self._sequence(playbook.steps, "", playbook, stack)
+        place = _Place(playbook=playbook, stack=(playbook.path,))
+        preflight = self._sequence(playbook.preflight, "", place)
+        steps = self._sequence(playbook.steps, "", place)
         plan = Plan(
             path=playbook.path,
             name=playbook.name,
@@ -106,15 +119,13 @@ class _Planner:
         )
 
     def _sequence(
-        self, statements: Iterable[Statement], parent: str, playbook: Playbook, stack: tuple[Path, ...]
+        self, statements: Iterable[Statement], parent: str, place: "_Place", keys: "_Keys | None" = None
     ) -> tuple[PlannedNode, ...]:
-        keys = _Keys()
-        nodes = (self._node(statement, parent, keys, playbook=playbook, stack=stack) for statement in statements)
+        given = keys if keys is not None else _Keys()
+        nodes = (self._node(statement, parent, given, place) for statement in statements)
         return tuple(node for node in nodes if node is not None)
 
-    def _node(
-        self, statement: Statement, parent: str, keys: "_Keys", *, playbook: Playbook, stack: tuple[Path, ...]
-    ) -> PlannedNode | None:
+    def _node(self, statement: Statement, parent: str, keys: "_Keys", place: "_Place") -> PlannedNode | None:
         self.nodes += 1
         if self.nodes > _MAX_NODES:
             return None
@@ -131,26 +142,22 @@ class _Planner:
                     step=statement.step,
                     plugin=plugin,
                     params=statement.params,
-                    keywords=statement.keywords,
+                    keywords=place.with_tags(statement.keywords),
                     span=statement.span,
-                    folder=playbook.path.parent,
+                    folder=place.playbook.path.parent,
                     definition=_digest([statement.step, statement.params, statement.keywords]),
                 )
             case Block():
                 inner = _Keys()
                 parts = [
-                    tuple(
-                        node
-                        for each in part
-                        if (node := self._node(each, own_id, inner, playbook=playbook, stack=stack)) is not None
-                    )
+                    self._sequence(part, own_id, place, inner)
                     for part in (statement.body, statement.rescue, statement.always)
                 ]
                 written = [statement.keywords, *([node.definition for node in part] for part in parts)]
                 return PlannedBlock(
                     key=key,
                     id=own_id,
-                    keywords=statement.keywords,
+                    keywords=place.with_tags(statement.keywords),
                     body=parts[0],
                     rescue=parts[1],
                     always=parts[2],
@@ -158,22 +165,24 @@ class _Planner:
                     definition=_digest(written),
                 )
             case Include():
-                return self._call(statement, key, own_id, playbook=playbook, stack=stack)
+                return self._call(statement, key, own_id, place)
 
-    def _call(
-        self, include: Include, key: str, own_id: str, *, playbook: Playbook, stack: tuple[Path, ...]
-    ) -> PlannedCall | None:
-        found = self.library.find(include, playbook.path.parent)
+    def _call(self, include: Include, key: str, own_id: str, place: "_Place") -> PlannedCall | None:
+        found = self.library.find(include, place.playbook.path.parent)
         if isinstance(found, Problem):
             self.problems.append(found)
             return None
-        if found in stack:
-            chain = " → ".join(path.name if path.name != "role.yml" else path.parent.name for path in (*stack, found))
+        if found in place.stack:
+            chain = " → ".join(
+                path.name if path.name != "role.yml" else path.parent.name for path in (*place.stack, found)
+            )
             message = f"this runs itself: {chain}"
             self.problems.append(Problem(rule="E110", message=message, span=include.target_span))
             return None
         child = self.library.load(found, include.kind).playbook
-        body = self._sequence((*child.preflight, *child.steps), own_id, child, (*stack, found))
+        tags = place.with_tags(include.keywords).tags
+        inside = _Place(playbook=child, stack=(*place.stack, found), tags=tags)
+        body = self._sequence((*child.preflight, *child.steps), own_id, inside)
         written = [include.keywords, child.vars, child.outputs, [node.definition for node in body]]
         return PlannedCall(
             key=key,
@@ -181,7 +190,7 @@ class _Planner:
             kind=include.kind,
             title=child.name,
             path=found,
-            keywords=include.keywords,
+            keywords=place.with_tags(include.keywords),
             params=child.params,
             vars=child.vars,
             outputs=child.outputs,

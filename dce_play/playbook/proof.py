@@ -116,6 +116,8 @@ class _Prover:
         self._blocks = 0
         self._vars_below: tuple[str, ...] = ()
         """The vars being proved that cannot be read yet."""
+        self._not_yet = ""
+        """The loop's name, while the condition before the loop is proved."""
 
     def prove(self) -> Proof:
         playbook = self._playbook
@@ -138,6 +140,9 @@ class _Prover:
         self._problems.append(Problem(rule=rule, message=message, span=span, severity=severity, hint=hint))
 
     def _unused(self) -> None:
+        problems = (*self._library.entries[self._playbook.path].problems, *self._problems)
+        if any(problem.severity is Severity.ERROR for problem in problems):
+            return  # a name that is never used may be the one that another was meant to be
         for name, spec in self._playbook.params.items():
             if ("params", name) not in self._reads and ("params",) not in self._reads:
                 self._problem("W228", f'the param "{name}" is never used', spec.span)
@@ -154,7 +159,9 @@ class _Prover:
 
     def _statement(self, statement: Statement, scope: _Scope) -> None:
         keywords = statement.keywords
+        self._not_yet = keywords.loop_name if keywords.loop is not None else ""
         conditions = self._conditions(keywords.when, scope)
+        self._not_yet = ""
         inner = scope.inside(holds=conditions)
         if keywords.loop is not None:
             item = self._loop_item(keywords.loop, inner)
@@ -329,6 +336,9 @@ class _Prover:
                 self._problem("E113", known_elsewhere, span)
             elif flaw.rule == "E211" and expression.text[flaw.offset :].startswith(tuple(self._vars_below)):
                 self._problem("E212", "vars may read those above them only", span)
+            elif flaw.rule == "E211" and self._not_yet and expression.text[flaw.offset :].startswith(self._not_yet):
+                hint = "put the step in a block that loops, and when on the step"
+                self._problem("E211", "when is asked once, before the loop", span, hint=hint)
             else:
                 self._problem(flaw.rule, flaw.message, span, hint=flaw.hint)
         self._reads |= found.reads

@@ -34,7 +34,7 @@ def _module(name: str, effects: Effects, *, params: type = _Nothing, plan: bool 
     names |= {"Params": params, "Outputs": _Nothing} | ({"plan": _plan} if plan else {})
     for key, value in names.items():
         setattr(module, key, value)
-    return module  # type: ignore[return-value]  # a module is a step once it has the names
+    return module
 
 
 DEMO_STEPS: Mapping[str, StepInfo] = {
