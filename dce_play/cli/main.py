@@ -114,6 +114,8 @@ def _run(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
+    except SystemExit:  # how click itself answers a reader that has gone away
+        return _reader_gone()
     except (click.Abort, KeyboardInterrupt):
         _tell("interrupted")
         return ExitCode.INTERRUPTED
