@@ -8,6 +8,7 @@ gone or different when a file was not appended to but written anew.
 import hashlib
 import zlib
 from array import array
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -166,18 +167,21 @@ def _digest(
     """Return the hashes of the blocks between two offsets, and the checksums of the messages in them."""
     blocks: list[str] = []
     checksums: array[int] = array("I")
-    checksum = 0
+    starts, ends = spans.starts, spans.ends
+    at = begun = 0
     for base in range(start, end, BLOCK_BYTES):
         block = memoryview(channel.read_at(min(BLOCK_BYTES, end - base), base))
         on_bytes(len(block))
         blocks.append(hashlib.sha256(block).hexdigest())
-        while len(checksums) < len(spans):
-            first, last = spans.starts[len(checksums)], spans.ends[len(checksums)]
-            checksum = zlib.crc32(block[max(first - base, 0) : max(last - base, 0)], checksum)
-            if last > base + len(block):
-                break
-            checksums.append(checksum)
-            checksum = 0
+        whole = bisect_right(ends, base + len(block), at)
+        if at < whole and starts[at] < base:
+            checksums.append(zlib.crc32(block[: ends[at] - base], begun))
+            at += 1
+        places = zip(starts[at:whole], ends[at:whole], strict=True)
+        checksums.extend([zlib.crc32(block[first - base : last - base]) for first, last in places])
+        at = whole
+        if at < len(spans) and starts[at] < base + len(block):
+            begun = zlib.crc32(block[max(starts[at] - base, 0) :], begun if starts[at] < base else 0)
     return tuple(blocks), checksums
 
 
