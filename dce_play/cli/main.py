@@ -9,12 +9,14 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
 from dce_play import __version__
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.layout import state_folder
+from dce_play.render.problems import render_problems
 from dce_play.source import InvalidDocument, did_you_mean
 from dce_play.system.clock import file_stamp
 
@@ -135,8 +137,8 @@ def _tell(line: str, hint: str = "") -> None:
 
 
 def _tell_problems(error: InvalidDocument) -> None:
-    for problem in error.problems:
-        _tell(f"{problem.severity}: {problem.message}\n  --> {problem.span}", problem.hint)
+    colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    click.echo(render_problems(error.problems, error.texts, folder=Path.cwd(), colour=colour), err=True)
 
 
 def _reader_gone() -> int:
