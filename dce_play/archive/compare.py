@@ -22,7 +22,7 @@ from dce_play.archive.fingerprint import (
     tail_digest,
     take_fingerprint,
 )
-from dce_play.archive.fingerprint_store import FingerprintStore
+from dce_play.archive.fingerprint_store import FingerprintStore, wait_until_settled
 from dce_play.archive.naming import shown
 from dce_play.archive.reader_safe import open_consistent
 from dce_play.archive.snapshot import FileSnapshot
@@ -133,8 +133,11 @@ def compare_file(
     on_bytes: OnBytes = lambda _: None,
 ) -> Comparison:
     """Return what became of a file since its snapshot. Reads it when it changed, or when ``deep`` asks for it."""
+    exists = path.is_file()
+    if exists and store is not None:
+        wait_until_settled(facts_from(path.stat()))
     before = _Before(path=path, file=file, accept_edits=accept_edits, store=store, read_at_ns=time.time_ns())
-    if not path.is_file():
+    if not exists:
         return before.found(FileState.DISAPPEARED)
     try:
         with open_consistent(path, layout=layout) as channel:

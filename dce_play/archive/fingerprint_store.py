@@ -8,6 +8,7 @@ would leave the same times.
 import hashlib
 import json
 import os
+import time
 from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -73,6 +74,13 @@ class FingerprintStore:
 
     def _index_place(self, fingerprint: Fingerprint) -> Path:
         return self.folder / f"{_stem(fingerprint)}.index"
+
+
+def wait_until_settled(facts: FileFacts) -> None:
+    """Wait for the moment, at most 20 ms from now, from which a fingerprint of this file can be kept."""
+    age_ns = time.time_ns() - facts.ctime_ns
+    if age_ns < SETTLED_NS:
+        time.sleep(min(SETTLED_NS - age_ns, SETTLED_NS) / 1e9)
 
 
 def store_for(root: Path, environment: Mapping[str, str]) -> FingerprintStore:

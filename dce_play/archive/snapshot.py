@@ -17,7 +17,7 @@ from typing import ClassVar
 from dce_play.archive.channel_map import load_map
 from dce_play.archive.disk import facts_from
 from dce_play.archive.fingerprint import Fingerprint, take_fingerprint
-from dce_play.archive.fingerprint_store import FingerprintStore, fingerprint_from
+from dce_play.archive.fingerprint_store import FingerprintStore, fingerprint_from, wait_until_settled
 from dce_play.archive.naming import shown
 from dce_play.archive.reader_safe import open_consistent
 from dce_play.archive.seeds import Seed, find_seeds
@@ -129,6 +129,7 @@ def current_fingerprint(path: Path, layout: TargetLayout, *, store: FingerprintS
         kept = store.get(facts_from(path.stat()))
         if kept is not None:
             return kept
+        wait_until_settled(facts_from(path.stat()))
     read_at_ns = time.time_ns()
     with open_consistent(path, layout=layout) as channel:
         facts = facts_from(path.stat())
