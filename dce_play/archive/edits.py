@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 
+from dce_play.archive.dates import NEVER, moment_of
 from dce_play.archive.disk import Disk
 from dce_play.archive.records import add_raw_lines, read_appends, read_lines
 from dce_play.layout import TargetLayout
@@ -67,20 +69,24 @@ def add_edits(
 
 
 class StoredTimes:
-    """When the stored copy of a message was exported, by the lines of ``appends.jsonl``."""
+    """When the stored copy of a message was exported, by the lines of ``appends.jsonl``, read when first asked."""
 
     def __init__(self, layout: TargetLayout, channel_id: ChannelId, head_exported_at: str | None) -> None:
+        self._layout = layout
+        self._channel_id = channel_id
         self._head = head_exported_at
-        self._ranges = [
-            (int(line.first_id), int(line.last_id), line.exported_at)
-            for line in read_appends(layout, channel_id)
+
+    def is_older(self, exported_at: str | None, identifier: int) -> bool:
+        """Return whether a copy exported then is older than the stored one; where a time is unknown, it is not."""
+        stored = [moment for first, last, moment in self._ranges if first <= identifier <= last]
+        if not stored and self._head is not None:
+            stored = [moment_of(self._head)]
+        return exported_at is not None and bool(stored) and NEVER < moment_of(exported_at) < max(stored)
+
+    @cached_property
+    def _ranges(self) -> list[tuple[int, int, datetime]]:
+        return [
+            (int(line.first_id), int(line.last_id), moment_of(line.exported_at))
+            for line in read_appends(self._layout, self._channel_id)
             if line.first_id is not None and line.last_id is not None and line.exported_at is not None
         ]
-
-    def is_newer(self, exported_at: str | None, identifier: int) -> bool:
-        """Return whether a copy exported then is newer than the stored one; a copy of unknown time counts as newer."""
-        stored = [time for first, last, time in self._ranges if first <= identifier <= last]
-        stored = stored or ([] if self._head is None else [self._head])
-        if exported_at is None or not stored:
-            return True
-        return datetime.fromisoformat(exported_at) > max(map(datetime.fromisoformat, stored))

@@ -55,7 +55,7 @@ def fates_of(
         start, end = stored[copy.id]
         delta = deltas[copy.delta]
         same = same_message(channel.read_at(end - start, start), delta.message(copy.place))
-        if not same and times.is_newer(delta.head.exported_at, copy.id):
+        if not same and not times.is_older(delta.head.exported_at, copy.id):
             edited.append(copy)
     placed = len(selection.known) - len(edited) - len(missing)
     return Fates(placed=placed, edited=tuple(edited), missing=tuple(missing))

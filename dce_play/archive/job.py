@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dce_play.archive.channel_bytes import ChannelBytes
 from dce_play.archive.cursor import Cursor, cursor_of
+from dce_play.archive.dates import moment_of
 from dce_play.archive.delta import Delta, ForeignChannel, Selection, check_identity, select
 from dce_play.archive.disk import Disk
 from dce_play.archive.edits import EditPolicy, StoredTimes
@@ -90,7 +91,8 @@ class Job:
 
     @property
     def exported_at(self) -> str | None:
-        return max((delta.head.exported_at for delta in self.deltas if delta.head.exported_at), default=None)
+        times = [delta.head.exported_at for delta in self.deltas if delta.head.exported_at is not None]
+        return max(times, key=moment_of, default=None)
 
     def outcome(self) -> AppendOutcome:
         """Return what comes of the append when it succeeds."""

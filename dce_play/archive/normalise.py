@@ -9,11 +9,11 @@ import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from dce_play.archive.byte_source import ChannelSource
 from dce_play.archive.channel_bytes import ChannelBytes, open_bytes
+from dce_play.archive.dates import moment_of
 from dce_play.archive.delta import Delta, by_id
 from dce_play.archive.disk import REAL, Disk
 from dce_play.archive.edits import add_edits
@@ -154,7 +154,7 @@ def _members(frame: Frame) -> Iterator[tuple[str, bytes]]:
 
 def _newest_export(layout: TargetLayout, channel_id: ChannelId) -> str | None:
     times = [line.exported_at for line in read_appends(layout, channel_id) if line.exported_at is not None]
-    return max(times, key=datetime.fromisoformat, default=None)
+    return max(times, key=moment_of, default=None)
 
 
 def _originals(layout: TargetLayout) -> Path:

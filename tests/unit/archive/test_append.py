@@ -351,6 +351,20 @@ class TestEdits:
         assert bench.contents()["2"] == "as it was"
         assert (bench.edits(), outcome.edited, outcome.placed) == ([], 0, 1)
 
+    @pytest.mark.parametrize("time", ["", "not a time", "2026-01-05T00:00:00", "2026-01-05T00:00:00.1234567+00:00"])
+    def test_odd_times_stop_nothing_and_hide_nothing(self, bench: Bench, time: str) -> None:
+        bench.stored(self.old)
+
+        assert bench.append(channel_bytes([2, 3], contents={2: "as it is"}, exported_at=time)).appended == 1
+        assert bench.edits() == ["as it is"]
+
+    def test_a_copy_of_the_same_time_is_an_edit(self, bench: Bench) -> None:
+        bench.stored(self.old)
+
+        bench.append(channel_bytes([2], contents={2: "as it is"}))
+
+        assert bench.edits() == ["as it is"]
+
     def test_what_an_append_brought_is_as_old_as_its_export(self, bench: Bench) -> None:
         bench.stored(self.old)
         bench.append(channel_bytes([3], exported_at="2026-03-01T00:00:00+00:00"))
