@@ -1,20 +1,13 @@
 """Running a plan: ``run(plan, settings, sinks)`` does it and tells how it ended; it raises nothing that it can tell."""
 
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
 
 from dce_play import __version__
 from dce_play.errors import DcePlayError, ExitCode, UsageError
 from dce_play.events import (
-    Diagnosed,
-    LockReleased,
-    LockSeen,
-    LockTaken,
-    LockWaiting,
     Mode,
     Outcome,
     RunEnded,
@@ -22,45 +15,28 @@ from dce_play.events import (
     RunStarted,
     Sink,
 )
-from dce_play.layout import lock_path
 from dce_play.playbook.binding import bind_vars, evaluate
-from dce_play.playbook.model import Lock
 from dce_play.playbook.plan import Plan, all_steps, children, walk
-from dce_play.playbook.reach import reachable_steps
 from dce_play.playbook.values import plain
-from dce_play.plugin import Effects
 from dce_play.runner.cancel import Reason, Stopper
 from dce_play.runner.context import Workshop
 from dce_play.runner.definition import define, save_definition
 from dce_play.runner.ended import Ended, Trouble, crashed, foreseen, stopped
 from dce_play.runner.guard import dry_run, seal_process
 from dce_play.runner.journal import JOURNAL_NAME, Journal
+from dce_play.runner.locking import archive_locked
 from dce_play.runner.progress import Progress
 from dce_play.runner.scope import Scope
 from dce_play.runner.secrets import RunSecrets
 from dce_play.runner.settings import RunOutcome, RunSettings
+from dce_play.runner.stop_hooks import StopHooks
 from dce_play.runner.stream import EventStream
 from dce_play.runner.supervise import Gate
+from dce_play.runner.tell import Teller
 from dce_play.runner.walk import Walk
-from dce_play.system.descendants import end_descendants
-from dce_play.system.lock import ArchiveLock, SkippedLock, archive_lock
-from dce_play.system.lock_held import LockHeld
-from dce_play.system.lock_status import lock_status
 
 _PASSED_ON = frozenset({ExitCode.AUTHENTICATION, ExitCode.BUG, ExitCode.LOCKED, ExitCode.UNATTENDED})
 """Exit codes of a failed step that scripts tell apart; any other failure of a step is 1."""
-
-
-class NoArchiveRoot(DcePlayError):
-    """A step writes an archive, and nobody said where it is."""
-
-    exit_code = ExitCode.INVALID
-
-    def __init__(self) -> None:
-        super().__init__(
-            "a step of this playbook writes an archive, and no archive root is known",
-            hint="name the targets file with --config or DCE_CONFIG_FILE",
-        )
 
 
 class RunFolderUnusable(UsageError):
@@ -105,33 +81,6 @@ def _open_journal(folder: Path) -> Journal:
         raise RunFolderUnusable(folder, error) from error
 
 
-@dataclass(slots=True)
-class _Hooks:
-    """What a signal does outside the walk."""
-
-    stream: EventStream
-    settings: RunSettings
-    started: float
-
-    def notice(self, reason: Reason, /) -> None:
-        self.stream.post(Diagnosed(severity="warning", message=f"{reason}: stopping", hint="once more to stop at once"))
-
-    def end_hard(self, code: ExitCode, /) -> None:
-        def leave() -> NoReturn:
-            os._exit(code)
-
-        end_descendants()
-        self.stream.post(
-            RunEnded(
-                outcome=Outcome.INTERRUPTED,
-                exit_code=code,
-                duration_s=self.settings.clock.monotonic() - self.started,
-                next_command=f"dce-play resume {self.settings.run_id}",
-            ),
-            then=leave,
-        )
-
-
 class _Running:
     """One run, from its first event to its last."""
 
@@ -152,7 +101,7 @@ class _Running:
         self._progress = progress
         self._resuming = resuming
         self._began = settings.clock.monotonic()
-        hooks = _Hooks(stream, settings, self._began)
+        hooks = StopHooks(stream, settings, self._began)
         self._stopper = Stopper(clock=settings.clock, hooks=hooks, grace_s=settings.grace_s)
         self._workshop = Workshop(
             settings=settings,
@@ -182,7 +131,13 @@ class _Running:
         try:
             self._start()
             with ExitStack() as stack:
-                self._take_lock(stack)
+                lock = stack.enter_context(
+                    archive_locked(
+                        self._plan, self._settings, names=self._names(), stream=self._stream, stopper=self._stopper
+                    )
+                )
+                if lock is not None:
+                    self._workshop = replace(self._workshop, lock_fds=lock.fds, update_step=lock.update_step)
                 self._guard(stack)
                 return self._steps()
         except DcePlayError as error:
@@ -230,51 +185,6 @@ class _Running:
                 seal_process(allowed)
             stack.enter_context(dry_run(allowed_writable=allowed))
 
-    # The lock.
-
-    def _take_lock(self, stack: ExitStack) -> None:
-        settings = self._settings
-        if self._plan.lock is not Lock.ARCHIVE or not (self._plan.always_locks or self._may_write_archive()):
-            return
-        if settings.archive_root is None:
-            if Effects.ARCHIVE in self._plan.effects:
-                raise NoArchiveRoot
-            return
-        if settings.mode is Mode.DRY_RUN:
-            self._look_at_lock()
-            return
-        lock = archive_lock(
-            settings.archive_root,
-            environment=settings.environment,
-            command=f"dce-play run {self._plan.name}",
-            run_id=settings.run_id,
-            clock=settings.clock,
-            warn=self._warn,
-        )
-        lock.acquire(wait_s=settings.lock_wait_s, on_blocked=self._waiting, cancelled=self._stopper.is_set)
-        stack.callback(self._release, lock)
-        self._stream.emit(LockTaken(path=str(lock.path)))
-        self._workshop = replace(self._workshop, lock_fds=lock.fds, update_step=lock.update_step)
-
-    def _may_write_archive(self) -> bool:
-        return any(step.plugin.EFFECTS is Effects.ARCHIVE for step in reachable_steps(self._plan, self._names()))
-
-    def _look_at_lock(self) -> None:
-        assert self._settings.archive_root is not None  # noqa: S101 - the caller looked
-        status = lock_status(lock_path(self._settings.archive_root, self._settings.environment))
-        holder = f"pid {status.meta.pid}: {status.meta.cmd}" if status.meta else ""
-        self._stream.emit(LockSeen(path=str(status.path), state=status.verdict, detail=holder))
-
-    def _release(self, lock: ArchiveLock | SkippedLock) -> None:
-        lock.release()
-        self._stream.emit(LockReleased(path=str(lock.path)))
-
-    def _waiting(self, held: LockHeld) -> None:
-        self._stream.emit(LockWaiting(path=str(held.status.path), holder=str(held)))
-
-    def _warn(self, line: str) -> None:
-        self._stream.emit(Diagnosed(severity="warning", message=line))
-
     # The steps.
 
     def _steps(self) -> Trouble | None:
@@ -283,7 +193,10 @@ class _Running:
         self._walk = walk_now = Walk(
             workshop=self._workshop,
             progress=self._progress,
-            numbers={node.id: number for number, node in enumerate(all_steps(plan), start=1)},
+            teller=Teller(
+                workshop=self._workshop,
+                numbers={node.id: number for number, node in enumerate(all_steps(plan), start=1)},
+            ),
             chosen=_with_parents(plan, settings.steps),
             settle=gate.settle,
             announce=gate.announce,
@@ -321,7 +234,7 @@ class _Running:
 
     def _finish(self, trouble: Trouble | None) -> RunOutcome:
         settings = self._settings
-        counts = dict(self._walk.counts) if self._walk is not None else {}
+        counts = dict(self._walk.teller.counts) if self._walk is not None else {}
         code = self._exit_code(trouble, counts)
         outcome = Outcome.OK if trouble is None else Outcome.FAILED
         if trouble is not None and trouble.stops is not None:

@@ -60,8 +60,9 @@ def fold_progress(events: Iterable[Mapping[str, JsonValue]], /) -> Progress:
             continue
         match event.get("type"):
             case StepStarted.TYPE:
-                begun.add(identifier)
-                ended.pop(identifier, None)
+                if "." in str(step.get("uses")) if isinstance(step, dict) else True:
+                    begun.add(identifier)
+                    ended.pop(identifier, None)
             case StepEnded.TYPE:
                 if not _leaves_open(event):
                     begun.discard(identifier)

@@ -1,0 +1,159 @@
+"""Telling what becomes of nodes: their events, the records that later steps read, and the counts of the recap."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from dce_play.errors import DcePlayError
+from dce_play.events import Status, StepEnded, StepRef, StepStarted
+from dce_play.playbook.binding import evaluate_text
+from dce_play.playbook.plan import PlannedBlock, PlannedCall, PlannedNode, PlannedStep, children, join_id
+from dce_play.playbook.values import UNREADY
+from dce_play.plugin import StepRecord
+from dce_play.runner.attempt import DEPENDS
+from dce_play.runner.context import HIDDEN, Workshop
+from dce_play.runner.ended import Ended, Trouble, foreseen
+from dce_play.runner.progress import EarlierStep
+from dce_play.runner.scope import Scope
+from dce_play.runner.stream import masked
+from dce_play.source import JsonValue
+
+_GROUPS = frozenset({"block", "loop", "role", "playbook"})
+
+
+def uses_of(node: PlannedNode, /) -> str:
+    """Return what events call the node: the step plugin's name, ``block``, ``role`` or ``playbook``."""
+    match node:
+        case PlannedStep():
+            return node.step
+        case PlannedBlock():
+            return "block"
+        case PlannedCall():
+            return node.kind
+
+
+@dataclass(slots=True, kw_only=True)
+class Teller:
+    """Speaks for one walk."""
+
+    workshop: Workshop
+    numbers: Mapping[str, int]
+    """The place of each step in the plan, by id, from 1."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """Steps by status; blocks, loops and included files do not count."""
+
+    def now(self) -> float:
+        """Return the stopwatch."""
+        return self.workshop.settings.clock.monotonic()
+
+    def ref(self, node: PlannedNode, scope: Scope, item: str | None, /) -> StepRef:
+        """Return how events call a node, or one item of its loop.
+
+        Raises: EvaluationFailed, when its name cannot be made.
+        """
+        template = node.keywords.name
+        if template is None:
+            name = node.title if isinstance(node, PlannedCall) else uses_of(node)
+        elif node.keywords.loop is not None and item is None:
+            name = node.key  # the name may speak of the loop's item
+        else:
+            name = evaluate_text(template, scope.names)
+        return self._ref(node, scope, item, name=name)
+
+    def _ref(self, node: PlannedNode, scope: Scope, item: str | None, *, name: str) -> StepRef:
+        identifier = join_id(scope.path, node.key, item)
+        return StepRef(id=identifier, name=name, uses=uses_of(node), depth=scope.depth, item=scope.item)
+
+    def start(self, node: PlannedNode, ref: StepRef, /, *, number: int = 1) -> None:
+        """Tell that a try begins."""
+        effects = node.plugin.EFFECTS if isinstance(node, PlannedStep) and ref.uses != "loop" else "none"
+        index = self.numbers.get(node.id, 0) if ref.uses != "loop" else 0
+        self.workshop.stream.emit(StepStarted(step=ref, attempt=number, effects=effects, index=index))
+
+    def end(self, ref: StepRef, begun: float, ended: Ended, /, *, definition: str = "", tries: int = 1) -> Ended:
+        """Tell how it ended, and return that."""
+        duration = self.now() - begun
+        shown = {name: _shown(value) for name, value in ended.outputs.items()}
+        secrets = self.workshop.secrets
+        hidden = ended.summary == HIDDEN
+        redacted = (hidden and bool(shown)) or (secrets.armed and masked(shown, secrets) != shown)
+        self.workshop.stream.emit(
+            StepEnded(
+                step=ref,
+                status=ended.status,
+                summary=ended.summary,
+                duration_s=round(duration, 6),
+                attempt=tries,
+                outputs={} if hidden else shown,
+                changes=ended.changes,
+                error=ended.trouble.failure if ended.trouble is not None else None,
+                fingerprint=definition,
+                redacted=redacted,
+            )
+        )
+        if ref.uses not in _GROUPS:
+            self._count(ref, ended, duration)
+        return ended
+
+    def _count(self, ref: StepRef, ended: Ended, duration: float) -> None:
+        self.counts[ended.status] = self.counts.get(ended.status, 0) + 1
+        record = StepRecord(
+            step_id=ref.id,
+            name=ref.name,
+            status=ended.status,
+            summary=ended.summary,
+            duration_s=duration,
+            uses=ref.uses,
+        )
+        self.workshop.records.append(record)
+
+    def skipped(self, node: PlannedNode, scope: Scope, why: str, /) -> Ended:
+        """Tell that the node was skipped."""
+        return self.end(self.ref(node, scope, None), self.now(), Ended(status=Status.SKIPPED, summary=why))
+
+    def unknown(self, node: PlannedNode, scope: Scope, /) -> Ended:
+        """Tell, in a dry run, that only a real run can know whether the node runs, or on what."""
+        ended = Ended(status=Status.MAYBE, summary=DEPENDS, value=UNREADY)
+        return self.end(self.ref(node, scope, None), self.now(), ended)
+
+    def broken(self, node: PlannedNode, scope: Scope, item: str | None, error: DcePlayError, /) -> Ended:
+        """Tell that a keyword of the node could not be evaluated, or a question not be asked."""
+        ref = self._ref(node, scope, item, name=node.step if isinstance(node, PlannedStep) else node.key)
+        ended = Ended(status=Status.FAILED, summary=str(error), trouble=foreseen(error, ref.id))
+        return self.end(ref, self.now(), ended, definition=node.definition)
+
+    def reused(self, node: PlannedStep, ref: StepRef, earlier: EarlierStep, /) -> None:
+        """Tell that the step ended well before, with these outputs."""
+        ended = Ended(status=Status.REUSED, summary=earlier.summary, outputs=earlier.outputs)
+        self.end(ref, self.now(), ended, definition=node.definition)
+
+    def not_run(self, nodes: tuple[PlannedNode, ...], scope: Scope, chosen: frozenset[str] | None, /) -> None:
+        """Tell of each step that the run did not come to."""
+        for node in nodes:
+            if chosen is not None and node.id not in chosen:
+                continue
+            if isinstance(node, PlannedStep):
+                ref = self._ref(node, scope, None, name=node.key)
+                self.end(ref, self.now(), Ended(status=Status.NOT_RUN))
+            else:
+                self.not_run(children(node), scope.inside(path=join_id(scope.path, node.key)), chosen)
+
+    def mark_rescued(self, record_count: int, trouble: Trouble, /) -> None:
+        """Let the recap say ``rescued`` and not ``failed`` of the step that a block was rescued from."""
+        records = self.workshop.records
+        for number in range(record_count, len(records)):
+            if records[number].step_id == trouble.where and records[number].status == Status.FAILED:
+                records[number] = replace(records[number], status=Status.RESCUED)
+                self.counts[Status.FAILED] -= 1
+                self.counts[Status.RESCUED] = self.counts.get(Status.RESCUED, 0) + 1
+
+
+def _shown(value: object) -> JsonValue:
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case dict():
+            return {str(key): _shown(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_shown(each) for each in value]
+        case _:
+            return repr(value)
