@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, NewType, Protocol
 
 from dce_play.errors import DcePlayError, ExitCode
-from dce_play.snowflake import ChannelId, GuildId, GuildId
+from dce_play.snowflake import ChannelId, GuildId
 from dce_play.source import JsonValue
 from dce_play.system.clock import Clock
 from dce_play.system.process import Executor

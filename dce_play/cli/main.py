@@ -137,7 +137,7 @@ def _tell(line: str, hint: str = "") -> None:
 
 
 def _tell_problems(error: InvalidDocument) -> None:
-    colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     click.echo(render_problems(error.problems, error.texts, folder=Path.cwd(), colour=colour), err=True)
 
 
