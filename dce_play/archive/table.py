@@ -11,6 +11,7 @@ from dce_play.archive.seeds import find_seeds, json_files, twins_among
 from dce_play.layout import TargetLayout
 from dce_play.source import JsonValue
 
+_NEW = "new (no channel file yet)"
 HEADER = ("TARGET", "OUTPUT_DIR", "JSON", "SEEDED", "MAP", "MEM", "STATUS")
 
 
@@ -22,6 +23,8 @@ class TableEntry:
     folder: Path
     enabled: bool
     memory: str = ""
+    may_be_new: bool = False
+    """The targets file says where its channels are, so that a run can begin without a single channel file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,8 @@ class TableRow:
     memory: str
     status: str
     ok: bool
+    can_begin: bool
+    """Whether a run can begin; a broken file or twins stop their own channel only."""
 
     def cells(self) -> tuple[str, ...]:
         """Return the texts under ``HEADER``."""
@@ -52,6 +57,7 @@ class TableRow:
             "map": self.mapped,
             "status": self.status,
             "ok": self.ok,
+            "can_begin": self.can_begin,
         }
 
 
@@ -71,7 +77,7 @@ def _row(entry: TableEntry) -> TableRow:
     if not entry.enabled:
         return _told(entry, "disabled", ok=True)
     if not entry.folder.is_dir():
-        return _told(entry, "missing output_dir", ok=False)
+        return _told(entry, _NEW, ok=True) if entry.may_be_new else _told(entry, "missing output_dir", ok=False)
     try:
         mapped = load_map(TargetLayout(entry.folder))
         json_count = sum(1 for _ in json_files(entry.folder))
@@ -84,10 +90,11 @@ def _row(entry: TableEntry) -> TableRow:
     invalid = [look for look in looks if look.fitness in {Fitness.DAMAGED, Fitness.OTHER_CHANNEL}]
     seeded = len({seed.channel_id for seed in seeds})
     twins = sorted(twins_among(seeds))
+    begins = True
     if json_count == 0:
-        status, ok = "no json archives", False
+        status, ok, begins = (_NEW, True, True) if entry.may_be_new else ("no json archives", False, False)
     elif seeded == 0:
-        status, ok = "no seeded channel ids", False
+        status, ok, begins = "no seeded channel ids", False, entry.may_be_new
     elif twins:
         status, ok = f"twin archives of channel {', '.join(twins)}", False
     elif invalid:
@@ -103,6 +110,7 @@ def _row(entry: TableEntry) -> TableRow:
         memory=entry.memory,
         status=status,
         ok=ok,
+        can_begin=begins,
     )
 
 
@@ -116,4 +124,5 @@ def _told(entry: TableEntry, status: str, *, ok: bool) -> TableRow:
         memory=entry.memory,
         status=status,
         ok=ok,
+        can_begin=ok,
     )

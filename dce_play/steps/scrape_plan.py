@@ -1,5 +1,7 @@
 """Show which targets and channels a run is about, where they go and from where they go on. Makes no request."""
 
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -9,10 +11,10 @@ from dce_play.archive.cursor import read_cursor
 from dce_play.archive.temps import list_temps
 from dce_play.errors import DcePlayError, UsageError
 from dce_play.layout import TargetLayout
-from dce_play.plugin import Context, Effects, Info, StepResult
+from dce_play.plugin import Context, Effects, Info, Selection, StepResult
 from dce_play.scrape.channels import ChosenChannel, known_channels
 from dce_play.snowflake import ChannelId
-from dce_play.targets.model import Target
+from dce_play.targets.model import Target, TargetsFile
 from dce_play.targets.select import select_targets
 
 NAME = "scrape.plan"
@@ -36,6 +38,7 @@ class Outputs:
     target_count: Annotated[int, Info(help="Targets of this run.")]
     channel_count: Annotated[int, Info(help="Channels known without asking Discord.")]
     stale_count: Annotated[int, Info(help="Exports that dead runs left.")]
+    options: Annotated[str, Info(help="The options that make another command about the same; quoted for a shell.")]
 
 
 def apply(params: Params, ctx: Context, /) -> StepResult:
@@ -56,10 +59,27 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         counts = _tell_target(target, params, ctx)
         channel_count += counts[0]
         stale_count += counts[1]
-    outputs = Outputs(target_count=len(chosen), channel_count=channel_count, stale_count=stale_count)
+    outputs = Outputs(
+        target_count=len(chosen),
+        channel_count=channel_count,
+        stale_count=stale_count,
+        options=_options(ctx.targets, () if all_enabled else chosen, ctx.selection),
+    )
     return StepResult(
         changed=False, summary=f"{len(chosen)} target(s), {channel_count} known channel(s)", outputs=outputs
     )
+
+
+def _options(targets_file: TargetsFile, named: Sequence[Target], selection: Selection) -> str:
+    words = ["--config", str(targets_file.path.absolute())]
+    for option, values in (
+        ("--target", [target.name for target in named]),
+        ("--guild", selection.guilds),
+        ("--channel", selection.channels),
+    ):
+        for value in values:
+            words += [option, value]
+    return shlex.join(words)
 
 
 def _tell_target(target: Target, params: Params, ctx: Context) -> tuple[int, int]:

@@ -9,6 +9,9 @@ from dce_play.system import proc
 from dce_play.system.lock_meta import meta_path
 from dce_play.system.lock_status import LockStatus
 
+_GATE = "Scrape lock is held; another scrape may be running"
+"""What the operators' scripts look for where a whole workflow does not begin."""
+
 
 class LockHeld(DcePlayError):
     """Somebody else writes this archive. Try again later: nothing was changed.
@@ -20,7 +23,7 @@ class LockHeld(DcePlayError):
 
     def __init__(self, status: LockStatus, *, now: datetime) -> None:
         self.status = status
-        super().__init__(_message(status), hint="\n".join(_facts(status, now) + _moves(status)))
+        super().__init__(_message(status), hint="\n".join([_GATE, *_facts(status, now), *_moves(status)]))
 
 
 def _message(status: LockStatus) -> str:
