@@ -58,7 +58,7 @@ def add_edits(
     lines = []
     for edit in edits:
         message = _LAYOUT.sub(b"", edit.message)
-        digest = hashlib.sha256(message).hexdigest()
+        digest = _digest_of_meaning(message)
         if newest.get(edit.message_id) == digest or (run_id, edit.message_id, digest) in written:
             continue
         facts = {"id": edit.message_id, "run_id": run_id, "time": time, "exported_at": edit.exported_at}
@@ -66,6 +66,10 @@ def add_edits(
         lines.append(head[:-1] + b', "message": ' + message + b"}")
     if lines:
         add_raw_lines(disk, path, lines)
+
+
+def _digest_of_meaning(message: bytes) -> str:
+    return hashlib.sha256(json.dumps(json.loads(message), sort_keys=True).encode("ascii")).hexdigest()
 
 
 class StoredTimes:
