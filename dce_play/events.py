@@ -12,6 +12,10 @@ from typing import ClassVar, Protocol, TypeAlias
 from dce_play.source import JsonValue
 
 EVENT_VERSION = 1
+GROUPS = frozenset({"block", "loop", "role", "playbook"})
+"""What ``StepRef.uses`` says of nodes that hold steps and are none."""
+CONDITION_FALSE = "its condition does not hold"
+"""The summary of a step that its ``when`` left out."""
 
 
 class Mode(StrEnum):

@@ -108,8 +108,6 @@ class Selection:
     """The ``--channel`` list; empty means all."""
     guilds: tuple[GuildId, ...] = ()
     """The ``--guild`` list; empty means all."""
-    guilds: tuple[GuildId, ...] = ()
-    """The ``--guild`` list; empty means all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 from rich.theme import Theme
 
-from dce_play.events import Asked, Event, RunEnded, StepEnded, StepProgressed, StepRef, StepStarted
-from dce_play.render.narrate import GROUPS, Line, Narrator, Wishes, progress_text
+from dce_play.events import GROUPS, Asked, Event, RunEnded, StepEnded, StepProgressed, StepRef, StepStarted
+from dce_play.render.narrate import Line, Narrator, Wishes, progress_text
 from dce_play.render.text import ASCII, duration, one_line
 
 _THEME = Theme(

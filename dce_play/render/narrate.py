@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import TypeAlias, assert_never
 
 from dce_play.events import (
+    CONDITION_FALSE,
+    GROUPS,
     Asked,
     Body,
     CheckpointPut,
@@ -36,7 +38,6 @@ Segment: TypeAlias = tuple[str, str]
 """A text and its style: ``ok changed skipped failed rescued maybe dim bold`` or nothing."""
 Line: TypeAlias = tuple[Segment, ...]
 
-GROUPS = frozenset({"block", "loop", "role", "playbook"})
 SUMMARY_MARKER = "DCE_JSON_SUMMARY:"
 """Operators' scripts find a scrape's summary by this word. Such a line stands in the log file only."""
 PROGRESS_EVERY_S = 30.0
@@ -217,6 +218,8 @@ class Narrator:
         yield ((self._indent(body.step, 1), ""), (progress_text(body), "dim"))
 
     def _item(self, body: ItemTold) -> Iterator[Line]:
+        if body.status == "started" and not self.wishes.verbose:
+            return
         yield from self._open(body.step)
         style = _STYLES.get(body.status, "dim" if body.status == "ok" else "")
         detail = f"  {one_line(body.detail)}" if body.detail else ""
@@ -255,6 +258,8 @@ class Narrator:
     def _is_silent(self, body: StepEnded, *, group: bool) -> bool:
         if body.status in {Status.NOT_RUN, Status.REUSED}:
             return not self.wishes.verbose
+        if body.status is Status.SKIPPED and body.summary == CONDITION_FALSE:
+            return not self.wishes.verbose  # the recap counts them
         if group:
             return body.status not in {Status.SKIPPED, Status.RESCUED, Status.MAYBE}
         spoke_only = body.status is Status.OK and not body.summary and self._effects.get(body.step.id) == "none"

@@ -4,13 +4,12 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from dce_play.events import RunEnded, RunResumed, RunStarted, StepEnded
+from dce_play.events import GROUPS, RunEnded, RunResumed, RunStarted, StepEnded
 from dce_play.source import JsonValue
 from dce_play.system.files import write_atomic
 
 REPORT_VERSION = 1
 JOURNAL_NAME = "events.jsonl"
-_GROUPS = frozenset({"block", "loop", "role", "playbook"})
 
 
 def fold_report(events: Iterable[Mapping[str, JsonValue]], /) -> dict[str, JsonValue]:
@@ -49,7 +48,7 @@ _END_FACTS = ("outcome", "exit_code", "duration_s", "counts", "error", "next_com
 
 def _step(step: Mapping[str, JsonValue], event: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     facts: dict[str, JsonValue] = {name: step.get(name) for name in ("id", "name", "uses", "item")}
-    facts["group"] = step.get("uses") in _GROUPS
+    facts["group"] = step.get("uses") in GROUPS
     for name in ("status", "summary", "duration_s", "attempt", "outputs", "changes", "error"):
         facts[name] = event.get(name)
     return facts

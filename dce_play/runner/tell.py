@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from dce_play.errors import DcePlayError
-from dce_play.events import Status, StepEnded, StepRef, StepStarted
+from dce_play.events import GROUPS, Status, StepEnded, StepRef, StepStarted
 from dce_play.playbook.binding import evaluate_text
 from dce_play.playbook.plan import PlannedBlock, PlannedCall, PlannedNode, PlannedStep, children, join_id
 from dce_play.playbook.values import UNREADY
@@ -16,8 +16,6 @@ from dce_play.runner.progress import EarlierStep
 from dce_play.runner.scope import Scope
 from dce_play.runner.stream import masked
 from dce_play.source import JsonValue
-
-_GROUPS = frozenset({"block", "loop", "role", "playbook"})
 
 
 def uses_of(node: PlannedNode, /) -> str:
@@ -90,7 +88,7 @@ class Teller:
                 redacted=redacted,
             )
         )
-        if ref.uses not in _GROUPS:
+        if ref.uses not in GROUPS:
             self._count(ref, ended, duration)
         return ended
 

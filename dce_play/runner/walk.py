@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
 from dce_play.errors import DcePlayError
-from dce_play.events import Mode, Status, StepRef
+from dce_play.events import CONDITION_FALSE, Mode, Status, StepRef
 from dce_play.playbook.binding import (
     bind_call,
     bind_vars,
@@ -73,7 +73,7 @@ class Walk:
         try:
             known = holds(keywords.when, scope.names) if keywords.when else True
             if known is False:
-                ended = self._skip(node, scope, "its condition does not hold")
+                ended = self._skip(node, scope, CONDITION_FALSE)
             elif known is not True:
                 ended = self.teller.unknown(node, scope)
             else:

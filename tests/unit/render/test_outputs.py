@@ -73,7 +73,6 @@ def test_the_plain_output_tells_the_run(tmp_path: Path) -> None:
             ✓ ok       Check  1 condition holds
           ▸ Each b
             ✗ failed   Check  no b
-          · skipped  report.say  its condition does not hold
           … long.one
             │ evilline
             ok       general  12 messages
