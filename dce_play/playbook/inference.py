@@ -5,12 +5,21 @@ Imported only when there is an expression to look at, since Jinja takes 60 ms to
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from dataclasses import replace as with_changes
 from typing import Any
 
 from jinja2 import TemplateSyntaxError, nodes
 
+from dce_play.playbook.expression_types import (
+    FILTER_TAKES,
+    NUMBERS,
+    Flaw,
+    Inferred,
+    article,
+    filter_result,
+    may_be_equal,
+    text_flaw,
+)
 from dce_play.playbook.filters import FILTERS, FUNCTIONS, TESTS
 from dce_play.playbook.sandbox import OutOfBounds, parse
 from dce_play.playbook.shapes import (
@@ -26,39 +35,11 @@ from dce_play.playbook.shapes import (
     describe,
     list_of,
     shape_of_value,
-    with_article,
 )
 from dce_play.source import did_you_mean, nearest
 
-_NUMBERS = frozenset({Kind.INT, Kind.FLOAT})
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PATH_AFTER_DOT = re.compile(r"\.\s*")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flaw:
-    """One thing wrong inside an expression, ``length`` characters from ``offset``."""
-
-    rule: str
-    message: str
-    offset: int
-    length: int
-    hint: str = ""
-
-
-@dataclass(slots=True)
-class Inferred:
-    """What was found out about one expression."""
-
-    shape: Shape = ANY
-    flaws: list[Flaw] = field(default_factory=list)
-    reads: set[tuple[str, ...]] = field(default_factory=set)
-    """Names read, with the key that follows: ``("params", "full")``, ``("item",)``."""
-    guarded: set[str] = field(default_factory=set)
-    """Names whose absence is taken care of by ``is defined`` or ``default``."""
-    constant: bool = False
-    bool_flaws: list[Flaw] = field(default_factory=list)
-    """Why it cannot be a condition, where it cannot."""
 
 
 def infer(text: str, scope: Mapping[str, Shape]) -> Inferred:
@@ -208,10 +189,10 @@ class _Walker:
         if base.kind is Kind.SECRET:
             self._flaw("E223", "a secret can only be handed on whole", node)
             return ANY
-        taken = _FILTER_TAKES.get(node.name)
+        taken = FILTER_TAKES.get(node.name)
         if taken is not None and base.kind is not Kind.ANY and base.kind not in taken:
-            self._flaw("E226", f"{node.name} does not take {_article(base)}", node)
-        return _filter_result(node, base, arguments)
+            self._flaw("E226", f"{node.name} does not take {article(base)}", node)
+        return filter_result(node.name, base, arguments)
 
     def _guard(self, node: nodes.Node | None) -> None:
         while isinstance(node, nodes.Getattr | nodes.Getitem):
@@ -262,16 +243,16 @@ class _Walker:
         if Kind.SECRET in {left.kind, right.kind}:
             self._flaw("E223", "a secret can only be handed on whole", operand.expr)
         elif operand.op in {"lt", "lteq", "gt", "gteq"}:
-            same = left.kind is right.kind or {left.kind, right.kind} <= _NUMBERS
-            orderable = left.kind in {*_NUMBERS, Kind.STR, Kind.ANY} and right.kind in {*_NUMBERS, Kind.STR, Kind.ANY}
+            same = left.kind is right.kind or {left.kind, right.kind} <= NUMBERS
+            orderable = left.kind in {*NUMBERS, Kind.STR, Kind.ANY} and right.kind in {*NUMBERS, Kind.STR, Kind.ANY}
             if not orderable or not (same or Kind.ANY in {left.kind, right.kind}):
-                self._flaw("E226", f"{_article(left)} and {_article(right)} have no order", operand.expr)
-        elif operand.op in {"eq", "ne"} and not _may_be_equal(left, right):
+                self._flaw("E226", f"{article(left)} and {article(right)} have no order", operand.expr)
+        elif operand.op in {"eq", "ne"} and not may_be_equal(left, right):
             always = "false" if operand.op == "eq" else "true"
-            message = f"{_article(left)} is never equal to {_article(right)}: this is always {always}"
+            message = f"{article(left)} is never equal to {article(right)}: this is always {always}"
             self._flaw("W225", message, operand.expr)
-        elif operand.op in {"in", "notin"} and right.kind in {*_NUMBERS, Kind.BOOL, Kind.NULL}:
-            self._flaw("E226", f"nothing is in {_article(right)}", operand.expr)
+        elif operand.op in {"in", "notin"} and right.kind in {*NUMBERS, Kind.BOOL, Kind.NULL}:
+            self._flaw("E226", f"nothing is in {article(right)}", operand.expr)
 
     def logic(self, node: nodes.And | nodes.Or) -> Shape:
         left, right = self.shape(node.left), self.shape(node.right)
@@ -296,14 +277,14 @@ class _Walker:
         kinds = {left.kind, right.kind}
         if Kind.ANY in kinds:
             return ANY
-        if kinds <= _NUMBERS:
+        if kinds <= NUMBERS:
             whole = kinds == {Kind.INT} and not isinstance(node, nodes.Div)
             return INT if whole else FLOAT
         if isinstance(node, nodes.Add) and len(kinds) == 1 and kinds <= {Kind.STR, Kind.LIST}:
             return left
         operator = _OPERATORS.get(type(node), "this operator")
         hint = "use ~ to join texts" if isinstance(node, nodes.Add) and Kind.STR in kinds else ""
-        message = f"{operator} does not take {_article(left)} and {_article(right)}"
+        message = f"{operator} does not take {article(left)} and {article(right)}"
         self._flaw("E226", message, node.right, hint=hint)
         return ANY
 
@@ -349,7 +330,7 @@ class _Walker:
         shape = _Walker(self._text, self._scope, Inferred()).shape(node)
         if shape.kind in {Kind.ANY, Kind.BOOL} and not (shape.kind is Kind.BOOL and shape.nullable):
             return
-        message = f"a condition must be a bool, not {_article(shape)}"
+        message = f"a condition must be a bool, not {article(shape)}"
         offset, length = self._extent(node)
         hint = {
             Kind.LIST: "compare its length: | length > 0",
@@ -397,59 +378,3 @@ _OPERATORS: dict[type[nodes.Node], str] = {
     nodes.Mod: "%",
     nodes.Pow: "**",
 }
-
-_SIZED = frozenset({Kind.LIST, Kind.MAP, Kind.STR})
-_TEXTS = frozenset({Kind.STR})
-_FILTER_TAKES: dict[str, frozenset[Kind]] = {
-    **dict.fromkeys(("length", "count"), _SIZED),
-    **dict.fromkeys(("lower", "upper", "trim", "split", "slug", "replace", "basename", "dirname", "fromjson"), _TEXTS),
-    **dict.fromkeys(("join", "sort", "unique", "map", "select", "reject", "selectattr", "rejectattr", "sum"), _SIZED),
-    **dict.fromkeys(("items", "dictsort"), frozenset({Kind.MAP})),
-}
-_FILTER_GIVES: dict[str, Shape] = {
-    **dict.fromkeys(("length", "count", "bytes"), INT),
-    "int": INT,
-    "float": FLOAT,
-    "seconds": FLOAT,
-    **dict.fromkeys(("lower", "upper", "trim", "slug", "replace", "basename", "dirname", "join", "tojson"), STR),
-    **dict.fromkeys(("string", "duration"), STR),
-    "split": list_of(STR),
-    **dict.fromkeys(("map", "batch", "items", "dictsort"), list_of(ANY)),
-}
-
-
-def _filter_result(node: nodes.Filter, base: Shape, arguments: list[Shape]) -> Shape:
-    if node.name in _FILTER_GIVES:
-        return _FILTER_GIVES[node.name]
-    if node.name in {"sort", "unique", "select", "reject", "selectattr", "rejectattr", "reverse", "list"}:
-        return list_of(base.item or ANY if base.kind is Kind.LIST else ANY)
-    if node.name in {"first", "last", "min", "max"}:
-        return base.item or ANY if base.kind is Kind.LIST else ANY
-    if node.name == "default" and arguments:
-        return with_changes(base, nullable=False) if base.kind is arguments[0].kind else ANY
-    return ANY
-
-
-def _may_be_equal(left: Shape, right: Shape) -> bool:
-    if Kind.ANY in {left.kind, right.kind} or left.kind is right.kind or {left.kind, right.kind} <= _NUMBERS:
-        return True
-    if Kind.NULL in {left.kind, right.kind}:
-        return left.nullable and right.nullable
-    return left.nullable and right.nullable
-
-
-def text_flaw(shape: Shape) -> str | None:
-    """Return why a value cannot stand in text, or ``None``."""
-    match shape.kind:
-        case Kind.LIST | Kind.MAP | Kind.NULL:
-            return f"{_article(shape)} cannot stand in text; use | tojson"
-        case Kind.SECRET:
-            return "a secret cannot stand in text"
-        case _ if shape.nullable and shape.kind is not Kind.ANY:
-            return "this may be null, which cannot stand in text; use | default(…)"
-        case _:
-            return None
-
-
-def _article(shape: Shape) -> str:
-    return with_article(describe(shape))
