@@ -6,7 +6,10 @@ from typing import Any
 import click
 
 _VERBS = {
+    "audit": "dce_play.cli.archive_audit:audit",
     "cursor": "dce_play.cli.archive_read:cursor",
+    "stats": "dce_play.cli.archive_read:stats",
+    "cat": "dce_play.cli.archive_read:cat",
     "append": "dce_play.cli.archive_write:append_verb",
     "merge": "dce_play.cli.archive_write:merge_verb",
     "normalise": "dce_play.cli.archive_write:normalise_verb",

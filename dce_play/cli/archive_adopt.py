@@ -26,7 +26,7 @@ from dce_play.snowflake import ChannelId
 from dce_play.system.clock import SystemClock
 
 
-@click.command()
+@click.command(short_help="Take over archives that others made, or that moved.")
 @click.argument("root", type=EXISTING_FOLDER)
 @click.option("--merge-twins", is_flag=True, help="Make one file of several files of one channel; originals are kept.")
 @click.option("--dry-run", is_flag=True, help="Tell what would be done; change nothing, lock nothing.")
@@ -46,7 +46,7 @@ def adopt(root: Path, *, merge_twins: bool, dry_run: bool, lock_wait_s: float, o
     """
     root = root.absolute()
     fine = True
-    with guarded(root, root=root, lock_wait_s=lock_wait_s, dry_run=dry_run):
+    with guarded(root, root=None, lock_wait_s=lock_wait_s, dry_run=dry_run):
         for folder in target_folders(root) or [root]:
             layout = TargetLayout(folder)
             if merge_twins:

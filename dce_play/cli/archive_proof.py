@@ -27,7 +27,7 @@ from dce_play.system.clock import SystemClock
 _CHANNEL = click.option("--channel", "channels", multiple=True, metavar="ID", help="Only this channel; repeatable.")
 
 
-@click.command()
+@click.command(short_help="Record what an archive is.")
 @click.argument("root", type=EXISTING_FOLDER)
 @click.option("--output", required=True, type=ANY_FILE, help="The file to write.")
 @_CHANNEL
@@ -62,7 +62,7 @@ def snapshot(root: Path, output: Path, channels: tuple[str, ...], *, output_form
     return ExitCode.FAILED if taken.skipped else ExitCode.OK
 
 
-@click.command()
+@click.command(short_help="Prove that an archive only grew since.")
 @click.argument("before", type=ANY_FILE)
 @click.argument("after", type=EXISTING, metavar="ROOT")
 @_CHANNEL

@@ -16,7 +16,7 @@ from dce_play.errors import ExitCode
 from dce_play.layout import TargetLayout
 
 
-@click.command("recover")
+@click.command("recover", short_help="Finish or undo appends that were interrupted.")
 @click.argument("paths", type=EXISTING, nargs=-1, required=True, metavar="PATH...")
 @click.option("--discard-journal", "discard", is_flag=True, help="Set the journal of a sound channel file aside.")
 @writing_options

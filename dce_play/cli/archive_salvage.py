@@ -11,7 +11,7 @@ from dce_play.archive.repair import Boundary, find_boundary, salvage_file
 from dce_play.archive.salvage import SalvageReport, salvage_target
 from dce_play.cli.archive_verb import (
     ANY_FILE,
-    EXISTING_FILE,
+    EXISTING,
     EXISTING_FOLDER,
     format_option,
     guarded,
@@ -27,8 +27,8 @@ from dce_play.system.clock import SystemClock, file_stamp
 from dce_play.system.files import sync_folder
 
 
-@click.command()
-@click.argument("partial", type=EXISTING_FILE, required=False)
+@click.command(short_help="Save every whole message of truncated exports.")
+@click.argument("partial", type=EXISTING, required=False)
 @click.option(
     "--into", type=ANY_FILE, help="The new file; without it PARTIAL is replaced and kept as PARTIAL.bak.TIME."
 )
@@ -62,6 +62,8 @@ def salvage(
 
     Exit 0: salvaged, or there was nothing to do. Exit 1: nothing to recover, or an archive could not take an export.
     """
+    if partial is not None and root is None and partial.is_dir():
+        partial, root = None, partial
     if (partial is None) == (root is None):
         raise click.UsageError("name one PARTIAL file, or --root DIR")
     if partial is not None:
@@ -71,7 +73,7 @@ def salvage(
     assert root is not None  # noqa: S101 - one of the two is given
     root = root.absolute()
     folders = _chosen(root, targets)
-    with guarded(root, root=root, lock_wait_s=lock_wait_s, dry_run=dry_run):
+    with guarded(root, root=None, lock_wait_s=lock_wait_s, dry_run=dry_run):
         reports = [_target(folder, root, channels, dry_run=dry_run, output_format=output_format) for folder in folders]
     if not folders:
         tell(output_format, [f"No target folder under {shown(root)}"], {"folder": str(root), "examined": 0})

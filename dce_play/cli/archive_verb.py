@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,9 +11,8 @@ from typing import Any, TypeVar
 
 import click
 
-from dce_play.layout import LOCK_NAME
 from dce_play.playbook.quantities import parse_duration
-from dce_play.system.lock import archive_lock, nearest_root
+from dce_play.system.lock import archive_lock, guarding_root
 
 _Verb = TypeVar("_Verb", bound=Callable[..., Any])
 _SILENT_S = 2.0
@@ -62,21 +60,14 @@ def guarded(path: Path, *, root: Path | None, lock_wait_s: float, dry_run: bool)
     if dry_run:
         yield
         return
-    command = " ".join(["dce-play", *sys.argv[1:]])
     lock = archive_lock(
-        root.absolute() if root else lock_root(path), environment=os.environ, command=command, warn=complain
+        root.absolute() if root else guarding_root(path),
+        environment=os.environ,
+        command=f"{click.get_current_context().command_path} {path}",
+        warn=complain,
     )
     with lock.acquire(wait_s=lock_wait_s):
         yield
-
-
-def lock_root(path: Path) -> Path:
-    """Return the folder whose lock guards a path: the outermost above it that has a lock file, as that is the one a
-    run of the whole archive takes; else the nearest with our records; else the path's own folder.
-    """
-    start = path.absolute() if path.is_dir() else path.absolute().parent
-    locked = [folder for folder in (start, *start.parents) if (folder / LOCK_NAME).is_file()]
-    return locked[-1] if locked else nearest_root(path)
 
 
 def new_run_id() -> str:

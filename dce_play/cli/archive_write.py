@@ -25,7 +25,7 @@ from dce_play.errors import ExitCode
 from dce_play.system.clock import SystemClock
 
 
-@click.command("append")
+@click.command("append", short_help="Put new messages into a channel file.")
 @click.argument("archive", type=EXISTING_FILE)
 @click.argument("deltas", type=EXISTING_FILE, nargs=-1, required=True, metavar="DELTA...")
 @click.option(
@@ -79,7 +79,7 @@ def append_verb(
     return ExitCode.OK if outcome.every_id_placed else ExitCode.FAILED
 
 
-@click.command("merge")
+@click.command("merge", short_help="Make one file of several exports of one channel.")
 @click.argument("files", type=EXISTING_FILE, nargs=-1, required=True, metavar="FILE...")
 @click.option("--into", required=True, type=ANY_FILE, help="The file to write; may be one of the FILEs.")
 @click.option(
@@ -132,7 +132,7 @@ def merge_verb(
     return ExitCode.OK
 
 
-@click.command("normalise")
+@click.command("normalise", short_help="Write a channel file anew so that it can be appended to.")
 @click.argument("file", type=EXISTING_FILE)
 @click.option("--refresh-head", is_flag=True, help="Give the head the time of the newest export that went in.")
 @click.option("--confirm", "confirmed", is_flag=True, help="Remove the originals that are kept of FILE's channel.")

@@ -4,6 +4,7 @@ from dce_play.plugin import ActionStep, CheckStep
 from dce_play.steps import (
     archive_adopt,
     archive_append,
+    archive_audit,
     archive_merge,
     archive_normalise,
     archive_prove_append,
@@ -34,6 +35,7 @@ from dce_play.steps import (
 STEPS: dict[str, CheckStep | ActionStep] = {
     "archive.adopt": archive_adopt,
     "archive.append": archive_append,
+    "archive.audit": archive_audit,
     "archive.merge": archive_merge,
     "archive.normalise": archive_normalise,
     "archive.prove_append": archive_prove_append,

@@ -200,6 +200,9 @@ class TestSalvageOfOneFile:
         assert "nothing to recover" in said.err
         assert (shell.folder / "notes.json").read_text(encoding="utf-8") == '{"a": 1}'
 
+    def test_a_folder_is_taken_as_a_root(self, shell: Shell) -> None:
+        assert "salvage completed" in shell.archive("salvage", "root").out
+
     def test_one_of_the_two_ways_must_be_chosen(self, shell: Shell) -> None:
         assert shell.archive("salvage").code == 2
         assert shell.archive("salvage", shell.room, "--root", "root").code == 2
@@ -270,7 +273,55 @@ class TestAdopt:
         assert shell.tree() == before
 
 
+class TestAudit:
+    @pytest.mark.contract("R-10.01", "R-10.07")
+    def test_a_clean_archive_exits_0_and_nothing_is_written_to_it(self, shell: Shell) -> None:
+        before = shell.tree()
+        said = shell.archive("audit", "root")
+        assert said.code == 0
+        assert said.out.splitlines()[-1] == "All checked archive JSON files are valid."
+        assert shell.tree() == before
+
+    @pytest.mark.contract("R-10.01", "R-10.03", "R-10.06", "D-20")
+    @pytest.mark.parametrize("data", [b"", b"not-json", channel_bytes([1]) * 2, channel_bytes([1, 1], channel_id=ROOM)])
+    def test_a_file_with_findings_exits_1_and_the_repair_is_told(self, shell: Shell, data: bytes) -> None:
+        shell.room.write_bytes(data)
+        said = shell.archive("audit", shell.room)
+        assert said.code == 1
+        assert said.out.startswith(f"INVALID\t{shell.room}\t")
+        facts = shell.json("audit", shell.room)
+        assert (facts["path"], facts["ok"]) == (str(shell.room), False)
+        assert set(facts["findings"][0]) >= {"rule", "offset", "message_id", "detail", "repair"}
+
+    @pytest.mark.contract("R-10.02")
+    def test_what_a_dead_run_left_is_a_note(self, shell: Shell) -> None:
+        shell.left(b"not-json")
+        said = shell.archive("audit", "root")
+        assert said.code == 0
+        assert "note: left-export" in said.out
+
+    def test_what_was_not_read_again_is_said_and_full_reads_it(self, shell: Shell) -> None:
+        first = shell.json("audit", shell.room)["verified"]
+        assert first.startswith("full at ")
+        shell.archive("append", shell.room, shell.delta([3]))
+        facts = shell.json("audit", "--full", shell.room)
+        assert (facts["message_count"], facts["last_id"]) == (3, "3")
+        assert facts["verified"].startswith("full at ")
+
+
 class TestOthers:
+    def test_the_figures_of_files_are_told(self, shell: Shell) -> None:
+        facts = shell.json("stats", "root")
+        assert (facts["message_count"], facts["first_id"], facts["last_id"]) == (2, "1", "2")
+        assert facts["size_bytes"] == shell.room.stat().st_size
+        assert "2 messages, 2015-01 to 2015-01" in shell.archive("stats", shell.room).out
+
+    def test_a_file_is_printed_as_it_is_or_message_by_message(self, shell: Shell) -> None:
+        assert shell.archive("cat", shell.room).out.encode() == shell.room.read_bytes()
+        lines = shell.archive("cat", "--messages", "--after", "1", shell.room).out.splitlines()
+        assert [json.loads(line)["id"] for line in lines] == ["2"]
+        assert shell.archive("cat", "--after", "1", shell.room).code == 2
+
     def test_the_cursor_is_the_greatest_id(self, shell: Shell) -> None:
         assert shell.archive("cursor", shell.room).out == "2\n"
         empty = write_channel(shell.folder / "empty.json", [])

@@ -11,6 +11,8 @@ from dce_play.snowflake import ChannelId
 from dce_play.steps import (
     archive_adopt,
     archive_append,
+    archive_audit,
+    archive_merge,
     archive_normalise,
     archive_prove_append,
     archive_recover,
@@ -235,6 +237,38 @@ class TestVerify:
         world.room.unlink()
         with pytest.raises(StepFailed, match=r"1 enabled target\(s\) failed archive verification\."):
             archive_verify.apply(archive_verify.Params(), context)
+
+
+class TestAudit:
+    PARAMS = archive_audit.Params(target="KotOR")
+
+    @pytest.mark.contract("R-10.01", "R-10.05")
+    def test_a_clean_target_passes(self, context: Context, reporter: FakeReporter) -> None:
+        assert archive_audit.plan(self.PARAMS, context).summary == "would audit 1 file(s)"
+        result = archive_audit.apply(self.PARAMS, context)
+        assert result.summary == "1 file(s), 2 messages, all valid"
+        assert reporter.said == ["All checked archive JSON files are valid."]
+
+    @pytest.mark.contract("R-10.01", "R-10.06")
+    def test_findings_fail_the_step_with_the_repair(
+        self, world: World, context: Context, reporter: FakeReporter
+    ) -> None:
+        world.room.write_bytes(b"")
+        with pytest.raises(StepFailed, match="1 invalid archive JSON") as failed:
+            archive_audit.apply(self.PARAMS, context)
+        assert failed.value.hint
+        assert isinstance(failed.value.outputs, archive_audit.Outputs)
+        assert failed.value.outputs.findings[0]["rule"] == "empty-file"
+        assert reporter.said[0].startswith(f"INVALID\t{world.room}\t")
+
+
+class TestMerge:
+    def test_it_merges_once(self, world: World, context: Context) -> None:
+        params = archive_merge.Params(files=(world.room, world.delta([2, 3])), into=world.room)
+        assert len(archive_merge.plan(params, context).changes) == 1
+        assert archive_merge.apply(params, context).changed
+        assert ids_in(world.room) == [1, 2, 3]
+        assert not archive_merge.apply(params, context).changed
 
 
 class TestTheRest:
