@@ -15,7 +15,7 @@ import click
 from dce_play.cli.targets_file import find_targets_file, load_targets_file
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.layout import lock_path
-from dce_play.system.lock import nearest_root
+from dce_play.system.lock import guarding_root
 from dce_play.system.lock_held import LockHeld
 from dce_play.system.lock_meta import meta_path
 from dce_play.system.lock_reclaim import reclaim
@@ -98,7 +98,7 @@ def _place(root: Path | None, config: Path | None) -> tuple[Path | None, Path]:
         return None, lock_path(folder / root, os.environ)
     found = find_targets_file(config, os.environ, folder)
     if found is None:
-        return None, lock_path(nearest_root(folder), os.environ)
+        return None, lock_path(guarding_root(folder), os.environ)
     return found, lock_path(load_targets_file(found).archive_root, os.environ)
 
 

@@ -1,8 +1,12 @@
 """Files that are there whole or not at all."""
 
 import os
+import re
 import secrets
+from contextlib import suppress
 from pathlib import Path
+
+_TOKEN_BYTES = 4
 
 
 def sync_folder(folder: Path) -> None:
@@ -26,7 +30,7 @@ def write_atomic(path: Path, data: bytes, *, mode: int | None = None, durable: b
     ``mode`` is set before the first byte is written, so that a secret is never readable by others; without it
     an existing file keeps its mode and a new one gets the umask's.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(_TOKEN_BYTES)}.tmp")
     try:
         kept = path.stat().st_mode & 0o7777 if mode is None else mode
     except FileNotFoundError:
@@ -49,3 +53,12 @@ def write_atomic(path: Path, data: bytes, *, mode: int | None = None, durable: b
         os.close(descriptor)
     if durable:
         sync_folder(path.parent)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what writers of a file left beside it when they were killed. Only for who alone writes the file."""
+    name = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{{2 * _TOKEN_BYTES}}}\.tmp")
+    with suppress(OSError):  # what stays is in nobody's way
+        for each in path.parent.iterdir():
+            if name.fullmatch(each.name):
+                each.unlink()

@@ -6,10 +6,11 @@ is gone. It is the ``flock`` of ``<root>/.dce-scrape.lock`` and keeps out, and i
 """
 
 import os
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import ClassVar, Self
 
@@ -19,6 +20,7 @@ from dce_play.system.clock import Clock, SystemClock
 from dce_play.system.containers import ContainerRuns, container_runs
 from dce_play.system.disk import mount_of
 from dce_play.system.file_lock import LONGEST_PAUSE_S, SHORTEST_PAUSE_S, open_locked
+from dce_play.system.files import remove_leftovers
 from dce_play.system.lock_held import LockHeld
 from dce_play.system.lock_meta import LockMeta, meta_path, own_meta, read_meta, remove_meta, with_step, write_meta
 from dce_play.system.lock_status import Verdict, judge_meta, lock_status
@@ -73,6 +75,7 @@ class ArchiveLock:
         self._container_runs = container_runs
         self._descriptor: int | None = None
         self._meta: LockMeta | None = None
+        self._note_lock = Lock()
 
     def acquire(
         self,
@@ -135,6 +138,7 @@ class ArchiveLock:
 
     def _settle(self) -> None:
         """Replace the note of whoever had the lock before; the lock is held by now."""
+        remove_leftovers(meta_path(self.path))
         before = read_meta(self.path)
         if before is not None:
             self._check_containers(before)
@@ -164,25 +168,35 @@ class ArchiveLock:
 
     def update_step(self, step: str, /) -> None:
         """Tell those who look which step is running."""
-        if self._meta is not None:
-            self._note(with_step(self._meta, step))
+        self._note(lambda meta: with_step(meta, step))
 
-    def note_container(self, container: str, /) -> None:
-        """Tell the next run of a container, ``engine:id``, that writes the archive and inherits no lock."""
-        if self._meta is not None:
-            self._note(replace(self._meta, containers=(*self._meta.containers, container)), durable=True)
+    @contextmanager
+    def note_container(self, container: str, /) -> Iterator[None]:
+        """Tell the next run, while the block runs, of a container that writes the archive and inherits no lock.
 
-    def _note(self, meta: LockMeta, *, durable: bool = False) -> None:
-        self._meta = meta
-        with suppress(OSError):  # the note is for people; a full disk must not end the run here
-            write_meta(self.path, meta, durable=durable)
+        It is called ``engine:id``. Several threads may note containers at a time.
+        """
+        self._note(lambda meta: replace(meta, containers=(*meta.containers, container)), durable=True)
+        try:
+            yield
+        finally:
+            self._note(lambda meta: replace(meta, containers=tuple(c for c in meta.containers if c != container)))
+
+    def _note(self, change: Callable[[LockMeta], LockMeta], *, durable: bool = False) -> None:
+        with self._note_lock:
+            if self._meta is None:
+                return
+            self._meta = change(self._meta)
+            with suppress(OSError):  # the note is for people; a full disk must not end the run here
+                write_meta(self.path, self._meta, durable=durable)
 
     def release(self) -> None:
         """Let go. The lock stays held while a program that inherited it lives; the lock file is never removed."""
         if self._descriptor is None:
             return
         descriptor, self._descriptor = self._descriptor, None
-        meta, self._meta = self._meta, None
+        with self._note_lock:
+            meta, self._meta = self._meta, None
         try:
             if meta is not None:
                 with suppress(OSError):  # as above; what stays is reclaimed by the next run
@@ -222,8 +236,10 @@ class SkippedLock:
     def update_step(self, step: str, /) -> None:
         """Do nothing."""
 
-    def note_container(self, container: str, /) -> None:
+    @contextmanager
+    def note_container(self, container: str, /) -> Iterator[None]:  # noqa: ARG002 - the signature of ArchiveLock
         """Do nothing."""
+        yield
 
     def release(self) -> None:
         """Do nothing."""
@@ -267,13 +283,17 @@ def archive_lock(
     )
 
 
-def nearest_root(path: Path) -> Path:
-    """Return the folder whose lock guards a path: the nearest above it that has a lock or our records, else its own."""
+def guarding_root(path: Path) -> Path:
+    """Return the folder whose lock guards a path, for a verb that is told no archive root.
+
+    It is the outermost folder above the path that has a lock file, as that is the one that a run of the whole archive
+    takes; without any, the nearest that has our records; else the path's own folder.
+    """
     start = path.absolute() if path.is_dir() else path.absolute().parent
-    for folder in (start, *start.parents):
-        if (folder / LOCK_NAME).exists() or (folder / META_FOLDER).is_dir():
-            return folder
-    return start
+    above = (start, *start.parents)
+    locked = [folder for folder in above if (folder / LOCK_NAME).is_file()]
+    recorded = [folder for folder in above if (folder / META_FOLDER).is_dir()]
+    return locked[-1] if locked else recorded[0] if recorded else start
 
 
 def _farewell(before: LockMeta) -> str:

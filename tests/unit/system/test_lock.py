@@ -6,6 +6,8 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from dce_play.system.lock import (
     LockUnusable,
     SkippedLock,
     archive_lock,
-    nearest_root,
+    guarding_root,
 )
 from dce_play.system.lock_held import LockHeld
 from dce_play.system.lock_meta import LockMeta, decode_meta, encode_meta, meta_path, read_meta
@@ -232,7 +234,8 @@ def test_skipping_the_lock_warns_every_time_and_locks_nothing(tmp_path: Path) ->
         assert isinstance(skipped, SkippedLock)
         with skipped.acquire(wait_s=1.0) as lock:
             lock.update_step("x")
-            lock.note_container("podman:1")
+            with lock.note_container("podman:1"):
+                pass
             assert lock.fds == ()
     assert [line.startswith("WARN: DCE_SKIP_SCRAPE_LOCK=1") for line in said] == [True, True]
     assert not list(tmp_path.iterdir())
@@ -247,18 +250,21 @@ def test_the_environment_can_name_another_lock_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.contract("R-5.01")
-def test_the_nearest_folder_with_a_lock_or_our_records_guards_a_path(tmp_path: Path) -> None:
-    inner = tmp_path / "root" / "target"
+def test_the_outermost_lock_else_the_nearest_records_else_its_own_folder_guard_a_path(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    inner = root / "target"
     (inner / ".dce-meta").mkdir(parents=True)
     deep = inner / "a" / "b.json"
     deep.parent.mkdir()
     deep.touch()
-    assert nearest_root(deep) == inner
+    assert guarding_root(deep) == inner
+    lock_file(inner).touch()
+    lock_file(root).touch()
+    assert guarding_root(deep) == guarding_root(inner) == root
+    for each in (inner, root):
+        lock_file(each).unlink()
     (inner / ".dce-meta").rmdir()
-    lock_file(tmp_path / "root").touch()
-    assert nearest_root(deep) == tmp_path / "root"
-    lock_file(tmp_path / "root").unlink()
-    assert nearest_root(deep) == deep.parent
+    assert guarding_root(deep) == deep.parent
 
 
 def test_a_lock_file_that_is_a_link_is_refused(tmp_path: Path) -> None:
@@ -283,9 +289,58 @@ def test_a_container_left_by_a_dead_run_keeps_us_out(tmp_path: Path, runs: bool 
         lock_of(tmp_path, runs=lambda _: runs).acquire()
     assert "podman stop c0ffee" in refused.value.hint
     assert flock_gets(tmp_path)
-    with lock_of(tmp_path, runs=lambda _: False).acquire() as lock:
-        lock.note_container("podman:beef")
-        assert b"container=podman:beef\n" in meta_path(lock_file(tmp_path)).read_bytes()
+    lock_of(tmp_path, runs=lambda _: False).acquire().release()
+
+
+@pytest.mark.contract("R-13.09")
+def test_containers_are_in_the_note_for_as_long_as_they_may_write(tmp_path: Path) -> None:
+    def noted() -> tuple[str, ...]:
+        meta = read_meta(lock_file(tmp_path))
+        assert meta is not None
+        return meta.containers
+
+    with lock_of(tmp_path).acquire() as lock:
+        with lock.note_container("podman:beef"):
+            with suppress(ZeroDivisionError), lock.note_container("podman:cafe"):
+                assert noted() == ("podman:beef", "podman:cafe")
+                raise ZeroDivisionError
+            assert noted() == ("podman:beef",)
+        assert noted() == ()
+
+
+def test_many_threads_note_containers_and_none_is_lost(tmp_path: Path) -> None:
+    count = 8
+    all_in = threading.Barrier(count)
+    seen: list[int] = []
+
+    def work(number: int) -> None:
+        with lock.note_container(f"podman:{number}"):
+            all_in.wait(30.0)
+            meta = read_meta(lock_file(tmp_path))
+            seen.append(len(meta.containers) if meta else 0)
+            all_in.wait(30.0)
+
+    with lock_of(tmp_path).acquire() as lock, ThreadPoolExecutor(count) as pool:
+        list(pool.map(work, range(count)))
+    assert seen == [count] * count
+
+
+def test_temporaries_of_killed_writers_of_the_note_are_removed_and_nothing_else(tmp_path: Path) -> None:
+    kept = ["..dce-scrape.lock.meta.0123.tmp", "..other.meta.01234567.tmp", "..dce-scrape.lock.meta.0123456g.tmp"]
+    for name in (*kept, "..dce-scrape.lock.meta.01234567.tmp"):
+        (tmp_path / name).touch()
+    with lock_of(tmp_path).acquire():
+        names = {path.name for path in tmp_path.iterdir()}
+    assert names == {*kept, ".dce-scrape.lock", ".dce-scrape.lock.meta"}
+
+
+def test_who_does_not_get_the_lock_removes_no_temporary(tmp_path: Path) -> None:
+    with lock_of(tmp_path).acquire():
+        left = tmp_path / "..dce-scrape.lock.meta.01234567.tmp"
+        left.touch()
+        with pytest.raises(LockHeld):
+            lock_of(tmp_path).acquire()
+    assert left.exists()
 
 
 def test_the_note_of_another_is_not_removed_on_release(tmp_path: Path) -> None:
