@@ -112,7 +112,10 @@ def fastest_engine() -> type[SimdjsonEngine] | type[MsgspecEngine] | type[JsonEn
 
 
 def _checked(facts: list[tuple[Any, Any]]) -> list[str]:
-    ids = [identifier for identifier, _ in facts]
-    "".join(ids)  # a TypeError where one is not a string
-    "".join([timestamp for _, timestamp in facts])
-    return ids
+    """Return the ids. Raises: TypeError, where an id or a timestamp is not a string."""
+    if not facts:
+        return []
+    ids, timestamps = zip(*facts, strict=True)
+    "".join(ids)
+    "".join(timestamps)
+    return list(ids)

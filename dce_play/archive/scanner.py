@@ -276,8 +276,8 @@ def _numbers(ids: list[str]) -> list[int]:
     """
     if not ids:
         return []
-    joined = "".join(ids)
-    if not (joined.isascii() and joined.isdecimal() and min(map(len, ids)) > 0 and max(map(len, ids)) <= 20):
+    lengths = set(map(len, ids))
+    if min(lengths) == 0 or max(lengths) > 20 or not "".join(ids).encode("utf-8", "surrogatepass").isdigit():
         raise NotMessages("an id that is not a number")
     numbers = list(map(int, ids))
     if max(numbers) > _MAX_ID:
