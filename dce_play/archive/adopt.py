@@ -8,6 +8,7 @@ from dce_play.archive.channel_bytes import open_bytes
 from dce_play.archive.channel_map import Bootstrap, ChannelMap
 from dce_play.archive.damage import DamagedFile
 from dce_play.archive.head import read_head
+from dce_play.archive.repair import find_boundary
 from dce_play.archive.seeds import channel_id_of, json_files, twins_among
 from dce_play.archive.snapshot import target_seeds
 from dce_play.archive.tail import NotCanonical, read_tail
@@ -93,3 +94,15 @@ def look_at(path: Path, channel_id: str | None, *, is_twin: bool = False) -> Ado
     except (DamagedFile, OSError) as error:
         return AdoptedFile(path=path, fitness=Fitness.DAMAGED, detail=str(error))
     return AdoptedFile(path=path, fitness=Fitness.AS_IS)
+
+
+def needs_normalising(path: Path) -> bool:
+    """Return whether writing a channel file anew would mend something: its layout, its count, or the order of its ids.
+
+    Reads all of it.
+    Raises: NothingToRecover, OSError.
+    """
+    boundary = find_boundary(path)
+    if not (boundary.complete and boundary.ordered):
+        return True
+    return boundary.head.states_count or look_at(path, boundary.head.channel_id).fitness is Fitness.NORMALISE

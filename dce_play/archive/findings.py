@@ -78,7 +78,7 @@ _REPAIRS = {
     Rule.MAP_FILE_MISSING: "dce-play archive adopt {folder}",
     Rule.MAP_FILE_FOREIGN: "dce-play archive adopt {folder}",
     Rule.FOLDER_MISSING: "correct the target's folder, or scrape the target",
-    Rule.APPEND_PENDING: "dce-play archive recover {path}",
+    Rule.APPEND_PENDING: "dce-play archive recover {folder}",
     Rule.LEFT_EXPORT: "dce-play archive salvage {folder}",
     Rule.LEFT_REPLACEMENT: "dce-play archive salvage {folder}",
 }

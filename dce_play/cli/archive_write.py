@@ -4,13 +4,12 @@ from pathlib import Path
 
 import click
 
+from dce_play.archive.adopt import needs_normalising
 from dce_play.archive.append import AppendOptions, AppendOutcome, EditPolicy, HolePolicy, append, plan_append
-from dce_play.archive.channel_bytes import open_bytes
 from dce_play.archive.head import read_head
 from dce_play.archive.merge import Conflict, MergeOutcome, Prefer, merge
 from dce_play.archive.normalise import confirm, kept_originals, normalise
 from dce_play.archive.places import layout_of
-from dce_play.archive.tail import NotCanonical, read_tail
 from dce_play.cli.archive_verb import (
     ANY_FILE,
     EXISTING_FILE,
@@ -148,10 +147,10 @@ def normalise_verb(
     lock_wait_s: float,
     output_format: str,
 ) -> int:
-    """Write a channel file anew in the exporter's layout, so that it can be appended to.
+    """Write a channel file anew in the exporter's layout, with its messages in order and its count right.
 
-    The messages stay the bytes they are; a digest over ids and contents proves it. The original is kept among our
-    records until --confirm removes it.
+    A file that needs none of this is left alone. The messages stay the bytes they are; a digest over ids and contents
+    proves it. The original is kept among our records until --confirm removes it.
 
     \b
     Example:
@@ -169,8 +168,8 @@ def normalise_verb(
             verb = "Would remove" if dry_run else "Removed"
             tell(output_format, [f"{verb} {path}" for path in kept], {"removed": [str(path) for path in kept]})
             return ExitCode.OK
-        if not refresh_head and _is_appendable(file):
-            tell(output_format, [f"Already appendable as it is: {file}"], {"path": str(file), "changed": False})
+        if not refresh_head and not needs_normalising(file):
+            tell(output_format, [f"Nothing to normalise: {file}"], {"path": str(file), "changed": False})
             return ExitCode.OK
         if dry_run:
             tell(output_format, [f"Would normalise {file}"], {"path": str(file), "changed": True})
@@ -183,15 +182,6 @@ def normalise_verb(
     facts = {"path": str(file), "changed": True, "original": str(done.original), "message_count": done.after_count}
     tell(output_format, lines, facts | {"repeated": done.repeated, "digest": done.digest})
     return ExitCode.OK
-
-
-def _is_appendable(file: Path) -> bool:
-    try:
-        with open_bytes(file) as channel:
-            read_tail(channel)
-    except NotCanonical:
-        return False
-    return not read_head(file).states_count
 
 
 def _tell_append(archive: Path, outcome: AppendOutcome, *, dry_run: bool, output_format: str) -> None:

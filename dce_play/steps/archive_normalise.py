@@ -1,14 +1,13 @@
 """Write a channel file anew in the exporter's layout, so that it can be appended to. The original is kept.
 
-A file that can be appended to as it is, is left alone.
+A file that needs no normalising, is left alone.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from dce_play.archive.adopt import Fitness, look_at
-from dce_play.archive.head import read_head
+from dce_play.archive.adopt import needs_normalising
 from dce_play.archive.normalise import normalise
 from dce_play.archive.places import layout_of
 from dce_play.errors import UsageError
@@ -39,7 +38,7 @@ class Outputs:
 def plan(params: Params, view: View, /) -> StepPlan:
     """Look whether it is needed."""
     if not _needed(params, view):
-        return StepPlan(summary=f"{params.file.name} can be appended to as it is")
+        return StepPlan(summary=f"{params.file.name} needs no normalising")
     change = Change(what=f"normalise {params.file.name}", path=params.file)
     return StepPlan(summary=f"would normalise {params.file}", changes=(change,))
 
@@ -49,7 +48,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     if not _needed(params, ctx):
         return StepResult(
             changed=False,
-            summary=f"{params.file.name} can be appended to as it is",
+            summary=f"{params.file.name} needs no normalising",
             outputs=Outputs(original="", message_count=None),
         )
     done = normalise(params.file, layout=layout_of(params.file), run_id=ctx.run_id, clock=ctx.clock)
@@ -63,5 +62,4 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
 def _needed(params: Params, view: View) -> bool:
     if not is_below(params.file, view.archive_root):
         raise UsageError(f"{params.file} is not below the archive root", hint="the lock of this run does not guard it")
-    channel_id = read_head(params.file).channel_id
-    return look_at(params.file, channel_id).fitness is Fitness.NORMALISE
+    return needs_normalising(params.file)

@@ -339,13 +339,19 @@ class TestOthers:
         assert not (shell.folder / "merged.json").exists()
 
     def test_a_minified_file_is_normalised_and_a_sound_one_is_not(self, shell: Shell) -> None:
-        assert shell.archive("normalise", shell.room).out == f"Already appendable as it is: {shell.room}\n"
+        assert shell.archive("normalise", shell.room).out == f"Nothing to normalise: {shell.room}\n"
         shell.room.write_bytes(b"".join(line.strip() for line in shell.room.read_bytes().splitlines()))
         assert shell.archive("normalise", shell.room, "--dry-run").out == f"Would normalise {shell.room}\n"
         facts = shell.json("normalise", shell.room)
         assert facts["changed"]
         assert Path(facts["original"]).exists()
         assert shell.archive("append", shell.room, shell.delta([3])).code == 0
+
+    def test_a_wrong_count_is_normalised(self, shell: Shell) -> None:
+        shell.room.write_bytes(shell.room.read_bytes().replace(b'"messageCount": 2', b'"messageCount": 7'))
+        assert shell.archive("audit", shell.room).code == 1
+        assert shell.json("normalise", shell.room)["changed"]
+        assert shell.archive("audit", shell.room).code == 0
 
     def test_recovering_when_nothing_is_pending_says_so(self, shell: Shell) -> None:
         said = shell.archive("recover", "root", shell.room)
