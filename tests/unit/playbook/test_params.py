@@ -108,6 +108,7 @@ def test_conflicts_and_missing_params_are_refused() -> None:
         resolve_params(_specs("name: x\nparams: {where: {type: path, required: true}}\nsteps: []\n"))
 
 
+@pytest.mark.contract("R-11.13")
 def test_a_secret_is_only_ever_a_reference() -> None:
     found = resolve_params(_specs(), extra=["token=keyring:discord"])
     assert as_recorded(found)["token"] == "keyring:discord"
