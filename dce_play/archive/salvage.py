@@ -8,7 +8,6 @@ simply run again. The decision table: docs/design/proof-and-salvage.md.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from dce_play.archive.create import publish_first
 from dce_play.archive.delta import ForeignChannel
 from dce_play.archive.naming import shown
 from dce_play.archive.repair import NothingToRecover, salvage_file
+from dce_play.archive.salvage_report import Fate, SalvageItem, SalvageReport
 from dce_play.archive.temps import WHOLE_NAME, Activity, Temp, activity, list_temps, open_files, quarantine, remove
 from dce_play.archive.whole import WholeExport, open_whole
 from dce_play.archive.write_errors import WriteFailed
@@ -27,77 +27,6 @@ from dce_play.snowflake import ChannelId
 from dce_play.system.clock import Clock
 
 DEFAULT_MIN_AGE_S = 120
-
-
-class Fate(StrEnum):
-    """What became of one left export."""
-
-    ACTIVE = "active"
-    """Somebody may still write it: left alone."""
-    SALVAGED = "salvaged"
-    DISCARDED = "discarded"
-    """It held nothing that the archive lacks."""
-    QUARANTINED = "quarantined"
-    RETAINED = "retained"
-    """The archive could not take it; kept for the next try."""
-    ORPHAN = "orphan"
-    """A delta whose archive is not there; kept for a person."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SalvageItem:
-    """One left export and its fate."""
-
-    place: Path
-    channel_id: ChannelId
-    fate: Fate
-    line: str
-    """For people and scripts."""
-    archive: Path | None = None
-    messages_added: int = 0
-    bytes_freed: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SalvageReport:
-    """What a salvage found and did."""
-
-    items: tuple[SalvageItem, ...] = ()
-    stopped: DcePlayError | None = None
-    """Why the rest was not tried: the disk does not take what is written."""
-
-    @property
-    def examined(self) -> int:
-        return len(self.items)
-
-    def count(self, fate: Fate) -> int:
-        """Return how many met this fate."""
-        return sum(item.fate is fate for item in self.items)
-
-    @property
-    def messages_added(self) -> int:
-        return sum(item.messages_added for item in self.items)
-
-    @property
-    def bytes_freed(self) -> int:
-        return sum(item.bytes_freed for item in self.items)
-
-    @property
-    def lines(self) -> list[str]:
-        return [item.line for item in self.items]
-
-    @property
-    def ok(self) -> bool:
-        """Whether everything that could hold messages is in the archive, or somebody is still writing it."""
-        return self.stopped is None and not self.count(Fate.RETAINED) and not self.count(Fate.ORPHAN)
-
-    def counters(self) -> dict[str, int]:
-        """Return the counters by their names in reports."""
-        fates = {fate.value: self.count(fate) for fate in Fate}
-        return {"examined": self.examined, **fates} | {
-            "messages_added": self.messages_added,
-            "bytes_freed": self.bytes_freed,
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

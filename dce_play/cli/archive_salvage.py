@@ -8,7 +8,8 @@ import click
 from dce_play.archive.naming import shown
 from dce_play.archive.places import target_folders
 from dce_play.archive.repair import Boundary, find_boundary, salvage_file
-from dce_play.archive.salvage import SalvageReport, salvage_target
+from dce_play.archive.salvage import salvage_target
+from dce_play.archive.salvage_report import SalvageReport
 from dce_play.cli.archive_verb import (
     ANY_FILE,
     EXISTING,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from dce_play.archive.naming import shown
-from dce_play.archive.salvage import Fate, SalvageItem, SalvageReport, salvage_target
+from dce_play.archive.salvage import salvage_target
+from dce_play.archive.salvage_report import Fate, SalvageItem, SalvageReport
 from dce_play.errors import UsageError
 from dce_play.layout import TargetLayout
 from dce_play.plugin import Change, Context, Effects, Info, StepFailed, StepPlan, StepResult, View

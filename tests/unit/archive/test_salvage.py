@@ -10,7 +10,8 @@ import pytest
 
 from dce_play.archive.channel_map import load_map, save_map
 from dce_play.archive.owner import write_owner
-from dce_play.archive.salvage import Fate, SalvagePolicy, SalvageReport, salvage_target
+from dce_play.archive.salvage import SalvagePolicy, salvage_target
+from dce_play.archive.salvage_report import Fate, SalvageReport
 from dce_play.archive.temps import Temp, end_ownership, list_temps, new_temp
 from dce_play.errors import UsageError
 from dce_play.layout import TargetLayout
