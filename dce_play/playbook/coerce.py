@@ -1,6 +1,7 @@
 """Values by shape: plain data to Python values, and text from a command line or environment to plain data."""
 
 import json
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -157,9 +158,12 @@ def _json(text: str) -> Any:
 
 def _number(text: str, parse: Callable[[str], float], kind: str) -> float:
     try:
-        return parse(text)
+        number = parse(text)
     except ValueError:
         raise WrongValue(f"{_show(text)} is not a {kind}") from None
+    if not math.isfinite(number):
+        raise WrongValue(f"{_show(text)} is not a {kind}")
+    return number
 
 
 def _parsed(text: str, parse: Callable[[str], float]) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from dataclasses import replace as with_changes
 from pathlib import Path
 
+from dce_play.playbook.cache import Cache
 from dce_play.playbook.contents import names_read
 from dce_play.playbook.library import Entry, Library, one_each
 from dce_play.playbook.lint_effects import effects
@@ -37,12 +38,12 @@ _MAX_NODES = 20_000
 _KEYWORD_NAMES = tuple(each.name for each in fields(Keywords) if each.name != "tags")  # tags only choose
 
 
-def make_plan(path: Path, steps: Steps) -> Plan:
-    """Return the plan of a playbook file.
+def make_plan(path: Path, steps: Steps, *, cache: Cache | None = None) -> Plan:
+    """Return the plan of a playbook file. With a cache, a file read before is not parsed and checked again.
 
     Raises: InvalidDocument, with every problem of every file that takes part; UsageError, when one cannot be opened.
     """
-    library = Library(steps)
+    library = Library(steps, cache=cache)
     plan, problems = plan_or_problems(path, library)
     errors = [problem for problem in problems if problem.severity is Severity.ERROR]
     if errors:
