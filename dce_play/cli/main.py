@@ -1,6 +1,5 @@
 """The top of the command line: the only place that turns errors into words and exit codes."""
 
-import errno
 import importlib
 import importlib.util
 import os
@@ -98,15 +97,12 @@ def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code. Tells every error on standard error; raises nothing."""
     try:
         code = _run(arguments)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        return _reader_gone()
-    except OSError as error:
-        if error.errno == errno.EPIPE:
-            return _reader_gone()
-        return _tell_bug(error)
     except Exception as error:  # noqa: BLE001 - whatever nobody foresaw ends here, once, with a traceback in a file
-        return _tell_bug(error)
+        code = _tell_bug(error)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _forget_standard_output()
     return code
 
 
@@ -116,8 +112,9 @@ def _run(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except SystemExit:  # how click itself answers a reader that has gone away
-        return _reader_gone()
+    except SystemExit:  # how click itself answers a reader that has gone away, as in ``| head``
+        _forget_standard_output()
+        return ExitCode.FAILED
     except (click.Abort, KeyboardInterrupt):
         _tell("interrupted")
         return ExitCode.INTERRUPTED
@@ -141,11 +138,9 @@ def _tell_problems(error: InvalidDocument) -> None:
     click.echo(render_problems(error.problems, error.texts, folder=Path.cwd(), colour=colour), err=True)
 
 
-def _reader_gone() -> int:
-    """Standard output's reader went away, as in ``| head``: nothing to tell, and nowhere to tell it."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)  # the interpreter flushes standard output at its end and must find it open
-    return ExitCode.OK
+def _forget_standard_output() -> None:
+    """Let the interpreter flush standard output into nothing at its end: nobody reads it any more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _tell_bug(error: Exception) -> int:

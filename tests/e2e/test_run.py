@@ -114,6 +114,25 @@ def test_people_read_standard_error_when_standard_output_is_for_programs(termina
     assert all(line.startswith("{") for line in done.out.splitlines())
 
 
+def test_a_reader_that_goes_away_does_not_end_the_run_nor_change_its_exit_code(terminal: Terminal) -> None:
+    terminal.write("p.yml", LOGGED + "  - report.say: {text: more}\n  - assert.that: {conditions: [false]}\n")
+    ours, theirs = os.pipe()
+    os.close(ours)
+    done = subprocess.run(
+        terminal.argv("run", "p", "--output", "jsonl"),
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=terminal.environment,
+        cwd=terminal.folder,
+        check=False,
+    )
+    os.close(theirs)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert (terminal.folder / "log").read_text() == "x\n"
+
+
 def test_resume_goes_on_and_refuses_what_changed(terminal: Terminal) -> None:
     text = LOGGED + "  - command.run: {argv: [test, -e, flag]}\n"
     playbook = terminal.write("p.yml", text)

@@ -75,7 +75,7 @@ def test_a_misspelt_command_is_named_and_the_nearest_suggested(tmp_path: Path) -
     assert "run" in said.err
 
 
-def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
+def test_a_reader_that_goes_away_is_no_bug(tmp_path: Path) -> None:
     terminal = terminal_in(tmp_path)
     ours, theirs = os.pipe()
     os.close(ours)
@@ -88,7 +88,7 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
         check=False,
     )
     os.close(theirs)
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 def test_a_bug_is_exit_70_with_its_traceback_in_a_file(tmp_path: Path) -> None:
