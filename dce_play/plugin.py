@@ -14,6 +14,7 @@ from dce_play.errors import DcePlayError, ExitCode
 from dce_play.snowflake import ChannelId, GuildId
 from dce_play.source import JsonValue
 from dce_play.system.clock import Clock
+from dce_play.system.containers import NoteContainer, note_nowhere
 from dce_play.system.process import Executor
 from dce_play.targets.model import TargetsFile
 
@@ -218,6 +219,8 @@ class Context(View):
     run_folder: Path
     lock_fds: tuple[int, ...] = ()
     """To be inherited by programs that write the archive, so that the lock outlives us while they write."""
+    note_container: NoteContainer = note_nowhere
+    """Entered with its ``engine:id`` around a container that writes the archive, as it inherits no lock."""
     operator: Operator = field(default_factory=NoOperator)
 
     def cancelled(self) -> bool:
@@ -235,7 +238,11 @@ class Cancellation(Protocol):
 
 
 class StepInfo(Protocol):
-    """The names that every step module has. Its docstring's first line is the step's summary."""
+    """The names that every step module has. Its docstring's first line is the step's summary.
+
+    A step that starts programs in a dry run too, to look at something, names them: ``PROGRAMS``, a frozenset of bare
+    names. Any other program is refused there.
+    """
 
     NAME: str
     """``noun.verb``: always with a dot."""
@@ -250,6 +257,11 @@ class StepInfo(Protocol):
 
     @property
     def Outputs(self) -> type[Any]: ...  # noqa: N802 - a class of the module
+
+
+def programs_of(step: StepInfo, /) -> frozenset[str]:
+    """Return the programs that a step starts in a dry run too."""
+    return getattr(step, "PROGRAMS", frozenset())
 
 
 class CheckStep(StepInfo, Protocol):

@@ -22,6 +22,7 @@ from dce_play.exporters.engines import detect_engine
 from dce_play.exporters.protocol import Exporter
 from dce_play.source import did_you_mean
 from dce_play.system.clock import Clock
+from dce_play.system.containers import NoteContainer, note_nowhere
 from dce_play.system.process import Executor
 
 API_BASE_VARIABLE = "DCE_DISCORD_API_BASE"
@@ -66,8 +67,8 @@ class Surroundings:
     archive_root: Path | None = None
     container_memory: str | None = None
     lock_id: str = ""
-    announce: Callable[[str], None] = lambda _: None
-    """Told each container before it starts."""
+    announce: NoteContainer = note_nowhere
+    """Entered around each container."""
     note: Callable[[str], None] = lambda _: None
     """Told what people should know: a foreign program's own lines, an old version, a container left behind."""
 

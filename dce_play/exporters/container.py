@@ -11,7 +11,7 @@ handed over in files of mode 600 that are gone when the container is.
 
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from dce_play.errors import DcePlayError
 from dce_play.exporters.container_settings import SERVICE, ContainerSettings
 from dce_play.exporters.engines import Engine
 from dce_play.exporters.protocol import ExportError
+from dce_play.system.containers import NoteContainer, note_nowhere
 from dce_play.system.files import write_atomic
 from dce_play.system.process import Command, Executor
 
@@ -51,8 +52,8 @@ class ContainerLauncher:
     settings: ContainerSettings
     token: str = field(repr=False)
     lock_id: str = ""
-    announce: Callable[[str], None] = lambda _: None
-    """Told ``engine:name`` of each container before it starts: a container inherits no lock."""
+    announce: NoteContainer = note_nowhere
+    """Entered around each container with its ``engine:name``: a container inherits no lock."""
     name: str = "container"
 
     @property
@@ -70,10 +71,10 @@ class ContainerLauncher:
         pass_fds: tuple[int, ...],  # noqa: ARG002 - no descriptor reaches a container
     ) -> Iterator[Command]:
         container = _NAME_PREFIX + secrets.token_hex(6)
-        with tempfile.TemporaryDirectory(prefix="dce-play-") as folder:
+        announced = self.announce(f"{self.engine.family}:{container}")
+        with tempfile.TemporaryDirectory(prefix="dce-play-") as folder, announced:
             variables = self._variables(Path(folder))
             env_file = self._write_secrets(Path(folder), variables)
-            self.announce(f"{self.engine.family}:{container}")
             argv = self._compose_argv if self.engine.compose else self._direct_argv
             try:
                 yield Command(

@@ -11,6 +11,7 @@ from dce_play.runner.secrets import RunSecrets
 from dce_play.runner.settings import Ask, RunSettings
 from dce_play.runner.stream import EventStream
 from dce_play.source import JsonValue
+from dce_play.system.containers import NoteContainer, note_nowhere
 from dce_play.system.process import LocalExecutor
 
 HIDDEN = "hidden (no_log)"
@@ -106,6 +107,8 @@ class Workshop:
     lock_fds: tuple[int, ...] = ()
     update_step: Callable[[str], None] | None = None
     """Notes beside the archive's lock which step is running."""
+    note_container: NoteContainer = note_nowhere
+    """Notes there, while it is entered, a container that inherits no lock."""
 
     def operator(self, step: StepRef) -> RunOperator:
         """Return who answers this step's questions."""
@@ -147,6 +150,7 @@ class Workshop:
             scratch=scratch,
             run_folder=settings.run_folder,
             lock_fds=self.lock_fds,
+            note_container=self.note_container,
             operator=self.operator(step),
             cancellation=self.stopper,
         )

@@ -17,7 +17,9 @@ from dce_play.events import (
 )
 from dce_play.playbook.binding import bind_vars, evaluate
 from dce_play.playbook.plan import Plan, all_steps, children, walk
+from dce_play.playbook.reach import reachable_steps
 from dce_play.playbook.values import plain
+from dce_play.plugin import programs_of
 from dce_play.runner.cancel import Reason, Stopper
 from dce_play.runner.context import Workshop
 from dce_play.runner.definition import define, save_definition
@@ -137,7 +139,12 @@ class _Running:
                     )
                 )
                 if lock is not None:
-                    self._workshop = replace(self._workshop, lock_fds=lock.fds, update_step=lock.update_step)
+                    self._workshop = replace(
+                        self._workshop,
+                        lock_fds=lock.fds,
+                        update_step=lock.update_step,
+                        note_container=lock.note_container,
+                    )
                 self._guard(stack)
                 return self._steps()
         except DcePlayError as error:
@@ -181,9 +188,11 @@ class _Running:
     def _guard(self, stack: ExitStack) -> None:
         if self._settings.mode is Mode.DRY_RUN:
             allowed = (self._settings.run_folder,)
-            if self._settings.seal:
+            steps = reachable_steps(self._plan, self._names())
+            programs = frozenset[str]().union(*(programs_of(step.plugin) for step in steps))
+            if self._settings.seal and not programs:  # a container engine that only looks still opens its database
                 seal_process(allowed)
-            stack.enter_context(dry_run(allowed_writable=allowed))
+            stack.enter_context(dry_run(allowed_writable=allowed, allowed_programs=programs))
 
     # The steps.
 

@@ -12,6 +12,7 @@ from dce_play.auth.reauth import refresh_token
 from dce_play.exporters import choose
 from dce_play.exporters.protocol import Exporter
 from dce_play.system.clock import Clock
+from dce_play.system.containers import NoteContainer, note_nowhere
 from dce_play.system.process import Executor
 from dce_play.targets.model import Target
 
@@ -28,6 +29,8 @@ class Surroundings:
     protect: Callable[[str], None]
     """Told every token, so that it is masked from then on."""
     note: Callable[[str], None]
+    note_container: NoteContainer = note_nowhere
+    """Entered around each container that may write the archive."""
     interactive: bool = False
 
 
@@ -77,7 +80,7 @@ class Session:
             executor=around.executor,
             archive_root=around.archive_root,
             container_memory=self._target.container_memory,
-            announce=lambda container: around.note(f"Container {container}"),
+            announce=around.note_container,
             note=around.note,
         )
         return self._stack.enter_context(choose.open_exporter(self._name, surroundings))

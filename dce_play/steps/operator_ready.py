@@ -21,6 +21,7 @@ NAME = "operator.ready"
 EFFECTS = Effects.NONE
 REPEATABLE = True
 REHEARSABLE = True
+PROGRAMS = frozenset({"podman", "docker", "podman-compose", "docker-compose"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

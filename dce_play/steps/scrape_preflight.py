@@ -58,6 +58,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         clock=ctx.clock,
         protect=ctx.secrets.protect,
         note=ctx.reporter.say,
+        note_container=ctx.note_container,
     )
     with Session(target, params.exporter, around) as session:
         found = preflight_target(

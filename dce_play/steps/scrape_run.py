@@ -149,6 +149,7 @@ def _surroundings(ctx: Context) -> Surroundings:
         clock=ctx.clock,
         protect=ctx.secrets.protect,
         note=ctx.reporter.say,
+        note_container=ctx.note_container,
     )
 
 

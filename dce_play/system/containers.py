@@ -2,16 +2,24 @@
 
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from dce_play.errors import DcePlayError
 from dce_play.system.process import Command, Executor
 
 ContainerRuns = Callable[[str], bool | None]
 """Tells of an ``engine:id`` whether that container runs; ``None`` when the engine does not answer."""
+NoteContainer = Callable[[str], AbstractContextManager[None]]
+"""Entered with its ``engine:id`` around a container that writes the archive, as it inherits no lock."""
 
 _ENGINES = frozenset({"docker", "podman"})
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]*")
 _PATIENCE_S = 20.0
+
+
+def note_nowhere(_container: str, /) -> AbstractContextManager[None]:
+    """Note nothing, where no lock is held. A ``NoteContainer``."""
+    return nullcontext()
 
 
 def container_runs(executor: Executor) -> ContainerRuns:

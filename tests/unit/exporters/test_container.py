@@ -1,7 +1,8 @@
 """The container exporter against stand-in engines: arguments, secrets, removal, settings."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -44,13 +45,24 @@ def export(
     announced: list[str] | None = None,
 ) -> ExportOutcome:
     masker = Masker()
+
+    @contextmanager
+    def announce(container: str) -> Iterator[None]:
+        if announced is not None:
+            announced.append(f"{container} begins")
+        try:
+            yield
+        finally:
+            if announced is not None:
+                announced.append(f"{container} is gone after {len(bench.calls)} calls")
+
     launcher = ContainerLauncher(
         control=LocalExecutor(bench.environ, masker),
         engine=engine,
         settings=settings or ContainerSettings(archive_root=bench.root, image="the/image:1", uid=7, gid=8),
         token=TOKEN,
         lock_id="lock-1",
-        announce=(announced if announced is not None else []).append,
+        announce=announce,
     )
     exporter = CliExporter(LocalExecutor(bench.environ, masker), launcher, on_line=on_line)
     request = ExportRequest(channel_id=CHANNEL, output=bench.root / "export.json")
@@ -132,7 +144,7 @@ def test_a_stopped_run_shows_lines_as_they_come_and_removes_container_and_files(
             announced=announced,
         )
     name = bench.runs[0]["argv"][bench.runs[0]["argv"].index("--name") + 1]
-    assert announced == [f"docker:{name}"]
+    assert announced == [f"docker:{name} begins", f"docker:{name} is gone after {len(bench.calls)} calls"]
     assert bench.calls[-1]["argv"] == ["rm", "--force", name]
     assert not Path(bench.runs[0]["env_file"]).parent.exists()
 
