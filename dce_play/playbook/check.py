@@ -57,7 +57,8 @@ def _problems(error: Any, document: Document) -> Iterator[Problem]:
             yield Problem(rule="E103", message=message, span=document.key_span((*pointer, error.instance)))
         case _:
             span = document.value_span(pointer)
-            hint = did_you_mean(error.instance, error.schema["enum"]) if _is_wrong_word(error) else ""
+            words = [word for word in error.schema.get("enum", ()) if isinstance(word, str)]
+            hint = did_you_mean(error.instance, words) if _is_wrong_word(error) else ""
             yield Problem(rule="E103", message=_wrong_value(error), span=span, hint=hint)
 
 

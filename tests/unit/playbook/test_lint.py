@@ -107,6 +107,15 @@ def test_a_comment_suppresses_warnings_with_a_reason(tmp_path: Path, text: str, 
     assert sorted(each.rule for each in _lint(tmp_path / "a.yml", _HEAD + text)) == rules
 
 
+@pytest.mark.parametrize("line", ["version: one", "lock: []", "params: []", "vars: 3", "steps: {a: 1}", "outputs: x"])
+def test_a_value_of_a_wrong_kind_is_one_error_at_the_value(tmp_path: Path, line: str) -> None:
+    text = f"{_HEAD}name: a\nsteps:\n  - report.say: {{text: a}}\n"
+    text = text.replace("steps:\n  - report.say: {text: a}", line) if line.startswith("steps") else text + line + "\n"
+    problems = [each for each in _lint(tmp_path / "a.yml", text) if each.rule.startswith("E")]
+    value = line.index(" ") + 2
+    assert [(each.rule, each.span.column) for each in problems] == [("E103", value)]
+
+
 def test_folders_are_searched_and_what_is_not_there_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "playbooks").mkdir()
     (tmp_path / "playbooks" / "a.yml").write_text(

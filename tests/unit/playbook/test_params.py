@@ -51,7 +51,8 @@ def test_a_text_becomes_its_declared_type(argument: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("argument", "words"),
     [
-        ("full=maybe", "not a bool"), ("days=31", "above 30"), ("days=1.5", "not a whole number"), ("ratio=nan", "not a number"), ("ratio=inf", "not a number"),
+        ("full=maybe", "not a bool"), ("days=31", "above 30"), ("days=1.5", "not a whole number"),
+        ("ratio=nan", "not a number"), ("ratio=inf", "not a number"),
         ("mode=fsat", "one of fast, slow"), ("wait=soon", "not a duration"), ("room=big", "not a size"),
         ("channel=general", "not a snowflake"), ("token=hunter2", "env:NAME"), ("at=4 pm", "does not match"),
         ("dayz=3", 'no param "dayz"'), ("days", "name=value"),
