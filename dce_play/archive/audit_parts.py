@@ -58,11 +58,20 @@ class Reading:
 
 
 def read_messages(
-    source: ByteSource, preamble: Preamble, *, start: int | None = None, jobs: int = 1, on_bytes: OnBytes
+    source: ByteSource,
+    preamble: Preamble,
+    *,
+    start: int | None = None,
+    jobs: int = 1,
+    split_bytes: int = SPLIT_BYTES,
+    on_bytes: OnBytes,
 ) -> Reading:
     """Read a file's messages and what stands around them; from the comma at ``start`` on when it is given."""
     first = preamble.start if start is None else start
-    comma = _halfway(source, first) if jobs > 1 and start is None else None
+    large = source.size_bytes - first >= split_bytes
+    # A process with threads must not fork: another thread may hold a lock that the child then waits for.
+    split = jobs > 1 and start is None and large and threading.active_count() == 1
+    comma = _halfway(source, first) if split else None
     if comma is not None:
         halves = _read_halves(source, preamble.start, comma, on_bytes)
         # Only if both halves are sound is the guess where to cut proved right. Damage is placed by one whole reading.
@@ -92,9 +101,6 @@ def _stretch(source: ByteSource, start: int, *, stop: int | None = None, after_c
 
 def _halfway(source: ByteSource, start: int) -> int | None:
     """Return the offset of a comma near the middle that seems to part two messages."""
-    # A process with threads must not fork: another thread may hold a lock that the child then waits for.
-    if source.size_bytes - start < SPLIT_BYTES or threading.active_count() > 1:
-        return None
     middle = (start + source.size_bytes) // 2
     buffer = bytearray(_LOOK_BYTES)
     count = source.read_into(memoryview(buffer), middle)
