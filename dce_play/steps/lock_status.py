@@ -1,6 +1,6 @@
 """Look whether another run holds the archive root's lock, without touching it.
 
-The run's own lock is none of another's: under it, this step tells ``held`` and does not warn.
+The run's own lock is none of another's: under it, this step tells ``held by this run`` and does not warn.
 """
 
 import os
@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from dce_play.errors import UsageError
 from dce_play.layout import lock_path
 from dce_play.plugin import Context, Effects, Info, StepFailed, StepResult
-from dce_play.system.lock_status import LockStatus, Verdict, lock_status
+from dce_play.system.lock_status import Verdict, lock_status
 
 NAME = "lock.status"
 EFFECTS = Effects.NONE
@@ -49,11 +49,14 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         raise UsageError("there is no archive root whose lock could be looked at", hint="name it with root:")
     status = lock_status(lock_path(root, ctx.environment))
     ours = any(holder.pid == os.getpid() for holder in status.holders)
-    _tell(status, ctx)
+    state = "held by this run" if ours else status.state
+    ctx.reporter.say("Scrape lock status")
+    ctx.reporter.say(f"lock: {status.path}")
+    ctx.reporter.say(f"state: {state}")
     outputs = Outputs(
         path=str(status.path),
         verdict=status.verdict,
-        state=status.state,
+        state=state,
         ours=ours,
         pid=status.meta.pid if status.meta else None,
     )
@@ -66,10 +69,4 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
             )
         if params.when_held == "warn":
             ctx.reporter.say(_WARNING)
-    return StepResult(changed=False, summary=status.state, outputs=outputs)
-
-
-def _tell(status: LockStatus, ctx: Context) -> None:
-    ctx.reporter.say("Scrape lock status")
-    ctx.reporter.say(f"lock: {status.path}")
-    ctx.reporter.say(f"state: {status.state}")
+    return StepResult(changed=False, summary=state, outputs=outputs)

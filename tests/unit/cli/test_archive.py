@@ -3,13 +3,17 @@
 import fcntl
 import json
 import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dce_play.system.lock import archive_lock
+from dce_play.system.lock_meta import read_meta
 from tests.channel_files import channel_bytes, ids_in, write_channel
 from tests.command_line import Said, Terminal
+from tests.processes import eventually
 
 ROOM = "1573508731788951644"
 DATA = Path(__file__).parents[2] / "data"
@@ -99,6 +103,27 @@ class TestLock:
             said = shell.archive("append", shell.room, shell.delta([3]))
         assert said.code == 75
         assert ids_in(shell.room) == [1, 2]
+
+    @pytest.mark.parametrize("words", [("salvage",), ("salvage", "--root"), ("adopt",)])
+    def test_a_verb_on_a_targets_folder_gives_way_to_a_run_of_the_whole_archive(
+        self, shell: Shell, words: tuple[str, ...]
+    ) -> None:
+        (shell.target / ".dce-meta").mkdir()
+        with archive_lock(shell.folder / "root", environment={}, command="pytest").acquire():
+            assert shell.archive(*words, shell.target).code == 75
+
+    def test_the_locks_note_names_the_verb_and_the_path_and_no_other_word(self, shell: Shell) -> None:
+        lock = shell.folder / "root" / ".dce-scrape.lock"
+        lock.touch()
+        argv = shell.terminal.argv("archive", "append", str(shell.room), str(shell.delta([3])), "--lock-wait", "9s")
+        with shell.room.open("rb") as room:
+            fcntl.flock(room, fcntl.LOCK_EX)  # the verb has the archive's lock now, and waits for the file's
+            verb = subprocess.Popen(argv, cwd=shell.folder, env=shell.terminal.environment)
+            assert eventually(lambda: read_meta(lock) is not None)
+            meta = read_meta(lock)
+        assert meta is not None
+        assert meta.cmd == f"dce-play archive append {shell.room}"
+        assert verb.wait(60.0) == 0
 
     def test_another_root_can_be_named(self, shell: Shell) -> None:
         shell.archive("append", shell.room, shell.delta([3]), "--root", shell.folder / "root")
