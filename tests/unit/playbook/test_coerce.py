@@ -17,7 +17,7 @@ from dce_play.playbook.values import SecretReference
 from dce_play.plugin import Duration, Info, Size
 from dce_play.snowflake import ChannelId
 
-_FOLDER = Path("/work")
+_FOLDER = Path("/folder")
 
 
 class _Colour(StrEnum):
@@ -36,7 +36,7 @@ class _Inner:
     [
         (str, "a", "a"),
         (float, 1, 1),
-        (Path, "a/b", Path("/work/a/b")),
+        (Path, "a/b", Path("/folder/a/b")),
         (Path, "/a", Path("/a")),
         (Path | None, None, None),
         (Duration, "1h30m", 5400.0),
@@ -46,7 +46,7 @@ class _Inner:
         (Literal["a", "b"], "b", "b"),
         (tuple[int, ...], [1, 2], (1, 2)),
         (frozenset[str], ["a"], frozenset({"a"})),
-        (dict[str, Path], {"x": "y"}, {"x": Path("/work/y")}),
+        (dict[str, Path], {"x": "y"}, {"x": Path("/folder/y")}),
         (_Inner, {"name": "a"}, _Inner("a", 1)),
         (list[_Inner], [{"name": "a", "count": 2}], [_Inner("a", 2)]),
         (str, SecretReference("env:X"), "env:X"),
