@@ -14,6 +14,7 @@ import subprocess
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import IO, Any
 
 from invoke.config import Config
@@ -42,6 +43,13 @@ def follow(
     return Ended(why=runner.why, exit_code=exit_code(process), stdout=result.stdout, stderr=result.stderr)
 
 
+@cache
+def _context() -> Context:
+    """Return the one context of all programs: making it costs as much as starting a program's two readers."""
+    # lazy: a configuration file of invoke's in somebody's home must not change what we do
+    return Context(Config(lazy=True))
+
+
 class _Follower(Local):
     read_chunk_size = 64 * 1024
 
@@ -53,8 +61,7 @@ class _Follower(Local):
         cancelled: Callable[[], bool],
         on_line: LineTaker,
     ) -> None:
-        # lazy: a configuration file of invoke's in somebody's home must not change what we do
-        super().__init__(Context(Config(lazy=True)))
+        super().__init__(_context())
         self.why = Why.EXITED
         self._running = process
         self._deadline = deadline
