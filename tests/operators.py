@@ -11,7 +11,7 @@ from tests.channel_files import channel_bytes, write_channel
 from tests.command_line import Said, Terminal, terminal_in
 
 ROOM, OTHER, THIRD = "111111111111111111", "222222222222222222", "333333333333333333"
-TOKEN = "canary-token-of-the-operator"  # noqa: S105 - nobody's
+TOKEN = "canary-token-of-the-operator"
 STANDINS = Path(__file__).parent / "standins"
 
 
