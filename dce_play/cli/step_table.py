@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import cast
 
 from dce_play.errors import DcePlayError, ExitCode
+from dce_play.playbook.cache import Cache, cache_folder, own_fingerprint
 from dce_play.plugin import CheckStep
 from dce_play.steps import STEPS
 
@@ -48,6 +49,17 @@ def step_table(*, plugins: bool, folder: Path) -> Mapping[str, CheckStep]:
             raise PluginBroken(place, f'the name "{step.NAME}" {reason}')
         table[step.NAME] = step
     return table
+
+
+def reading_cache(*, plugins: bool, folder: Path, environment: Mapping[str, str]) -> Cache | None:
+    """Return where readings of playbooks are kept, so that none is parsed and checked twice.
+
+    With foreign steps nothing is kept: they may change without our noticing.
+    """
+    if plugins or (folder / PROJECT_FILE).is_file():
+        return None
+    home = cache_folder(environment)
+    return Cache(home, own_fingerprint()) if home is not None else None
 
 
 def _project_wants_plugins(folder: Path) -> bool:
