@@ -47,6 +47,8 @@ CASES: dict[str, Case] = {
 NEEDS_A_WORLD = frozenset(
     {
         "archive.adopt",
+        "archive.audit",
+        "archive.merge",
         "archive.append",
         "archive.normalise",
         "archive.prove_append",
