@@ -10,13 +10,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar, NewType, Protocol
 
-from dce_play.errors import DcePlayError, ExitCode
+from dce_play.errors import DcePlayError, ExitCode, UsageError
 from dce_play.snowflake import ChannelId, GuildId
 from dce_play.source import JsonValue
 from dce_play.system.clock import Clock
 from dce_play.system.containers import NoteContainer, note_nowhere
 from dce_play.system.process import Executor
-from dce_play.targets.model import TargetsFile
+from dce_play.targets.model import Target, TargetsFile
+from dce_play.targets.select import select_targets
 
 Duration = NewType("Duration", float)
 """Seconds; playbooks may also write ``90s``, ``10m``, ``12h``, ``2d``."""
@@ -204,6 +205,25 @@ class View:
     records: tuple[StepRecord, ...] = ()
     params: Mapping[str, JsonValue] = field(default_factory=dict)
     """The playbook's own params, secrets left out."""
+
+    @property
+    def targets_file(self) -> TargetsFile:
+        """Return the targets file.
+
+        Raises: UsageError, when the run has none.
+        """
+        if self.targets is None:
+            raise UsageError(
+                "there is no targets file", hint="name it with --config, or make one: dce-play targets add"
+            )
+        return self.targets
+
+    def chosen_targets(self, *names: str) -> tuple[Target, ...]:
+        """Return the targets of these names, or those of the run; in file order.
+
+        Raises: NothingSelected, for an unknown name; UsageError, when the run has no targets file.
+        """
+        return select_targets(self.targets_file, names or self.selection.targets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

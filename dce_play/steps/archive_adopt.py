@@ -8,10 +8,8 @@ from typing import Annotated
 
 from dce_play.archive.adopt import Adoption, adopt_target
 from dce_play.archive.naming import shown
-from dce_play.errors import UsageError
 from dce_play.layout import TargetLayout
 from dce_play.plugin import Change, Context, Effects, Info, StepPlan, StepResult, View
-from dce_play.targets.select import select_targets
 
 NAME = "archive.adopt"
 EFFECTS = Effects.ARCHIVE
@@ -68,6 +66,4 @@ def _undecided(adoption: Adoption) -> dict[str, str]:
 
 
 def _layout(params: Params, view: View) -> TargetLayout:
-    if view.targets is None:
-        raise UsageError("there is no targets file", hint="name it with --config, or make one: dce-play targets add")
-    return TargetLayout(select_targets(view.targets, [params.target])[0].output_dir)
+    return TargetLayout(view.chosen_targets(params.target)[0].output_dir)

@@ -11,12 +11,9 @@ from dce_play.archive.audit_tree import TreeAudit, audit_tree
 from dce_play.archive.findings import Finding, Level
 from dce_play.archive.naming import shown
 from dce_play.archive.seeds import json_files
-from dce_play.errors import UsageError
 from dce_play.layout import TargetLayout
 from dce_play.plugin import Context, Effects, Info, StepFailed, StepPlan, StepResult, View
 from dce_play.source import JsonValue
-from dce_play.targets.model import Target
-from dce_play.targets.select import select_targets
 
 NAME = "archive.audit"
 EFFECTS = Effects.LOCAL
@@ -46,14 +43,14 @@ class Outputs:
 
 def plan(params: Params, view: View, /) -> StepPlan:
     """Count the files."""
-    count = sum(1 for target in _targets(params, view) for _ in json_files(target.output_dir))
+    count = sum(1 for target in view.chosen_targets(*_names(params)) for _ in json_files(target.output_dir))
     return StepPlan(summary=f"would audit {count} file(s)")
 
 
 def apply(params: Params, ctx: Context, /) -> StepResult:
     """Audit."""
     tree = audit_tree(
-        [TargetLayout(target.output_dir) for target in _targets(params, ctx)],
+        [TargetLayout(target.output_dir) for target in ctx.chosen_targets(*_names(params))],
         now=ctx.clock.now(),
         index=index_in(dict(ctx.environment)),
         full=params.full,
@@ -93,7 +90,5 @@ def _plain(finding: Finding) -> dict[str, JsonValue]:
     }
 
 
-def _targets(params: Params, view: View) -> tuple[Target, ...]:
-    if view.targets is None:
-        raise UsageError("there is no targets file", hint="name it with --config, or make one: dce-play targets add")
-    return select_targets(view.targets, [params.target] if params.target else view.selection.targets)
+def _names(params: Params) -> tuple[str, ...]:
+    return (params.target,) if params.target else ()

@@ -15,8 +15,6 @@ from dce_play.errors import UsageError
 from dce_play.plugin import Context, Effects, Info, StepFailed, StepPlan, StepResult, View
 from dce_play.snowflake import ChannelId
 from dce_play.source import JsonValue
-from dce_play.targets.model import Target
-from dce_play.targets.select import select_targets
 
 NAME = "archive.prove_append"
 EFFECTS = Effects.LOCAL
@@ -58,13 +56,13 @@ class Outputs:
 
 def plan(params: Params, view: View, /) -> StepPlan:
     """Tell what would be compared."""
-    names = ", ".join(target.name for target in _targets(params, view))
+    names = ", ".join(target.name for target in view.chosen_targets(*_names(params)))
     return StepPlan(summary=f"would compare the archives of {names} with {params.since}")
 
 
 def apply(params: Params, ctx: Context, /) -> StepResult:
     """Compare."""
-    targets = _targets(params, ctx)
+    targets = ctx.chosen_targets(*_names(params))
     snapshot = load_snapshot(params.since)
     proof = prove_append(
         snapshot,
@@ -142,7 +140,5 @@ def _plain(failure: Comparison) -> dict[str, JsonValue]:
     }
 
 
-def _targets(params: Params, view: View) -> tuple[Target, ...]:
-    if view.targets is None:
-        raise UsageError("there is no targets file", hint="name it with --config, or make one: dce-play targets add")
-    return select_targets(view.targets, [params.target] if params.target else view.selection.targets)
+def _names(params: Params) -> tuple[str, ...]:
+    return (params.target,) if params.target else ()

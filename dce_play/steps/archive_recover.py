@@ -10,10 +10,8 @@ from dce_play.archive.disk import REAL
 from dce_play.archive.journal import pending_journals
 from dce_play.archive.naming import shown
 from dce_play.archive.recover import RecoveryState, recover
-from dce_play.errors import UsageError
 from dce_play.layout import TargetLayout
 from dce_play.plugin import Change, Context, Effects, Info, StepFailed, StepPlan, StepResult, View
-from dce_play.targets.select import select_targets
 
 NAME = "archive.recover"
 EFFECTS = Effects.ARCHIVE
@@ -70,6 +68,4 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
 
 
 def _layout(params: Params, view: View) -> TargetLayout:
-    if view.targets is None:
-        raise UsageError("there is no targets file", hint="name it with --config, or make one: dce-play targets add")
-    return TargetLayout(select_targets(view.targets, [params.target])[0].output_dir)
+    return TargetLayout(view.chosen_targets(params.target)[0].output_dir)

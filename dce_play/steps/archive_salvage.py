@@ -9,11 +9,9 @@ from typing import Annotated, Literal
 from dce_play.archive.naming import shown
 from dce_play.archive.salvage import salvage_target
 from dce_play.archive.salvage_report import Fate, SalvageItem, SalvageReport
-from dce_play.errors import UsageError
 from dce_play.layout import TargetLayout
 from dce_play.plugin import Change, Context, Effects, Info, StepFailed, StepPlan, StepResult, View
 from dce_play.targets.model import Target
-from dce_play.targets.select import select_targets
 
 NAME = "archive.salvage"
 EFFECTS = Effects.ARCHIVE
@@ -48,7 +46,7 @@ class Outputs:
 
 def plan(params: Params, view: View, /) -> StepPlan:
     """Decide the same, and write nothing."""
-    target = _target(params, view)
+    target = view.chosen_targets(params.target)[0]
     report = _salvage(target, view, dry_run=True)
     changes = tuple(_change(item) for item in report.items if item.fate not in _KEPT)
     return StepPlan(
@@ -60,7 +58,7 @@ def plan(params: Params, view: View, /) -> StepPlan:
 
 def apply(params: Params, ctx: Context, /) -> StepResult:
     """Salvage."""
-    target = _target(params, ctx)
+    target = ctx.chosen_targets(params.target)[0]
     report = _salvage(target, ctx, dry_run=False)
     channels = len({item.channel_id for item in report.items})
     ctx.reporter.say(
@@ -107,9 +105,3 @@ def _summary(report: SalvageReport) -> str:
 
 def _change(item: SalvageItem) -> Change:
     return Change(what=item.line, path=item.archive or item.place)
-
-
-def _target(params: Params, view: View) -> Target:
-    if view.targets is None:
-        raise UsageError("there is no targets file", hint="name it with --config, or make one: dce-play targets add")
-    return select_targets(view.targets, [params.target])[0]

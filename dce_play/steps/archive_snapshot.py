@@ -10,10 +10,7 @@ from typing import Annotated
 from dce_play.archive.fingerprint_store import store_for
 from dce_play.archive.naming import shown
 from dce_play.archive.snapshot import take_snapshot, target_seeds, write_snapshot
-from dce_play.errors import UsageError
 from dce_play.plugin import Context, Effects, Info, StepPlan, StepResult, View
-from dce_play.targets.model import Target, TargetsFile
-from dce_play.targets.select import select_targets
 
 NAME = "archive.snapshot"
 EFFECTS = Effects.LOCAL
@@ -41,21 +38,21 @@ class Outputs:
 
 def plan(params: Params, view: View, /) -> StepPlan:
     """Count the files."""
-    count = sum(len(target_seeds(target.output_dir)) for target in _targets(params, view))
+    count = sum(len(target_seeds(target.output_dir)) for target in view.chosen_targets(*params.targets))
     return StepPlan(summary=f"would record {count} channel file(s)")
 
 
 def apply(params: Params, ctx: Context, /) -> StepResult:
     """Record them."""
-    targets = _targets(params, ctx)
-    root = _file(ctx).archive_root
+    targets = ctx.chosen_targets(*params.targets)
+    root = ctx.targets_file.archive_root
     snapshot = take_snapshot(
         root,
         now=ctx.clock.now(),
         folders=[target.output_dir for target in targets],
         channels=ctx.selection.channels,
         store=store_for(root, ctx.environment),
-        prune=not ctx.selection.channels and len(targets) == len(_file(ctx).targets),
+        prune=not ctx.selection.channels and len(targets) == len(ctx.targets_file.targets),
         on_progress=ctx.reporter.progress,
     )
     for path, reason in snapshot.skipped:
@@ -77,13 +74,3 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
             skipped=tuple(shown(skipped) for skipped, _ in snapshot.skipped),
         ),
     )
-
-
-def _targets(params: Params, view: View) -> tuple[Target, ...]:
-    return select_targets(_file(view), params.targets or view.selection.targets)
-
-
-def _file(view: View) -> TargetsFile:
-    if view.targets is None:
-        raise UsageError("there is no targets file", hint="name it with --config, or make one: dce-play targets add")
-    return view.targets

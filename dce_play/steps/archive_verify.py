@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 
 from dce_play.archive.naming import shown
 from dce_play.archive.table import TableEntry, aligned, archive_table
-from dce_play.errors import UsageError
 from dce_play.plugin import Context, Effects, Info, StepFailed, StepResult
 from dce_play.source import JsonValue
 from dce_play.targets.model import Discover, Target, TargetKind
@@ -42,8 +41,6 @@ class Outputs:
 
 def apply(params: Params, ctx: Context, /) -> StepResult:
     """Look, and tell."""
-    if ctx.targets is None:
-        raise UsageError("there is no targets file", hint="name it with --config, or make one: dce-play targets add")
     entries = [
         TableEntry(
             name=target.name,
@@ -52,11 +49,11 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
             memory=target.container_memory or "",
             may_be_new=_may_be_new(target),
         )
-        for target in ctx.targets.targets
+        for target in ctx.targets_file.targets
         if not params.selected_only or target.name in ctx.selection.targets
     ]
     rows = archive_table(entries)
-    ctx.reporter.say(f"Archive root: {shown(ctx.targets.archive_root)}")
+    ctx.reporter.say(f"Archive root: {shown(ctx.targets_file.archive_root)}")
     for line in aligned(rows):
         ctx.reporter.say(line)
     outputs = Outputs(rows=tuple(row.facts() for row in rows))

@@ -7,7 +7,7 @@ never shown.
 from dataclasses import dataclass
 from typing import Annotated
 
-from dce_play.errors import DcePlayError, UsageError
+from dce_play.errors import DcePlayError
 from dce_play.exporters.choose import AUTO, ExporterName, chosen_exporter
 from dce_play.exporters.engines import detect_engine
 from dce_play.layout import state_folder
@@ -15,7 +15,6 @@ from dce_play.plugin import Context, Effects, Info, StepFailed, StepResult
 from dce_play.scrape.readiness import Check, Verdict, disk_checks, folder_checks, memory_checks, token_checks
 from dce_play.source import JsonValue
 from dce_play.targets.model import Target
-from dce_play.targets.select import select_targets
 
 NAME = "operator.ready"
 EFFECTS = Effects.NONE
@@ -43,13 +42,11 @@ class Outputs:
 
 def apply(params: Params, ctx: Context, /) -> StepResult:
     """Run every check, then fail if one failed."""
-    if ctx.targets is None:
-        raise UsageError("there is no targets file", hint="name it with --config, or make one: dce-play targets add")
     ctx.reporter.say("Operator readiness checks")
-    places = [ctx.targets.archive_root, ctx.folder, state_folder(ctx.environment)]
+    places = [ctx.targets_file.archive_root, ctx.folder, state_folder(ctx.environment)]
     checks = disk_checks(places, ctx.environment)
     if not params.disk_only:
-        checks += _rest(params, ctx, select_targets(ctx.targets, ctx.selection.targets))
+        checks += _rest(params, ctx, ctx.chosen_targets())
     for check in checks:
         prefix = "" if check.verdict is Verdict.OK else f"{check.verdict.upper()}: "
         ctx.reporter.say(f"{prefix}{check.detail}")
@@ -58,15 +55,14 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     if failed:
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
         raise StepFailed(f"not ready: {failed[0].detail}{more}", hint="mend what is marked FAIL above", outputs=outputs)
-    ctx.reporter.say(f"disk-only: ok (config {ctx.targets.path})" if params.disk_only else "Operator ready.")
+    ctx.reporter.say(f"disk-only: ok (config {ctx.targets_file.path})" if params.disk_only else "Operator ready.")
     return StepResult(changed=False, summary=f"{len(checks)} check(s) passed", outputs=outputs)
 
 
 def _rest(params: Params, ctx: Context, targets: tuple[Target, ...]) -> list[Check]:
-    assert ctx.targets is not None  # noqa: S101 - the caller checked
     checks = token_checks(ctx.environment, ctx.folder) if params.token else []
     checks += memory_checks(targets, ctx.environment)
-    checks += folder_checks(ctx.targets, targets)
+    checks += folder_checks(ctx.targets_file, targets)
     names = {chosen_exporter(target.exporter or AUTO, ctx.environment) for target in targets}
     if ExporterName.CONTAINER in names:
         checks.append(_engine(ctx))

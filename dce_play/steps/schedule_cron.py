@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from dce_play.auth.discovery import places
-from dce_play.errors import UsageError
 from dce_play.plugin import Change, Context, Effects, Info, StepPlan, StepResult, View
 from dce_play.schedule.cron_fields import check_schedule, interval_schedule
 from dce_play.schedule.crontab import Job, check_name, install, job_line, remove
 from dce_play.schedule.table import crontab_program, read_crontab, write_crontab
-from dce_play.targets.select import check_narrowing, select_targets
+from dce_play.targets.select import check_narrowing
 
 NAME = "schedule.cron"
 EFFECTS = Effects.LOCAL
@@ -84,14 +83,13 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
 
 
 def _job(params: Params, view: View) -> Job:
-    if view.targets is None:
-        raise UsageError("there is no targets file to schedule", hint="name it with --config")
-    chosen = select_targets(view.targets, view.selection.targets)
+    targets_file = view.targets_file
+    chosen = view.chosen_targets()
     if view.selection.channels or view.selection.guilds:
         check_narrowing(chosen, channels=view.selection.channels, guilds=view.selection.guilds)
-    words = ["run", _playbook(params, view.folder), "--config", str(view.targets.path.absolute())]
+    words = ["run", _playbook(params, view.folder), "--config", str(targets_file.path.absolute())]
     words += ["--log-file", str(view.folder / params.log_file)]
-    enabled = tuple(target for target in view.targets.targets if target.enabled)
+    enabled = tuple(target for target in targets_file.targets if target.enabled)
     if chosen != enabled:
         for target in chosen:
             words += ["--target", target.name]

@@ -9,13 +9,12 @@ from typing import Annotated
 from dce_play.archive.channel_map import ChannelMap
 from dce_play.archive.cursor import read_cursor
 from dce_play.archive.temps import list_temps
-from dce_play.errors import DcePlayError, UsageError
+from dce_play.errors import DcePlayError
 from dce_play.layout import TargetLayout
 from dce_play.plugin import Context, Effects, Info, Selection, StepResult
 from dce_play.scrape.channels import ChosenChannel, known_channels
 from dce_play.snowflake import ChannelId
 from dce_play.targets.model import Target, TargetsFile
-from dce_play.targets.select import select_targets
 
 NAME = "scrape.plan"
 EFFECTS = Effects.NONE
@@ -43,13 +42,12 @@ class Outputs:
 
 def apply(params: Params, ctx: Context, /) -> StepResult:
     """Tell the plan."""
-    if ctx.targets is None:
-        raise UsageError("there is no targets file", hint="name it with --config, or make one: dce-play targets add")
-    chosen = select_targets(ctx.targets, ctx.selection.targets)
+    targets_file = ctx.targets_file
+    chosen = ctx.chosen_targets()
     say = ctx.reporter.say
     say(f"=== {params.label} run plan ===")
-    say(f"Config: {ctx.targets.path.absolute()} (sha256 {ctx.targets.sha256[:12]})")
-    all_enabled = chosen == tuple(target for target in ctx.targets.targets if target.enabled)
+    say(f"Config: {targets_file.path.absolute()} (sha256 {targets_file.sha256[:12]})")
+    all_enabled = chosen == tuple(target for target in targets_file.targets if target.enabled)
     say(f"Targets ({len(chosen)} {'enabled, all will run' if all_enabled else 'selected'}):")
     channel_count = stale_count = 0
     for target in chosen:
@@ -63,7 +61,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         target_count=len(chosen),
         channel_count=channel_count,
         stale_count=stale_count,
-        options=_options(ctx.targets, () if all_enabled else chosen, ctx.selection),
+        options=_options(targets_file, () if all_enabled else chosen, ctx.selection),
     )
     return StepResult(
         changed=False, summary=f"{len(chosen)} target(s), {channel_count} known channel(s)", outputs=outputs

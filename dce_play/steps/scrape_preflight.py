@@ -6,12 +6,9 @@ A channel that this token cannot read is passed over; a crash of the exporter is
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from dce_play.errors import UsageError
 from dce_play.plugin import Context, Effects, Info, StepPlan, StepResult, View
 from dce_play.scrape.preflight import preflight_target
 from dce_play.scrape.session import Session, Surroundings
-from dce_play.targets.model import TargetsFile
-from dce_play.targets.select import select_targets
 
 NAME = "scrape.preflight"
 EFFECTS = Effects.REMOTE
@@ -42,18 +39,17 @@ class Outputs:
 
 def plan(params: Params, view: View, /) -> StepPlan:
     """Check that the target exists; ask nobody."""
-    target = select_targets(_targets_file(view), [params.target])[0]
+    target = view.chosen_targets(params.target)[0]
     return StepPlan(summary=f"would probe the channels of {target.name}")
 
 
 def apply(params: Params, ctx: Context, /) -> StepResult:
     """Probe."""
-    targets_file = _targets_file(ctx)
-    target = select_targets(targets_file, [params.target])[0]
+    target = ctx.chosen_targets(params.target)[0]
     around = Surroundings(
         environment=ctx.environment,
         folder=ctx.folder,
-        archive_root=targets_file.archive_root,
+        archive_root=ctx.targets_file.archive_root,
         executor=ctx.executor,
         clock=ctx.clock,
         protect=ctx.secrets.protect,
@@ -75,9 +71,3 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         summary=f"{len(found.readable)} of {len(found.probed)} probed channel(s) readable",
         outputs=Outputs(channel_count=found.channel_count, readable=found.readable, inaccessible=inaccessible),
     )
-
-
-def _targets_file(view: View) -> TargetsFile:
-    if view.targets is None:
-        raise UsageError("there is no targets file", hint="name it with --config, or make one: dce-play targets add")
-    return view.targets

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from dce_play.archive.append import EditPolicy, HolePolicy, ReaderSafe
-from dce_play.errors import ExitCode, UsageError
+from dce_play.errors import ExitCode
 from dce_play.exporters.protocol import AuthenticationFailed
 from dce_play.plugin import Change, Context, Effects, Info, StepFailed, StepPlan, StepResult, View
 from dce_play.scrape.channels import known_channels
@@ -24,8 +24,7 @@ from dce_play.scrape.tools import Policies, Tools
 from dce_play.source import JsonValue
 from dce_play.system.clock import utc_stamp
 from dce_play.system.files import write_atomic
-from dce_play.targets.model import Target, TargetsFile
-from dce_play.targets.select import select_targets
+from dce_play.targets.model import Target
 
 NAME = "scrape.run"
 EFFECTS = Effects.ARCHIVE
@@ -78,7 +77,7 @@ class TokenRefused(StepFailed):
 
 def plan(params: Params, view: View, /) -> StepPlan:
     """Tell which channels would be asked for, as far as that is known without asking."""
-    target = _target(params.target, view)
+    target = view.chosen_targets(params.target)[0]
     choice = known_channels(target, seeds=known_seeds(target), only=view.selection.channels)
     if choice is None:
         return StepPlan(
@@ -95,7 +94,7 @@ def plan(params: Params, view: View, /) -> StepPlan:
 
 def apply(params: Params, ctx: Context, /) -> StepResult:
     """Scrape, and write the summary however it ends."""
-    target = _target(params.target, ctx)
+    target = ctx.chosen_targets(params.target)[0]
     started = utc_stamp(ctx.clock.now())
     summary_file = _summary_file(target, ctx)
     outcome = TargetOutcome(target=target.name, channels=())
@@ -144,7 +143,7 @@ def _surroundings(ctx: Context) -> Surroundings:
     return Surroundings(
         environment=ctx.environment,
         folder=ctx.folder,
-        archive_root=_targets_file(ctx).archive_root,
+        archive_root=ctx.targets_file.archive_root,
         executor=ctx.executor,
         clock=ctx.clock,
         protect=ctx.secrets.protect,
@@ -215,13 +214,3 @@ def _summary_file(target: Target, ctx: Context) -> Path:
     return summary_path(
         target.name, among=among, run_folder=ctx.run_folder, environment=ctx.environment, folder=ctx.folder
     )
-
-
-def _target(name: str, view: View) -> Target:
-    return select_targets(_targets_file(view), [name])[0]
-
-
-def _targets_file(view: View) -> TargetsFile:
-    if view.targets is None:
-        raise UsageError("there is no targets file", hint="name it with --config, or make one: dce-play targets add")
-    return view.targets
