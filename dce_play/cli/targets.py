@@ -1,8 +1,10 @@
 """``dce-play targets``: list, check, add and discover."""
 
+import importlib
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -23,9 +25,22 @@ _format = click.option(
 )
 
 
-@click.group("targets")
+class _Group(click.Group):
+    """A group whose ``discover`` is imported when it is used, as that brings the exporters along."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*super().list_commands(ctx), "discover"]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name != "discover":
+            return super().get_command(ctx, cmd_name)
+        found: Any = importlib.import_module("dce_play.cli.targets_discover").discover
+        return found if isinstance(found, click.Command) else None
+
+
+@click.group("targets", cls=_Group)
 def command() -> None:
-    """Look at the targets file, check it, and add to it.
+    """Look at the targets file, check it, and add to it; see what there is to archive.
 
     A targets file says what is archived and where it goes; scrape-targets.json of the operators' scripts works as it
     is, the same in YAML too. Without --config it is DCE_CONFIG_FILE, else scrape-targets.yml or .json, here or in
