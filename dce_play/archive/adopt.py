@@ -7,7 +7,7 @@ from pathlib import Path
 from dce_play.archive.channel_bytes import open_bytes
 from dce_play.archive.channel_map import Bootstrap, ChannelMap
 from dce_play.archive.damage import DamagedFile
-from dce_play.archive.head import read_head
+from dce_play.archive.head import Head, read_head
 from dce_play.archive.repair import find_boundary
 from dce_play.archive.seeds import channel_id_of, json_files, twins_among
 from dce_play.archive.snapshot import target_seeds
@@ -83,9 +83,9 @@ def look_at(path: Path, channel_id: str | None, *, is_twin: bool = False) -> Ado
     if is_twin:
         return AdoptedFile(path=path, fitness=Fitness.TWIN, detail=f"channel {channel_id} has another file")
     try:
-        found = read_head(path).channel_id
-        if found != channel_id:
-            return AdoptedFile(path=path, fitness=Fitness.OTHER_CHANNEL, detail=f"it holds channel {found}")
+        head = read_head(path)
+        if head.channel_id != channel_id:
+            return AdoptedFile(path=path, fitness=Fitness.OTHER_CHANNEL, detail=f"it holds channel {head.channel_id}")
         with open_bytes(path) as channel:
             read_tail(channel)
     except NotCanonical as error:
@@ -93,7 +93,14 @@ def look_at(path: Path, channel_id: str | None, *, is_twin: bool = False) -> Ado
         return AdoptedFile(path=path, fitness=fitness, detail=error.reason)
     except (DamagedFile, OSError) as error:
         return AdoptedFile(path=path, fitness=Fitness.DAMAGED, detail=str(error))
-    return AdoptedFile(path=path, fitness=Fitness.AS_IS)
+    return AdoptedFile(path=path, fitness=Fitness.AS_IS, detail=_covered(head))
+
+
+def _covered(head: Head) -> str:
+    """Return the dates that the file's export was limited to, if it was: what is outside them was never asked for."""
+    limits = (("after", head.after), ("before", head.before))
+    told = " and ".join(f"{word} {moment}" for word, moment in limits if moment)
+    return f"only messages {told} were exported" if told else ""
 
 
 def needs_normalising(path: Path) -> bool:

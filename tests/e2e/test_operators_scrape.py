@@ -9,6 +9,7 @@ import pytest
 
 from tests.channel_files import ids_in
 from tests.operators import OTHER, ROOM, TOKEN, Operator
+from tests.processes import running
 
 
 @pytest.fixture
@@ -157,6 +158,23 @@ class TestARun:
         assert taken[0] < min(steps) < max(steps) < released[0]
 
 
+class TestALongExport:
+    @pytest.mark.contract("D-54", "H-05", "R-3.19", "R-3.23")
+    def test_the_exporters_lines_are_seen_while_it_runs_and_a_stop_is_passed_on(self, operator: Operator) -> None:
+        operator.answers(ROOM, "hangs")
+        terminal = operator.terminal
+        argv = terminal.argv("run", "scrape", "--skip-preflight")
+        with running(argv, cwd=operator.folder, env=terminal.environment) as process:
+            assert any("Exporting 1 channel(s)..." in line for line in process.stdout or ())
+            assert process.poll() is None
+            process.terminate()
+            process.communicate()
+            assert process.returncode == 143
+        assert list(operator.archives.glob("demo/.dce-temp/export.*/export.json"))
+        (summary,) = operator.summaries()
+        assert [row["action"] for row in summary["channels"]] == ["NOT_TRIED"]
+
+
 class TestHowARunEnds:
     @pytest.mark.contract("R-3.18", "D-50", "R-3.17", "R-3.22")
     @pytest.mark.parametrize(
@@ -214,7 +232,7 @@ class TestHowARunEnds:
         assert not root.exists()
         assert operator.calls() == []
 
-    @pytest.mark.contract("W-09", "O-08", "R-8.09", "L-01", "L-03", "R-5.02")
+    @pytest.mark.contract("W-09", "O-08", "R-12.11", "R-8.09", "L-01", "L-03", "R-5.02")
     @pytest.mark.parametrize("words", [("salvage",), ("scrape",), ("validation",), ("proof", "--salvage-only")])
     def test_a_held_lock_ends_it_before_the_first_step(
         self, operator: Operator, held: Path, words: tuple[str, ...]

@@ -118,7 +118,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     )
 
 
-@pytest.mark.contract("R-3.11", "R-3.12", "R-15.07", "P-3")
+@pytest.mark.contract("R-3.11", "R-3.12", "R-15.07", "R-19.04")
 @pytest.mark.parametrize(("call", "fault"), CASES)
 def test_a_fault_at_any_call_leaves_old_or_new(world: World, call: str, fault: str) -> None:
     hits = 0

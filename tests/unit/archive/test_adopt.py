@@ -31,6 +31,15 @@ def test_a_file_of_the_exporter_is_fine_as_it_is(layout: TargetLayout) -> None:
     assert load_map(layout) == {ROOM: path}
 
 
+@pytest.mark.contract("R-17.08")
+def test_what_a_limited_export_covers_is_told(layout: TargetLayout) -> None:
+    data = channel_bytes([1], channel_id=ROOM, after="2024-01-01T00:00:00+00:00")
+    (layout.folder / f"Guild - room [{ROOM}] (after 2024-01-01).json").write_bytes(data)
+    file = only(adopt_target(layout))
+    assert file.fitness is Fitness.AS_IS
+    assert file.detail == "only messages after 2024-01-01T00:00:00+00:00 were exported"
+
+
 def test_a_minified_file_needs_normalising(layout: TargetLayout) -> None:
     lines = channel_bytes([1], channel_id=ROOM).splitlines()
     (layout.folder / f"room [{ROOM}].json").write_bytes(b"".join(line.strip() for line in lines))

@@ -31,7 +31,7 @@ def layout(tmp_path: Path) -> TargetLayout:
     return TargetLayout(tmp_path)
 
 
-@pytest.mark.contract("R-3.04", "P-10")
+@pytest.mark.contract("R-3.04")
 @pytest.mark.parametrize(
     ("ids", "last"),
     [([1, 999, 2], "999"), ([999999999999999999, 1000000000000000000], "1000000000000000000"), ([5], "5")],
@@ -59,7 +59,7 @@ def test_reading_a_cursor_writes_nothing(layout: TargetLayout) -> None:
     assert [path.name for path in layout.folder.iterdir()] == [archive.name]
 
 
-@pytest.mark.contract("D-51", "P-4")
+@pytest.mark.contract("D-51")
 def test_a_recorded_file_is_not_read_again(layout: TargetLayout) -> None:
     archive = write_export(layout.folder / "big.json", range(2000))
     scanned = read_cursor(archive, layout=layout)

@@ -46,7 +46,7 @@ def run(layout: TargetLayout, disk: Disk) -> Path:
     return archive
 
 
-@pytest.mark.contract("R-3.12", "D-52", "P-3")
+@pytest.mark.contract("R-3.12", "D-52", "R-19.04")
 @pytest.mark.parametrize(("number", "kind"), [(errno.ENOSPC, NotEnoughSpace), (errno.EIO, WriteFailed)])
 @pytest.mark.parametrize("at", [1, 2])
 def test_a_write_that_fails_is_undone_at_once(

@@ -307,7 +307,7 @@ class TestAudit:
         assert said.out.splitlines()[-1] == "All checked archive JSON files are valid."
         assert shell.tree() == before
 
-    @pytest.mark.contract("R-10.01", "R-10.03", "R-10.06", "D-20")
+    @pytest.mark.contract("R-10.01", "R-10.03", "R-10.06", "D-20", "V-08")
     @pytest.mark.parametrize("data", [b"", b"not-json", channel_bytes([1]) * 2, channel_bytes([1, 1], channel_id=ROOM)])
     def test_a_file_with_findings_exits_1_and_the_repair_is_told(self, shell: Shell, data: bytes) -> None:
         shell.room.write_bytes(data)
@@ -318,7 +318,7 @@ class TestAudit:
         assert (facts["path"], facts["ok"]) == (str(shell.room), False)
         assert set(facts["findings"][0]) >= {"rule", "offset", "message_id", "detail", "repair"}
 
-    @pytest.mark.contract("R-10.02")
+    @pytest.mark.contract("R-10.02", "V-07")
     def test_what_a_dead_run_left_is_a_note(self, shell: Shell) -> None:
         shell.left(b"not-json")
         said = shell.archive("audit", "root")

@@ -69,7 +69,7 @@ def export(
     return exporter.export(request, on_progress=lambda _: None, cancelled=cancelled)
 
 
-@pytest.mark.contract("R-13.02", "R-13.01", "H-06", "H-04", "R-17.01")
+@pytest.mark.contract("R-13.08", "R-13.02", "R-13.01", "H-06", "H-04", "R-17.01")
 def test_compose_is_asked_to_run_the_service_once_with_dces_arguments(bench: EngineBench) -> None:
     assert export(bench).message_count == 3
     (run,) = bench.runs

@@ -287,7 +287,7 @@ def test_a_full_disk_stops_the_run_and_keeps_the_partial(scene: Scene) -> None:
     assert len(scene.exporter.requests) == 1
 
 
-@pytest.mark.contract("R-3.22", "R-11.09", "R-11.12", "H-02", "H-03")
+@pytest.mark.contract("R-3.22", "R-11.09", "R-11.12", "H-02", "H-03", "E-17")
 def test_a_dead_token_is_refreshed_once_and_the_scrape_goes_on_where_it_stopped(scene: Scene) -> None:
     scene.channels(ROOM, OTHER, THIRD)
     scene.exporter.troubles[OTHER] = AuthenticationFailed("Authentication token is invalid.")

@@ -1,0 +1,79 @@
+"""Large archives in little memory: one file of 320 MiB, and what each command needs at most."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.channel_files import channel_bytes
+from tests.operators import ROOM
+
+MESSAGES = 350_000
+LIMIT_MIB = 256
+
+
+def write_archive(path: Path, first: int, count: int) -> Path:
+    """Write a channel file with this many messages of about 900 bytes each."""
+    whole = channel_bytes([7], channel_id=ROOM, contents={7: "x" * 560})
+    start, end = whole.index(b'    {\n      "id"'), whole.index(b"\n  ],")
+    pattern = whole[start:end]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.write(whole[:start])
+        for number in range(count):
+            file.write(b",\n" * (number > 0) + pattern.replace(b'"id": "7"', b'"id": "%d"' % (first + number), 1))
+        file.write(whole[end:].replace(b'"messageCount": 1', b'"messageCount": %d' % count))
+    return path
+
+
+def peak_mib(folder: Path, *words: str | Path) -> int:
+    """Run ``dce-play archive …`` and return how much memory it had at most."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(Path(__file__).parents[2])}
+    argv = [sys.executable, "-m", "dce_play", "archive", *map(str, words)]
+    process = subprocess.Popen(argv, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return used.ru_maxrss // 1024
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A target's folder with one large channel file; gone afterwards."""
+    folder = tmp_path_factory.mktemp("large") / "root" / "demo"
+    path = write_archive(folder / f"room [{ROOM}].json", 1, MESSAGES)
+    assert path.stat().st_size > 300 << 20
+    yield folder
+    for file in folder.parent.rglob("*.json"):
+        file.unlink()
+
+
+@pytest.mark.slow
+@pytest.mark.contract("R-3.09", "R-4.08", "R-7.11", "R-10.04", "R-15.07", "R-16.03", "D-39", "D-51")
+@pytest.mark.parametrize("command", ["audit", "snapshot", "cursor", "append", "merge", "salvage"])
+def test_memory_does_not_grow_with_the_archive(large: Path, command: str) -> None:
+    room = large / f"room [{ROOM}].json"
+    folder = large.parent.parent
+    delta = write_archive(folder / "delta.json", MESSAGES + 1, 1000)
+    match command:
+        case "audit":
+            used = peak_mib(folder, "audit", "--full", "root")
+        case "snapshot":
+            used = peak_mib(folder, "snapshot", "root", "--output", "snapshot.json")
+        case "cursor":
+            used = peak_mib(folder, "cursor", room)
+        case "append":
+            used = peak_mib(folder, "append", room, delta)
+        case "merge":
+            used = peak_mib(folder, "merge", "--into", "merged.json", room, delta)
+        case _:
+            place = large / ".dce-temp" / f"export.{ROOM}.abcdef" / "export.json"
+            write_archive(place, MESSAGES + 1001, MESSAGES)
+            os.truncate(place, place.stat().st_size - 300)
+            os.utime(place, (1, 1))
+            used = peak_mib(folder, "salvage", "--root", "root")
+            assert not place.exists()
+    assert used < LIMIT_MIB
