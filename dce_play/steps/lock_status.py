@@ -3,7 +3,6 @@
 The run's own lock is none of another's: under it, this step tells ``held by this run`` and does not warn.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -48,8 +47,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     if root is None:
         raise UsageError("there is no archive root whose lock could be looked at", hint="name it with root:")
     status = lock_status(lock_path(root, ctx.environment))
-    ours = any(holder.pid == os.getpid() for holder in status.holders)
-    state = "held by this run" if ours else status.state
+    state = "held by this run" if status.ours else status.state
     ctx.reporter.say("Scrape lock status")
     ctx.reporter.say(f"lock: {status.path}")
     ctx.reporter.say(f"state: {state}")
@@ -57,10 +55,10 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         path=str(status.path),
         verdict=status.verdict,
         state=state,
-        ours=ours,
+        ours=status.ours,
         pid=status.meta.pid if status.meta else None,
     )
-    if status.verdict is Verdict.HELD and not ours:
+    if status.verdict is Verdict.HELD and not status.ours:
         if params.when_held == "fail":
             raise StepFailed(
                 "Scrape lock is held; another scrape may be running",

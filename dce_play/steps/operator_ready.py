@@ -1,4 +1,4 @@
-"""Check that this machine can scrape the chosen targets now: disk, token, memory, container engine, folders.
+"""Check that this machine can scrape the chosen targets now: disk, token, exporter, memory, folders, lock, clock.
 
 Every check runs and prints one line; the step fails when one of them failed. The token is looked for, not tried, and
 never shown.
@@ -12,7 +12,18 @@ from dce_play.exporters.choose import AUTO, ExporterName, chosen_exporter
 from dce_play.exporters.engines import detect_engine
 from dce_play.layout import state_folder
 from dce_play.plugin import Context, Effects, Info, StepFailed, StepResult
-from dce_play.scrape.readiness import Check, Verdict, disk_checks, folder_checks, memory_checks, token_checks
+from dce_play.scrape.readiness import (
+    Check,
+    Verdict,
+    clock_check,
+    disk_checks,
+    exporter_checks,
+    folder_checks,
+    lock_check,
+    memory_checks,
+    temp_checks,
+    token_checks,
+)
 from dce_play.source import JsonValue
 from dce_play.targets.model import Target
 
@@ -62,7 +73,11 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
 def _rest(params: Params, ctx: Context, targets: tuple[Target, ...]) -> list[Check]:
     checks = token_checks(ctx.environment, ctx.folder) if params.token else []
     checks += memory_checks(targets, ctx.environment)
+    checks += exporter_checks(targets, ctx.environment) if params.token else []
     checks += folder_checks(ctx.targets_file, targets)
+    checks.append(lock_check(ctx.targets_file.archive_root, ctx.environment))
+    checks += temp_checks(targets, ctx.clock.now())
+    checks.append(clock_check(ctx.targets_file, targets, ctx.clock.now()))
     names = {chosen_exporter(target.exporter or AUTO, ctx.environment) for target in targets}
     if ExporterName.CONTAINER in names:
         checks.append(_engine(ctx))

@@ -50,6 +50,11 @@ class LockStatus:
     """What the note alone says."""
 
     @property
+    def ours(self) -> bool:
+        """Return whether this very process holds it."""
+        return any(holder.pid == os.getpid() for holder in self.holders)
+
+    @property
     def reclaimable(self) -> bool:
         """Return whether there is a note that nobody needs any more."""
         return self.verdict is not Verdict.HELD and self.meta is not None and self.meta_verdict is Verdict.STALE
