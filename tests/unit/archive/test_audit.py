@@ -206,6 +206,23 @@ def test_growth_that_nobody_recorded_is_read_in_full(growing: Growing) -> None:
     assert (found.path, found.message_count, found.verified.extent) == (foreign, 70, Extent.FULL)
 
 
+def test_growth_with_a_gap_in_its_records_is_read_in_full(growing: Growing) -> None:
+    growing.audit()
+    growing.append(range(140, 145))
+    growing.append(range(145, 150))
+    appends = growing.layout.appends
+    appends.write_text(appends.read_text().splitlines(keepends=True)[1])
+    assert growing.audit(now=LATER).verified.text() == "full at 2026-11-21T04:00:00Z"
+
+
+def test_growth_below_the_last_id_is_found_by_reading_in_full(growing: Growing) -> None:
+    growing.audit()
+    growing.append(range(140, 145))
+    growing.path.write_bytes(growing.path.read_bytes().replace(b'"id": "14', b'"id": "04'))
+    growing.settle()
+    assert Rule.NOT_SORTED in {finding.rule for finding in growing.audit(now=LATER).findings}
+
+
 def test_growth_that_is_not_sound_is_found_by_reading_in_full(growing: Growing) -> None:
     growing.audit()
     growing.append(range(140, 145))

@@ -132,6 +132,18 @@ def test_the_date_range_is_never_narrowed(tmp_path: Path) -> None:
         assert tuple(load(tmp_path / "out")["dateRange"].values()) == expected
 
 
+def test_count_and_dates_are_both_put_right_in_one_header(tmp_path: Path) -> None:
+    narrow = export([message(5)], dateRange={"after": "2026-01-01T00:00:00+00:00", "before": "x" * 30})
+    for layout in ("count first", "sorted keys", "messages first"):
+        first = write(tmp_path / "1", ALL_LAYOUTS[layout](narrow))
+        second = write(tmp_path / "2", dce(export(message(n) for n in range(10, 200))))
+        merge([first, second], tmp_path / "out")
+        merged = load(tmp_path / "out")
+        assert merged["messageCount"] == len(merged["messages"]) == 191
+        assert merged["dateRange"] == {"after": None, "before": None}
+        assert merged["channel"] == narrow["channel"]
+
+
 def test_of_equal_copies_the_first_files_bytes_stay(tmp_path: Path) -> None:
     raw = write(tmp_path / "raw", LAYOUTS["jq"](export([message(1, "🎩")])))
     escaped = write(tmp_path / "escaped", dce(export([message(1, "🎩")])))

@@ -177,6 +177,15 @@ def test_salvage_in_place_is_atomic_keeps_the_mode_and_is_idempotent(tmp_path: P
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.json"]
 
 
+def test_a_number_behind_the_messages_that_may_go_on_is_not_kept(tmp_path: Path) -> None:
+    data = dce(export(RICH))[:-2] + b',\n  "size": 1234,\n  "open": true\n}'
+    path = tmp_path / "a.json"
+    for end, kept in ((b'"size": 12', {}), (b'"size": 1234,', {"size": 1234}), (b'"open": tr', {"size": 1234})):
+        path.write_bytes(data[: data.index(end) + len(end)])
+        salvage_file(path, tmp_path / "out")
+        assert load(tmp_path / "out") == export(RICH) | kept
+
+
 def test_a_wrong_count_is_put_right_wherever_it_stands(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     for layout in ("dce", "count first", "sorted keys", "minified"):
