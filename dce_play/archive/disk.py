@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+_NO_COPY_RANGE = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 _FICLONE = 0x40049409
 """The ioctl that makes one file share another's blocks. Source: linux/fs.h, FICLONE."""
 
@@ -144,6 +145,21 @@ class Disk:
                 raise OSError(errno.EIO, "the file ended while it was copied")
             self.write_at(destination, part, done)
             done += len(part)
+
+    def copy_range(self, source: int, destination: int, size_bytes: int, *, start: int, offset: int) -> None:
+        """Copy that many bytes from one file at ``start`` to another at ``offset``, inside the kernel where it can."""
+        while size_bytes > 0:
+            try:
+                count = os.copy_file_range(source, destination, size_bytes, start, offset)
+            except OSError as error:
+                if error.errno not in _NO_COPY_RANGE:
+                    raise
+                part = self.read_at(source, min(256 << 10, size_bytes), start)
+                self.write_at(destination, part, offset)
+                count = len(part)
+            if count == 0:
+                raise OSError(errno.EIO, "the file ended while it was copied")
+            size_bytes, start, offset = size_bytes - count, start + count, offset + count
 
     def give(self, descriptor: int, facts: FileFacts) -> None:
         """Give a file the owner and the permission bits of another."""

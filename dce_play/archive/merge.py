@@ -20,7 +20,7 @@ from dce_play.archive.edits import same_message
 from dce_play.archive.envelope import Style, envelope_like, patched, style_of
 from dce_play.archive.frame import Frame, Preamble, opening_at, read_preamble
 from dce_play.archive.head import Head, head_of
-from dce_play.archive.merge_feeds import Feed, NotOrdered, OrderedFeed, open_feed
+from dce_play.archive.merge_feeds import NO_ID, Feed, NotOrdered, OrderedFeed, open_feed
 from dce_play.archive.merge_output import MergeOutput, Nowhere
 from dce_play.archive.publish import check_space, replacing
 from dce_play.archive.write_errors import disk_errors
@@ -199,33 +199,37 @@ class _Job:
             return feeds[0].frame
 
     def _merge(self, inputs: list[_Input], feeds: list[Feed], out: MergeOutput | Nowhere) -> None:
-        totals = self._totals
-        while waiting := [(feed.next_id, number) for number, feed in enumerate(feeds) if feed.next_id is not None]:
-            low = min(waiting)[0]
-            at = [number for identifier, number in waiting if identifier == low]
-            totals.first = low if totals.count == 0 else totals.first
-            limit = min((identifier for identifier, _ in waiting if identifier != low), default=None)
-            ordered = [feed for feed in map(feeds.__getitem__, at) if isinstance(feed, OrderedFeed)]
-            if len(ordered) == len(at) == 1:
-                self._take(inputs[at[0]], ordered[0], ordered[0].count_below(limit), out)
-            elif len(ordered) == len(at) == 2 and (count := _same_stretch(ordered[0], ordered[1], limit)):
-                self._take(inputs[at[0]], ordered[0], count, out)
-                ordered[1].skip(count)
-                totals.duplicates += count
+        plain = [item.style.separator == out.style.separator for item in inputs]
+        heads = [feed.next_id for feed in feeds]
+        while (low := min(heads)) != NO_ID:
+            at = [number for number, head in enumerate(heads) if head == low]
+            feed, other = feeds[at[0]], feeds[at[-1]]
+            self._totals.first = low if self._totals.count == 0 else self._totals.first
+            limit = min((head for head in heads if head != low), default=NO_ID)
+            if len(at) == 1 and isinstance(feed, OrderedFeed):
+                self._take(feed, feed.count_below(limit), out, plain=plain[at[0]])
+            elif (
+                len(at) == 2
+                and isinstance(feed, OrderedFeed)
+                and isinstance(other, OrderedFeed)
+                and (count := _same_stretch(feed, other, limit))
+            ):
+                self._take(feed, count, out, plain=plain[at[0]])
+                other.skip(count)
+                self._totals.duplicates += count
             else:
                 self._choose(low, [(feeds[number], self._files[number]) for number in at], out)
+            for number in at:
+                heads[number] = feeds[number].next_id
 
-    def _take(self, item: _Input, feed: OrderedFeed, count: int, out: MergeOutput | Nowhere) -> None:
-        """Copy the feed's next messages as they stand."""
+    def _take(self, feed: OrderedFeed, count: int, out: MergeOutput | Nowhere, *, plain: bool) -> None:
+        """Copy the feed's next messages: as they stand, or one by one where they are not laid out like the others."""
         self._totals.count += count
         self._totals.last = feed.id_after(count - 1)
-        if item.style.separator == out.style.separator:
-            out.put(feed.view(count))
-            feed.skip(count)
-            return
-        for _ in range(count):
-            out.put(feed.view(1))
-            feed.skip(1)
+        step = count if plain else 1
+        for _ in range(0, count, step):
+            out.put(feed.view(step))
+            feed.skip(step)
 
     def _choose(self, identifier: int, feeds: list[tuple[Feed, Path]], out: MergeOutput | Nowhere) -> None:
         """Write one of the copies of a message that the feeds have next."""
@@ -274,7 +278,7 @@ def _check_same_channel(first: _Input, other: _Input) -> None:
         raise ForeignChannel(other.source.path, found=guilds[1], expected=guilds[0], what="guild")
 
 
-def _same_stretch(one: OrderedFeed, other: OrderedFeed, limit: int | None) -> int:
+def _same_stretch(one: OrderedFeed, other: OrderedFeed, limit: int) -> int:
     """Return how many of the next messages below the limit are byte for byte the same in both; not all, perhaps."""
     ids, others = one.ids_left(), other.ids_left()
     count = min(one.count_below(limit), other.count_below(limit))

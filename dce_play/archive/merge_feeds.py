@@ -17,6 +17,8 @@ from dce_play.archive.frame import Frame, Preamble
 from dce_play.archive.scanner import Block, Scanner
 from dce_play.archive.tokens import skip_space
 
+NO_ID = 1 << 64
+"""Above every id: what a feed at its end gives as its next."""
 _SORTED_AT_ONCE = 1 << 16
 
 
@@ -32,8 +34,8 @@ class Feed(Protocol):
     """One file's messages, smallest id first. Look at some with ``view``, then ``skip`` them."""
 
     @property
-    def next_id(self) -> int | None:
-        """The id of the next message, or ``None`` at the end."""
+    def next_id(self) -> int:
+        """The id of the next message; ``NO_ID`` at the end."""
 
     @property
     def frame(self) -> Frame:
@@ -60,8 +62,8 @@ class OrderedFeed:
         self._next_block()
 
     @property
-    def next_id(self) -> int | None:
-        return None if self._block is None else self._block.numbers[self._at]
+    def next_id(self) -> int:
+        return NO_ID if self._block is None else self._block.numbers[self._at]
 
     @property
     def frame(self) -> Frame:
@@ -75,10 +77,9 @@ class OrderedFeed:
         """Return the id of the message that many behind the next one, in the current block."""
         return -1 if self._block is None else self._block.numbers[self._at + count]
 
-    def count_below(self, limit: int | None) -> int:
+    def count_below(self, limit: int) -> int:
         """Return how many of those have ids below the limit."""
-        numbers = [] if self._block is None else self._block.numbers
-        return (len(numbers) if limit is None else bisect_left(numbers, limit, self._at)) - self._at
+        return 0 if self._block is None else bisect_left(self._block.numbers, limit, self._at) - self._at
 
     def view(self, count: int, /) -> memoryview:
         block = self._block
@@ -127,8 +128,8 @@ class IndexedFeed:
         self._at = next(self._order, None)
 
     @property
-    def next_id(self) -> int | None:
-        return None if self._at is None else self._ids[self._at]
+    def next_id(self) -> int:
+        return NO_ID if self._at is None else self._ids[self._at]
 
     def view(self, _count: int, /) -> bytes:
         if self._at is None:

@@ -3,7 +3,7 @@
 from dce_play.archive.disk import Disk
 from dce_play.archive.envelope import Style
 
-_GATHER_BYTES = 1 << 20
+_GATHER_BYTES = 256 << 10
 
 
 class MergeOutput:
@@ -18,6 +18,7 @@ class MergeOutput:
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
         self._before = style.opening
+        self._separator = style.separator
 
     def rewind(self) -> None:
         """Begin again."""
@@ -28,9 +29,10 @@ class MergeOutput:
 
     def put(self, messages: bytes | memoryview) -> None:
         """Add messages behind the last ones."""
-        self._waiting += [self._before, bytes(messages)]
-        self._waiting_bytes += len(self._before) + len(messages)
-        self._before = self.style.separator
+        self._waiting.append(self._before)
+        self._waiting.append(bytes(messages))
+        self._waiting_bytes += len(messages)
+        self._before = self._separator
         if self._waiting_bytes >= _GATHER_BYTES:
             self.flush()
 

@@ -26,7 +26,6 @@ from dce_play.archive.tokens import Member, members_until, skip_space
 from dce_play.errors import DcePlayError
 from dce_play.snowflake import MessageId
 
-_COPY_BYTES = 1 << 20
 _MAX_TRAILER_BYTES = 1 << 20
 
 
@@ -113,9 +112,8 @@ def salvage_file(partial: Path, into: Path, *, disk: Disk = REAL, engine: Engine
         check_space(into.parent, size_bytes, disk=disk)
         with replacing(into, like=disk.facts(source.descriptor), disk=disk) as (_, descriptor):
             disk.write_at(descriptor, header, 0)
-            for at in range(start, boundary.cut, _COPY_BYTES):
-                block = read_bytes(source, min(_COPY_BYTES, boundary.cut - at), at)
-                disk.write_at(descriptor, block, at - start + len(header))
+            messages = boundary.cut - start
+            disk.copy_range(source.descriptor, descriptor, messages, start=start, offset=len(header))
             disk.write_at(descriptor, trailer, size_bytes - len(trailer))
     return SalvagedFile(
         path=into,
