@@ -130,6 +130,8 @@ class _Job:
         self._unordered: set[int] = set()
         self._totals = _Totals()
         self._told: set[tuple[int, int]] = set()
+        self._plain: list[bool] = []
+        """Which files part their messages as the first one does."""
 
     def run(self) -> MergeOutcome:
         with ExitStack() as stack:
@@ -199,37 +201,48 @@ class _Job:
             return feeds[0].frame
 
     def _merge(self, inputs: list[_Input], feeds: list[Feed], out: MergeOutput | Nowhere) -> None:
-        plain = [item.style.separator == out.style.separator for item in inputs]
+        self._plain = [item.style.separator == out.style.separator for item in inputs]
+        ordered = [feed if isinstance(feed, OrderedFeed) else None for feed in feeds]
         heads = [feed.next_id for feed in feeds]
         while (low := min(heads)) != NO_ID:
-            at = [number for number, head in enumerate(heads) if head == low]
-            feed, other = feeds[at[0]], feeds[at[-1]]
-            self._totals.first = low if self._totals.count == 0 else self._totals.first
+            number = heads.index(low)
+            feed = ordered[number]
+            if self._totals.count == 0:
+                self._totals.first = low
+            if feed is not None and heads.count(low) == 1:
+                heads[number] = NO_ID
+                self._take(feed, feed.count_below(min(heads)), out, plain=self._plain[number])
+                heads[number] = feed.next_id
+                continue
+            self._take_equal(low, [at for at, head in enumerate(heads) if head == low], feeds, heads, out)
+            heads = [feed.next_id for feed in feeds]
+
+    def _take_equal(
+        self, low: int, at: list[int], feeds: list[Feed], heads: list[int], out: MergeOutput | Nowhere
+    ) -> None:
+        """Go on where the feeds at these numbers have the same message next."""
+        one, other = feeds[at[0]], feeds[at[-1]]
+        if len(at) == 2 and isinstance(one, OrderedFeed) and isinstance(other, OrderedFeed):
             limit = min((head for head in heads if head != low), default=NO_ID)
-            if len(at) == 1 and isinstance(feed, OrderedFeed):
-                self._take(feed, feed.count_below(limit), out, plain=plain[at[0]])
-            elif (
-                len(at) == 2
-                and isinstance(feed, OrderedFeed)
-                and isinstance(other, OrderedFeed)
-                and (count := _same_stretch(feed, other, limit))
-            ):
-                self._take(feed, count, out, plain=plain[at[0]])
+            count = _same_stretch(one, other, limit)
+            if count:
+                self._take(one, count, out, plain=self._plain[at[0]])
                 other.skip(count)
                 self._totals.duplicates += count
-            else:
-                self._choose(low, [(feeds[number], self._files[number]) for number in at], out)
-            for number in at:
-                heads[number] = feeds[number].next_id
+                return
+        self._choose(low, [(feeds[number], self._files[number]) for number in at], out)
 
     def _take(self, feed: OrderedFeed, count: int, out: MergeOutput | Nowhere, *, plain: bool) -> None:
         """Copy the feed's next messages: as they stand, or one by one where they are not laid out like the others."""
         self._totals.count += count
         self._totals.last = feed.id_after(count - 1)
-        step = count if plain else 1
-        for _ in range(0, count, step):
-            out.put(feed.view(step))
-            feed.skip(step)
+        if plain:
+            out.put(feed.view(count))
+            feed.skip(count)
+            return
+        for _ in range(count):
+            out.put(feed.view(1))
+            feed.skip(1)
 
     def _choose(self, identifier: int, feeds: list[tuple[Feed, Path]], out: MergeOutput | Nowhere) -> None:
         """Write one of the copies of a message that the feeds have next."""
