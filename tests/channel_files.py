@@ -31,11 +31,12 @@ def channel_bytes(
     exported_at: str = "2026-01-05T00:00:00+00:00",
     after: str | None = None,
     category: str = "Testing Grounds",
+    guild_id: str = "222",
 ) -> bytes:
     """Return a whole channel file with messages of these ids, in this order."""
     messages = [message(identifier, (contents or {}).get(identifier, "")) for identifier in ids]
     value = {
-        "guild": {"id": "222", "name": "Fixture Guild", "iconUrl": "https://example.invalid/icon.png"},
+        "guild": {"id": guild_id, "name": "Fixture Guild", "iconUrl": "https://example.invalid/icon.png"},
         "channel": {
             "id": channel_id,
             "type": "GuildTextChat",
@@ -56,6 +57,20 @@ def write_channel(path: Path, ids: Iterable[int], **facts: str) -> Path:
     """Write a channel file and return its path; ``facts`` are those of ``channel_bytes``."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(channel_bytes(ids, **facts))  # type: ignore[arg-type]  # only texts are passed on
+    return path
+
+
+def write_large_channel(path: Path, first: int, count: int, *, channel_id: str, guild_id: str = "222") -> Path:
+    """Write a channel file with this many messages of about 900 bytes each, and return its path."""
+    whole = channel_bytes([7], channel_id=channel_id, guild_id=guild_id, contents={7: "x" * 560})
+    start, end = whole.index(b'    {\n      "id"'), whole.index(b"\n  ],")
+    pattern = whole[start:end]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.write(whole[:start])
+        for number in range(count):
+            file.write(b",\n" * (number > 0) + pattern.replace(b'"id": "7"', b'"id": "%d"' % (first + number), 1))
+        file.write(whole[end:].replace(b'"messageCount": 1', b'"messageCount": %d' % count))
     return path
 
 

@@ -8,25 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.channel_files import channel_bytes
+from tests.channel_files import write_large_channel
 from tests.operators import ROOM
 
 MESSAGES = 350_000
 LIMIT_MIB = 256
-
-
-def write_archive(path: Path, first: int, count: int) -> Path:
-    """Write a channel file with this many messages of about 900 bytes each."""
-    whole = channel_bytes([7], channel_id=ROOM, contents={7: "x" * 560})
-    start, end = whole.index(b'    {\n      "id"'), whole.index(b"\n  ],")
-    pattern = whole[start:end]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        file.write(whole[:start])
-        for number in range(count):
-            file.write(b",\n" * (number > 0) + pattern.replace(b'"id": "7"', b'"id": "%d"' % (first + number), 1))
-        file.write(whole[end:].replace(b'"messageCount": 1', b'"messageCount": %d' % count))
-    return path
 
 
 def peak_mib(folder: Path, *words: str | Path) -> int:
@@ -44,7 +30,7 @@ def peak_mib(folder: Path, *words: str | Path) -> int:
 def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A target's folder with one large channel file; gone afterwards."""
     folder = tmp_path_factory.mktemp("large") / "root" / "demo"
-    path = write_archive(folder / f"room [{ROOM}].json", 1, MESSAGES)
+    path = write_large_channel(folder / f"room [{ROOM}].json", 1, MESSAGES, channel_id=ROOM)
     assert path.stat().st_size > 300 << 20
     yield folder
     for file in folder.parent.rglob("*.json"):
@@ -57,7 +43,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_memory_does_not_grow_with_the_archive(large: Path, command: str) -> None:
     room = large / f"room [{ROOM}].json"
     folder = large.parent.parent
-    delta = write_archive(folder / "delta.json", MESSAGES + 1, 1000)
+    delta = write_large_channel(folder / "delta.json", MESSAGES + 1, 1000, channel_id=ROOM)
     match command:
         case "audit":
             used = peak_mib(folder, "audit", "--full", "root")
@@ -71,7 +57,7 @@ def test_memory_does_not_grow_with_the_archive(large: Path, command: str) -> Non
             used = peak_mib(folder, "merge", "--into", "merged.json", room, delta)
         case _:
             place = large / ".dce-temp" / f"export.{ROOM}.abcdef" / "export.json"
-            write_archive(place, MESSAGES + 1001, MESSAGES)
+            write_large_channel(place, MESSAGES + 1001, MESSAGES, channel_id=ROOM)
             os.truncate(place, place.stat().st_size - 300)
             os.utime(place, (1, 1))
             used = peak_mib(folder, "salvage", "--root", "root")

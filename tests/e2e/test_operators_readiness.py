@@ -67,6 +67,16 @@ class TestHandoff:
             words = f"dce-play run {command} --config {config} --target 'other room' --channel {OTHER}"
             assert words in said.out, said.out
 
+    @pytest.mark.contract("R-1.12")
+    def test_a_disabled_target_is_left_out_unless_it_is_named_and_then_shown_with_the_reason(
+        self, operator: Operator
+    ) -> None:
+        operator.target("off", enabled=False, disabled_reason="no access yet", channel_ids=[OTHER])
+        assert "  - off → " not in operator.run("handoff").out
+        named = operator.run("handoff", "--target", "off")
+        assert named.code == 0, named.out
+        assert f"  - off → {operator.archives}/off (disabled: no access yet)" in named.out
+
     @pytest.mark.contract("R-6.05", "R-6.04")
     def test_a_channel_needs_exactly_one_target(self, operator: Operator) -> None:
         operator.target("two")
