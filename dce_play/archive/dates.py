@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from dce_play.archive.head import Head
+from dce_play.archive.strict_json import strict_value
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -23,7 +24,7 @@ def widest_dates(heads: Sequence[Head]) -> Mapping[str, bytes]:
 
 def edited_at(message: bytes) -> datetime:
     """Return when a message was edited last, or the earliest time there is."""
-    value = json.loads(message)
+    value = strict_value(message)
     edited = value.get("timestampEdited")
     return moment_of(edited) if isinstance(edited, str) else NEVER
 

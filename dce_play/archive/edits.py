@@ -42,7 +42,11 @@ class Edit:
 
 def same_message(stored: bytes, other: bytes) -> bool:
     """Return whether two copies mean the same, however they are spelled and laid out."""
-    return stored == other or json.loads(stored) == json.loads(other)
+    return stored == other or _value(stored) == _value(other)
+
+
+def _value(message: bytes) -> object:
+    return json.loads(message, parse_int=str, parse_float=str)  # a number of thousands of digits is no number to Python
 
 
 def add_edits(
@@ -69,7 +73,7 @@ def add_edits(
 
 
 def _digest_of_meaning(message: bytes) -> str:
-    return hashlib.sha256(json.dumps(json.loads(message), sort_keys=True).encode("ascii")).hexdigest()
+    return hashlib.sha256(json.dumps(_value(message), sort_keys=True).encode("ascii")).hexdigest()
 
 
 class StoredTimes:

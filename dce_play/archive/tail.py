@@ -4,12 +4,12 @@ The trailer is ``]``, perhaps ``"messageCount": N``, then ``}``. It holds no oth
 found without reading more than the last few kilobytes.
 """
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from dce_play.archive.channel_bytes import ChannelBytes
+from dce_play.archive.strict_json import strict_value
 from dce_play.errors import DcePlayError
 from dce_play.snowflake import MessageId, is_number
 
@@ -122,7 +122,7 @@ def _last_id(window: bytes, end: int) -> MessageId | None:
         if start < 0:
             return None
         try:
-            identifier = json.loads(window[start:end]).get("id")
+            identifier = strict_value(window[start:end]).get("id")
         except ValueError:
             continue
         return MessageId(identifier) if isinstance(identifier, str) and is_number(identifier) else None

@@ -104,3 +104,9 @@ def test_a_stored_copy_is_as_old_as_the_export_that_brought_it(layout: TargetLay
     assert not times.is_older(LATE, 15)
     assert not times.is_older(None, 15)
     assert not StoredTimes(layout, CHANNEL, None).is_older(EARLY, 5)
+
+
+def test_numbers_of_any_length_are_compared_as_they_are_written() -> None:
+    long = b"1" * 5000
+    assert same_message(b'{"id": "1", "n": %b}' % long, b'{"id":"1","n":%b}' % long)
+    assert not same_message(b'{"id": "1", "n": %b}' % long, b'{"id":"1","n":%b1}' % long)
