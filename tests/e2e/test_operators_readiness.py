@@ -202,7 +202,7 @@ class TestBootstrap:
             assert "Bootstrap complete." in said.out
         assert operator.tree() == before
 
-    @pytest.mark.contract("E-10", "E-12", "R-3.20", "R-3.21")
+    @pytest.mark.contract("E-01", "E-10", "R-3.20", "R-3.21")
     @pytest.mark.parametrize(
         ("case", "variables", "text"),
         [

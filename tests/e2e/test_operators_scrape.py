@@ -270,7 +270,7 @@ class TestSalvage:
         assert ids_in(operator.room) == [1, 2, 3]
         assert not place.exists()
 
-    @pytest.mark.contract("W-08", "S-20", "C-08")
+    @pytest.mark.contract("W-08", "S-20")
     def test_before_a_scrape_it_moves_the_cursor(self, operator: Operator) -> None:
         operator.partial("demo", ROOM)
         said = operator.run("scrape", "--salvage-before-scrape", "--skip-preflight")
