@@ -66,10 +66,11 @@ class _Inspector:
 
     def __call__(self, path: Path, data: bytes, /) -> Inspection:
         # Inside the function for start-up time, see above.
-        from dce_play.cli.step_table import step_table
+        from dce_play.cli.step_table import is_shipped, step_table
         from dce_play.playbook.lint_file import inspect_file
 
-        return inspect_file(path, data, steps=step_table(plugins=self.plugins, folder=self.folder), cache=self.cache)
+        steps = step_table(plugins=self.plugins, folder=self.folder)
+        return inspect_file(path, data, steps=steps, shipped=is_shipped(steps), cache=self.cache)
 
 
 def _show(problems: list[Problem], result: LintResult, *, output_format: str, folder: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from dce_play.cli.find_playbook import find_playbook
-from dce_play.cli.step_table import step_table
+from dce_play.cli.step_table import is_shipped, step_table
 from dce_play.errors import ExitCode
 from dce_play.playbook.params import as_recorded, resolve_params
 from dce_play.playbook.planning import make_plan
@@ -41,7 +41,8 @@ def command(  # noqa: PLR0913 - one argument an option
 ) -> int:
     """Show what PLAYBOOK, a path or a bare name, will run, in order: ids, steps, conditions, loops and tags."""
     folder = Path.cwd()
-    plan = make_plan(find_playbook(playbook, folder), step_table(plugins=plugins, folder=folder))
+    steps = step_table(plugins=plugins, folder=folder)
+    plan = make_plan(find_playbook(playbook, folder), steps, shipped=is_shipped(steps))
     chosen = choose_steps(plan, tags=_words(tags), skip_tags=_words(skip_tags), start_at=start_at)
     if show_params:
         values = resolve_params(plan.params, extra=extra, environment=os.environ)

@@ -13,7 +13,7 @@ from dce_play.cli.find_playbook import find_playbook, playbook_names
 from dce_play.cli.listing import list_steps
 from dce_play.cli.playbook_params import given_params, param_options
 from dce_play.cli.running import RunRequest, execute, prepare, tell_unread
-from dce_play.cli.step_table import reading_cache, step_table
+from dce_play.cli.step_table import is_shipped, reading_cache, step_table
 from dce_play.errors import DcePlayError
 from dce_play.playbook.library import Library
 from dce_play.playbook.model import CallKind, ParamSpec
@@ -126,7 +126,8 @@ def _declared(name: str, *, plugins: bool) -> Mapping[str, ParamSpec]:
     try:
         path = find_playbook(name, folder)
         cache = reading_cache(plugins=plugins, folder=folder, environment=os.environ)
-        library = Library(step_table(plugins=plugins, folder=folder), cache=cache)
+        steps = step_table(plugins=plugins, folder=folder)
+        library = Library(steps, shipped=is_shipped(steps), cache=cache)
         return library.load(path, CallKind.PLAYBOOK).playbook.params
     except DcePlayError:
         return {}

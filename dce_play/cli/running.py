@@ -13,7 +13,7 @@ import click
 
 from dce_play.cli.find_playbook import find_playbook
 from dce_play.cli.playbook_params import as_texts
-from dce_play.cli.step_table import reading_cache, step_table
+from dce_play.cli.step_table import is_shipped, reading_cache, step_table
 from dce_play.cli.targets_file import find_targets_file, load_targets_file
 from dce_play.errors import DcePlayError, ExitCode, UsageError
 from dce_play.events import Diagnosed, Event, Failure, Mode, Outcome, RunEnded, Sink
@@ -123,9 +123,11 @@ def prepare(request: RunRequest, /, *, ask: Ask | None = None) -> Prepared:
     Raises: InvalidDocument, UsageError, NothingSelected, NoTargetsFile, PluginBroken.
     """
     path = find_playbook(request.playbook, request.folder)
+    steps = step_table(plugins=request.plugins, folder=request.folder)
     plan = make_plan(
         path,
-        step_table(plugins=request.plugins, folder=request.folder),
+        steps,
+        shipped=is_shipped(steps),
         cache=reading_cache(plugins=request.plugins, folder=request.folder, environment=request.environment),
     )
     params = resolve_params(

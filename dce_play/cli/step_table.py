@@ -1,9 +1,7 @@
 """Which step plugins there are: ours, and those of a project or an installed package when they are wanted."""
 
 import importlib.util
-import tomllib
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import cast
@@ -29,16 +27,16 @@ class PluginBroken(DcePlayError):
 
 
 def step_table(*, plugins: bool, folder: Path) -> Mapping[str, CheckStep]:
-    """Return every step by name.
+    """Return every step by name: ``STEPS`` itself when there are no others.
 
     Foreign code runs only if ``plugins`` asks for it or the ``dce-play.toml`` of the folder does: the modules of its
     ``steps`` folder and the entry points of installed packages.
 
     Raises: PluginBroken.
     """
-    table: dict[str, CheckStep] = dict(STEPS)
     if not plugins and not _project_wants_plugins(folder):
-        return table
+        return STEPS
+    table: dict[str, CheckStep] = dict(STEPS)
     for place, module in (*_of_project(folder), *_of_packages()):
         missing = [name for name in _NAMES if not hasattr(module, name)]
         if missing:
@@ -49,6 +47,11 @@ def step_table(*, plugins: bool, folder: Path) -> Mapping[str, CheckStep]:
             raise PluginBroken(place, f'the name "{step.NAME}" {reason}')
         table[step.NAME] = step
     return table
+
+
+def is_shipped(steps: Mapping[str, CheckStep]) -> bool:
+    """Return whether a table of ``step_table`` holds our own steps and no others."""
+    return steps is STEPS
 
 
 def reading_cache(*, plugins: bool, folder: Path, environment: Mapping[str, str]) -> Cache | None:
@@ -63,10 +66,13 @@ def reading_cache(*, plugins: bool, folder: Path, environment: Mapping[str, str]
 
 
 def _project_wants_plugins(folder: Path) -> bool:
+    if not (folder / PROJECT_FILE).exists():
+        return False
+    # Inside the function for start-up time: 10 ms, and few folders have such a file.
+    import tomllib
+
     try:
         settings = tomllib.loads((folder / PROJECT_FILE).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return False
     except (OSError, ValueError) as error:
         raise PluginBroken(str(folder / PROJECT_FILE), str(error)) from error
     return settings.get("plugins") is True
@@ -90,6 +96,9 @@ def _load(path: Path) -> ModuleType:
 
 
 def _of_packages() -> list[tuple[str, object]]:
+    # Inside the function for start-up time: 20 ms, and only for those who want plugins.
+    from importlib import metadata
+
     found: list[tuple[str, object]] = []
     for entry in metadata.entry_points(group=ENTRY_POINT_GROUP):
         try:

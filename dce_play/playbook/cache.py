@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from dce_play.resources import schemas_folder
 from dce_play.source import Document, JsonValue, NodeSpan, Problem, Severity, Span
 from dce_play.system.files import write_atomic
 
@@ -31,17 +32,18 @@ def cache_folder(environment: Mapping[str, str]) -> Path | None:
 
 
 def own_fingerprint() -> str:
-    """Return what changes when our own code does: sizes and times of its files."""
-    facts = sorted(f"{entry.path}:{size}:{mtime}" for entry, size, mtime in _sources(_PACKAGE))
+    """Return what changes when our own code does: sizes and times of its files and of the shipped schemas."""
+    files = (*_files(_PACKAGE, ".py"), *_files(schemas_folder(), ".json"))
+    facts = sorted(f"{entry.path}:{size}:{mtime}" for entry, size, mtime in files)
     return hashlib.sha256("\n".join([str(_FORMAT), *facts]).encode()).hexdigest()
 
 
-def _sources(folder: Path) -> Iterator[tuple[os.DirEntry[str], int, int]]:
+def _files(folder: Path, ending: str) -> Iterator[tuple[os.DirEntry[str], int, int]]:
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("__"):
-                yield from _sources(Path(entry.path))
-            elif entry.name.endswith(".py"):
+                yield from _files(Path(entry.path), ending)
+            elif entry.name.endswith(ending):
                 facts = entry.stat()
                 yield entry, facts.st_size, facts.st_mtime_ns
 

@@ -1,6 +1,7 @@
 """Finds, reads, checks and parses playbook and role files, each once."""
 
 import hashlib
+import json
 from dataclasses import dataclass, field
 from dataclasses import replace as with_changes
 from pathlib import Path
@@ -13,7 +14,7 @@ from dce_play.playbook.model import CallKind, Include, Playbook
 from dce_play.playbook.parse import parse
 from dce_play.playbook.schema import Steps, playbook_schema, role_schema
 from dce_play.playbook.shapes import signature
-from dce_play.resources import playbooks_folder, roles_folder
+from dce_play.resources import playbooks_folder, roles_folder, schemas_folder
 from dce_play.source import Document, Problem, Severity, did_you_mean
 
 
@@ -32,6 +33,8 @@ class Library:
     """Every file that one plan or one lint looks at. Holds the step table."""
 
     steps: Steps
+    shipped: bool = False
+    """Whether the steps are exactly ours: then the shipped schemas describe them, and none is imported for that."""
     cache: Cache | None = None
     entries: dict[Path, Entry] = field(default_factory=dict)
     contents: dict[Path, bytes] = field(default_factory=dict)
@@ -41,6 +44,8 @@ class Library:
     _schemas: dict[CallKind, dict[str, object]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.shipped:
+            return
         for name, step in self.steps.items():
             try:
                 signature(step)
@@ -80,9 +85,16 @@ class Library:
 
     def _schema(self, kind: CallKind) -> dict[str, object]:
         if kind not in self._schemas:
-            make = role_schema if kind is CallKind.ROLE else playbook_schema
-            self._schemas[kind] = make(self.steps, broken=self.broken.keys())
+            self._schemas[kind] = self._shipped_schema(kind) if self.shipped else self._made_schema(kind)
         return self._schemas[kind]
+
+    def _made_schema(self, kind: CallKind) -> dict[str, object]:
+        make = role_schema if kind is CallKind.ROLE else playbook_schema
+        return make(self.steps, broken=self.broken.keys())
+
+    def _shipped_schema(self, kind: CallKind) -> dict[str, object]:
+        schema: dict[str, object] = json.loads((schemas_folder() / f"{kind}.schema.json").read_bytes())
+        return schema
 
     def find(self, include: Include, folder: Path) -> Path | Problem:
         """Return the file that a role or playbook key means, seen from a file in ``folder``."""

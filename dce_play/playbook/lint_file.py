@@ -31,11 +31,16 @@ class FileKind(StrEnum):
     SCHEMA = "schema"
 
 
-def inspect_file(path: Path, data: bytes, /, *, steps: Steps, cache: Cache | None = None) -> Inspection:
-    """Return all problems of a file that stand in the file itself."""
+def inspect_file(
+    path: Path, data: bytes, /, *, steps: Steps, shipped: bool = False, cache: Cache | None = None
+) -> Inspection:
+    """Return all problems of a file that stand in the file itself.
+
+    ``shipped`` says that the steps are exactly ours, see ``Library``.
+    """
     kind = kind_of(path, data)
     if kind in {FileKind.PLAYBOOK, FileKind.ROLE}:
-        library = Library(steps, cache=cache, contents={path: data})
+        library = Library(steps, shipped=shipped, cache=cache, contents={path: data})
         problems = _lint_playbook(path, CallKind(kind), library)
         document = library.entries[path].document
         files = {file: each.sha256 for file, each in library.entries.items()}

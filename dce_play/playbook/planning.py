@@ -38,12 +38,14 @@ _MAX_NODES = 20_000
 _KEYWORD_NAMES = tuple(each.name for each in fields(Keywords) if each.name != "tags")  # tags only choose
 
 
-def make_plan(path: Path, steps: Steps, *, cache: Cache | None = None) -> Plan:
+def make_plan(path: Path, steps: Steps, *, shipped: bool = False, cache: Cache | None = None) -> Plan:
     """Return the plan of a playbook file. With a cache, a file read before is not parsed and checked again.
+
+    ``shipped`` says that the steps are exactly ours, see ``Library``.
 
     Raises: InvalidDocument, with every problem of every file that takes part; UsageError, when one cannot be opened.
     """
-    library = Library(steps, cache=cache)
+    library = Library(steps, shipped=shipped, cache=cache)
     plan, problems = plan_or_problems(path, library)
     errors = [problem for problem in problems if problem.severity is Severity.ERROR]
     if errors:
