@@ -124,6 +124,11 @@ def _run(arguments: Sequence[str]) -> int:
     except DcePlayError as error:
         _tell(f"error: {error}", error.hint)
         return error.exit_code
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _tell(f"error: {os.fsdecode(error.filename)}: {(error.strerror or str(error)).lower()}")
+        return ExitCode.FAILED
     return code if isinstance(code, int) else ExitCode.OK
 
 

@@ -45,12 +45,13 @@ def load_document(path: Path) -> Document:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return a file's bytes.
+    """Return a file's bytes; of one that is too large, or has no end, as many as show that.
 
     Raises: UsageError, when it cannot be opened.
     """
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(_MAX_BYTES + 1)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
 
@@ -129,7 +130,7 @@ def _decode(path: Path, data: bytes, problems: list[Problem]) -> str:
 
 def _json_problems(path: Path, text: str) -> list[Problem]:
     try:
-        json.loads(text)
+        json.loads(text, parse_int=str)  # only its form counts here, and an int has at most 4300 digits
     except json.JSONDecodeError as error:
         return [_at(path, text, error.pos, f"not JSON: {error.msg[0].lower()}{error.msg[1:]}")]
     except RecursionError:

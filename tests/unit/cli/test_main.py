@@ -91,6 +91,29 @@ def test_a_reader_that_goes_away_is_no_bug(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (1, b"")
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "dir", "loop", "missing/x", "/proc/self/mem"])
+@pytest.mark.parametrize(
+    "words",
+    [("run", "@"), ("targets", "check", "--config", "@"), ("archive", "cursor", "@")],
+)
+def test_a_path_that_cannot_be_used_is_an_error_and_no_bug(tmp_path: Path, words: tuple[str, ...], name: str) -> None:
+    terminal = terminal_in(tmp_path)
+    (terminal.folder / "dir").mkdir()
+    (terminal.folder / "loop").symlink_to("loop")
+    said = terminal.run(*(name if word == "@" else word for word in words))
+    assert 0 <= said.code <= 5, said.err
+    assert "bug" not in said.out + said.err
+    assert "Traceback" not in said.out + said.err
+
+
+def test_a_playbook_whose_name_is_no_utf_8_can_be_linted(tmp_path: Path) -> None:
+    terminal = terminal_in(tmp_path)
+    name = os.fsdecode(b"caf\xe9.yml")
+    head = "# yaml-language-server: $schema=playbook.schema.json\n"
+    terminal.write(name, head + "name: x\nsteps: [{report.say: {text: hello}}]\n")
+    assert terminal.run("lint", name).code == 0
+
+
 def test_a_bug_is_exit_70_with_its_traceback_in_a_file(tmp_path: Path) -> None:
     terminal = terminal_in(tmp_path)
     script = (

@@ -136,6 +136,16 @@ def test_bytes_that_are_not_utf_8_are_told_with_their_place() -> None:
     assert [(each.rule, each.span.line, each.span.column) for each in problems] == [("E001", 2, 4)]
 
 
+def test_of_a_file_without_end_only_the_beginning_is_read() -> None:
+    with pytest.raises(InvalidDocument, match="larger than 8 MiB"):
+        load_document(Path("/dev/zero"))
+
+
+def test_a_number_of_thousands_of_digits_is_text() -> None:
+    digits = "1" * 5000
+    assert _read(f'{{"a": {digits}}}', _JSON).document.value == {"a": digits}
+
+
 def test_json_files_are_read_strictly() -> None:
     assert [each.span.line for each in _read('{"a": 1,\n}', _JSON).problems] == [2]
     assert _read('{\t"a":\t1573508731788951644}', _JSON).document.value == {"a": "1573508731788951644"}
