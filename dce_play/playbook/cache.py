@@ -71,7 +71,8 @@ class Cache:
             write_atomic(self._path(kind, key), data, mode=0o600)
 
     def _path(self, kind: str, key: str) -> Path:
-        digest = hashlib.sha256(f"{self.salt}\n{kind}\n{key}".encode()).hexdigest()
+        text = f"{self.salt}\n{kind}\n{key}"
+        digest = hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()  # a path may be no UTF-8
         return self.folder / f"{kind}-{digest[:40]}.json"
 
 
