@@ -8,7 +8,7 @@ from dce_play.archive.channel_bytes import open_bytes
 from dce_play.archive.channel_map import Bootstrap, ChannelMap
 from dce_play.archive.damage import DamagedFile
 from dce_play.archive.head import Head, read_head
-from dce_play.archive.repair import find_boundary
+from dce_play.archive.repair import NothingToRecover, find_boundary
 from dce_play.archive.seeds import channel_id_of, json_files, twins_among
 from dce_play.archive.snapshot import target_seeds
 from dce_play.archive.tail import NotCanonical, read_tail
@@ -75,7 +75,10 @@ def adopt_target(layout: TargetLayout, *, dry_run: bool = False) -> Adoption:
 
 
 def look_at(path: Path, channel_id: str | None, *, is_twin: bool = False) -> AdoptedFile:
-    """Return what can be done with a file whose name says this channel. Reads its start and its end only."""
+    """Return what can be done with a file whose name says this channel.
+
+    Reads its start and its end, and all of it only where that end is none that can be appended to.
+    """
     if channel_id is None:
         told = channel_id_of(path.name)
         detail = f"{told} is too short for an id" if told else "no [channel id] at the end of its name"
@@ -89,11 +92,19 @@ def look_at(path: Path, channel_id: str | None, *, is_twin: bool = False) -> Ado
         with open_bytes(path) as channel:
             read_tail(channel)
     except NotCanonical as error:
-        fitness = Fitness.NORMALISE if error.whole else Fitness.DAMAGED
+        fitness = Fitness.NORMALISE if error.whole or _is_sound(path) else Fitness.DAMAGED
         return AdoptedFile(path=path, fitness=fitness, detail=error.reason)
     except (DamagedFile, OSError) as error:
         return AdoptedFile(path=path, fitness=Fitness.DAMAGED, detail=str(error))
     return AdoptedFile(path=path, fitness=Fitness.AS_IS, detail=_covered(head))
+
+
+def _is_sound(path: Path) -> bool:
+    """Return whether a file is whole, such as one with other keys behind its messages."""
+    try:
+        return find_boundary(path).damage is None
+    except NothingToRecover:
+        return False
 
 
 def _covered(head: Head) -> str:
@@ -107,9 +118,11 @@ def needs_normalising(path: Path) -> bool:
     """Return whether writing a channel file anew would mend something: its layout, its count, or the order of its ids.
 
     Reads all of it.
-    Raises: NothingToRecover, OSError.
+    Raises: DamagedFile, as that is for a salvage; NothingToRecover, OSError.
     """
     boundary = find_boundary(path)
+    if boundary.damage is not None:
+        raise boundary.damage
     if not (boundary.complete and boundary.ordered):
         return True
     return boundary.head.states_count or look_at(path, boundary.head.channel_id).fitness is Fitness.NORMALISE

@@ -121,7 +121,7 @@ class _Job:
         on_conflict: Callable[[Conflict], None],
     ) -> None:
         self._files = files
-        self._into = into
+        self._into = into.resolve()  # a name that is a link stays one
         self._prefer = prefer
         self._disk = disk
         many = max(_BUFFERS_BYTES // len(files), _SMALLEST_CHUNK_BYTES)

@@ -7,8 +7,14 @@ from dce_play.layout import META_FOLDER, TEMP_FOLDER, TargetLayout
 
 
 def layout_of(path: Path) -> TargetLayout:
-    """Return the target's folder of a channel file: the nearest above it with our records, else its own folder."""
-    start = path.absolute() if path.is_dir() else path.absolute().parent
+    """Return the target's folder of a channel file: the nearest above it with our records, else its own folder.
+
+    A link to a file counts as the file: its journal has to be found whatever name an append was given.
+    """
+    place = path.absolute()
+    if place.is_symlink() and not place.is_dir():
+        place = place.resolve()
+    start = place if place.is_dir() else place.parent
     for folder in (start, *start.parents):
         if (folder / META_FOLDER).is_dir():
             return TargetLayout(folder)

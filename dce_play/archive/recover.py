@@ -1,6 +1,8 @@
 """Recovery: finish or undo an append that was interrupted. Always the first thing an append does."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -26,6 +28,7 @@ from dce_play.archive.write_errors import WriteFailed, disk_errors
 from dce_play.errors import DcePlayError
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId
+from dce_play.system.clock import Clock
 from dce_play.system.file_lock import flock_file
 
 FILE_LOCK_WAIT_S = 30.0
@@ -103,6 +106,21 @@ def recover_channel(layout: TargetLayout, channel_id: ChannelId, *, disk: Disk =
             return recover_held(layout, channel_id, disk=disk)
     except FileNotFoundError as error:
         raise JournalStranded(path, archive, "it is gone") from error
+
+
+@contextmanager
+def settled(
+    archive: Path, channel_id: ChannelId, *, layout: TargetLayout, clock: Clock | None = None
+) -> Iterator[None]:
+    """Hold a channel's file, with none of the channel's appends pending, for a caller that puts another in its place.
+
+    Nothing is held where no file stands yet.
+    Raises: JournalStranded, JournalDamaged, NotEnoughSpace, WriteFailed, FileBusy.
+    """
+    recover_channel(layout, channel_id)
+    held = flock_file(archive, wait_s=FILE_LOCK_WAIT_S, clock=clock) if archive.exists() else nullcontext()
+    with held:
+        yield
 
 
 def recover_held(layout: TargetLayout, channel_id: ChannelId, *, disk: Disk = REAL) -> Recovery:

@@ -27,8 +27,10 @@ class NotCanonical(DcePlayError):
     """A channel file whose end cannot be appended to as it is."""
 
     def __init__(self, path: Path, reason: str, *, whole: bool = False) -> None:
-        verb = "normalise" if whole else "audit"
-        super().__init__(f"{path} cannot be appended to: {reason}", hint=f"dce-play archive {verb} '{path}'")
+        advice = f"dce-play archive normalise '{path}'"
+        if not whole:
+            advice = f"dce-play archive audit '{path}'; if it is sound: {advice}"
+        super().__init__(f"{path} cannot be appended to: {reason}", hint=advice)
         self.path = path
         self.reason = reason
         self.whole = whole

@@ -8,11 +8,10 @@ from dce_play.archive.channel_map import ChannelMap, check_channel
 from dce_play.archive.disk import REAL
 from dce_play.archive.edits import Edit, add_edits
 from dce_play.archive.merge import Conflict, MergeOutcome, Prefer, merge
-from dce_play.archive.recover import FILE_LOCK_WAIT_S, recover_channel
+from dce_play.archive.recover import settled
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId
 from dce_play.system.clock import Clock, file_stamp, utc_stamp
-from dce_play.system.file_lock import flock_file
 from dce_play.system.files import sync_folder
 
 
@@ -47,11 +46,10 @@ def merge_twins(
         return None
     for path in files:
         check_channel(path, channel_id)
-    recover_channel(layout, channel_id)
     now = clock.now()
     into, *others = files
     conflicts: list[Conflict] = []
-    with flock_file(into, wait_s=FILE_LOCK_WAIT_S, clock=clock):
+    with settled(into, channel_id, layout=layout, clock=clock):
         originals = _keep_originals(layout, channel_id, files, file_stamp(now))
         outcome = merge(files, into, prefer=prefer, on_conflict=conflicts.append)
     edits = [Edit(message_id=each.message_id, message=each.dropped, exported_at=None) for each in conflicts]

@@ -1,12 +1,14 @@
 """``dce-play archive salvage``: the whole messages of one damaged file, or of all that dead runs left under a root."""
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
 from dce_play.archive.naming import shown
-from dce_play.archive.places import target_folders
+from dce_play.archive.places import layout_of, target_folders
+from dce_play.archive.recover import settled
 from dce_play.archive.repair import Boundary, find_boundary, salvage_file
 from dce_play.archive.salvage import salvage_target
 from dce_play.archive.salvage_report import SalvageReport
@@ -70,7 +72,7 @@ def salvage(
     if partial is not None:
         if targets or channels:
             raise click.UsageError("--target and --channel go with --root")
-        return _one(partial.absolute(), into, dry_run=dry_run, lock_wait_s=lock_wait_s, output_format=output_format)
+        return _one(partial.resolve(), into, dry_run=dry_run, lock_wait_s=lock_wait_s, output_format=output_format)
     assert root is not None  # noqa: S101 - one of the two is given
     root = root.absolute()
     folders = _chosen(root, targets)
@@ -85,17 +87,20 @@ def _one(partial: Path, into: Path | None, *, dry_run: bool, lock_wait_s: float,
     goal = partial if into is None else into.absolute()
     if goal != partial and goal.exists():
         raise UsageError(f"{goal} exists", hint="choose another --into; to add to an archive: dce-play archive append")
-    boundary = find_boundary(partial)
-    before, after = partial.stat().st_size, _size_after(boundary)
-    if boundary.complete and goal == partial:
-        tell(output_format, [f"Already valid JSON: {shown(partial)}"], _facts(goal, boundary, changed=False))
-        return ExitCode.OK
-    if dry_run:
-        line = f"Would salvage {shown(partial)} ({before} -> {after} bytes)"
-        tell(output_format, [line], _facts(goal, boundary, changed=True))
-        return ExitCode.OK
     lines = []
-    with guarded(goal, root=None, lock_wait_s=lock_wait_s, dry_run=False):
+    with guarded(goal, root=None, lock_wait_s=lock_wait_s, dry_run=dry_run), ExitStack() as stack:
+        boundary = find_boundary(partial)
+        if goal == partial and not dry_run and not boundary.complete:
+            stack.enter_context(settled(goal, boundary.head.channel_id, layout=layout_of(goal)))
+            boundary = find_boundary(partial)  # an append that had not finished is no damage: now it has
+        before, after = partial.stat().st_size, _size_after(boundary)
+        if boundary.complete and goal == partial:
+            tell(output_format, [f"Already valid JSON: {shown(partial)}"], _facts(goal, boundary, changed=False))
+            return ExitCode.OK
+        if dry_run:
+            line = f"Would salvage {shown(partial)} ({before} -> {after} bytes)"
+            tell(output_format, [line], _facts(goal, boundary, changed=True))
+            return ExitCode.OK
         if goal == partial:
             lines.append(f"Backup: {shown(_back_up(partial))}")
         done = salvage_file(partial, goal)

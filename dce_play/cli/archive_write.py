@@ -10,6 +10,7 @@ from dce_play.archive.head import read_head
 from dce_play.archive.merge import Conflict, MergeOutcome, Prefer, merge
 from dce_play.archive.normalise import confirm, kept_originals, normalise
 from dce_play.archive.places import layout_of
+from dce_play.archive.recover import settled
 from dce_play.cli.archive_verb import (
     ANY_FILE,
     EXISTING_FILE,
@@ -115,7 +116,7 @@ def merge_verb(
     """
     into = into.absolute()
     sources = [file.absolute() for file in files]
-    if into.exists() and into not in sources and not overwrite:
+    if into.exists() and not overwrite and not any(into.samefile(source) for source in sources):
         raise click.UsageError(f"{into} exists: name it as a FILE, too, or --overwrite it")
     differing: list[str] = []
 
@@ -125,7 +126,11 @@ def merge_verb(
 
     if dry_run:
         return _tell_merge_plan(sources, into, output_format)
-    with guarded(into, root=root, lock_wait_s=lock_wait_s, dry_run=False):
+    channel_id = read_head(sources[0]).channel_id
+    with (
+        guarded(into, root=root, lock_wait_s=lock_wait_s, dry_run=False),
+        settled(into, channel_id, layout=layout_of(into)),
+    ):
         outcome = merge(sources, into, prefer=Prefer(prefer), on_conflict=note)
     _tell_merge(outcome, output_format)
     return ExitCode.OK

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+from dce_play.archive.head import read_head
 from dce_play.archive.merge import Prefer, merge
+from dce_play.archive.places import layout_of
+from dce_play.archive.recover import settled
 from dce_play.errors import UsageError
 from dce_play.plugin import Change, Context, Effects, Info, StepPlan, StepResult, View
 from dce_play.system.files import is_below
@@ -52,12 +55,14 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     """Merge."""
     into = _into(params, ctx)
     before = _digest(into)
-    outcome = merge(
-        params.files,
-        into,
-        prefer=Prefer(params.prefer),
-        on_conflict=lambda conflict: ctx.reporter.item(conflict.message_id, "differs", str(conflict.dropped_from)),
-    )
+    channel_id = read_head(params.files[0]).channel_id
+    with settled(into, channel_id, layout=layout_of(into), clock=ctx.clock):
+        outcome = merge(
+            params.files,
+            into,
+            prefer=Prefer(params.prefer),
+            on_conflict=lambda conflict: ctx.reporter.item(conflict.message_id, "differs", str(conflict.dropped_from)),
+        )
     return StepResult(
         changed=_digest(into) != before,
         summary=f"{outcome.message_count} messages in {into.name}, {outcome.duplicates} copies left out",

@@ -287,9 +287,13 @@ def guarding_root(path: Path) -> Path:
     """Return the folder whose lock guards a path, for a verb that is told no archive root.
 
     It is the outermost folder above the path that has a lock file, as that is the one that a run of the whole archive
-    takes; without any, the nearest that has our records; else the path's own folder.
+    takes; without any, the nearest that has our records; else the path's own folder. A link to a file counts as the
+    file.
     """
-    start = path.absolute() if path.is_dir() else path.absolute().parent
+    place = path.absolute()
+    if place.is_symlink() and not place.is_dir():
+        place = place.resolve()
+    start = place if place.is_dir() else place.parent
     above = (start, *start.parents)
     locked = [folder for folder in above if (folder / LOCK_NAME).is_file()]
     recorded = [folder for folder in above if (folder / META_FOLDER).is_dir()]

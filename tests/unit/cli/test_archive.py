@@ -9,14 +9,32 @@ from typing import Any
 
 import pytest
 
+from dce_play.archive.append import AppendOptions, ReaderSafe, append
+from dce_play.archive.disk import REAL, Disk
+from dce_play.archive.journal import pending_journals
+from dce_play.layout import TargetLayout
 from dce_play.system.lock import archive_lock
 from dce_play.system.lock_meta import read_meta
 from tests.channel_files import channel_bytes, ids_in, write_channel
 from tests.command_line import Said, Terminal
+from tests.fakes import FakeClock
 from tests.processes import eventually
 
 ROOM = "1573508731788951644"
 DATA = Path(__file__).parents[2] / "data"
+
+
+class Dies(BaseException):
+    """The process ends here."""
+
+
+class DyingDisk(Disk):
+    """Dies in the middle of the payload."""
+
+    def write_at(self, descriptor: int, data: bytes, offset: int) -> None:
+        super().write_at(descriptor, data[:100] if offset else data, offset)
+        if offset:
+            raise Dies
 
 
 class Shell:
@@ -45,6 +63,13 @@ class Shell:
         (place / "export.json").write_bytes(data)
         os.utime(place / "export.json", (1, 1))
         return place
+
+    def interrupt_append(self) -> None:
+        """Leave an append of message 3 unfinished: journal armed, payload half written."""
+        options = AppendOptions(run_id="r", reader_safe=ReaderSafe.OFF)
+        layout = TargetLayout(self.target)
+        with pytest.raises(Dies):
+            append(self.room, [self.delta([3])], options, layout=layout, clock=FakeClock(), disk=DyingDisk())
 
     def tree(self) -> dict[str, bytes]:
         root = self.folder / "root"
@@ -359,6 +384,47 @@ class TestOthers:
         again = shell.archive("merge", shell.delta([1, 3]), "--into", "merged.json")
         assert again.code == 2
 
+    def test_a_merge_into_a_link_leaves_one_file(self, shell: Shell) -> None:
+        link = shell.folder / "link.json"
+        link.symlink_to(shell.room)
+        assert shell.archive("merge", shell.room, shell.delta([3]), "--into", "link.json").code == 0
+        assert link.is_symlink()
+        assert ids_in(shell.room) == [1, 2, 3]
+
+    def test_a_merge_waits_for_whoever_holds_the_file_that_it_replaces(self, shell: Shell) -> None:
+        lock = shell.target / ".dce-scrape.lock"
+        words = ("archive", "merge", str(shell.room), str(shell.delta([3])), "--into", str(shell.room))
+        with shell.room.open("rb") as room:
+            fcntl.flock(room, fcntl.LOCK_EX)
+            verb = subprocess.Popen(shell.terminal.argv(*words), cwd=shell.folder, env=shell.terminal.environment)
+            assert eventually(lambda: read_meta(lock) is not None)
+            with pytest.raises(subprocess.TimeoutExpired):
+                verb.wait(1.0)
+            assert ids_in(shell.room) == [1, 2]
+        assert verb.wait(60.0) == 0
+        assert ids_in(shell.room) == [1, 2, 3]
+
+    def test_a_merge_first_finishes_or_undoes_the_append_that_was_interrupted(self, shell: Shell) -> None:
+        shell.interrupt_append()
+        assert shell.archive("merge", shell.room, shell.delta([3]), "--into", shell.room).code == 0
+        assert ids_in(shell.room) == [1, 2, 3]
+        assert not pending_journals(TargetLayout(shell.target), disk=REAL)
+
+    def test_a_salvage_in_place_undoes_the_append_that_was_interrupted(self, shell: Shell) -> None:
+        before = shell.room.read_bytes()
+        shell.interrupt_append()
+        assert shell.archive("salvage", shell.room).out == f"Already valid JSON: {shell.room}\n"
+        assert shell.room.read_bytes() == before
+        assert not pending_journals(TargetLayout(shell.target), disk=REAL)
+
+    def test_an_append_by_a_link_is_recorded_where_the_file_lies(self, shell: Shell) -> None:
+        link = shell.folder / "elsewhere" / "link.json"
+        link.parent.mkdir()
+        link.symlink_to(shell.room)
+        assert shell.archive("append", link, shell.delta([3])).code == 0
+        assert TargetLayout(shell.target).appends.exists()
+        assert [path.name for path in link.parent.iterdir()] == ["link.json"]
+
     def test_a_dry_merge_writes_nothing(self, shell: Shell) -> None:
         assert shell.archive("merge", shell.delta([1]), "--into", "merged.json", "--dry-run").code == 0
         assert not (shell.folder / "merged.json").exists()
@@ -371,6 +437,21 @@ class TestOthers:
         assert facts["changed"]
         assert Path(facts["original"]).exists()
         assert shell.archive("append", shell.room, shell.delta([3])).code == 0
+
+    def test_a_sound_file_with_keys_behind_its_messages_is_normalised(self, shell: Shell) -> None:
+        value = json.loads(shell.room.read_bytes())
+        shell.room.write_text(json.dumps({"messages": value.pop("messages"), **value}, indent=2), encoding="utf-8")
+        said = shell.archive("append", shell.room, shell.delta([3]))
+        assert said.code == 1
+        assert f"archive normalise '{shell.room}'" in said.err
+        assert "normalise" in shell.archive("adopt", shell.target, "--dry-run").out
+        assert shell.json("normalise", shell.room)["changed"]
+        assert shell.archive("append", shell.room, shell.delta([3])).code == 0
+        assert ids_in(shell.room) == [1, 2, 3]
+
+    def test_a_dry_run_does_not_promise_to_normalise_a_damaged_file(self, shell: Shell) -> None:
+        shell.room.write_bytes(shell.room.read_bytes()[:-40])
+        assert shell.archive("normalise", shell.room, "--dry-run").code == 1
 
     def test_a_wrong_count_is_normalised(self, shell: Shell) -> None:
         shell.room.write_bytes(shell.room.read_bytes().replace(b'"messageCount": 2', b'"messageCount": 7'))
