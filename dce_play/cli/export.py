@@ -28,6 +28,14 @@ from dce_play.system.process import LocalExecutor
 from dce_play.system.redact import Masker
 
 
+class OutputUnusable(UsageError):
+    """The file cannot be written where it is asked for."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"cannot write {path}", hint="name a new file in a folder that exists and can be written")
+        self.path = path
+
+
 class OutputStands(UsageError):
     """The file to write exists: it may be an archive."""
 
@@ -85,6 +93,9 @@ def command(
             raise NoSnowflake(what, given)
     if output.exists() and not overwrite:
         raise OutputStands(output)
+    folder = output.absolute().parent
+    if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+        raise OutputUnusable(output)
     environ = dict(os.environ) | ({API_BASE_VARIABLE: api_base} if api_base else {})
     found = discover_token(places(environ, Path.cwd()))
     for warning in found.warnings:

@@ -64,6 +64,15 @@ def test_an_existing_file_is_not_replaced_unless_told_so(discord: ScriptedDiscor
     assert run(discord, tmp_path, "111", "--output", "archive.json", "--overwrite")[0] == 0
 
 
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_asked(
+    discord: ScriptedDiscord, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    for output in ("missing/export.json", "file/export.json"):
+        code, _, err = run(discord, tmp_path, "111", "--output", output, token=None)
+        assert (code, f"cannot write {output}" in err) == (2, True)
+
+
 def test_a_forbidden_channel_fails_with_a_line(discord: ScriptedDiscord, tmp_path: Path) -> None:
     Room(discord=discord, message_ids=[5]).open()
     discord.on("channels/111/messages", Reply(status=403))
