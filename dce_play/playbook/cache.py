@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from dce_play.resources import schemas_folder
@@ -31,6 +32,7 @@ def cache_folder(environment: Mapping[str, str]) -> Path | None:
     return Path(base) / "dce-play" if base else None
 
 
+@cache
 def own_fingerprint() -> str:
     """Return what changes when our own code does: sizes and times of its files and of the shipped schemas."""
     files = (*_files(_PACKAGE, ".py"), *_files(schemas_folder(), ".json"))

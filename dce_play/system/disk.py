@@ -1,5 +1,6 @@
 """File systems: how much room there is, where they are mounted, and of what kind they are."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,10 +53,8 @@ def disk_space(path: Path) -> DiskSpace:
 
     Raises: NoSuchPlace.
     """
-    import psutil  # 20 ms to import, and few commands look at the disk
-
     existing = _nearest(path)
-    usage = psutil.disk_usage(str(existing))
+    usage = shutil.disk_usage(existing)
     return DiskSpace(mount=mount_of(existing), total_bytes=usage.total, free_bytes=usage.free)
 
 

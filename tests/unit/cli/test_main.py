@@ -11,7 +11,7 @@ import pytest
 
 from dce_play import __version__
 from dce_play.cli.main import COMMANDS
-from tests.command_line import terminal_in
+from tests.command_line import Terminal, terminal_in
 
 HEAVY = (
     "jsonschema",
@@ -31,9 +31,8 @@ HEAVY = (
 )
 
 
-def imported(folder: Path, *words: str) -> set[str]:
+def imported(terminal: Terminal, *words: str) -> set[str]:
     """Return the top-level packages that a command imports."""
-    terminal = terminal_in(folder)
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "dce_play", *words],
         env=terminal.environment,
@@ -48,11 +47,18 @@ def imported(folder: Path, *words: str) -> set[str]:
 
 @pytest.mark.parametrize("words", [["--version"], ["--help"], ["version"], ["completion", "bash"]])
 def test_a_command_that_runs_nothing_imports_nothing_heavy(words: list[str], tmp_path: Path) -> None:
-    assert not imported(tmp_path, *words) & set(HEAVY)
+    assert not imported(terminal_in(tmp_path), *words) & set(HEAVY)
+
+
+def test_a_playbook_that_was_read_before_runs_with_jinja_and_nothing_else_that_is_heavy(tmp_path: Path) -> None:
+    terminal = terminal_in(tmp_path)
+    hello = str(Path(__file__).parents[3] / "examples" / "hello.yml")
+    assert terminal.run("run", hello).code == 0
+    assert imported(terminal, "run", hello) & set(HEAVY) == {"jinja2"}
 
 
 def test_the_version_is_told_without_click(tmp_path: Path) -> None:
-    assert "click" not in imported(tmp_path, "--version")
+    assert "click" not in imported(terminal_in(tmp_path), "--version")
 
 
 def test_there_is_one_version(tmp_path: Path) -> None:
