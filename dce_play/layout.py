@@ -42,6 +42,11 @@ class TargetLayout:
         return self.meta / "channel-map.json"
 
     @property
+    def unfinished(self) -> Path:
+        """The channels that a scrape has listed and not fetched yet."""
+        return self.meta / "unfinished.json"
+
+    @property
     def appends(self) -> Path:
         return self.meta / "appends.jsonl"
 

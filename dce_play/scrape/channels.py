@@ -49,24 +49,32 @@ def choose_channels(
     target: Target,
     *,
     seeds: Collection[ChannelId],
+    unfinished: Collection[ChannelId] = (),
     only: tuple[ChannelId, ...] = (),
     guilds: tuple[GuildId, ...] = (),
     exporter: Exporter,
 ) -> Choice:
     """Return the target's channels, ordered by id; lists guilds only where ids and channel files do not answer.
 
-    ``seeds`` are the channels that have a channel file. ``only`` narrows to channels, ``guilds`` to guilds.
+    ``seeds`` are the channels that have a channel file, ``unfinished`` those that an earlier scrape listed and did
+    not come to. ``only`` narrows to channels, ``guilds`` to guilds.
     Raises: NoChannels; UsageError for a channel or guild outside the target; ExportError from a listing.
     Source: docs/contract.md, R-3.01.
     """
-    choice = _everything(target, seeds=seeds, guilds=guilds, listing=lambda: exporter)
+    choice = _everything(target, seeds=seeds, unfinished=unfinished, guilds=guilds, listing=lambda: exporter)
     return _narrow(target, choice, only)
 
 
-def known_channels(target: Target, *, seeds: Collection[ChannelId], only: tuple[ChannelId, ...] = ()) -> Choice | None:
+def known_channels(
+    target: Target,
+    *,
+    seeds: Collection[ChannelId],
+    unfinished: Collection[ChannelId] = (),
+    only: tuple[ChannelId, ...] = (),
+) -> Choice | None:
     """Return what ``choose_channels`` would, or ``None`` where only the exporter could tell. Makes no request."""
     try:
-        choice = _everything(target, seeds=seeds, guilds=(), listing=_refuse)
+        choice = _everything(target, seeds=seeds, unfinished=unfinished, guilds=(), listing=_refuse)
     except _ListingNeeded:
         return None
     return _narrow(target, choice, only)
@@ -84,6 +92,7 @@ def _everything(
     target: Target,
     *,
     seeds: Collection[ChannelId],
+    unfinished: Collection[ChannelId],
     guilds: tuple[GuildId, ...],
     listing: Callable[[], Exporter],
 ) -> Choice:
@@ -101,7 +110,9 @@ def _everything(
                 f"Archive-seeded target {target.name!r} does not support --guild overrides.",
                 hint="narrow with --channel",
             )
-        return _choice(f"archive-seeded ({len(seeds)} channel file(s))", seeded, seeds)
+        owed = {each: ChosenChannel(channel_id=each) for each in unfinished if each not in seeded}
+        rest = f", {len(owed)} channel(s) of an unfinished scrape" if owed else ""
+        return _choice(f"archive-seeded ({len(seeds)} channel file(s)){rest}", {**seeded, **owed}, seeds)
     exporter = listing()
     chosen_guilds = _guilds(target, exporter, guilds)
     found: dict[ChannelId, ChosenChannel] = {}

@@ -9,6 +9,7 @@ from dce_play.errors import DcePlayError
 from dce_play.exporters.protocol import ChannelSkipped, Exporter
 from dce_play.layout import TargetLayout
 from dce_play.scrape.channels import ChosenChannel, choose_channels
+from dce_play.scrape.unfinished import read_unfinished
 from dce_play.snowflake import ChannelId, GuildId, MessageId
 from dce_play.targets.model import Target
 
@@ -54,9 +55,12 @@ def preflight_target(
     Raises: PreflightFailed, when no channel can be read and there is no archive either; NoChannels, ExportError.
     Source: docs/contract.md, R-3.20, R-3.21.
     """
-    channel_map = ChannelMap(TargetLayout(target.output_dir), known=target.channel_ids)
+    layout = TargetLayout(target.output_dir)
+    channel_map = ChannelMap(layout, known=target.channel_ids)
     seeds = channel_map.channels()
-    choice = choose_channels(target, seeds=seeds, only=only, guilds=guilds, exporter=exporter)
+    choice = choose_channels(
+        target, seeds=seeds, unfinished=read_unfinished(layout), only=only, guilds=guilds, exporter=exporter
+    )
     probed = _probe(choice.channels, channel_map, exporter, enough, note)
     result = Preflight(
         target=target.name, channel_count=len(choice.channels), seed_count=len(seeds), probed=tuple(probed)

@@ -14,6 +14,7 @@ from dce_play.scrape.channel import Place, RunMustStop, scrape_channel
 from dce_play.scrape.channels import Choice, ChosenChannel, choose_channels
 from dce_play.scrape.outcome import ChannelAction, ChannelOutcome, TargetOutcome
 from dce_play.scrape.tools import Tools
+from dce_play.scrape.unfinished import read_unfinished, remember_unfinished, settle_unfinished
 from dce_play.snowflake import ChannelId, GuildId
 from dce_play.targets.model import Target
 
@@ -59,6 +60,7 @@ def scrape_target(job: Job, tools: Tools, *, refresh: Callable[[], Exporter | No
     _bootstrap(channel_map, tools)
     choice, tools, refreshed = _choose(job, channel_map, tools, refresh)
     _tell_choice(job, choice, tools)
+    remember_unfinished(layout, choice.discovered)
     outcomes: dict[ChannelId, ChannelOutcome] = {}
     pending: Sequence[ChosenChannel] = choice.channels
     while True:
@@ -76,6 +78,7 @@ def scrape_target(job: Job, tools: Tools, *, refresh: Callable[[], Exporter | No
     )
     if cause is not None:
         raise ScrapeStopped(cause, outcome) from cause
+    settle_unfinished(layout, outcome)
     return outcome
 
 
@@ -100,7 +103,12 @@ def _choose(
 ) -> tuple[Choice, Tools, bool]:
     def choose(tools: Tools) -> Choice:
         return choose_channels(
-            job.target, seeds=channel_map.channels(), only=job.only, guilds=job.guilds, exporter=tools.exporter
+            job.target,
+            seeds=channel_map.channels(),
+            unfinished=read_unfinished(channel_map.layout),
+            only=job.only,
+            guilds=job.guilds,
+            exporter=tools.exporter,
         )
 
     try:

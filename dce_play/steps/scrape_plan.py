@@ -13,6 +13,7 @@ from dce_play.errors import DcePlayError
 from dce_play.layout import TargetLayout
 from dce_play.plugin import Context, Effects, Info, Selection, StepResult
 from dce_play.scrape.channels import ChosenChannel, known_channels
+from dce_play.scrape.unfinished import read_unfinished
 from dce_play.snowflake import ChannelId
 from dce_play.targets.model import Target, TargetsFile
 
@@ -83,7 +84,9 @@ def _options(targets_file: TargetsFile, named: Sequence[Target], selection: Sele
 def _tell_target(target: Target, params: Params, ctx: Context) -> tuple[int, int]:
     layout = TargetLayout(target.output_dir)
     channel_map = ChannelMap(layout, known=target.channel_ids)
-    choice = known_channels(target, seeds=channel_map.channels(), only=ctx.selection.channels)
+    choice = known_channels(
+        target, seeds=channel_map.channels(), unfinished=read_unfinished(layout), only=ctx.selection.channels
+    )
     temps = list_temps(layout, channels=ctx.selection.channels)
     if choice is None:
         ctx.reporter.say("    Server scope: asked of Discord when the scrape begins")

@@ -12,6 +12,7 @@ from typing import Annotated, ClassVar, Literal
 from dce_play.archive.append import EditPolicy, HolePolicy, ReaderSafe
 from dce_play.errors import ExitCode
 from dce_play.exporters.protocol import AuthenticationFailed
+from dce_play.layout import TargetLayout
 from dce_play.plugin import Change, Context, Effects, Info, StepFailed, StepPlan, StepResult, View
 from dce_play.scrape.channels import known_channels
 from dce_play.scrape.outcome import ChannelAction, TargetOutcome
@@ -21,6 +22,7 @@ from dce_play.scrape.summary import marker_line, summary_json, summary_text
 from dce_play.scrape.target import Job, ScrapeStopped, known_seeds, scrape_target
 from dce_play.scrape.told import TellingListener, Voice
 from dce_play.scrape.tools import Policies, Tools
+from dce_play.scrape.unfinished import read_unfinished
 from dce_play.source import JsonValue
 from dce_play.system.clock import utc_stamp
 from dce_play.system.files import write_atomic
@@ -78,7 +80,8 @@ class TokenRefused(StepFailed):
 def plan(params: Params, view: View, /) -> StepPlan:
     """Tell which channels would be asked for, as far as that is known without asking."""
     target = view.chosen_targets(params.target)[0]
-    choice = known_channels(target, seeds=known_seeds(target), only=view.selection.channels)
+    unfinished = read_unfinished(TargetLayout(target.output_dir))
+    choice = known_channels(target, seeds=known_seeds(target), unfinished=unfinished, only=view.selection.channels)
     if choice is None:
         return StepPlan(
             summary="would list the target's channels and export what is new",

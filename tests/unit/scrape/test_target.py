@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import stat
@@ -374,6 +375,49 @@ def test_a_seeded_target_can_be_told_to_look_for_new_channels(scene: Scene) -> N
     scene.exporter.messages[OTHER] = [9]
     assert [each.action for each in scene.scrape().channels] == ["UNCHANGED", "CREATED"]
     assert any(OTHER in line and line.startswith("  New channels") for line in scene.lines.lines)
+
+
+def listed(*ids: str) -> list[ChannelListing]:
+    return [
+        ChannelListing(channel_id=ChannelId(each), guild_id=GuildId(OTHER), name="room", kind="GuildTextChat")
+        for each in ids
+    ]
+
+
+@pytest.mark.contract("R-3.01", "D-09")
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        ExportFailed("HTTP 503, 9 times"),
+        AuthenticationFailed("401"),
+        ExportAborted(OTHER, 137),
+        MemoryError("a bug, as good as a kill"),
+    ],
+)
+def test_a_listed_channel_that_the_first_scrape_did_not_come_to_is_in_the_next_one(
+    scene: Scene, trouble: Exception
+) -> None:
+    scene.target = Target(name="demo", output_dir=scene.folder, guild_ids=(GuildId(OTHER),))
+    scene.exporter.listings = listed(ROOM, OTHER)
+    scene.exporter.messages[OTHER] = [9]
+    scene.exporter.troubles[OTHER] = trouble
+    with contextlib.suppress(ScrapeStopped, MemoryError):
+        scene.scrape()
+    scene.exporter.troubles.clear()
+    assert [(each.channel_id, each.action) for each in scene.scrape().channels] == [
+        (ROOM, "UNCHANGED"),
+        (OTHER, "CREATED"),
+    ]
+    assert not (scene.folder / ".dce-meta/unfinished.json").exists()
+
+
+@pytest.mark.contract("R-3.01", "D-09")
+def test_a_channel_that_cannot_be_read_is_not_owed(scene: Scene) -> None:
+    scene.target = Target(name="demo", output_dir=scene.folder, guild_ids=(GuildId(OTHER),))
+    scene.exporter.listings = listed(ROOM, OTHER)
+    scene.exporter.troubles[OTHER] = ChannelSkipped(OTHER, SkipReason.FORBIDDEN)
+    scene.scrape()
+    assert [each.channel_id for each in scene.scrape().channels] == [ROOM]
 
 
 @pytest.mark.contract("R-3.03", "D-28", "E-08")
