@@ -12,7 +12,7 @@ TOP = Path(__file__).parent.parent
 MODULES = sorted((TOP / "dce_play").rglob("*.py"))
 LONGEST_MODULE = 320
 LONGEST_FUNCTION = 60
-_HOSTS = ("pypi" + ".org", "python" + "hosted", "npm" + "js", "deb." + "debian")
+_HOSTS = ("pypi" + ".org", "python" + "hosted", "npm" + "js", "deb." + "debian", "docker" + ".io", "ghcr" + ".io")
 _MARKS = ("TO" + "DO", "FIX" + "ME", "TYPE_" + "CHECKING:", "shell" + "=True")
 
 

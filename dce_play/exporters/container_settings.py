@@ -15,7 +15,7 @@ SHIPPED_COMPOSE_FILE = Path(__file__).with_name("compose.yaml")
 SERVICE = "discord-scraper"
 
 _MEMORY = re.compile(r"[1-9][0-9]*([bkmg]b?)?", re.ASCII | re.IGNORECASE)
-_DEFAULT_IMAGE = "docker.io/tyrrrz/discordchatexporter:2.46"
+_DEFAULT_IMAGE = "localhost/discordchatexporter-cron:local"
 
 
 class BadSetting(UsageError):

@@ -46,7 +46,7 @@ def test_proof_rehearses_twice_and_proves_the_increment(tmp_path: Path) -> None:
         ids = ids_in(path)
         assert ids == sorted(set(ids))
         assert json.loads(path.read_bytes())["messageCount"] == len(ids)
-    assert list((tmp_path / "home").iterdir()) == []
+    assert [path.name for path in (tmp_path / "home").iterdir()] in ([], [".cache"])
 
 
 @pytest.mark.parametrize("playbook", ["validation", "scrape", "salvage", "handoff"])
