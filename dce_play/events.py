@@ -1,17 +1,15 @@
 """What a run says, in order, once. Every renderer, the journal and the report fold the same events.
 
-An ``Event`` is an envelope (number, time, run) around one body. As a line of JSON it is
-``{"v": 1, "seq": 12, "ts": "…Z", "run": "…", "type": "step.end", …the body's fields…}``.
+An ``Event`` is an envelope (number, time, run) around one body; ``dce_play.event_json`` tells it as JSON.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar, Protocol, TypeAlias
+from typing import ClassVar, Protocol, TypeAlias, get_args
 
 from dce_play.source import JsonValue
 
-EVENT_VERSION = 1
 GROUPS = frozenset({"block", "loop", "role", "playbook"})
 """What ``StepRef.uses`` says of nodes that hold steps and are none."""
 CONDITION_FALSE = "its condition does not hold"
@@ -291,24 +289,7 @@ Body: TypeAlias = (
     | RunEnded
 )
 
-BODIES: tuple[type[Body], ...] = (
-    RunStarted,
-    RunResumed,
-    LockWaiting,
-    LockTaken,
-    LockReleased,
-    LockSeen,
-    StepStarted,
-    StepSaid,
-    StepProgressed,
-    ItemTold,
-    StepRetried,
-    CheckpointPut,
-    Asked,
-    StepEnded,
-    Diagnosed,
-    RunEnded,
-)
+BODIES: tuple[type[Body], ...] = get_args(Body)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -330,44 +311,3 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Nothing more will come."""
-
-
-def to_json(event: Event, /) -> dict[str, JsonValue]:
-    """Return the event as the JSON object that every machine-readable output shows."""
-    line: dict[str, JsonValue] = {
-        "v": EVENT_VERSION,
-        "seq": event.seq,
-        "ts": event.ts,
-        "run": event.run,
-        "type": event.body.TYPE,
-    }
-    for name in _FIELDS[type(event.body)]:
-        line[name] = _plain(getattr(event.body, name))
-    return line
-
-
-_FIELDS: dict[type, tuple[str, ...]] = {
-    kind: tuple(each.name for each in fields(kind)) for kind in (*BODIES, StepRef, Failure, ChangeTold)
-}
-
-
-_LEAVES = frozenset({str, int, float, bool, type(None)})
-
-
-def _plain(value: object) -> JsonValue:
-    kind = type(value)
-    if kind in _LEAVES:  # two thirds of all values; a run of a thousand steps asks this fifty thousand times
-        return value  # type: ignore[return-value]  # mypy does not follow type() into a set
-    if kind in _FIELDS:
-        return {name: _plain(getattr(value, name)) for name in _FIELDS[kind]}
-    match value:
-        case str():
-            return str(value)
-        case int():
-            return int(value)
-        case Mapping():
-            return {str(key): _plain(each) for key, each in value.items()}
-        case tuple() | list():
-            return [_plain(each) for each in value]
-        case _:
-            raise TypeError(f"an event cannot hold a {kind.__name__}")

@@ -4,7 +4,7 @@ Imported only when there is an expression to look at, since Jinja takes 60 ms to
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace as with_changes
 from typing import Any
 
@@ -12,20 +12,18 @@ from jinja2 import TemplateSyntaxError, nodes
 
 from dce_play.playbook.expression_types import (
     FILTER_TAKES,
-    NUMBERS,
     Flaw,
     Inferred,
     article,
     filter_result,
-    may_be_equal,
     text_flaw,
 )
 from dce_play.playbook.filters import FILTERS, FUNCTIONS, TESTS
+from dce_play.playbook.operator_types import arithmetic, bool_flaws, comparison_flaw, every
 from dce_play.playbook.sandbox import OutOfBounds, parse
 from dce_play.playbook.shapes import (
     ANY,
     BOOL,
-    FLOAT,
     INT,
     NULL,
     STR,
@@ -58,8 +56,8 @@ def infer(text: str, scope: Mapping[str, Shape]) -> Inferred:
         return found
     walker = _Walker(text, scope, found)
     found.shape = walker.shape(tree)
-    found.constant = not any(True for _ in _every(tree, (nodes.Name, nodes.Call)))
-    walker.check_bool(tree)
+    found.constant = not any(True for _ in every(tree, (nodes.Name, nodes.Call)))
+    found.bool_flaws += bool_flaws(tree, text, _Walker(text, scope, Inferred()).shape)
     return found
 
 
@@ -70,12 +68,6 @@ def _lower(message: str) -> str:
 def _length_at(text: str, offset: int) -> int:
     word = _WORD.match(text, offset)
     return len(word[0]) if word else 1
-
-
-def _every(tree: nodes.Node, kinds: tuple[type[nodes.Node], ...]) -> Iterator[nodes.Node]:
-    if isinstance(tree, kinds):
-        yield tree
-    yield from tree.find_all(kinds)
 
 
 class _Walker:
@@ -240,19 +232,9 @@ class _Walker:
         return BOOL
 
     def _compare(self, operand: nodes.Operand, left: Shape, right: Shape) -> None:
-        if Kind.SECRET in {left.kind, right.kind}:
-            self._flaw("E223", "a secret can only be handed on whole", operand.expr)
-        elif operand.op in {"lt", "lteq", "gt", "gteq"}:
-            same = left.kind is right.kind or {left.kind, right.kind} <= NUMBERS
-            orderable = left.kind in {*NUMBERS, Kind.STR, Kind.ANY} and right.kind in {*NUMBERS, Kind.STR, Kind.ANY}
-            if not orderable or not (same or Kind.ANY in {left.kind, right.kind}):
-                self._flaw("E226", f"{article(left)} and {article(right)} have no order", operand.expr)
-        elif operand.op in {"eq", "ne"} and not may_be_equal(left, right):
-            always = "false" if operand.op == "eq" else "true"
-            message = f"{article(left)} is never equal to {article(right)}: this is always {always}"
-            self._flaw("W225", message, operand.expr)
-        elif operand.op in {"in", "notin"} and right.kind in {*NUMBERS, Kind.BOOL, Kind.NULL}:
-            self._flaw("E226", f"nothing is in {article(right)}", operand.expr)
+        flaw = comparison_flaw(operand.op, left, right)
+        if flaw is not None:
+            self._flaw(*flaw, operand.expr)
 
     def logic(self, node: nodes.And | nodes.Or) -> Shape:
         left, right = self.shape(node.left), self.shape(node.right)
@@ -274,17 +256,10 @@ class _Walker:
 
     def _arithmetic(self, node: nodes.BinExpr) -> Shape:
         left, right = self.shape(node.left), self.shape(node.right)
-        kinds = {left.kind, right.kind}
-        if Kind.ANY in kinds:
-            return ANY
-        if kinds <= NUMBERS:
-            whole = kinds == {Kind.INT} and not isinstance(node, nodes.Div)
-            return INT if whole else FLOAT
-        if isinstance(node, nodes.Add) and len(kinds) == 1 and kinds <= {Kind.STR, Kind.LIST}:
-            return left
-        operator = _OPERATORS.get(type(node), "this operator")
-        hint = "use ~ to join texts" if isinstance(node, nodes.Add) and Kind.STR in kinds else ""
-        message = f"{operator} does not take {article(left)} and {article(right)}"
+        result = arithmetic(type(node), left, right)
+        if isinstance(result, Shape):
+            return result
+        message, hint = result
         self._flaw("E226", message, node.right, hint=hint)
         return ANY
 
@@ -318,35 +293,6 @@ class _Walker:
                 closed = False
         return Shape(kind=Kind.MAP, fields=fields if closed else None)
 
-    def check_bool(self, node: nodes.Node) -> None:
-        """Note why the expression cannot be a condition: each part of ``and``, ``or`` and ``not`` must be a bool."""
-        if isinstance(node, nodes.And | nodes.Or):
-            self.check_bool(node.left)
-            self.check_bool(node.right)
-            return
-        if isinstance(node, nodes.Not):
-            self.check_bool(node.node)
-            return
-        shape = _Walker(self._text, self._scope, Inferred()).shape(node)
-        if shape.kind in {Kind.ANY, Kind.BOOL} and not (shape.kind is Kind.BOOL and shape.nullable):
-            return
-        message = f"a condition must be a bool, not {article(shape)}"
-        offset, length = self._extent(node)
-        hint = {
-            Kind.LIST: "compare its length: | length > 0",
-            Kind.STR: 'compare it: != ""',
-            Kind.INT: "compare it: > 0",
-            Kind.BOOL: "it may be null: add | default(false)",
-        }.get(shape.kind, "compare it with something")
-        flaw = Flaw(rule="E221", message=message, offset=offset, length=length, hint=hint)
-        self._found.bool_flaws.append(flaw)
-
-    def _extent(self, node: nodes.Node) -> tuple[int, int]:
-        first = min((child.lineno for child in _every(node, (nodes.Node,))), default=0)
-        rest = self._text[first:]
-        cut = re.search(r"\s+(and|or)\s|\)", rest)
-        return first, len(rest[: cut.start()] if cut else rest)
-
 
 _HANDLERS: dict[type[nodes.Node], Callable[[_Walker, Any], Shape]] = {
     nodes.Name: _Walker.name,
@@ -367,14 +313,4 @@ _HANDLERS: dict[type[nodes.Node], Callable[[_Walker, Any], Shape]] = {
     nodes.List: _Walker.sequence,
     nodes.Tuple: _Walker.sequence,
     nodes.Dict: _Walker.mapping,
-}
-
-_OPERATORS: dict[type[nodes.Node], str] = {
-    nodes.Add: "+",
-    nodes.Sub: "-",
-    nodes.Mul: "*",
-    nodes.Div: "/",
-    nodes.FloorDiv: "//",
-    nodes.Mod: "%",
-    nodes.Pow: "**",
 }

@@ -7,7 +7,8 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
-from dce_play.events import BODIES, EVENT_VERSION, Body
+from dce_play.event_json import EVENT_VERSION
+from dce_play.events import BODIES, Body
 
 
 def event_schema() -> dict[str, Any]:

@@ -3,7 +3,8 @@
 import json
 from typing import TextIO
 
-from dce_play.events import Event, to_json
+from dce_play.event_json import to_json
+from dce_play.events import Event
 
 _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 

@@ -12,7 +12,8 @@ from rich.text import Text
 from rich.theme import Theme
 
 from dce_play.events import GROUPS, Asked, Event, RunEnded, StepEnded, StepProgressed, StepRef, StepStarted
-from dce_play.render.narrate import Line, Narrator, Wishes, progress_text
+from dce_play.render.lines import Line, progress_text
+from dce_play.render.narrate import Narrator, Wishes
 from dce_play.render.text import ASCII, duration, one_line
 
 _THEME = Theme(

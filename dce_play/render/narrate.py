@@ -1,10 +1,9 @@
 """Events as lines for people. The terminal, plain or live, and the log file all show these lines."""
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeAlias, assert_never
+from typing import assert_never
 
 from dce_play.events import (
     CONDITION_FALSE,
@@ -32,11 +31,19 @@ from dce_play.events import (
     StepSaid,
     StepStarted,
 )
-from dce_play.render.text import UNICODE, Signs, amount, clean, duration, one_line
-
-Segment: TypeAlias = tuple[str, str]
-"""A text and its style: ``ok changed skipped failed rescued maybe dim bold`` or nothing."""
-Line: TypeAlias = tuple[Segment, ...]
+from dce_play.render.lines import (
+    STYLES,
+    Line,
+    Segment,
+    diff_lines,
+    hint_lines,
+    indented,
+    progress_text,
+    sign_of,
+    step_name,
+    steps_are,
+)
+from dce_play.render.text import UNICODE, Signs, clean, duration, one_line
 
 SUMMARY_MARKER = "DCE_JSON_SUMMARY:"
 """Operators' scripts find a scrape's summary by this word. Such a line stands in the log file only."""
@@ -86,12 +93,12 @@ class Narrator:
                 yield from self._start(body)
             case RunResumed():
                 self._name, self._step_count = one_line(body.name), body.step_count
-                yield ((self._name, "bold"), (f" goes on: {_steps(body.reused_count)} done already", ""))
+                yield ((self._name, "bold"), (f" goes on: {steps_are(body.reused_count)} done already", ""))
                 yield ()
             case Diagnosed():
                 style = "failed" if body.severity == "error" else "maybe"
                 yield ((f"{body.severity}: ", style), (clean(body.message), ""))
-                yield from _hint(body.hint, "  ")
+                yield from hint_lines(body.hint, "  ")
             case RunEnded():
                 yield from self._end(body)
             case _:
@@ -156,7 +163,7 @@ class Narrator:
         parts: list[Segment] = [(body.outcome, f"bold {style}"), (f"{name} in {duration(body.duration_s)}", "")]
         for number, status in enumerate(each for each in _COUNTED if body.counts.get(each)):
             parts.append(("   " if number == 0 else f" {dot} ", "dim"))
-            parts.append((f"{body.counts[status]} {self._word(status)}", _STYLES.get(status, "")))
+            parts.append((f"{body.counts[status]} {self._word(status)}", STYLES.get(status, "")))
         yield tuple(parts)
         yield from self._why(body)
         if body.next_command:
@@ -172,15 +179,15 @@ class Narrator:
             yield ()
             yield (
                 (f"{self.wishes.signs.failed} ", "failed"),
-                (_name(ended.step), "bold"),
+                (step_name(ended.step), "bold"),
                 (f"  {ended.step.id}", "dim"),
             )
-            yield from _indented(ended.error.message, "    ")
-            yield from _hint(ended.error.hint, "    ")
+            yield from indented(ended.error.message, "    ")
+            yield from hint_lines(ended.error.hint, "    ")
         if body.error is not None and body.error.message not in told:
             yield ()
             yield ((f"{self.wishes.signs.failed} ", "failed"), (clean(body.error.message), ""))
-            yield from _hint(body.error.hint, "  ")
+            yield from hint_lines(body.error.hint, "  ")
 
     # Steps.
 
@@ -188,7 +195,7 @@ class Narrator:
         self._effects[body.step.id] = body.effects
         self._indexes[body.step.id] = body.index
         if body.step.uses in GROUPS and body.attempt == 1 and (body.step.uses != "loop" or self.wishes.verbose):
-            name = _name(body.step)
+            name = step_name(body.step)
             yield ((self._indent(body.step), ""), (f"{self.wishes.signs.group} {name}", "bold"))
 
     def _said(self, body: StepSaid) -> Iterator[Line]:
@@ -204,7 +211,7 @@ class Narrator:
         if step.id in self._opened or self._effects.get(step.id, "none") == "none":
             return
         self._opened.add(step.id)
-        yield ((self._indent(step), ""), (f"{self.wishes.signs.running} {_name(step)}", "dim"))
+        yield ((self._indent(step), ""), (f"{self.wishes.signs.running} {step_name(step)}", "dim"))
 
     def _progressed(self, body: StepProgressed, ts: str) -> Iterator[Line]:
         if not self.wishes.progress:
@@ -221,7 +228,7 @@ class Narrator:
         if body.status == "started" and not self.wishes.verbose:
             return
         yield from self._open(body.step)
-        style = _STYLES.get(body.status, "dim" if body.status == "ok" else "")
+        style = STYLES.get(body.status, "dim" if body.status == "ok" else "")
         detail = f"  {one_line(body.detail)}" if body.detail else ""
         yield (
             (self._indent(body.step, 1), ""),
@@ -238,8 +245,8 @@ class Narrator:
             self._failures = [each for each in self._failures if not each.step.id.startswith(f"{body.step.id}/")]
         if self._is_silent(body, group=group):
             return
-        style = _STYLES.get(body.status, "")
-        sign = _sign(self.wishes.signs)(body.status)
+        style = STYLES.get(body.status, "")
+        sign = sign_of(self.wishes.signs, body.status)
         summary = one_line(body.summary)
         index = self._indexes.get(body.step.id, 0)
         count = f" [{index}/{self._step_count}]" if index and self.wishes.verbose else ""
@@ -247,7 +254,7 @@ class Narrator:
         yield (
             (self._indent(body.step), ""),
             (f"{sign} {self._word(body.status):<{_WORD_WIDTH}} ", style),
-            (_name(body.step), "bold" if body.status is not Status.SKIPPED else "dim"),
+            (step_name(body.step), "bold" if body.status is not Status.SKIPPED else "dim"),
             (count, "dim"),
             (f"  {summary}" if summary else "", "failed" if body.status is Status.FAILED else ""),
             (f"  {duration(body.duration_s)}" if timed else "", "dim"),
@@ -271,7 +278,7 @@ class Narrator:
             path = f"  {one_line(change.path)}" if change.path and change.path not in change.what else ""
             yield ((f"{indent}{self.wishes.signs.changed} ", "changed"), (one_line(change.what), ""), (path, "dim"))
             if self.wishes.diff:
-                yield from _diff(change.diff, indent + "  ")
+                yield from diff_lines(change.diff, indent + "  ")
 
     def _word(self, status: str) -> str:
         if self._dry and status == "changed":
@@ -280,63 +287,3 @@ class Narrator:
 
     def _indent(self, step: StepRef, extra: int = 0) -> str:
         return "  " * (1 + step.depth + extra)
-
-
-_STYLES = {
-    "ok": "ok",
-    "changed": "changed",
-    "skipped": "dim",
-    "failed": "failed",
-    "rescued": "rescued",
-    "reused": "dim",
-    "maybe": "maybe",
-    "not-run": "dim",
-}
-
-
-def _steps(count: int) -> str:
-    return "1 step is" if count == 1 else f"{count} steps are"
-
-
-def _sign(signs: Signs) -> Callable[[str], str]:
-    by_status = {
-        "ok": signs.ok,
-        "changed": signs.changed,
-        "skipped": signs.skipped,
-        "failed": signs.failed,
-        "rescued": signs.rescued,
-        "reused": signs.ok,
-        "maybe": signs.maybe,
-    }
-    return lambda status: by_status.get(status, signs.skipped)
-
-
-def _name(step: StepRef) -> str:
-    """Return the step's name, with the loop item where the name does not tell it."""
-    name = one_line(step.name)
-    looped = step.id.endswith("]") and step.item and not re.search(rf"\b{re.escape(step.item)}\b", name)
-    return f"{name} [{one_line(step.item)}]" if looped else name
-
-
-def progress_text(body: StepProgressed, /) -> str:
-    """Return ``12 of 40 channels``."""
-    unit = one_line(body.unit)
-    if body.total is None:
-        return f"{amount(body.done)} {unit}"
-    return f"{amount(body.done)} of {amount(body.total)} {unit}"
-
-
-def _hint(hint: str, indent: str) -> Iterator[Line]:
-    for number, line in enumerate(clean(hint).splitlines()):
-        yield ((f"{indent}{'hint: ' if number == 0 else '      '}", "dim"), (line, ""))
-
-
-def _indented(text: str, indent: str) -> Iterator[Line]:
-    for line in clean(text).splitlines():
-        yield ((f"{indent}{line}", ""),)
-
-
-def _diff(diff: str, indent: str) -> Iterator[Line]:
-    for line in clean(diff).splitlines():
-        style = {"+": "ok", "-": "failed", "@": "maybe"}.get(line[:1], "dim")
-        yield ((indent, ""), (line, style))

@@ -14,17 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dce_play.errors import DcePlayError, ExitCode
-from dce_play.events import (
-    CheckpointPut,
-    Event,
-    Outcome,
-    RunEnded,
-    RunResumed,
-    RunStarted,
-    StepEnded,
-    StepStarted,
-    to_json,
-)
+from dce_play.event_json import to_json
+from dce_play.events import CheckpointPut, Event, Outcome, RunEnded, RunResumed, RunStarted, StepEnded, StepStarted
 from dce_play.source import JsonValue
 
 JOURNAL_NAME = "events.jsonl"

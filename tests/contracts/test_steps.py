@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import pytest
 
-from dce_play.events import Mode, StepEnded, to_json
+from dce_play.event_json import to_json
+from dce_play.events import Mode, StepEnded
 from dce_play.playbook.shapes import signature
 from dce_play.plugin import ActionStep, CheckStep, Effects
 from dce_play.source import InvalidDocument

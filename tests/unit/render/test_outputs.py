@@ -13,7 +13,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from dce_play.events import BODIES, Event, Mode, StepProgressed, StepRef, StepSaid, StepStarted, to_json
+from dce_play.event_json import to_json
+from dce_play.events import BODIES, Event, Mode, StepProgressed, StepRef, StepSaid, StepStarted
 from dce_play.plugin import Context, StepResult
 from dce_play.render.event_schema import event_schema
 from dce_play.render.jsonl import JsonLines

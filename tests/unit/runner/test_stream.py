@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
-from dce_play.events import Diagnosed, StepRef, StepSaid, to_json
+from dce_play.event_json import to_json
+from dce_play.events import Diagnosed, StepRef, StepSaid
 from dce_play.plugin import Context, StepFailed, StepResult
 from dce_play.runner.secrets import RunSecrets, SecretMissing
 from dce_play.runner.stream import EventStream

@@ -1,0 +1,77 @@
+"""Lines for people, and the pieces they are made of."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
+
+from dce_play.events import StepProgressed, StepRef
+from dce_play.render.text import Signs, amount, clean, one_line
+
+Segment: TypeAlias = tuple[str, str]
+"""A text and its style: ``ok changed skipped failed rescued maybe dim bold`` or nothing."""
+Line: TypeAlias = tuple[Segment, ...]
+
+
+STYLES: Mapping[str, str] = {
+    "ok": "ok",
+    "changed": "changed",
+    "skipped": "dim",
+    "failed": "failed",
+    "rescued": "rescued",
+    "reused": "dim",
+    "maybe": "maybe",
+    "not-run": "dim",
+}
+
+
+def steps_are(count: int, /) -> str:
+    """Return ``1 step is`` or ``2 steps are``."""
+    return "1 step is" if count == 1 else f"{count} steps are"
+
+
+def sign_of(signs: Signs, status: str, /) -> str:
+    """Return the sign that stands before a step of that status."""
+    by_status = {
+        "ok": signs.ok,
+        "changed": signs.changed,
+        "skipped": signs.skipped,
+        "failed": signs.failed,
+        "rescued": signs.rescued,
+        "reused": signs.ok,
+        "maybe": signs.maybe,
+    }
+    return by_status.get(status, signs.skipped)
+
+
+def step_name(step: StepRef) -> str:
+    """Return the step's name, with the loop item where the name does not tell it."""
+    name = one_line(step.name)
+    looped = step.id.endswith("]") and step.item and not re.search(rf"\b{re.escape(step.item)}\b", name)
+    return f"{name} [{one_line(step.item)}]" if looped else name
+
+
+def progress_text(body: StepProgressed, /) -> str:
+    """Return ``12 of 40 channels``."""
+    unit = one_line(body.unit)
+    if body.total is None:
+        return f"{amount(body.done)} {unit}"
+    return f"{amount(body.done)} of {amount(body.total)} {unit}"
+
+
+def hint_lines(hint: str, indent: str, /) -> Iterator[Line]:
+    """Yield the lines of a hint."""
+    for number, line in enumerate(clean(hint).splitlines()):
+        yield ((f"{indent}{'hint: ' if number == 0 else '      '}", "dim"), (line, ""))
+
+
+def indented(text: str, indent: str, /) -> Iterator[Line]:
+    """Yield each line of a text behind the indent."""
+    for line in clean(text).splitlines():
+        yield ((f"{indent}{line}", ""),)
+
+
+def diff_lines(diff: str, indent: str, /) -> Iterator[Line]:
+    """Yield a diff in colours."""
+    for line in clean(diff).splitlines():
+        style = {"+": "ok", "-": "failed", "@": "maybe"}.get(line[:1], "dim")
+        yield ((indent, ""), (line, style))
