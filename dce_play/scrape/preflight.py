@@ -82,7 +82,7 @@ def _probe(
         if not chosen.exportable:
             continue
         try:
-            exporter.probe(chosen.channel_id, _cursor(channel_map, chosen.channel_id))
+            exporter.probe(chosen.channel_id, _cursor(channel_map, chosen.channel_id, note))
         except ChannelSkipped as error:
             note(f"Preflight probe skipped channel {chosen.channel_id} (forbidden or inaccessible).")
             probed.append(ProbedChannel(channel_id=chosen.channel_id, reason=error.reason.value))
@@ -94,9 +94,14 @@ def _probe(
     return probed
 
 
-def _cursor(channel_map: ChannelMap, channel_id: ChannelId) -> MessageId | None:
-    archive = channel_map.destination(channel_id)
-    return read_cursor(archive, layout=channel_map.layout).last_id if archive else None
+def _cursor(channel_map: ChannelMap, channel_id: ChannelId, note: Callable[[str], None]) -> MessageId | None:
+    """Return where the channel's file ends. A bad file is told: it is its own channel's failure, not the token's."""
+    try:
+        archive = channel_map.destination(channel_id)
+        return read_cursor(archive, layout=channel_map.layout).last_id if archive else None
+    except DcePlayError as error:
+        note(f"WARN: {error}")
+        return None
 
 
 def _tell(result: Preflight, target: Target, note: Callable[[str], None]) -> None:

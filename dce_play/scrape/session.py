@@ -1,8 +1,9 @@
 """A token and an exporter for one target, and how to get another token when Discord refuses this one."""
 
+import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,6 +16,10 @@ from dce_play.system.clock import Clock
 from dce_play.system.containers import NoteContainer, note_nowhere
 from dce_play.system.process import Executor
 from dce_play.targets.model import Target
+
+
+def _at_a_terminal() -> bool:
+    return os.isatty(0) and os.isatty(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +36,8 @@ class Surroundings:
     note: Callable[[str], None]
     note_container: NoteContainer = note_nowhere
     """Entered around each container that may write the archive."""
-    interactive: bool = False
+    interactive: bool = field(default_factory=_at_a_terminal)
+    """Whether somebody is there to answer ``DCE_REAUTH_COMMAND``."""
 
 
 class Session:

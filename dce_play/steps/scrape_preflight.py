@@ -6,9 +6,11 @@ A channel that this token cannot read is passed over; a crash of the exporter is
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from dce_play.exporters.protocol import AuthenticationFailed, Exporter
 from dce_play.plugin import Context, Effects, Info, StepPlan, StepResult, View
-from dce_play.scrape.preflight import preflight_target
+from dce_play.scrape.preflight import Preflight, preflight_target
 from dce_play.scrape.session import Session, Surroundings
+from dce_play.targets.model import Target
 
 NAME = "scrape.preflight"
 EFFECTS = Effects.REMOTE
@@ -57,17 +59,28 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         note_container=ctx.note_container,
     )
     with Session(target, params.exporter, around) as session:
-        found = preflight_target(
-            target,
-            exporter=session.exporter,
-            only=ctx.selection.channels,
-            guilds=ctx.selection.guilds,
-            enough=params.enough,
-            note=ctx.reporter.say,
-        )
+        try:
+            found = _probe(target, session.exporter, params, ctx)
+        except AuthenticationFailed:
+            renewed = session.refresh()
+            if renewed is None:
+                raise
+            ctx.reporter.say("Detected Discord auth failure. Refreshed the token, retrying once...")
+            found = _probe(target, renewed, params, ctx)
     inaccessible = tuple(probe.channel_id for probe in found.probed if probe.reason)
     return StepResult(
         changed=False,
         summary=f"{len(found.readable)} of {len(found.probed)} probed channel(s) readable",
         outputs=Outputs(channel_count=found.channel_count, readable=found.readable, inaccessible=inaccessible),
+    )
+
+
+def _probe(target: Target, exporter: Exporter, params: Params, ctx: Context) -> Preflight:
+    return preflight_target(
+        target,
+        exporter=exporter,
+        only=ctx.selection.channels,
+        guilds=ctx.selection.guilds,
+        enough=params.enough,
+        note=ctx.reporter.say,
     )

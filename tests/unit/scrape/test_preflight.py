@@ -58,3 +58,14 @@ def test_only_inaccessible_channels_warn_where_archives_exist_and_fail_where_non
     bare = Target(name="bare", output_dir=tmp_path / "bare", channel_ids=(ChannelId(B),))
     with pytest.raises(PreflightFailed, match="every resolved channel is inaccessible"):
         probe(bare, CannedExporter(troubles=troubles))
+
+
+@pytest.mark.contract("R-3.20")
+def test_a_bad_channel_file_is_told_and_does_not_fail_the_probe(target: Target) -> None:
+    (target.output_dir / f"x [{A}].json").write_bytes(b"")
+    exporter = CannedExporter()
+    lines = probe(target, exporter)
+    assert exporter.listed == [f"probe {A} None"]
+    assert lines[0].startswith("WARN: ")
+    assert "the file is empty" in lines[0]
+    assert lines[-1].startswith("Preflight ok")

@@ -1,0 +1,70 @@
+"""A token that Discord stops accepting, as operators meet it: before the first channel, attended and not."""
+
+import contextlib
+import os
+import pty
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from dce_play.simulator.server import running_simulator
+from dce_play.simulator.worlds import Size, build_world
+from tests.command_line import Terminal, terminal_in
+
+
+@pytest.mark.contract("R-3.22", "R-11.09", "R-11.11")
+@pytest.mark.parametrize("attended", [True, False])
+def test_a_dead_token_is_renewed_in_the_preflight_already(tmp_path: Path, *, attended: bool) -> None:
+    with running_simulator(build_world(1, size=Size(channels=1, messages=3))) as simulator:
+        token = tmp_path / "token"
+        token.write_text("a-dead-token\n")
+        token.chmod(0o600)
+        fresh = tmp_path / "fresh"
+        fresh.write_text(simulator.token)
+        terminal = terminal_in(
+            tmp_path,
+            DCE_MIN_FREE_MB="0",
+            DCE_DISCORD_API_BASE=simulator.base_url,
+            DCE_CONFIG_FILE=str(tmp_path / "targets.yml"),
+            DISCORD_TOKEN_FILE=str(token),
+            DCE_REAUTH_UNATTENDED="0" if attended else "1",
+        )
+        renew = terminal.folder / "renew"
+        renew.write_text(f'#!/bin/sh\n/bin/cp "{fresh}" "{token}"\n')
+        renew.chmod(0o755)
+        guild_id = next(iter(simulator.world.guilds))
+        (tmp_path / "targets.yml").write_text(
+            f"archive_root: {tmp_path}/archives\ntargets:\n"
+            f"  - {{name: demo, output_dir: {tmp_path}/archives/demo, guild_ids: ['{guild_id}']}}\n"
+        )
+        run = _at_a_terminal if attended else _unattended
+        code, out = run(terminal, DCE_REAUTH_COMMAND=str(renew))
+    assert code == 0, out
+    assert out.count("Refreshed the token") == 1
+    assert out.index("Refreshed the token") < out.index("Preflight ok")
+    assert simulator.token not in out
+
+
+def _unattended(terminal: Terminal, **variables: str) -> tuple[int, str]:
+    said = Terminal(folder=terminal.folder, variables={**terminal.variables, **variables}).run("run", "scrape")
+    return said.code, said.out + said.err
+
+
+def _at_a_terminal(terminal: Terminal, **variables: str) -> tuple[int, str]:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        terminal.argv("run", "scrape"),
+        cwd=terminal.folder,
+        env={**terminal.environment, **variables, "TERM": "dumb"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    said = bytearray()
+    with contextlib.suppress(OSError):  # how a terminal tells that the last program has left it
+        while data := os.read(ours, 65536):
+            said += data
+    os.close(ours)
+    return process.wait(60), said.decode()
