@@ -23,6 +23,7 @@ from dce_play.archive.publish import check_space, replacing
 from dce_play.archive.scanner import Scanner
 from dce_play.archive.strict_json import NotJson, strict_object
 from dce_play.archive.tokens import Member, members_until, skip_space
+from dce_play.archive.write_errors import disk_errors
 from dce_play.errors import DcePlayError
 from dce_play.snowflake import MessageId
 
@@ -100,9 +101,9 @@ def salvage_file(partial: Path, into: Path, *, disk: Disk = REAL, engine: Engine
     """Write every whole message of a file into a new one, which is on disk when this returns.
 
     ``into`` appears whole or not at all, with the mode and the owner of ``partial``, and may be ``partial`` itself.
-    Raises: NothingToRecover, ReversedExport, NotEnoughSpace, OSError.
+    Raises: NothingToRecover, ReversedExport, NotEnoughSpace, WriteFailed; FileNotFoundError.
     """
-    with open_source(partial) as source:
+    with disk_errors(into), open_source(partial) as source:
         boundary = _boundary(source, engine)
         if boundary.reversed:
             raise ReversedExport(partial)

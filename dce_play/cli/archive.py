@@ -43,5 +43,6 @@ def command() -> None:
     Verbs that write take the archive's lock: that of the outermost folder above the file that has one, else of the
     nearest folder with our records, else of the file's own folder; --root names another. None of them makes a request.
 
-    Exit codes of all verbs: 0 done or clean; 1 failed, or there are findings; 2 wrong call; 75 the archive is locked.
+    Exit codes of all verbs: 0 done or clean; 1 failed, or there are findings; 2 wrong call; 4 the lock
+    file cannot be used, as in a folder that is read-only; 75 the archive is locked.
     """

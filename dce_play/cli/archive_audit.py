@@ -41,7 +41,7 @@ def audit(paths: tuple[Path, ...], *, full: bool, jobs: int, output_format: str)
     for path in (path.absolute() for path in paths):
         if path.is_file():
             file = audit_file(path, now=SystemClock().now(), index=index, full=full, jobs=jobs)
-            _tell_file(file, file.findings, output_format)
+            _tell_file(file, [], output_format)
             clean = clean and file.ok
         else:
             clean = _tree(path, index, full=full, jobs=jobs, output_format=output_format) and clean
@@ -61,29 +61,35 @@ def _tree(root: Path, index: AuditIndex, *, full: bool, jobs: int, output_format
         progress=lambda done, total: progress(done, total, "bytes"),
     )
     for file in tree.files:
-        _tell_file(file, file.findings, output_format)
+        _tell_file(file, [finding for finding in tree.around if finding.path == file.path], output_format)
+    files = {file.path for file in tree.files}
     for finding in tree.around:
-        facts = {"path": shown(finding.path), "ok": finding.level is Level.NOTE, "findings": [_facts(finding)]}
-        tell(output_format, _lines(finding), facts)
+        if output_format == "text" or finding.path not in files:
+            tell(output_format, _lines(finding), _object(finding.path, None, [finding]))
     _sum_up(tree, output_format)
     return tree.ok
 
 
-def _tell_file(file: FileAudit, findings: tuple[Finding, ...], output_format: str) -> None:
+def _tell_file(file: FileAudit, around: list[Finding], output_format: str) -> None:
+    """Tell of one file; as JSON with the findings around it that name it, so that each path comes once."""
     verdict = "ok" if file.ok else "INVALID"
     lines = [f"{verdict}\t{shown(file.path)}\t{file.message_count} messages, verified: {file.verified.text()}"]
-    lines += [line for finding in findings for line in _lines(finding)]
-    facts = {
-        "path": shown(file.path),
-        "ok": file.ok,
-        "channel_id": file.channel_id,
-        "message_count": file.message_count,
-        "first_id": file.first_id,
-        "last_id": file.last_id,
-        "verified": file.verified.text(),
+    lines += [line for finding in file.findings for line in _lines(finding)]
+    tell(output_format, lines, _object(file.path, file, [*file.findings, *around]))
+
+
+def _object(path: Path, file: FileAudit | None, findings: list[Finding]) -> dict[str, object]:
+    """Return what JSON says of a path: always the same keys, ``null`` where no channel file was read."""
+    return {
+        "path": shown(path),
+        "ok": all(finding.level is Level.NOTE for finding in findings),
+        "channel_id": file and file.channel_id,
+        "message_count": file and file.message_count,
+        "first_id": file and file.first_id,
+        "last_id": file and file.last_id,
+        "verified": file and file.verified.text(),
         "findings": [_facts(finding) for finding in findings],
     }
-    tell(output_format, lines, facts)
 
 
 def _lines(finding: Finding) -> list[str]:

@@ -231,6 +231,17 @@ class TestSalvageOfOneFile:
         assert said.out.startswith(f"Would salvage {partial} (")
         assert partial.read_bytes() == before
 
+    def test_a_write_that_fails_is_told_and_leaves_no_file(self, shell: Shell) -> None:
+        (shell.folder / "partial.json").write_bytes(channel_bytes(range(1, 2000))[:-20])
+        argv = shell.terminal.argv("archive", "salvage", "partial.json", "--into", "whole.json")
+        limited = ["prlimit", "--fsize=100000", *argv]
+        done = subprocess.run(
+            limited, cwd=shell.folder, env=shell.terminal.environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 1
+        assert "whole.json failed" in done.stderr
+        assert [path.name for path in shell.folder.glob("*whole*")] == []
+
     def test_into_another_file_it_leaves_the_partial_alone(self, shell: Shell) -> None:
         partial = shell.folder / "partial.json"
         partial.write_bytes(channel_bytes([1, 2, 3])[:-20])
@@ -342,6 +353,16 @@ class TestAudit:
         facts = shell.json("audit", shell.room)
         assert (facts["path"], facts["ok"]) == (str(shell.room), False)
         assert set(facts["findings"][0]) >= {"rule", "offset", "message_id", "detail", "repair"}
+
+    def test_as_json_each_path_comes_once_with_the_same_keys(self, shell: Shell) -> None:
+        shell.left(b"not-json")
+        twin = write_channel(shell.target / f"twin [{ROOM}].json", [1], channel_id=ROOM)
+        told = [json.loads(line) for line in shell.archive("audit", "root", "--format", "json").out.splitlines()]
+        assert sorted(entry["path"] for entry in told) == sorted({entry["path"] for entry in told})
+        assert {entry["path"] for entry in told} > {str(shell.room), str(twin)}
+        assert {frozenset(entry) for entry in told} == {frozenset(told[0])}
+        assert any(finding["rule"] == "twin-files" for entry in told for finding in entry["findings"])
+        assert not all(entry["ok"] for entry in told)
 
     @pytest.mark.contract("R-10.02", "V-07")
     def test_what_a_dead_run_left_is_a_note(self, shell: Shell) -> None:
