@@ -6,6 +6,7 @@ The original is kept until somebody confirms, and both files are digested over i
 
 import hashlib
 import json
+import secrets
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -162,7 +163,8 @@ def _originals(layout: TargetLayout) -> Path:
 
 
 def _keep_original(archive: Path, layout: TargetLayout, channel_id: ChannelId, stamp: str, *, disk: Disk) -> Path:
-    original = _originals(layout) / f"{channel_id}.{stamp}.original"
+    """Give the file a second name, of its own also when it was normalised a moment ago."""
+    original = _originals(layout) / f"{channel_id}.{stamp}.{secrets.token_hex(3)}.original"
     disk.make_folder(original.parent)
     disk.link(archive, original)
     disk.sync_folder(original.parent)

@@ -1,5 +1,6 @@
 """Twins: several files of one channel made one. The files as they were are kept until somebody confirms."""
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,9 +66,10 @@ def _keep_originals(layout: TargetLayout, channel_id: ChannelId, files: Sequence
     """Give each file a second name that no search for channel files finds."""
     folder = layout.meta / "originals"
     folder.mkdir(parents=True, exist_ok=True)
+    token = secrets.token_hex(3)  # a merge that was killed a moment ago has left names of the same second
     originals = []
     for number, path in enumerate(files, start=1):
-        original = folder / f"{channel_id}.{stamp}.{number}.original"
+        original = folder / f"{channel_id}.{stamp}.{token}.{number}.original"
         original.hardlink_to(path)
         originals.append(original)
     sync_folder(folder)

@@ -6,11 +6,13 @@ import click
 
 from dce_play.archive.adopt import needs_normalising
 from dce_play.archive.append import AppendOptions, AppendOutcome, EditPolicy, HolePolicy, append, plan_append
+from dce_play.archive.delta import ForeignChannel
 from dce_play.archive.head import read_head
 from dce_play.archive.merge import Conflict, MergeOutcome, Prefer, merge
 from dce_play.archive.normalise import confirm, kept_originals, normalise
 from dce_play.archive.places import layout_of
 from dce_play.archive.recover import settled
+from dce_play.archive.repair import find_boundary
 from dce_play.cli.archive_verb import (
     ANY_FILE,
     EXISTING_FILE,
@@ -219,12 +221,15 @@ def _tell_append(archive: Path, outcome: AppendOutcome, *, dry_run: bool, output
 
 
 def _tell_merge_plan(sources: list[Path], into: Path, output_format: str) -> int:
-    heads = [read_head(path) for path in sources]
-    channels = sorted({head.channel_id for head in heads})
-    if len(channels) > 1:
-        raise click.UsageError(f"the files are of several channels: {', '.join(channels)}")
-    line = f"Would merge {len(sources)} file(s) of channel {channels[0]} into {into}"
-    tell(output_format, [line], {"path": str(into), "dry_run": True, "channel_id": channels[0]})
+    channel_id = read_head(sources[0]).channel_id
+    for path in sources:
+        boundary = find_boundary(path)
+        if boundary.damage is not None:
+            raise boundary.damage
+        if boundary.head.channel_id != channel_id:
+            raise ForeignChannel(path, found=boundary.head.channel_id, expected=channel_id)
+    line = f"Would merge {len(sources)} file(s) of channel {channel_id} into {into}"
+    tell(output_format, [line], {"path": str(into), "dry_run": True, "channel_id": channel_id})
     return ExitCode.OK
 
 

@@ -89,6 +89,14 @@ def test_messages_are_put_in_order_and_repeated_ones_left_out(archive: Path, lay
 
 
 @pytest.mark.contract("R-19.05")
+def test_a_file_can_be_normalised_twice_in_one_second(archive: Path, layout: TargetLayout) -> None:
+    for name in ("minified", "tabs"):
+        archive.write_text(ODD_LAYOUTS[name])
+        run(archive, layout)
+    kept = {path.read_text() for path in kept_originals(layout, CHANNEL)}
+    assert kept == {ODD_LAYOUTS["minified"], ODD_LAYOUTS["tabs"]}
+
+
 def test_the_original_is_kept_until_confirmed(archive: Path, layout: TargetLayout) -> None:
     archive.write_text(ODD_LAYOUTS["minified"])
     outcome = run(archive, layout)

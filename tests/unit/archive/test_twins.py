@@ -39,6 +39,14 @@ def test_overlapping_and_disjoint_twins_become_one_without_loss(layout: TargetLa
     assert ChannelMap(layout).destination(ROOM) == done.into
 
 
+def test_twins_can_be_merged_twice_in_one_second(layout: TargetLayout) -> None:
+    room(layout, "a", [1])
+    for name, identifier in (("b", 2), ("c", 3)):
+        room(layout, name, [identifier])
+        assert merge_twins(layout, ROOM, run_id="r1", clock=FakeClock()) is not None
+    assert len(confirm(layout, ROOM)) == 4
+
+
 @pytest.mark.contract("R-19.05")
 def test_the_originals_stay_until_somebody_confirms(layout: TargetLayout) -> None:
     room(layout, "a", [1])

@@ -446,6 +446,14 @@ class TestOthers:
         assert TargetLayout(shell.target).appends.exists()
         assert [path.name for path in link.parent.iterdir()] == ["link.json"]
 
+    def test_a_dry_merge_fails_where_the_merge_would(self, shell: Shell) -> None:
+        damaged = shell.folder / "damaged.json"
+        damaged.write_bytes(shell.room.read_bytes()[:-40])
+        foreign = write_channel(shell.folder / "foreign.json", [1], channel_id="5")
+        for other in (damaged, foreign):
+            for way in ([], ["--dry-run"]):
+                assert shell.archive("merge", shell.room, other, "--into", "merged.json", *way).code == 1
+
     def test_a_dry_merge_writes_nothing(self, shell: Shell) -> None:
         assert shell.archive("merge", shell.delta([1]), "--into", "merged.json", "--dry-run").code == 0
         assert not (shell.folder / "merged.json").exists()
