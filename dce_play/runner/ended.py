@@ -1,5 +1,6 @@
 """How a node of the plan ended, and why it failed."""
 
+import os
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -63,7 +64,12 @@ def foreseen(error: DcePlayError, where: str) -> Trouble:
 
 
 def crashed(error: BaseException, where: str, *, ours: bool, folder: Path, mask: Mask) -> Trouble:
-    """Return the trouble of a failure that nobody foresaw; its traceback goes into the run folder."""
+    """Return the trouble of a failure that nobody foresaw; its traceback goes into the run folder.
+
+    A file that one of our own steps cannot use is the machine's trouble and no bug, so it is named instead.
+    """
+    if ours and isinstance(error, OSError) and isinstance(error.filename, str | bytes):
+        return _unusable(error, where)
     text = mask.mask("".join(traceback.format_exception(error)))
     hint = "the traceback is in {}"
     path = folder / "crash.txt"
@@ -78,3 +84,9 @@ def crashed(error: BaseException, where: str, *, ours: bool, folder: Path, mask:
         exit_code=ExitCode.BUG if ours else ExitCode.FAILED,
         where=where,
     )
+
+
+def _unusable(error: OSError, where: str) -> Trouble:
+    message = f"{os.fsdecode(error.filename)}: {(error.strerror or str(error)).lower()}"
+    hint = "look at it with ls -ld: is it there, of the right kind, and may this user use it?"
+    return Trouble(failure=Failure(kind=type(error).__name__, message=message, hint=hint), where=where)

@@ -113,6 +113,9 @@ class _ChannelScrape:
                 on_progress=lambda progress: tools.listener.progressed(channel_id, progress),
                 cancelled=tools.cancelled,
             )
+            if exported.message_count == 0 and not temp.export.exists():  # DCE up to 2.43 writes no empty file
+                placed = self._append(archive, temp, exported) if archive else self._nothing_yet()
+                return
             head = check_channel(temp.export, channel_id)
             self._note(
                 fetched_count=exported.message_count,
@@ -199,6 +202,10 @@ class _ChannelScrape:
             after_count=exported.message_count,
             cursor_after=exported.last_id,
         )
+        return True
+
+    def _nothing_yet(self) -> bool:
+        self._note(action=ChannelAction.SKIPPED, reason="empty")
         return True
 
     def _append(self, archive: Path, temp: Temp, exported: ExportOutcome) -> bool:

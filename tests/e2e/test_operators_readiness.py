@@ -219,3 +219,13 @@ class TestBootstrap:
         assert said.code in {1, 7}
         assert text.lower() in said.out.lower()
         assert "Bootstrap complete" not in said.out
+
+
+def test_a_file_where_a_targets_folder_should_be_is_named_and_is_no_bug(operator: Operator) -> None:
+    place = operator.target("blocked")
+    place.write_text("not a folder")
+    said = operator.run("scrape", "--target", "blocked")
+    assert said.code == 1
+    assert f"{place}/.dce-meta/channel-map.json: not a directory" in said.out
+    assert "traceback" not in said.out
+    assert place.read_text() == "not a folder"

@@ -195,6 +195,22 @@ class TestHowARunEnds:
         operator.answers(ROOM, case)
         assert operator.run("scrape", "--skip-preflight", *words).code == code
 
+    @pytest.mark.contract("R-3.25")
+    def test_an_old_exporters_empty_increment_without_a_file_is_unchanged(self, operator: Operator) -> None:
+        operator.target("demo", channel_ids=[ROOM, OTHER])
+        operator.answers(ROOM, "old_empty")
+        operator.answers(OTHER, "old_empty")
+        before = operator.room.read_bytes()
+        said = operator.run("scrape", "--skip-preflight")
+        assert said.code == 0, said.out
+        (summary,) = operator.summaries()
+        assert [(row["channel_id"], row["action"]) for row in summary["channels"]] == [
+            (ROOM, "UNCHANGED"),
+            (OTHER, "SKIPPED"),
+        ]
+        assert operator.room.read_bytes() == before
+        assert not list(operator.archives.glob("demo/.dce-temp/export.*"))
+
     @pytest.mark.contract("R-8.03", "D-41", "D-04", "R-14.02")
     def test_a_failing_step_is_named_at_the_end_and_the_summary_is_written_all_the_same(
         self, operator: Operator
