@@ -95,6 +95,7 @@ def root() -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code. Tells every error on standard error; raises nothing."""
+    _open_missing_streams()
     try:
         code = _run(arguments)
     except Exception as error:  # noqa: BLE001 - whatever nobody foresaw ends here, once, with a traceback in a file
@@ -104,6 +105,14 @@ def main(arguments: Sequence[str]) -> int:
     except OSError:
         _forget_standard_output()
     return code
+
+
+def _open_missing_streams() -> None:
+    """Let a program that was started with closed descriptors (``>&-``) write into nothing."""
+    if sys.stdout is None:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - to the end of the process
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - to the end of the process
 
 
 def _run(arguments: Sequence[str]) -> int:

@@ -184,6 +184,8 @@ def command(**options: Any) -> int:
 
 def request_from(options: Mapping[str, Any], *, folder: Path, environment: Mapping[str, str]) -> RunRequest:
     """Return the request that parsed options stand for."""
+    if options["detailed_exitcode"] and not options["dry_run"]:
+        raise click.UsageError("--detailed-exitcode goes with --dry-run")
     return RunRequest(
         playbook=options["playbook"],
         folder=folder,

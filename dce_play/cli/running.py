@@ -25,8 +25,8 @@ from dce_play.playbook.selection import choose_steps
 from dce_play.plugin import Effects, Selection
 from dce_play.render.jsonl import JsonLines
 from dce_play.render.log_file import LogFile
-from dce_play.render.report import write_report
-from dce_play.render.terminal import Pausable, standard_output, terminal
+from dce_play.render.report import check_report_place, write_report
+from dce_play.render.terminal import Pausable, machine_output, standard_output, terminal
 from dce_play.runner.engine import run
 from dce_play.runner.resume import EarlierRun, progress_for
 from dce_play.runner.settings import Ask, RunOutcome, RunSettings
@@ -179,7 +179,8 @@ def _targets(request: RunRequest, plan: Plan) -> TargetsFile | None:
     path = find_targets_file(request.config, request.environment, request.folder)
     if path is not None:
         return load_targets_file(path)
-    if "targets" in plan.names or Effects.ARCHIVE in plan.effects or request.targets:
+    narrowed = request.targets or request.channels or request.guilds
+    if "targets" in plan.names or Effects.ARCHIVE in plan.effects or narrowed:
         raise NoTargetsFile
     return None
 
@@ -251,11 +252,13 @@ def _open_sinks(request: RunRequest, sinks: list[Sink]) -> None:
     """Add the sinks one by one, so that those there are can tell when the next cannot be opened."""
     machine = request.output == "jsonl"
     if machine:
-        sinks.append(JsonLines(standard_output()))
+        sinks.append(JsonLines(machine_output()))
     people = sys.stderr if machine else standard_output()
     sinks.append(terminal(people, request.environment, verbose=request.verbose, diff=request.diff))
     if request.log_file is not None:
         sinks.append(LogFile(request.log_file))
+    if request.report is not None:
+        check_report_place(request.report)
 
 
 def _asker(sinks: list[Sink]) -> Ask | None:

@@ -145,7 +145,9 @@ def from_text(text: str, shape: Shape, /) -> Any:
 def _list_from_text(text: str, item: Shape) -> list[Any]:
     if text.lstrip().startswith("["):
         found = _json(text)
-        return found if isinstance(found, list) else [found]
+        if not isinstance(found, list):
+            raise WrongValue(f"{_show(text)} is not a list: write a,b or JSON")
+        return found
     return [from_text(part.strip(), item) for part in text.split(",") if part.strip()]
 
 
@@ -160,8 +162,8 @@ def _number(text: str, parse: Callable[[str], float], kind: str) -> float:
     try:
         number = parse(text)
     except ValueError:
-        raise WrongValue(f"{_show(text)} is not a {kind}") from None
-    if not math.isfinite(number):
+        number = math.nan
+    if not math.isfinite(number) or not text.isascii() or "_" in text:  # Python reads 1_000 and Arabic digits too
         raise WrongValue(f"{_show(text)} is not a {kind}")
     return number
 

@@ -19,7 +19,7 @@ from dce_play.playbook.expression_types import (
     text_flaw,
 )
 from dce_play.playbook.filters import FILTERS, FUNCTIONS, TESTS
-from dce_play.playbook.operator_types import arithmetic, bool_flaws, comparison_flaw, every
+from dce_play.playbook.operator_types import arithmetic, bool_flaws, comparison_flaw, every, unknown_by_name
 from dce_play.playbook.sandbox import OutOfBounds, parse
 from dce_play.playbook.shapes import (
     ANY,
@@ -181,6 +181,8 @@ class _Walker:
         if base.kind is Kind.SECRET:
             self._flaw("E223", "a secret can only be handed on whole", node)
             return ANY
+        for named, message, hint in unknown_by_name(node):
+            self._flaw("E204", message, named, hint=hint)
         taken = FILTER_TAKES.get(node.name)
         if taken is not None and base.kind is not Kind.ANY and base.kind not in taken:
             self._flaw("E226", f"{node.name} does not take {article(base)}", node)

@@ -45,8 +45,9 @@ def suppress(document: Document, problems: Iterable[Problem]) -> list[Problem]:
             used.update(each.span for each in covering)
         else:
             kept.append(problem)
+    unread = any(problem.severity is Severity.ERROR for problem in kept)  # style is looked at when there are no errors
     for each in suppressions:
-        kept.extend(_poor(each, used=each.span in used))
+        kept.extend(_poor(each, used=unread or each.span in used))
     return kept
 
 

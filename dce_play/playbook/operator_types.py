@@ -1,4 +1,4 @@
-"""What Jinja's operators give of which shapes, and which they do not take.
+"""What Jinja's operators and filters by name give of which shapes, and which they do not take.
 
 Imported only when there is an expression to look at, since Jinja takes 60 ms to import.
 """
@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from jinja2 import nodes
 
 from dce_play.playbook.expression_types import NUMBERS, Flaw, article, may_be_equal
+from dce_play.playbook.filters import FILTERS, TESTS
 from dce_play.playbook.shapes import ANY, FLOAT, INT, Kind, Shape
+from dce_play.source import did_you_mean
 
 
 def every(tree: nodes.Node, kinds: tuple[type[nodes.Node], ...], /) -> Iterator[nodes.Node]:
@@ -50,6 +52,17 @@ def arithmetic(operator: type[nodes.BinExpr], left: Shape, right: Shape) -> Shap
     hint = "use ~ to join texts" if operator is nodes.Add and Kind.STR in kinds else ""
     sign = _OPERATORS.get(operator, "this operator")
     return f"{sign} does not take {article(left)} and {article(right)}", hint
+
+
+def unknown_by_name(node: nodes.Filter, /) -> Iterator[tuple[nodes.Expr, str, str]]:
+    """Yield place, message and hint, when ``map``, ``select`` or their kin name what is no filter or test."""
+    place = {"map": 0, "select": 0, "reject": 0, "selectattr": 1, "rejectattr": 1}.get(node.name)
+    if place is None or len(node.args) <= place:
+        return
+    named = node.args[place]
+    known, what = (FILTERS, "filter") if node.name == "map" else (TESTS, "test")
+    if isinstance(named, nodes.Const) and named.value not in known:
+        yield named, f'no {what} named "{named.value}"', did_you_mean(str(named.value), known)
 
 
 def bool_flaws(node: nodes.Node, text: str, shape_of: Callable[[nodes.Node], Shape], /) -> list[Flaw]:

@@ -136,7 +136,11 @@ class _Parser:
     def _statements(self, pointer: Pointer, value: JsonValue, tags: tuple[str, ...]) -> tuple[Statement, ...]:
         if not isinstance(value, list):
             return ()
-        found = (self._statement((*pointer, index), _mapping(each), tags) for index, each in enumerate(value))
+        found = (
+            self._statement((*pointer, index), _mapping(each), tags)
+            for index, each in enumerate(value)
+            if isinstance(each, dict)
+        )
         return tuple(statement for statement in found if statement is not None)
 
     def _statement(

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from dataclasses import replace as with_changes
 
 from dce_play.playbook.carets import inside
 from dce_play.playbook.expression_types import text_flaw
 from dce_play.playbook.model import Expression, Fields, Items, Literal, Template, Text
-from dce_play.playbook.shapes import ANY, SECRET, STR, Kind, Shape, list_of, mapping_of, shape_of_value
+from dce_play.playbook.shapes import ANY, SECRET, STR, Field, Kind, Shape, list_of, mapping_of, shape_of_value
 from dce_play.source import Problem, Severity, Span
 
 
@@ -33,7 +34,23 @@ class Scope:
         )
 
     def shapes(self) -> dict[str, Shape]:
-        return {**self.names, **{name: each.shape for name, each in self.registered.items()}}
+        shapes = {**self.names, **{name: each.shape for name, each in self.registered.items()}}
+        for space in ("params", "vars"):
+            given = [
+                hold.removesuffix(_GIVEN).removeprefix(f"{space}.") for hold in self.holds if hold.endswith(_GIVEN)
+            ]
+            fields = shapes[space].fields if space in shapes else None
+            if given and fields:
+                shapes[space] = with_changes(shapes[space], fields={**fields, **_never_null(fields, given)})
+        return shapes
+
+
+_GIVEN = " is not none"
+
+
+def _never_null(fields: Mapping[str, Field], names: Iterable[str]) -> dict[str, Field]:
+    known = [name for name in names if name in fields]
+    return {name: with_changes(fields[name], shape=with_changes(fields[name].shape, nullable=False)) for name in known}
 
 
 class ExpressionProver:

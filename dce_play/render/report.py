@@ -1,9 +1,11 @@
 """A run as one document: ``report.json``, a fold of the run's events."""
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from dce_play.errors import UsageError
 from dce_play.events import GROUPS, RunEnded, RunResumed, RunStarted, StepEnded
 from dce_play.source import JsonValue
 from dce_play.system.files import write_atomic
@@ -62,6 +64,19 @@ def read_events(folder: Path, /) -> list[dict[str, JsonValue]]:
         if isinstance(event, dict):
             events.append(event)
     return events
+
+
+def check_report_place(path: Path, /) -> None:
+    """Make the folder of a report that somebody asked for.
+
+    Raises: UsageError, before a run whose report would be lost.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot write the report to {path}: {error.strerror}") from error
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise UsageError(f"cannot write the report to {path}")
 
 
 def write_report(folder: Path, /, *, also: Path | None = None) -> None:

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping
+from functools import cache
 from typing import Protocol, TextIO, runtime_checkable
 
 from dce_play.events import Event, Sink
@@ -65,6 +66,16 @@ def _width(stream: TextIO) -> int:
         return os.get_terminal_size(stream.fileno()).columns or 100
     except (OSError, ValueError):
         return 100
+
+
+@cache
+def machine_output() -> TextIO:
+    """Return standard output for events alone: whatever else prints, a step say, does so on standard error."""
+    sys.stdout.flush()
+    number = sys.stdout.fileno()
+    alone = os.fdopen(os.dup(number), "w", encoding="utf-8", errors="replace")
+    os.dup2(sys.stderr.fileno(), number)
+    return alone
 
 
 def standard_output() -> TextIO:

@@ -40,7 +40,7 @@ def attempt(workshop: Workshop, node: PlannedStep, scope: Scope, ref: StepRef) -
         did = _failed(stopped(workshop.stopper.why() or Reason.TIMEOUT, ref.id))
     except DcePlayError as error:
         did = _failed(foreseen(error, ref.id), _outputs_of(error))
-    except Exception as error:  # noqa: BLE001 - a plugin may raise anything, and the run must tell of it and go on
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - a plugin may raise anything
         ours = str(getattr(node.plugin, "__name__", "")).startswith("dce_play.")
         folder = workshop.settings.run_folder
         did = _failed(crashed(error, ref.id, ours=ours, folder=folder, mask=workshop.secrets))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from dce_play.errors import DcePlayError
 from dce_play.events import GROUPS, Status, StepEnded, StepRef, StepStarted
 from dce_play.playbook.binding import evaluate_text
+from dce_play.playbook.model import Literal
 from dce_play.playbook.plan import PlannedBlock, PlannedCall, PlannedNode, PlannedStep, children, join_id
 from dce_play.playbook.values import UNREADY
 from dce_play.plugin import StepRecord
@@ -49,10 +50,8 @@ class Teller:
         Raises: EvaluationFailed, when its name cannot be made.
         """
         template = node.keywords.name
-        if template is None:
-            name = node.title if isinstance(node, PlannedCall) else uses_of(node)
-        elif node.keywords.loop is not None and item is None:
-            name = node.key  # the name may speak of the loop's item
+        if template is None or (node.keywords.loop is not None and item is None):
+            name = _plain_name(node)  # the name may speak of the loop's item
         else:
             name = evaluate_text(template, scope.names)
         return self._ref(node, scope, item, name=name)
@@ -115,7 +114,7 @@ class Teller:
 
     def broken(self, node: PlannedNode, scope: Scope, item: str | None, error: DcePlayError, /) -> Ended:
         """Tell that a keyword of the node could not be evaluated, or a question not be asked."""
-        ref = self._ref(node, scope, item, name=node.step if isinstance(node, PlannedStep) else node.key)
+        ref = self._ref(node, scope, item, name=_plain_name(node))
         ended = Ended(status=Status.FAILED, summary=str(error), trouble=foreseen(error, ref.id))
         return self.end(ref, self.now(), ended, definition=node.definition)
 
@@ -130,7 +129,7 @@ class Teller:
             if chosen is not None and node.id not in chosen:
                 continue
             if isinstance(node, PlannedStep):
-                ref = self._ref(node, scope, None, name=node.key)
+                ref = self._ref(node, scope, None, name=_plain_name(node))
                 self.end(ref, self.now(), Ended(status=Status.NOT_RUN))
             else:
                 self.not_run(children(node), scope.inside(path=join_id(scope.path, node.key)), chosen)
@@ -143,6 +142,17 @@ class Teller:
                 records[number] = replace(records[number], status=Status.RESCUED)
                 self.counts[Status.FAILED] -= 1
                 self.counts[Status.RESCUED] = self.counts.get(Status.RESCUED, 0) + 1
+
+
+def _plain_name(node: PlannedNode) -> str:
+    """Return the node's name where nothing can be evaluated."""
+    match node.keywords.name:
+        case None:
+            return node.title if isinstance(node, PlannedCall) else uses_of(node)
+        case Literal(value=name):
+            return str(name)
+        case _:
+            return node.key
 
 
 def _shown(value: object) -> JsonValue:

@@ -197,3 +197,67 @@ def signalled(terminal: Terminal, number: int, *, times: int) -> Said:
             process.send_signal(number)
         out, err = process.communicate(timeout=60)
     return Said(code=process.returncode, out=begun + out, err=err)
+
+
+LOUD = """'''Prints.'''
+import os
+from dataclasses import dataclass
+from dce_play.plugin import Effects, StepResult
+NAME, EFFECTS, REPEATABLE, REHEARSABLE = "our.loud", Effects.NONE, True, True
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params:
+    '''None.'''
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outputs:
+    '''None.'''
+def apply(params, ctx, /):
+    print("printed", flush=True)
+    os.write(1, b"written")
+    return StepResult(changed=False, summary="", outputs=Outputs())
+"""
+
+
+def test_what_a_step_prints_itself_stays_out_of_the_stream(
+    tmp_path: Path, is_event: Callable[[dict[str, Any]], None]
+) -> None:
+    terminal = terminal_in(tmp_path)
+    terminal.write("one.yml", "name: one\nsteps: [{our.loud: {}}]\n")
+    terminal.write("steps/loud.py", LOUD)
+    said = terminal.run("run", "one.yml", "--plugins", "--output", "jsonl")
+    assert check_stream(said, is_event)["exit_code"] == 0
+    assert "printed" in said.err
+    assert "written" in said.err
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+@pytest.mark.parametrize("output", ["text", "jsonl"])
+def test_closed_outputs_do_not_stop_a_run(tmp_path: Path, closed: str, output: str) -> None:
+    terminal = terminal_in(tmp_path)
+    terminal.write("one.yml", "name: one\n" + GOOD)
+    line = " ".join(terminal.argv("run", "one.yml", "--output", output))
+    done = subprocess.run(
+        ["sh", "-c", f"{line} {closed}"],
+        cwd=terminal.folder,
+        env=terminal.environment,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
+
+
+def test_a_report_that_could_not_be_written_is_told_before_the_run(tmp_path: Path) -> None:
+    terminal = terminal_in(tmp_path)
+    terminal.write("one.yml", "name: one\nsteps: [{file.write: {path: done, content: x}}]\n")
+    said = terminal.run("run", "one.yml", "--report", "json=one.yml/report.json")
+    assert said.code == 2
+    assert "cannot write the report" in said.err
+    assert not (terminal.folder / "done").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [(["--channel", "1"], 3), (["--guild", "1"], 3), (["--detailed-exitcode"], 2)]
+)
+def test_an_option_that_would_mean_nothing_is_refused(tmp_path: Path, words: list[str], code: int) -> None:
+    terminal = terminal_in(tmp_path)
+    terminal.write("one.yml", "name: one\n" + GOOD)
+    assert terminal.run("run", "one.yml", *words).code == code

@@ -111,3 +111,11 @@ def test_any_text_gives_a_value_or_is_refused_in_words(text: str, hint: Any) -> 
     with suppress(WrongValue):
         value = from_text(text, shape_of(hint))
         assert value == value  # noqa: PLR0124 - NaN is not equal to itself, and no value of ours
+
+
+@pytest.mark.parametrize(
+    ("hint", "text"), [(list[str], "[1,"), (list[str], "[a"), (int, "1_000"), (int, "\u0663"), (float, "1_0.5")]
+)
+def test_text_that_only_python_would_read_is_refused(hint: Any, text: str) -> None:
+    with pytest.raises(WrongValue):
+        from_text(text, shape_of(hint))

@@ -194,3 +194,34 @@ def test_the_cache_lies_where_the_environment_says() -> None:
     assert cache_folder({"HOME": "/h"}) == Path("/h/.cache/dce-play")
     assert cache_folder({}) is None
     assert own_fingerprint() == own_fingerprint()
+
+
+def _rules(tmp_path: Path, steps: str, params: str = "") -> list[tuple[str, int]]:
+    path = tmp_path / "one.yml"
+    found = _lint(path, f"name: one\n{params}\nsteps:\n{steps}\n")
+    return [(each.rule, each.span.line) for each in found if each.rule != "I601"]
+
+
+def test_a_suppression_is_not_called_useless_while_errors_hide_what_it_suppresses(tmp_path: Path) -> None:
+    said = "  - name: say\n    report.say: {text: x}  # dce-play: ignore[W421] why\n"
+    assert _rules(tmp_path, said) == [("W901", 5)]
+    assert _rules(tmp_path, said + "    registr: x") == [("E101", 6)]
+
+
+def test_a_step_that_is_no_mapping_is_one_problem(tmp_path: Path) -> None:
+    assert _rules(tmp_path, "  - foo") == [("E103", 4)]
+
+
+def test_a_filter_that_map_names_and_a_test_that_select_names_are_proved(tmp_path: Path) -> None:
+    text = "  - report.say: {{text: \"{{{{ ['a'] | {} | join }}}}\"}}"
+    assert _rules(tmp_path, text.format("map('upper')")) == []
+    assert _rules(tmp_path, text.format("map('uper')")) == [("E204", 4)]
+    assert _rules(tmp_path, text.format("select('odds')")) == [("E204", 4)]
+    assert _rules(tmp_path, text.format("rejectattr('x', 'odds')")) == [("E204", 4)]
+
+
+def test_a_param_is_there_where_its_condition_says_so(tmp_path: Path) -> None:
+    params = "params: {since: {type: str, help: x}}"
+    guarded = '  - when: params.since is not none\n    report.say: {text: "since {{ params.since }}"}'
+    assert _rules(tmp_path, guarded, params) == []
+    assert _rules(tmp_path, guarded.replace(" not", ""), params) == [("E223", 5)]

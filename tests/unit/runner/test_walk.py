@@ -337,3 +337,26 @@ def test_only_chosen_steps_run(tmp_path: Path) -> None:
     ran = play(text, tmp_path, do, steps=frozenset({"block/do.it#2"}))
     assert do.applied == [3]
     assert list(ran.recorder.statuses()) == ["block/do.it#2", "block"]
+
+
+@pytest.mark.parametrize("error", [SystemExit(0), KeyboardInterrupt()])
+def test_a_step_that_exits_has_crashed_and_the_run_still_ends(tmp_path: Path, error: BaseException) -> None:
+    def act(_params: object, _ctx: Context) -> StepResult:
+        raise error
+
+    ran = play("steps: [{leave.now: {}}]", tmp_path, MadeUpStep(NAME="leave.now", act=act))
+    last = ran.recorder.bodies[-1]
+    assert isinstance(last, RunEnded)
+    assert (last.outcome, last.exit_code) == (Outcome.FAILED, 1)
+    assert last.error is not None
+    assert last.error.kind == "Crash"
+
+
+def test_a_loop_that_is_skipped_and_a_step_that_cannot_begin_keep_their_names(tmp_path: Path) -> None:
+    ran = play(
+        "steps: [{name: Each Guild, loop: [], do.it: {}}, {name: Ask First, confirm: sure?, do.it: {}}]",
+        tmp_path,
+        echo(),
+    )
+    names = [body.step.name for body in ran.recorder.bodies if isinstance(body, StepEnded)]
+    assert names == ["Each Guild", "Ask First"]
