@@ -30,6 +30,19 @@ class NoToken(DcePlayError):
         self.notes = notes
 
 
+class NoGuiToken(DcePlayError):
+    """DiscordChatExporter's desktop program holds no token that we find."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.AUTHENTICATION
+
+    def __init__(self, notes: tuple[str, ...]) -> None:
+        looked = f" ({'; '.join(notes)})" if notes else ""
+        super().__init__(
+            f"no token of DiscordChatExporter's desktop program found{looked}",
+            hint="log in there, or name its Settings.dat with DISCORDCHATEXPORTER_SETTINGS_PATH",
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundToken:
     """A token and where it came from. Its text shows neither in ``repr`` nor in any message."""
@@ -81,9 +94,12 @@ def discover_token(where: Places) -> FoundToken:
 def gui_token(where: Places) -> FoundToken:
     """Return the desktop program's token, whatever else there is.
 
-    Raises: NoToken, BadTokenFile.
+    Raises: NoGuiToken, BadTokenFile.
     """
-    return _first(_gui(where))
+    try:
+        return _first(_gui(where))
+    except NoToken as error:
+        raise NoGuiToken(error.notes) from error
 
 
 def _first(looked: _Looked) -> FoundToken:

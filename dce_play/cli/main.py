@@ -144,7 +144,7 @@ def _run(arguments: Sequence[str]) -> int:
 def _tell(line: str, hint: str = "") -> None:
     click.echo(line, err=True)
     if hint:
-        click.echo(f"  hint: {hint}", err=True)
+        click.echo("  hint: " + hint.replace("\n", "\n        "), err=True)
 
 
 def _tell_problems(error: InvalidDocument) -> None:

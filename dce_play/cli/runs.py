@@ -38,6 +38,8 @@ def list_command(limit: int, output_format: str, state_dir: Path | None) -> None
     if output_format == "json":
         click.echo(json.dumps([_as_json(info) for info in infos], ensure_ascii=False, indent=2))
         return
+    if not infos:
+        click.echo("no runs yet", err=True)
     for info in infos:
         name = f"{info.name} (dry run)" if info.mode is Mode.DRY_RUN else info.name
         took = duration(info.duration_s) if info.state in {State.OK, State.FAILED, State.INTERRUPTED} else ""

@@ -161,7 +161,8 @@ def summary_table(summary: dict[str, JsonValue], *, oom_only: bool = False) -> l
     for row in rows:
         action = "SKIPPED(OOM)" if row.get("action") == ChannelAction.SKIPPED_OOM else str(row.get("action"))
         channel, label, path = (clean(str(row.get(key))) for key in ("channel_id", "guild_label", "file_path"))
-        table.append((action, channel, label, f"{_number(row.get('delta')):+d}", path))
+        reason = f"  ({clean(str(row['reason']))})" if row.get("reason") else ""
+        table.append((action, channel, label, f"{_number(row.get('delta')):+d}", path + reason))
     widths = [max(len(row[column]) for row in table) for column in range(4)]
     return lines + ["  ".join([*map(str.ljust, row, widths), row[4]]).rstrip() for row in table]
 

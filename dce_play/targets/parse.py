@@ -1,6 +1,7 @@
 """From a document to a targets file, or to every problem it has."""
 
 import hashlib
+import os
 from pathlib import Path
 
 from dce_play.snowflake import ChannelId, GuildId
@@ -55,7 +56,8 @@ def _archive_root(reader: Reader, top: dict[str, JsonValue]) -> Path | None:
         reader.report(("archive_root",), "E103", "archive_root is empty", "give the absolute folder of the archives")
         return None
     if not text.startswith("/"):
-        reader.report(("archive_root",), "E103", "archive_root must be an absolute path", f"write /…/{text}")
+        absolute = os.path.normpath(reader.document.path.absolute().parent / text)
+        reader.report(("archive_root",), "E103", "archive_root must be an absolute path", f"write {absolute}")
         return None
     return Path(text)
 

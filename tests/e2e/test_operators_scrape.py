@@ -275,6 +275,15 @@ class TestTheTargetsFile:
 
 
 class TestSalvage:
+    @pytest.mark.usefixtures("held")
+    def test_a_held_lock_is_told_with_every_line_of_the_advice_indented(self, operator: Operator) -> None:
+        said = operator.play("archive", "salvage", "--root", operator.archives)
+        assert said.code == 75
+        first, *advice = said.err.splitlines()
+        assert first.startswith("error: ")
+        assert len(advice) > 1
+        assert all(line.startswith("  ") for line in advice)
+
     @pytest.mark.contract("W-07", "S-21", "R-4.10", "R-4.13")
     def test_it_needs_neither_token_nor_exporter(self, operator: Operator) -> None:
         place = operator.partial("demo", ROOM)

@@ -86,6 +86,11 @@ def test_completion_knows_playbooks_and_their_params(terminal: Terminal) -> None
     assert "proof" in completed("run", "pro")
 
 
+def test_a_list_of_no_runs_says_so_and_prints_nothing(terminal: Terminal) -> None:
+    said = terminal.run("runs", "list")
+    assert (said.code, said.out, said.err) == (0, "", "no runs yet\n")
+
+
 @pytest.mark.parametrize(
     "words", [["--output"], ["greet", "--tags", "typo"], ["greet", "--start-at", "typo"], ["greet", "-e", "typo=1"]]
 )

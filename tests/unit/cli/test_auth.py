@@ -57,6 +57,18 @@ def test_syncing_takes_the_desktop_programs_token_although_the_environment_has_o
     assert TOKEN not in done.output
 
 
+@pytest.mark.contract("R-11.04")
+def test_syncing_without_a_desktop_program_says_what_is_missing_although_the_environment_has_a_token(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DISCORD_TOKEN", "of-the-environment")
+    assert main(["auth", "sync-gui"]) == 7
+    told = capsys.readouterr().err
+    assert "no token of DiscordChatExporter's desktop program found" in told
+    assert "DISCORDCHATEXPORTER_SETTINGS_PATH" in told
+    assert not (folder / "scrape.env").exists()
+
+
 @pytest.mark.contract("R-11.01")
 def test_an_empty_token_file_is_refused(folder: Path) -> None:
     (folder / "secret").write_text("\n")

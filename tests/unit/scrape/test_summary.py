@@ -117,6 +117,12 @@ def test_oom_only_lists_the_aborted_channels() -> None:
     assert lines == ["OOM/aborted skips:", f"  channel {CHANNEL}  G [222]  target=demo"]
 
 
+@pytest.mark.contract("R-14.03", "R-14.06")
+def test_the_table_says_why_a_channel_was_skipped() -> None:
+    made = summary(outcome(ChannelAction.SKIPPED, reason="for\nbidden"))
+    assert summary_table(made)[-1].endswith("(for bidden)")  # type: ignore[arg-type]
+
+
 @pytest.mark.contract("R-3.25", "S-17")
 def test_the_text_has_the_operators_markers() -> None:
     path = Path("/a/x.json")

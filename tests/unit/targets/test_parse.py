@@ -76,6 +76,7 @@ def test_yaml_says_the_same_as_json(tmp_path: Path) -> None:
     [
         (lambda top, _: top.pop("archive_root"), "needs archive_root"),
         (lambda top, _: top.update(archive_root="archives"), "must be an absolute path"),
+        (lambda top, _: top.update(archive_root="../here"), "write /"),
         (lambda top, _: top.update(targets=[]), "at least one target"),
         (lambda top, _: top.update(targets={}), "must be a list"),
         (lambda top, _: top.update(chanels=1), "unknown key 'chanels'"),
