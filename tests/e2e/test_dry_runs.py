@@ -1,0 +1,54 @@
+"""Every shipped playbook dry-runs on an archive, without a token, and the archive stays as it is."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.canned_exporter import tree
+from tests.channel_files import write_channel
+
+PLAYBOOKS = sorted(path.stem for path in (Path(__file__).parent.parent.parent / "playbooks").glob("*.yml"))
+ROOM = "111111111111111111"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    work = tmp_path / "work"
+    demo = tmp_path / "archives" / "demo"
+    write_channel(demo / f"room [{ROOM}].json", [1, 2, 3], channel_id=ROOM)
+    stale = demo / ".dce-temp" / f"export.{ROOM}.abc123"
+    stale.mkdir(parents=True)
+    (stale / "export.json").write_bytes(b'{"guild": {')
+    work.mkdir()
+    config = {
+        "archive_root": str(tmp_path / "archives"),
+        "targets": [{"name": "demo", "output_dir": str(demo), "channel_ids": [ROOM]}],
+    }
+    (work / "scrape-targets.json").write_text(json.dumps(config))
+    return work
+
+
+@pytest.mark.contract("R-3.26", "R-8.02", "R-6.02", "R-5.14")
+@pytest.mark.parametrize("playbook", PLAYBOOKS)
+def test_a_dry_run_needs_no_token_and_leaves_every_byte(folder: Path, playbook: str) -> None:
+    home = folder.parent / "home"
+    home.mkdir()
+    before = tree(folder.parent / "archives")
+    words = ["--target", "demo", "--channel", ROOM] if playbook == "catchup" else []
+    done = subprocess.run(
+        [sys.executable, "-m", "dce_play", "run", playbook, "--dry-run", *words],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(home), "DCE_MIN_FREE_MB": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert tree(folder.parent / "archives") == before
+    assert not (folder.parent / "archives/.dce-scrape.lock").exists()
+    assert sorted(path.name for path in folder.iterdir()) == ["scrape-targets.json"]
