@@ -105,6 +105,7 @@ def open_exporter(name: ExporterName, surroundings: Surroundings) -> Iterator[Ex
                 clock=surroundings.clock,
                 limits=surroundings.limits,
                 reaction_users=surroundings.reaction_users,
+                note=surroundings.note,
             )
             try:
                 yield exporter

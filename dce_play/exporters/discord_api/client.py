@@ -1,7 +1,7 @@
 """Discord's REST API: authorization, retries, limits. Every request of a run goes through one client."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -23,6 +23,7 @@ RETRIES = 8
 LONGEST_WAIT_S = 900.0
 """Whoever asks to wait longer than this has banned us for now: better said than sat out."""
 _MARGIN_S = 1.0
+_LONG_WAIT_S = 4.0
 _FORBIDDEN, _NOT_FOUND = 403, 404
 
 
@@ -88,10 +89,20 @@ class DiscordClient:
     A token that was refused once (401) is not tried again: every later request fails without being made.
     """
 
-    def __init__(self, base_url: str, token: str, *, clock: Clock, limits: ClientLimits | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        token: str,
+        *,
+        clock: Clock,
+        limits: ClientLimits | None = None,
+        note: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """``note`` is told of every long wait for another try, as nothing else moves meanwhile."""
         if not token or not token.isascii() or not token.isprintable() or " " in token:
             raise BadToken
         granted = limits or ClientLimits()
+        self._note = note
         self._token = token
         self._budget = granted.budget
         self._transport = Transport(base_url, clock=clock, timeouts=granted.timeouts, connections=granted.parallel)
@@ -168,6 +179,8 @@ class DiscordClient:
                 reason = f"HTTP {answer.status}"
                 pause_s = self._asked_wait(route, path, answer, pause_s)
             if attempt < RETRIES:
+                if pause_s >= _LONG_WAIT_S:
+                    self._note(f"WARN: {reason} for '{path}'; trying again in {pause_s + _MARGIN_S:.0f} s")
                 watch.wait(pause_s + _MARGIN_S)
         raise RequestGivenUp(path, f"{reason}, {RETRIES + 1} times")
 

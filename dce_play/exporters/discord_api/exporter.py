@@ -76,9 +76,10 @@ class DiscordApiExporter:
         clock: Clock,
         limits: ClientLimits | None = None,
         reaction_users: bool = True,
+        note: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._clock = clock
-        self._client = DiscordClient(base_url, token, clock=clock, limits=limits)
+        self._client = DiscordClient(base_url, token, clock=clock, limits=limits, note=note)
         self._guilds = GuildCaches(self._client)
         self._with_reaction_users = reaction_users
         self._may_read_contents: bool | None = None

@@ -111,6 +111,21 @@ def test_a_passing_failure_is_waited_out_and_asked_again(
 
 
 @pytest.mark.contract("R-18.03")
+def test_long_waits_for_another_try_are_told(discord: ScriptedDiscord, clock: FakeClock, watch: Watch) -> None:
+    told: list[str] = []
+    client = DiscordClient(discord.base_url, TOKEN, clock=clock, note=told.append)
+    discord.on("channels/1", *[Reply(status=503)] * 4, {"id": "1"})
+
+    client.get("channels/1", watch=watch)
+    client.close()
+
+    assert told == [
+        "WARN: HTTP 503 for 'channels/1'; trying again in 5 s",
+        "WARN: HTTP 503 for 'channels/1'; trying again in 9 s",
+    ]
+
+
+@pytest.mark.contract("R-18.03")
 def test_waits_double_and_end_after_the_last_retry(
     discord: ScriptedDiscord, client: DiscordClient, watch: Watch, clock: FakeClock
 ) -> None:
