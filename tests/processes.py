@@ -40,7 +40,9 @@ def as_nobody(script: str, *arguments: object) -> list[str]:
     The parts are divided by a line of dashes; later imports would fail, as the interpreter's files may be root's.
     """
     first, _, second = script.partition("---\n")
-    return python(f"import encodings.ascii, filelock, os\n{first}os.setgid(65534); os.setuid(65534)\n{second}", *arguments)
+    return python(
+        f"import encodings.ascii, filelock, os\n{first}os.setgid(65534); os.setuid(65534)\n{second}", *arguments
+    )
 
 
 def eventually(holds: Callable[[], bool]) -> bool:
@@ -60,3 +62,22 @@ def lives(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return state not in {"Z", "X"}
+
+
+_LAUNCHER = """
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+def peak_mib(argv: Sequence[str | Path], **options: object) -> int:
+    """Run a program to its good end and return how much memory it had at most.
+
+    A small launcher starts it: a program that we fork counts what we have as its own until it is executed.
+    """
+    command = [sys.executable, "-S", "-c", _LAUNCHER, *map(str, argv)]
+    told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, **options)  # type: ignore[call-overload]  # a test's own options
+    code, kib = told.stdout.split()
+    assert code == "0"
+    return int(kib) // 1024

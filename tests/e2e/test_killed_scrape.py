@@ -51,12 +51,20 @@ def finish(folder: Path, simulator: Simulator) -> None:
     assert process.wait(120) == 0, (folder / "out.txt").read_text()
 
 
-def contents(target: Path) -> dict[str, bytes]:
-    """Return each channel file from its messages on: before them stands when the first export was made."""
-    found = {}
+def contents(target: Path) -> dict[str, object]:
+    """Return each channel file's messages, without who reacted.
+
+    How a person who reacted looks depends on who was met before in the same export, as in DCE's own files; a scrape
+    that was killed has more exports than one that was not.
+    """
+    found: dict[str, object] = {}
     for path in sorted(target.glob("*.json")):
-        data = path.read_bytes()
-        found[path.name] = data[data.index(b'"messages": [') :]
+        value = json.loads(path.read_bytes())
+        assert value["messageCount"] == len(value["messages"])
+        for message in value["messages"]:
+            for reaction in message["reactions"]:
+                reaction["users"] = [user["id"] for user in reaction["users"]]
+        found[path.name] = value["messages"]
     return found
 
 

@@ -1,7 +1,6 @@
 """Large archives in little memory: one file of 320 MiB, and what each command needs at most."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,20 +9,16 @@ import pytest
 
 from tests.channel_files import write_large_channel
 from tests.operators import ROOM
+from tests.processes import peak_mib
 
 MESSAGES = 350_000
 LIMIT_MIB = 256
 
 
-def peak_mib(folder: Path, *words: str | Path) -> int:
-    """Run ``dce-play archive …`` and return how much memory it had at most."""
+def peak(folder: Path, *words: str | Path) -> int:
+    """Run ``dce-play archive …`` and return how much memory it had at most, in MiB."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(Path(__file__).parents[2])}
-    argv = [sys.executable, "-m", "dce_play", "archive", *map(str, words)]
-    process = subprocess.Popen(argv, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return used.ru_maxrss // 1024
+    return peak_mib([sys.executable, "-m", "dce_play", "archive", *words], cwd=folder, env=environment)
 
 
 @pytest.fixture(scope="module")
@@ -46,20 +41,20 @@ def test_memory_does_not_grow_with_the_archive(large: Path, command: str) -> Non
     delta = write_large_channel(folder / "delta.json", MESSAGES + 1, 1000, channel_id=ROOM)
     match command:
         case "audit":
-            used = peak_mib(folder, "audit", "--full", "root")
+            used = peak(folder, "audit", "--full", "root")
         case "snapshot":
-            used = peak_mib(folder, "snapshot", "root", "--output", "snapshot.json")
+            used = peak(folder, "snapshot", "root", "--output", "snapshot.json")
         case "cursor":
-            used = peak_mib(folder, "cursor", room)
+            used = peak(folder, "cursor", room)
         case "append":
-            used = peak_mib(folder, "append", room, delta)
+            used = peak(folder, "append", room, delta)
         case "merge":
-            used = peak_mib(folder, "merge", "--into", "merged.json", room, delta)
+            used = peak(folder, "merge", "--into", "merged.json", room, delta)
         case _:
             place = large / ".dce-temp" / f"export.{ROOM}.abcdef" / "export.json"
             write_large_channel(place, MESSAGES + 1001, MESSAGES, channel_id=ROOM)
             os.truncate(place, place.stat().st_size - 300)
             os.utime(place, (1, 1))
-            used = peak_mib(folder, "salvage", "--root", "root")
+            used = peak(folder, "salvage", "--root", "root")
             assert not place.exists()
     assert used < LIMIT_MIB
