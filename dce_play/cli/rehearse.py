@@ -76,7 +76,9 @@ def rehearse(request: RunRequest) -> int:
         if first.exit_code is not ExitCode.OK:
             return first.exit_code
         simulator.grow(REHEARSAL_GROWTH)
-        second = _pass(f"Second pass: the guilds have {REHEARSAL_GROWTH} new messages, and the archives are there.", staged)
+        second = _pass(
+            f"Second pass: the guilds have {REHEARSAL_GROWTH} new messages, and the archives are there.", staged
+        )
         _tell_end(stage, first, second, simulator)
         return second.exit_code
 
