@@ -5,9 +5,9 @@ never shown.
 """
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
-from dce_play.errors import DcePlayError
+from dce_play.errors import DcePlayError, ExitCode
 from dce_play.exporters.choose import AUTO, ExporterName, chosen_exporter
 from dce_play.exporters.engines import detect_engine
 from dce_play.layout import state_folder
@@ -51,6 +51,12 @@ class Outputs:
     ]
 
 
+class NoUsableToken(StepFailed):
+    """All is ready but the token."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.AUTHENTICATION
+
+
 def apply(params: Params, ctx: Context, /) -> StepResult:
     """Run every check, then fail if one failed."""
     ctx.reporter.say("Operator readiness checks")
@@ -65,7 +71,9 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     failed = [check for check in checks if check.verdict is Verdict.FAIL]
     if failed:
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
-        raise StepFailed(f"not ready: {failed[0].detail}{more}", hint="mend what is marked FAIL above", outputs=outputs)
+        only_token = all(check.name == "auth" for check in failed)
+        failure = NoUsableToken if only_token else StepFailed
+        raise failure(f"not ready: {failed[0].detail}{more}", hint="mend what is marked FAIL above", outputs=outputs)
     ctx.reporter.say(f"disk-only: ok (config {ctx.targets_file.path})" if params.disk_only else "Operator ready.")
     return StepResult(changed=False, summary=f"{len(checks)} check(s) passed", outputs=outputs)
 
