@@ -229,7 +229,7 @@ class TestHowARunEnds:
     def test_what_is_not_ready_fails_before_anything_is_asked_or_written(self, operator: Operator) -> None:
         before = operator.tree()
         said = operator.run("scrape", DISCORD_TOKEN="")
-        assert said.code == 1
+        assert said.code == 7
         assert "Check readiness" in "".join(said.out.splitlines()[-6:])
         assert operator.calls() == []
         assert {name: data for name, data in operator.tree().items() if "lock" not in name} == before
