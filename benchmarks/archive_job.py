@@ -6,12 +6,12 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dce_play.archive.audit import audit_file
-from dce_play.archive.byte_source import open_source
-from dce_play.archive.engine import ENGINES
-from dce_play.archive.merge import merge
-from dce_play.archive.repair import salvage_file
-from dce_play.archive.scanner import Scanner
+from dce_play.discord.archive.audit.audit import audit_file
+from dce_play.discord.archive.merge.merge import merge
+from dce_play.discord.archive.salvage.repair import salvage_file
+from dce_play.discord.archive.scan.byte_source import open_source
+from dce_play.discord.archive.scan.engine import ENGINES
+from dce_play.discord.archive.scan.scanner import Scanner
 
 
 def main() -> None:

@@ -22,11 +22,11 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.generate import CHANNEL_ID, count_for, write_export
-from dce_play.archive.append import AppendOptions, append
-from dce_play.archive.cursor import read_cursor, remember
-from dce_play.archive.disk import Disk
+from dce_play.discord.archive.append.append import AppendOptions, append
+from dce_play.discord.archive.records.cursor import read_cursor, remember
 from dce_play.layout import TargetLayout
 from dce_play.system.clock import SystemClock
+from dce_play.system.durable.disk import Disk
 
 COUNTS = (1, 100, 1_000, 10_000)
 UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9}

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from dce_play.playbook.planning import make_plan
+from dce_play.playbook.plan.planning import make_plan
 from dce_play.runner.engine import run
 from dce_play.runner.settings import RunSettings
 from dce_play.steps import STEPS

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import httpx2
 
-from dce_play.exporters.discord_api.client import ClientLimits
-from dce_play.exporters.discord_api.exporter import DiscordApiExporter
-from dce_play.exporters.protocol import ExportRequest
+from dce_play.discord.exporters.discord_api.client import ClientLimits
+from dce_play.discord.exporters.discord_api.exporter import DiscordApiExporter
+from dce_play.discord.exporters.protocol import ExportRequest
 from dce_play.snowflake import ChannelId, GuildId
 from dce_play.system.clock import SystemClock
 

@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from dce_play.system.file_lock import flock_file
-from dce_play.system.lock import archive_lock
-from dce_play.system.lock_status import lock_status
-from dce_play.system.process import Command, LocalExecutor
+from dce_play.system.lock.archive_lock import archive_lock
+from dce_play.system.lock.file_lock import flock_file
+from dce_play.system.lock.status import lock_status
+from dce_play.system.process.executor import Command, LocalExecutor
 from dce_play.system.redact import Masker
 
 ROUNDS = 15

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.generate import CHANNEL_ID, count_for, write_export
-from dce_play.exporters.protocol import (
+from dce_play.discord.exporters.protocol import (
     ChannelListing,
     Completeness,
     ExportOutcome,
@@ -29,14 +29,14 @@ from dce_play.exporters.protocol import (
     ExportRequest,
     GuildListing,
 )
-from dce_play.scrape.outcome import ChannelOutcome
-from dce_play.scrape.target import Job, scrape_target
-from dce_play.scrape.tools import Policies, Tools
-from dce_play.simulator.server import running_simulator
-from dce_play.simulator.worlds import Size, build_world
+from dce_play.discord.scrape.outcome import ChannelOutcome
+from dce_play.discord.scrape.target import Job, scrape_target
+from dce_play.discord.scrape.tools import Policies, Tools
+from dce_play.discord.simulator.server import running_simulator
+from dce_play.discord.simulator.worlds import Size, build_world
+from dce_play.discord.targets.model import Target
 from dce_play.snowflake import ChannelId, GuildId, MessageId
 from dce_play.system.clock import SystemClock
-from dce_play.targets.model import Target
 
 FIRST_CHANNEL = 700_000_000_000_000_000
 

@@ -10,7 +10,7 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:  # answered before click is imported, which costs more than Python's own start
         sys.stdout.write(f"dce-play {__version__}\n")
         return
-    from dce_play.cli.main import main as run_command_line
+    from dce_play.cli.app.main import main as run_command_line
 
     sys.exit(run_command_line(sys.argv[1:]))
 

@@ -10,14 +10,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar, NewType, Protocol
 
+from dce_play.discord.targets.model import Target, TargetsFile
+from dce_play.discord.targets.select import select_targets
 from dce_play.errors import DcePlayError, ExitCode, UsageError
 from dce_play.snowflake import ChannelId, GuildId
 from dce_play.source import JsonValue
 from dce_play.system.clock import Clock
-from dce_play.system.containers import NoteContainer, note_nowhere
-from dce_play.system.process import Executor
-from dce_play.targets.model import Target, TargetsFile
-from dce_play.targets.select import select_targets
+from dce_play.system.process.containers import NoteContainer, note_nowhere
+from dce_play.system.process.executor import Executor
 
 Duration = NewType("Duration", float)
 """Seconds; playbooks may also write ``90s``, ``10m``, ``12h``, ``2d``."""

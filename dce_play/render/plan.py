@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from dce_play.playbook.model import Expression, Fields, Items, Literal, OnError, Template, Text
-from dce_play.playbook.plan import Plan, PlannedBlock, PlannedCall, PlannedNode, PlannedStep, children
+from dce_play.playbook.language.model import Expression, Fields, Items, Literal, OnError, Template, Text
+from dce_play.playbook.plan.plan import Plan, PlannedBlock, PlannedCall, PlannedNode, PlannedStep, children
 from dce_play.source import JsonValue
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from dce_play.errors import UsageError
 from dce_play.events import GROUPS, RunEnded, RunResumed, RunStarted, StepEnded
 from dce_play.source import JsonValue
-from dce_play.system.files import write_atomic
+from dce_play.system.durable.whole_files import write_atomic
 
 REPORT_VERSION = 1
 JOURNAL_NAME = "events.jsonl"

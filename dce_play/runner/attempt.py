@@ -7,9 +7,9 @@ from typing import cast
 
 from dce_play.errors import DcePlayError
 from dce_play.events import ChangeTold, Mode, Status, StepRef
-from dce_play.playbook.binding import bind_params, holds
-from dce_play.playbook.plan import PlannedStep
-from dce_play.playbook.values import plain, registered
+from dce_play.playbook.evaluate.binding import bind_params, holds
+from dce_play.playbook.plan.plan import PlannedStep
+from dce_play.playbook.types.values import plain, registered
 from dce_play.plugin import UNKNOWN, ActionStep, CheckStep, Context, Effects, StepFailed, StepPlan, StepResult, Unknown
 from dce_play.runner.cancel import Abandoned, Reason
 from dce_play.runner.context import HIDDEN, Workshop

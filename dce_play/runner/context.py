@@ -11,8 +11,8 @@ from dce_play.runner.secrets import RunSecrets
 from dce_play.runner.settings import Ask, RunSettings
 from dce_play.runner.stream import EventStream
 from dce_play.source import JsonValue
-from dce_play.system.containers import NoteContainer, note_nowhere
-from dce_play.system.process import LocalExecutor
+from dce_play.system.process.containers import NoteContainer, note_nowhere
+from dce_play.system.process.executor import LocalExecutor
 
 HIDDEN = "hidden (no_log)"
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from dce_play import __version__
 from dce_play.errors import DcePlayError, ExitCode
-from dce_play.playbook.plan import Plan, walk
+from dce_play.playbook.plan.plan import Plan, walk
 from dce_play.runner.settings import RunSettings
 from dce_play.source import JsonValue
-from dce_play.system.files import write_atomic
+from dce_play.system.durable.whole_files import write_atomic
 
 DEFINITION_NAME = "definition.json"
 LONGEST_DIFF = 60

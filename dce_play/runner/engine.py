@@ -15,10 +15,10 @@ from dce_play.events import (
     RunStarted,
     Sink,
 )
-from dce_play.playbook.binding import bind_vars, evaluate
-from dce_play.playbook.plan import Plan, all_steps, children, walk
-from dce_play.playbook.reach import reachable_steps
-from dce_play.playbook.values import plain
+from dce_play.playbook.evaluate.binding import bind_vars, evaluate
+from dce_play.playbook.evaluate.reach import reachable_steps
+from dce_play.playbook.plan.plan import Plan, all_steps, children, walk
+from dce_play.playbook.types.values import plain
 from dce_play.plugin import programs_of
 from dce_play.runner.cancel import Reason, Stopper
 from dce_play.runner.context import Workshop

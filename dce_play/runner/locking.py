@@ -6,15 +6,15 @@ from contextlib import contextmanager
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.events import Diagnosed, LockReleased, LockSeen, LockTaken, LockWaiting, Mode
 from dce_play.layout import lock_path
-from dce_play.playbook.model import Lock
-from dce_play.playbook.plan import Plan
-from dce_play.playbook.reach import reachable_steps
+from dce_play.playbook.evaluate.reach import reachable_steps
+from dce_play.playbook.language.model import Lock
+from dce_play.playbook.plan.plan import Plan
 from dce_play.plugin import Effects
 from dce_play.runner.cancel import Stopper
 from dce_play.runner.settings import RunSettings
 from dce_play.runner.stream import EventStream
-from dce_play.system.lock import ArchiveLock, SkippedLock, archive_lock
-from dce_play.system.lock_status import lock_status
+from dce_play.system.lock.archive_lock import ArchiveLock, SkippedLock, archive_lock
+from dce_play.system.lock.status import lock_status
 
 
 class NoArchiveRoot(DcePlayError):

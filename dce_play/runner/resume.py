@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dce_play.errors import DcePlayError, ExitCode
-from dce_play.playbook.plan import Plan
+from dce_play.playbook.plan.plan import Plan
 from dce_play.runner.definition import ResumeRefused, define, differences, load_definition
 from dce_play.runner.folders import RunInfo, State
 from dce_play.runner.journal import JOURNAL_NAME, RunStillGoing, close_lost, read_journal

@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dce_play.discord.targets.model import TargetsFile
 from dce_play.errors import ExitCode
 from dce_play.events import Failure, Mode, Outcome
 from dce_play.plugin import Selection, StepRecord
 from dce_play.source import JsonValue
 from dce_play.system.clock import Clock, SystemClock
-from dce_play.system.process import Executor
-from dce_play.targets.model import TargetsFile
+from dce_play.system.process.executor import Executor
 
 Ask = Callable[[str, tuple[str, ...]], str]
 """Asks the operator: the question and the possible answers, and returns one of them."""

@@ -9,7 +9,7 @@ from dce_play.events import Diagnosed, Outcome, RunEnded
 from dce_play.runner.cancel import Reason
 from dce_play.runner.settings import RunSettings
 from dce_play.runner.stream import EventStream
-from dce_play.system.descendants import end_descendants
+from dce_play.system.process.descendants import end_descendants
 
 
 @dataclass(slots=True)

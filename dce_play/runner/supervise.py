@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.events import StepRef
-from dce_play.playbook.plan import PlannedStep
+from dce_play.playbook.plan.plan import PlannedStep
 from dce_play.plugin import Effects, NobodyToAsk
 from dce_play.runner.context import Workshop
 

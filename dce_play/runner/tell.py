@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 
 from dce_play.errors import DcePlayError
 from dce_play.events import GROUPS, Status, StepEnded, StepRef, StepStarted
-from dce_play.playbook.binding import evaluate_text
-from dce_play.playbook.model import Literal
-from dce_play.playbook.plan import PlannedBlock, PlannedCall, PlannedNode, PlannedStep, children, join_id
-from dce_play.playbook.values import UNREADY
+from dce_play.playbook.evaluate.binding import evaluate_text
+from dce_play.playbook.language.model import Literal
+from dce_play.playbook.plan.plan import PlannedBlock, PlannedCall, PlannedNode, PlannedStep, children, join_id
+from dce_play.playbook.types.values import UNREADY
 from dce_play.plugin import StepRecord
 from dce_play.runner.attempt import DEPENDS
 from dce_play.runner.context import HIDDEN, Workshop

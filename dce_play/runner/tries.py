@@ -6,8 +6,8 @@ from typing import TypeAlias
 
 from dce_play.errors import DcePlayError
 from dce_play.events import Mode, Status, StepRef, StepRetried
-from dce_play.playbook.binding import evaluate_count, evaluate_seconds, holds
-from dce_play.playbook.plan import PlannedNode
+from dce_play.playbook.evaluate.binding import evaluate_count, evaluate_seconds, holds
+from dce_play.playbook.plan.plan import PlannedNode
 from dce_play.plugin import StepFailed
 from dce_play.runner.cancel import Reason
 from dce_play.runner.ended import Ended, foreseen, stopped

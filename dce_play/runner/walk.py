@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from dce_play.errors import DcePlayError
 from dce_play.events import CONDITION_FALSE, Mode, Status, StepRef
-from dce_play.playbook.binding import (
+from dce_play.playbook.evaluate.binding import (
     bind_call,
     bind_vars,
     evaluate,
@@ -14,9 +14,9 @@ from dce_play.playbook.binding import (
     evaluate_text,
     holds,
 )
-from dce_play.playbook.model import OnError
-from dce_play.playbook.plan import PlannedBlock, PlannedCall, PlannedNode, PlannedStep, join_id
-from dce_play.playbook.values import registered
+from dce_play.playbook.language.model import OnError
+from dce_play.playbook.plan.plan import PlannedBlock, PlannedCall, PlannedNode, PlannedStep, join_id
+from dce_play.playbook.types.values import registered
 from dce_play.plugin import StepFailed, Unknown
 from dce_play.runner.attempt import attempt
 from dce_play.runner.context import HIDDEN, Workshop

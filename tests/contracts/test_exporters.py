@@ -8,8 +8,8 @@ from typing import Protocol
 
 import pytest
 
-from dce_play.exporters.discord_api.exporter import DiscordApiExporter
-from dce_play.exporters.protocol import (
+from dce_play.discord.exporters.discord_api.exporter import DiscordApiExporter
+from dce_play.discord.exporters.protocol import (
     AuthenticationFailed,
     ChannelSkipped,
     ExportCancelled,
@@ -21,9 +21,9 @@ from dce_play.exporters.protocol import (
     SkipReason,
 )
 from dce_play.snowflake import ChannelId, GuildId, MessageId
-from tests.fakes import FakeClock
-from tests.scripted_discord import TOKEN, Reply, Room, running_discord
 from tests.standins.cli_benches import container_bench, dce_cli_bench
+from tests.support.fakes import FakeClock
+from tests.support.scripted_discord import TOKEN, Reply, Room, running_discord
 
 GUILD = GuildId("754679440998400000")
 OPEN = ChannelId("796622485192704000")

@@ -9,19 +9,19 @@ import pytest
 
 import dce_play.steps
 from dce_play.plugin import ActionStep, CheckStep
-from dce_play.steps import (
-    STEPS,
-    archive_adopt,
-    archive_append,
-    archive_audit,
-    archive_merge,
-    archive_normalise,
-    archive_prove_append,
-    archive_recover,
-    archive_salvage,
-    archive_snapshot,
-    archive_verify,
-    assert_that,
+from dce_play.steps import STEPS
+from dce_play.steps.archive import adopt as archive_adopt
+from dce_play.steps.archive import append as archive_append
+from dce_play.steps.archive import audit as archive_audit
+from dce_play.steps.archive import merge as archive_merge
+from dce_play.steps.archive import normalise as archive_normalise
+from dce_play.steps.archive import prove_append as archive_prove_append
+from dce_play.steps.archive import recover as archive_recover
+from dce_play.steps.archive import salvage as archive_salvage
+from dce_play.steps.archive import snapshot as archive_snapshot
+from dce_play.steps.archive import verify as archive_verify
+from dce_play.steps.flow import assert_that, pause_confirm, report_say, report_summary
+from dce_play.steps.host import (
     command_run,
     disk_free,
     disk_report,
@@ -30,16 +30,12 @@ from dce_play.steps import (
     file_write,
     http_check,
     lock_status,
-    operator_ready,
-    pause_confirm,
-    report_say,
-    report_summary,
     schedule_cron,
-    scrape_plan,
-    scrape_preflight,
-    scrape_run,
-    token_sync_gui,
 )
+from dce_play.steps.scrape import operator_ready, token_sync_gui
+from dce_play.steps.scrape import plan as scrape_plan
+from dce_play.steps.scrape import preflight as scrape_preflight
+from dce_play.steps.scrape import run as scrape_run
 
 MODULES: tuple[CheckStep | ActionStep, ...] = (
     archive_adopt,

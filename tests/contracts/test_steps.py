@@ -11,11 +11,11 @@ import pytest
 
 from dce_play.event_json import to_json
 from dce_play.events import Mode, StepEnded
-from dce_play.playbook.shapes import signature
+from dce_play.playbook.types.shapes import signature
 from dce_play.plugin import ActionStep, CheckStep, Effects
 from dce_play.source import InvalidDocument
 from dce_play.steps import STEPS
-from tests.plans import Ran, plan_of, play
+from tests.support.plans import Ran, plan_of, play
 
 ALL = sorted(STEPS)
 ACTIONS = sorted(name for name, step in STEPS.items() if step.EFFECTS is not Effects.NONE)

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from dce_play.exporters.container import ContainerLauncher, leftover_containers
-from dce_play.exporters.container_settings import ContainerSettings, settings_from
-from dce_play.exporters.dce_cli import CliExporter, Limits
-from dce_play.exporters.engines import Engine, Family, detect_engine
-from dce_play.exporters.protocol import (
+from dce_play.discord.exporters.container import ContainerLauncher, leftover_containers
+from dce_play.discord.exporters.container_settings import ContainerSettings, settings_from
+from dce_play.discord.exporters.dce_cli import CliExporter, Limits
+from dce_play.discord.exporters.engines import Engine, Family, detect_engine
+from dce_play.discord.exporters.protocol import (
     AuthenticationFailed,
     ChannelSkipped,
     ExportAborted,
@@ -27,7 +27,7 @@ from dce_play.exporters.protocol import (
     ExportRequest,
 )
 from dce_play.snowflake import ChannelId
-from dce_play.system.process import LocalExecutor
+from dce_play.system.process.executor import LocalExecutor
 from dce_play.system.redact import Masker
 
 pytestmark = [pytest.mark.slow, pytest.mark.root]

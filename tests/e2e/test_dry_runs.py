@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.canned_exporter import tree
-from tests.channel_files import write_channel
+from tests.support.canned_exporter import tree
+from tests.support.channel_files import write_channel
 
 PLAYBOOKS = sorted(path.stem for path in (Path(__file__).parent.parent.parent / "playbooks").glob("*.yml"))
 ROOM = "111111111111111111"

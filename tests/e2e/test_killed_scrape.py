@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from dce_play.simulator.server import Simulator, running_simulator
-from dce_play.simulator.worlds import Size, build_world
+from dce_play.discord.simulator.server import Simulator, running_simulator
+from dce_play.discord.simulator.worlds import Size, build_world
 
 
 def start(folder: Path, simulator: Simulator) -> subprocess.Popen[bytes]:

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from dce_play.simulator.server import Simulator, running_simulator
-from dce_play.simulator.world import Channel
-from dce_play.simulator.worlds import Size, build_world
-from tests.channel_files import write_large_channel
-from tests.processes import peak_mib
+from dce_play.discord.simulator.server import Simulator, running_simulator
+from dce_play.discord.simulator.world import Channel
+from dce_play.discord.simulator.worlds import Size, build_world
+from tests.support.channel_files import write_large_channel
+from tests.support.processes import peak_mib
 
 MESSAGES, NEW_MESSAGES = 350_000, 6_000
 LIMIT_MIB = 256

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.channel_files import write_large_channel
-from tests.operators import ROOM
-from tests.processes import peak_mib
+from tests.support.channel_files import write_large_channel
+from tests.support.operators import ROOM
+from tests.support.processes import peak_mib
 
 MESSAGES = 350_000
 LIMIT_MIB = 256

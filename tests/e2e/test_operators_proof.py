@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.channel_files import ids_in
-from tests.operators import OTHER, ROOM, THIRD, Operator
+from tests.support.channel_files import ids_in
+from tests.support.operators import OTHER, ROOM, THIRD, Operator
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.channel_files import ids_in
-from tests.operators import OTHER, ROOM, TOKEN, Operator
-from tests.processes import running
+from tests.support.channel_files import ids_in
+from tests.support.operators import OTHER, ROOM, TOKEN, Operator
+from tests.support.processes import running
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from dce_play.simulator.server import running_simulator
-from dce_play.simulator.worlds import Size, build_world
-from tests.command_line import Terminal, terminal_in
+from dce_play.discord.simulator.server import running_simulator
+from dce_play.discord.simulator.worlds import Size, build_world
+from tests.support.command_line import Terminal, terminal_in
 
 
 @pytest.mark.contract("R-3.22", "R-11.09", "R-11.11")

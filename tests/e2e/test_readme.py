@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dce_play.simulator.server import running_simulator
-from dce_play.simulator.worlds import Size, build_world
-from tests.channel_files import ids_in
+from dce_play.discord.simulator.server import running_simulator
+from dce_play.discord.simulator.worlds import Size, build_world
+from tests.support.channel_files import ids_in
 
 README = Path(__file__).parent.parent.parent / "README.md"
 

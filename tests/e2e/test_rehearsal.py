@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.channel_files import ids_in
+from tests.support.channel_files import ids_in
 
 PLAYBOOKS = Path(__file__).parent.parent.parent / "playbooks"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import Terminal, terminal_in
-from tests.processes import eventually
+from tests.support.command_line import Terminal, terminal_in
+from tests.support.processes import eventually
 
 GREET = """
 name: greet

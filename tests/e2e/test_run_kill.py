@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 
 from dce_play.events import Outcome
-from dce_play.playbook.plan import Plan
+from dce_play.playbook.plan.plan import Plan
 from dce_play.plugin import Context, StepResult
 from dce_play.runner.engine import run
 from dce_play.runner.folders import State, read_run
 from dce_play.runner.journal import JOURNAL_NAME, close_lost, read_journal
 from dce_play.runner.progress import Progress, fold_progress
 from dce_play.runner.settings import RunSettings
-from dce_play.steps import file_write
-from dce_play.system.process import Command
-from tests.plans import MadeUpStep, done, plan_of, settings_for
+from dce_play.steps.host import file_write
+from dce_play.system.process.executor import Command
+from tests.support.plans import MadeUpStep, done, plan_of, settings_for
 
 PLAYBOOK = """
 steps:

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from dce_play.resources import schemas_folder
-from tests.command_line import Said, Terminal, terminal_in
+from tests.support.command_line import Said, Terminal, terminal_in
 
 TARGETS = """
 archive_root: /nowhere/archive

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.canned_exporter import tree
+from tests.support.canned_exporter import tree
 
 STANDIN = Path(__file__).parent.parent / "standins" / "crontab.py"
 OTHERS = """MAILTO=ops@example.org

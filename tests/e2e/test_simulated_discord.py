@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from dce_play.exporters.discord_api.exporter import DiscordApiExporter
-from dce_play.exporters.protocol import ChannelSkipped, Completeness, ExportOutcome, ExportRequest
-from dce_play.simulator.faults import Dropped, Faults, Garbage, RateLimited, Status, Truncated
-from dce_play.simulator.limits import RateLimits
-from dce_play.simulator.server import Simulator, running_simulator
-from dce_play.simulator.world import Access, Channel, Kind, World
-from dce_play.simulator.worlds import Size, build_world, rehearsal_world
+from dce_play.discord.exporters.discord_api.exporter import DiscordApiExporter
+from dce_play.discord.exporters.protocol import ChannelSkipped, Completeness, ExportOutcome, ExportRequest
+from dce_play.discord.simulator.faults import Dropped, Faults, Garbage, RateLimited, Status, Truncated
+from dce_play.discord.simulator.limits import RateLimits
+from dce_play.discord.simulator.server import Simulator, running_simulator
+from dce_play.discord.simulator.world import Access, Channel, Kind, World
+from dce_play.discord.simulator.worlds import Size, build_world, rehearsal_world
 from dce_play.snowflake import ChannelId, MessageId
-from tests.fakes import FakeClock
+from tests.support.fakes import FakeClock
 
 pytestmark = pytest.mark.contract("R-15.06", "R-18.01")
 

@@ -7,7 +7,7 @@ folder is the channel file's.
 import sys
 from pathlib import Path
 
-from dce_play.archive.append import AppendOptions, ReaderSafe, append
+from dce_play.discord.archive.append.append import AppendOptions, ReaderSafe, append
 from dce_play.errors import DcePlayError
 from dce_play.layout import TargetLayout
 from dce_play.system.clock import SystemClock

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from dce_play.archive.salvage import salvage_target
+from dce_play.discord.archive.salvage.salvage import salvage_target
 from dce_play.layout import TargetLayout
 from dce_play.system.clock import SystemClock
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dce_play.archive.disk import Disk
+from dce_play.system.durable.disk import Disk
 
 SECTOR_BYTES = 512
 MAX_FREE_SECTORS = 9

@@ -11,18 +11,18 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from dce_play.archive.append import AppendOptions, AppendOutcome, HolePolicy, ReaderSafe, append
-from dce_play.archive.channel_bytes import open_bytes
-from dce_play.archive.cursor import read_cursor
-from dce_play.archive.damage import DamagedFile
-from dce_play.archive.disk import Disk
-from dce_play.archive.reader_safe import open_consistent
-from dce_play.archive.records import read_appends
-from dce_play.archive.recover import JournalStranded, RecoveryState, discard_journal, recover
-from dce_play.archive.tail import NotCanonical, read_tail
+from dce_play.discord.archive.append.append import AppendOptions, AppendOutcome, HolePolicy, ReaderSafe, append
+from dce_play.discord.archive.records.cursor import read_cursor
+from dce_play.discord.archive.records.reader_safe import open_consistent
+from dce_play.discord.archive.records.records import read_appends
+from dce_play.discord.archive.records.recover import JournalStranded, RecoveryState, discard_journal, recover
+from dce_play.discord.archive.scan.channel_bytes import open_bytes
+from dce_play.discord.archive.scan.damage import DamagedFile
+from dce_play.discord.archive.scan.tail import NotCanonical, read_tail
 from dce_play.layout import TargetLayout
-from tests.channel_files import channel_bytes
-from tests.fakes import FakeClock
+from dce_play.system.durable.disk import Disk
+from tests.support.channel_files import channel_bytes
+from tests.support.fakes import FakeClock
 
 IDS = st.integers(min_value=1, max_value=60)
 WAYS = st.sampled_from([ReaderSafe.OFF, ReaderSafe.AUTO, ReaderSafe.REWRITE])

@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 
 from benchmarks.generate import CHANNEL_ID, write_export
-from dce_play.archive.append import AppendOptions, ReaderSafe, append
-from dce_play.archive.disk import Disk
-from dce_play.archive.journal import pending_journals
-from dce_play.archive.records import read_appends
-from dce_play.archive.recover import RecoveryState, recover
+from dce_play.discord.archive.append.append import AppendOptions, ReaderSafe, append
+from dce_play.discord.archive.records.journal import pending_journals
+from dce_play.discord.archive.records.records import read_appends
+from dce_play.discord.archive.records.recover import RecoveryState, recover
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId
 from dce_play.system.clock import SystemClock
+from dce_play.system.durable.disk import Disk
 
 pytestmark = pytest.mark.strace
 

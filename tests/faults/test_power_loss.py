@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 
 from benchmarks.generate import CHANNEL_ID, write_export
-from dce_play.archive.append import AppendOptions, append
-from dce_play.archive.cursor import read_cursor
-from dce_play.archive.disk import Disk, FileFacts
-from dce_play.archive.journal import JournalDamaged
-from dce_play.archive.records import read_appends
-from dce_play.archive.recover import JournalStranded, recover_channel
-from dce_play.archive.write_errors import WriteFailed
+from dce_play.discord.archive.append.append import AppendOptions, append
+from dce_play.discord.archive.records.cursor import read_cursor
+from dce_play.discord.archive.records.journal import JournalDamaged
+from dce_play.discord.archive.records.records import read_appends
+from dce_play.discord.archive.records.recover import JournalStranded, recover_channel
+from dce_play.discord.archive.records.write_errors import WriteFailed
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId
 from dce_play.system.clock import SystemClock
+from dce_play.system.durable.disk import Disk, FileFacts
 from tests.faults.simulated_disk import DiskState, PowerLoss, SimulatedDisk
 
 OPTIONS = AppendOptions(run_id="run-1", exporter="test", exporter_version="1")

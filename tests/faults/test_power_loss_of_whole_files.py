@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from dce_play.archive.append import AppendOptions, EditPolicy, ReaderSafe, append
-from dce_play.archive.create import publish_first
-from dce_play.archive.disk import Disk
-from dce_play.archive.records import read_appends, read_lines
+from dce_play.discord.archive.append.append import AppendOptions, EditPolicy, ReaderSafe, append
+from dce_play.discord.archive.append.create import publish_first
+from dce_play.discord.archive.records.records import read_appends, read_lines
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId
-from tests.channel_files import channel_bytes
-from tests.fakes import FakeClock
+from dce_play.system.durable.disk import Disk
 from tests.faults.simulated_disk import DiskState, PowerLoss, SimulatedDisk
+from tests.support.channel_files import channel_bytes
+from tests.support.fakes import FakeClock
 
 CHANNEL = ChannelId("111")
 LATER = "2026-02-01T00:00:00+00:00"

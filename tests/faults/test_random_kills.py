@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks.generate import CHANNEL_ID, write_export
-from dce_play.archive.disk import REAL
-from dce_play.archive.journal import pending_journals
-from dce_play.archive.records import read_appends
-from dce_play.archive.recover import RecoveryState, recover
+from dce_play.discord.archive.records.journal import pending_journals
+from dce_play.discord.archive.records.records import read_appends
+from dce_play.discord.archive.records.recover import RecoveryState, recover
 from dce_play.layout import TargetLayout
-from tests.channel_files import ids_in
+from dce_play.system.durable.disk import REAL
+from tests.support.channel_files import ids_in
 
 KILLS = 100
 STEP = 400

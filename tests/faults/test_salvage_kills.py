@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from dce_play.archive.channel_map import ChannelMap, load_map
-from dce_play.archive.salvage import salvage_target
-from dce_play.archive.temps import list_temps
+from dce_play.discord.archive.folder.channel_map import ChannelMap, load_map
+from dce_play.discord.archive.folder.temps import list_temps
+from dce_play.discord.archive.salvage.salvage import salvage_target
 from dce_play.layout import TargetLayout
 from dce_play.system.clock import SystemClock
-from tests.channel_files import channel_bytes, write_channel
+from tests.support.channel_files import channel_bytes, write_channel
 
 pytestmark = [pytest.mark.strace, pytest.mark.slow]
 

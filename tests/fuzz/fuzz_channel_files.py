@@ -14,7 +14,7 @@ import atheris  # not among our requirements: only who fuzzes needs it
 with atheris.instrument_imports(include=["dce_play.archive"]):
     from tests.fuzz.promises import check
 
-from tests.layouts import LAYOUTS, MESSAGES_FIRST, export, message
+from tests.support.layouts import LAYOUTS, MESSAGES_FIRST, export, message
 
 TOKENS = (
     *(b",", b":", b"{", b"}", b"[", b"]", b'"', b"\\", b"\x00", b"\n    },", b"\n    {", b"\n  ]", b"null", b"-1e9"),

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dce_play.archive.audit import audit_file
-from dce_play.archive.byte_source import FileSource
-from dce_play.archive.damage import DamagedFile
-from dce_play.archive.engine import ENGINES
-from dce_play.archive.repair import NothingToRecover, find_boundary
-from dce_play.archive.scanner import Scanner
+from dce_play.discord.archive.audit.audit import audit_file
+from dce_play.discord.archive.salvage.repair import NothingToRecover, find_boundary
+from dce_play.discord.archive.scan.byte_source import FileSource
+from dce_play.discord.archive.scan.damage import DamagedFile
+from dce_play.discord.archive.scan.engine import ENGINES
+from dce_play.discord.archive.scan.scanner import Scanner
 from dce_play.layout import TargetLayout
 
 CHUNKS = (48, 400, 1 << 18)

@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dce_play.exporters.container import ContainerLauncher
-from dce_play.exporters.container_settings import ContainerSettings
-from dce_play.exporters.dce_cli import CliExporter
-from dce_play.exporters.dce_launch import Launcher, LocalLauncher
-from dce_play.exporters.engines import Engine, Family
-from dce_play.exporters.protocol import Exporter
+from dce_play.discord.exporters.container import ContainerLauncher
+from dce_play.discord.exporters.container_settings import ContainerSettings
+from dce_play.discord.exporters.dce_cli import CliExporter
+from dce_play.discord.exporters.dce_launch import Launcher, LocalLauncher
+from dce_play.discord.exporters.engines import Engine, Family
+from dce_play.discord.exporters.protocol import Exporter
 from dce_play.snowflake import ChannelId
-from dce_play.system.process import Executor, LocalExecutor
+from dce_play.system.process.executor import Executor, LocalExecutor
 from dce_play.system.redact import Masker
-from tests.scripted_discord import TOKEN
 from tests.standins.bench import DCE, EngineBench
+from tests.support.scripted_discord import TOKEN
 
 GUILD = "754679440998400000"
 DOCKER = Engine(argv=("docker",), family=Family.DOCKER, compose=False, control=("docker",))

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from dce_play.playbook.lint import Linter
-from dce_play.playbook.lint_file import inspect_file
-from dce_play.playbook.planning import make_plan
+from dce_play.playbook.lint.file import inspect_file
+from dce_play.playbook.lint.lint import Linter
+from dce_play.playbook.plan.planning import make_plan
 from dce_play.render.plan import as_json, mermaid, outline
 from dce_play.render.problems import render_problems, summary
 from dce_play.source import Severity

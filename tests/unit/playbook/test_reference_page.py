@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from dce_play.playbook.filters import FILTERS, FUNCTIONS, TESTS
-from dce_play.playbook.grammar import PARAM_KEYS, PLAYBOOK_KEYS, STATEMENT_KEYS
-from dce_play.playbook.lint_file import inspect_file
-from dce_play.playbook.model import ParamType
-from dce_play.playbook.names import BUILT_IN_NAMES, FAILURE, RUN
+from dce_play.playbook.check.names import BUILT_IN_NAMES, FAILURE, RUN
+from dce_play.playbook.expressions.filters import FILTERS, FUNCTIONS, TESTS
+from dce_play.playbook.language.grammar import PARAM_KEYS, PLAYBOOK_KEYS, STATEMENT_KEYS
+from dce_play.playbook.language.model import ParamType
+from dce_play.playbook.lint.file import inspect_file
 from dce_play.steps import STEPS
 
 _PAGE = (Path(__file__).resolve().parents[3] / "docs" / "reference" / "playbooks.md").read_text(encoding="utf-8")

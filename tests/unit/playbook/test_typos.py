@@ -7,10 +7,10 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from dce_play.playbook.document import read_document
-from dce_play.playbook.grammar import PARAM_KEYS, PLAYBOOK_KEYS, ROLE_KEYS, STATEMENT_KEYS
-from dce_play.playbook.lint_file import inspect_file, kind_of
-from dce_play.playbook.shapes import signature
+from dce_play.playbook.document.document import read_document
+from dce_play.playbook.language.grammar import PARAM_KEYS, PLAYBOOK_KEYS, ROLE_KEYS, STATEMENT_KEYS
+from dce_play.playbook.lint.file import inspect_file, kind_of
+from dce_play.playbook.types.shapes import signature
 from dce_play.source import JsonValue, Pointer, Severity, Span
 from dce_play.steps import STEPS
 

@@ -24,7 +24,7 @@ from dce_play.render.report import fold_report, read_events, write_report
 from dce_play.render.terminal import PlainTerminal, signs_for, terminal
 from dce_play.render.text import ASCII, UNICODE
 from dce_play.resources import schemas_folder
-from tests.plans import MadeUpStep, Ran, done, play
+from tests.support.plans import MadeUpStep, Ran, done, play
 
 PLAYBOOK = """
 steps:

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
+from dce_play.discord.targets.model import TargetsFile
 from dce_play.errors import ExitCode
 from dce_play.events import LockReleased, LockSeen, LockTaken, Mode, Outcome, RunEnded, StepEnded
 from dce_play.plugin import Change, Context, Effects, StepPlan, StepResult
 from dce_play.runner.engine import run
-from dce_play.targets.model import TargetsFile
-from tests.plans import MadeUpStep, Ran, Recorder, done, echo, plan_of, play, settings_for
-from tests.processes import eventually, lives
+from tests.support.plans import MadeUpStep, Ran, Recorder, done, echo, plan_of, play, settings_for
+from tests.support.processes import eventually, lives
 
 
 def archive(folder: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import pytest
 from dce_play.errors import ExitCode
 from dce_play.runner.guard import DryRunBroken, dry_run
 from dce_play.system.landlock import landlock_version
-from tests.processes import python
+from tests.support.processes import python
 
 
 @pytest.fixture

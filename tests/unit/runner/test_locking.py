@@ -6,9 +6,9 @@ import pytest
 
 from dce_play.errors import ExitCode
 from dce_play.plugin import Context, Effects, StepResult
-from dce_play.system.lock_meta import LockMeta, encode_meta, meta_path, read_meta
-from tests.plans import MadeUpStep, done, echo, play
+from dce_play.system.lock.note import LockMeta, encode_meta, meta_path, read_meta
 from tests.standins.bench import EngineBench
+from tests.support.plans import MadeUpStep, done, echo, play
 
 
 @pytest.mark.contract("R-13.09")

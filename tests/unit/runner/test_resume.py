@@ -24,7 +24,7 @@ from dce_play.runner.folders import (
 from dce_play.runner.journal import JOURNAL_NAME, Journal, JournalDamaged, RunStillGoing, read_journal
 from dce_play.runner.progress import fold_progress
 from dce_play.runner.resume import NotResumable, open_earlier, progress_for
-from tests.plans import MadeUpStep, Ran, done, echo, plan_of, play, settings_for
+from tests.support.plans import MadeUpStep, Ran, done, echo, plan_of, play, settings_for
 
 TS = "2026-11-21T01:15:07.000000Z"
 

@@ -13,8 +13,8 @@ from dce_play.events import Diagnosed, StepRef, StepSaid
 from dce_play.plugin import Context, StepFailed, StepResult
 from dce_play.runner.secrets import RunSecrets, SecretMissing
 from dce_play.runner.stream import EventStream
-from tests.fakes import FakeClock
-from tests.plans import AnyOutputs, MadeUpStep, Recorder, done, play
+from tests.support.fakes import FakeClock
+from tests.support.plans import AnyOutputs, MadeUpStep, Recorder, done, play
 
 SECRETS = {
     "plain": "correct-horse-battery",

@@ -7,8 +7,8 @@ import pytest
 from dce_play.errors import ExitCode
 from dce_play.events import Asked, Outcome, RunEnded, Status, StepEnded, StepRetried
 from dce_play.plugin import Context, StepFailed, StepResult
-from tests.fakes import FakeClock
-from tests.plans import AnyOutputs, MadeUpStep, done, echo, play
+from tests.support.fakes import FakeClock
+from tests.support.plans import AnyOutputs, MadeUpStep, done, echo, play
 
 
 def failing(times: int = 1_000_000, name: str = "fail.now") -> MadeUpStep:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dce_play.system.landlock import landlock_version
-from tests.processes import python
+from tests.support.processes import python
 
 pytestmark = pytest.mark.skipif(not landlock_version(), reason="this kernel has no Landlock")
 

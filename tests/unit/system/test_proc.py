@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dce_play.system import proc
-from tests.processes import eventually, python, running
+from tests.support.processes import eventually, python, running
 
 
 def test_a_process_is_alive_and_then_gone() -> None:

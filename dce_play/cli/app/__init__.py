@@ -1,0 +1,1 @@
+"""The command line's frame: the top, lazy groups, and what several commands share."""

@@ -1,0 +1,34 @@
+"""Which file a playbook's path or bare name means."""
+
+from pathlib import Path
+
+from dce_play.playbook.plan.selection import NothingSelected
+from dce_play.resources import playbooks_folder
+from dce_play.source import did_you_mean
+
+_SUFFIXES = (".yml", ".yaml")
+
+
+def find_playbook(name: str, folder: Path) -> Path:
+    """Return the playbook: a file by path, else by bare name in the folder, its ``playbooks``, or those shipped.
+
+    Raises: NothingSelected.
+    """
+    path = folder / name
+    if path.is_file():
+        return path.absolute()
+    shelves = (folder, folder / "playbooks", playbooks_folder())
+    if "/" not in name:
+        stem = name.removesuffix(".yml").removesuffix(".yaml")
+        for shelf in shelves:
+            for suffix in _SUFFIXES:
+                found = shelf / f"{stem}{suffix}"
+                if found.is_file():
+                    return found.absolute()
+    raise NothingSelected(f"no playbook {name}", hint=did_you_mean(name, playbook_names(folder)))
+
+
+def playbook_names(folder: Path) -> list[str]:
+    """Return the bare names that ``run`` knows in this folder, for completion and hints."""
+    shelves = (folder / "playbooks", playbooks_folder())
+    return sorted({path.stem for shelf in shelves for path in shelf.glob("*.y*ml")})

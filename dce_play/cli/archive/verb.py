@@ -1,0 +1,109 @@
+"""What the archive verbs share: options, the lock, and telling how far a long one is."""
+
+import json
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from dce_play.playbook.types.quantities import parse_duration
+from dce_play.system.lock.archive_lock import archive_lock, guarding_root
+
+_Verb = TypeVar("_Verb", bound=Callable[..., Any])
+_SILENT_S = 2.0
+_PAUSE_S = 1.0
+
+EXISTING = click.Path(exists=True, path_type=Path)
+EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+EXISTING_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+ANY_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+def format_option(verb: _Verb) -> _Verb:
+    """Add ``--format``."""
+    return click.option(
+        "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True
+    )(verb)
+
+
+def lock_wait_option(verb: _Verb) -> _Verb:
+    """Add ``--lock-wait``."""
+    return click.option(
+        "--lock-wait",
+        "lock_wait_s",
+        type=parse_duration,
+        metavar="TIME",
+        default="0s",
+        show_default=True,
+        help="How long to wait for the lock, such as 10m.",
+    )(verb)
+
+
+def writing_options(verb: _Verb) -> _Verb:
+    """Add ``--dry-run``, ``--root`` and ``--lock-wait``."""
+    verb = lock_wait_option(verb)
+    verb = click.option("--root", type=EXISTING_FOLDER, help="The folder whose lock guards the files.")(verb)
+    return click.option("--dry-run", is_flag=True, help="Tell what would be done; change nothing, lock nothing.")(verb)
+
+
+@contextmanager
+def guarded(path: Path, *, root: Path | None, lock_wait_s: float, dry_run: bool) -> Iterator[None]:
+    """Hold the lock that guards a path; a dry run holds none.
+
+    Raises: LockHeld, LockUnusable.
+    """
+    if dry_run:
+        yield
+        return
+    lock = archive_lock(
+        root.absolute() if root else guarding_root(path),
+        environment=os.environ,
+        command=f"{click.get_current_context().command_path} {path}",
+        warn=complain,
+    )
+    with lock.acquire(wait_s=lock_wait_s):
+        yield
+
+
+def new_run_id() -> str:
+    """Return the id under which a verb's writes are recorded."""
+    return f"verb-{uuid.uuid4().hex[:12]}"
+
+
+def tell(output_format: str, lines: Iterable[str], facts: Mapping[str, object]) -> None:
+    """Print what was done: lines for people and scripts, or one JSON object on one line."""
+    if output_format == "json":
+        click.echo(json.dumps(facts))
+        return
+    for line in lines:
+        click.echo(line)
+
+
+def complain(line: str) -> None:
+    """Print one line on standard error."""
+    click.echo(line, err=True)
+
+
+class LateProgress:
+    """Tells on standard error how far a verb is, from its third second on, once a second."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._began = self._told = time.monotonic()
+
+    def __call__(self, done: float, total: float | None, unit: str, /) -> None:
+        now = time.monotonic()
+        if now - self._began < _SILENT_S or now - self._told < _PAUSE_S:
+            return
+        self._told = now
+        share = f" of {_amount(total, unit)} ({100 * done / total:.0f} %)" if total else ""
+        click.echo(f"{self._what}: {_amount(done, unit)}{share}", err=True)
+
+
+def _amount(number: float, unit: str) -> str:
+    return f"{number / (1 << 20):,.0f} MiB" if unit == "bytes" else f"{number:,.0f} {unit}"

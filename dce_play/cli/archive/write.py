@@ -1,0 +1,256 @@
+"""``dce-play archive append``, ``merge`` and ``normalise``: the verbs that put messages into files."""
+
+from pathlib import Path
+
+import click
+
+from dce_play.cli.archive.verb import (
+    ANY_FILE,
+    EXISTING_FILE,
+    complain,
+    format_option,
+    guarded,
+    new_run_id,
+    tell,
+    writing_options,
+)
+from dce_play.discord.archive.append.append import (
+    AppendOptions,
+    AppendOutcome,
+    EditPolicy,
+    HolePolicy,
+    append,
+    plan_append,
+)
+from dce_play.discord.archive.append.delta import ForeignChannel
+from dce_play.discord.archive.folder.places import layout_of
+from dce_play.discord.archive.merge.adopt import needs_normalising
+from dce_play.discord.archive.merge.merge import Conflict, MergeOutcome, Prefer, merge
+from dce_play.discord.archive.merge.normalise import confirm, kept_originals, normalise
+from dce_play.discord.archive.records.recover import settled
+from dce_play.discord.archive.salvage.repair import find_boundary
+from dce_play.discord.archive.scan.head import read_head
+from dce_play.errors import ExitCode
+from dce_play.system.clock import SystemClock
+
+
+@click.command("append", short_help="Put new messages into a channel file.")
+@click.argument("archive", type=EXISTING_FILE)
+@click.argument("deltas", type=EXISTING_FILE, nargs=-1, required=True, metavar="DELTA...")
+@click.option(
+    "--edits",
+    type=click.Choice([choice.value for choice in EditPolicy]),
+    default=EditPolicy.SIDECAR.value,
+    show_default=True,
+    help="What becomes of newer copies of stored messages.",
+)
+@click.option(
+    "--holes",
+    type=click.Choice([choice.value for choice in HolePolicy]),
+    default=HolePolicy.MERGE.value,
+    show_default=True,
+    help="What becomes of older messages that the archive lacks.",
+)
+@writing_options
+@format_option
+def append_verb(
+    archive: Path,
+    deltas: tuple[Path, ...],
+    *,
+    edits: str,
+    holes: str,
+    dry_run: bool,
+    root: Path | None,
+    lock_wait_s: float,
+    output_format: str,
+) -> int:
+    """Put the messages of DELTA files into the channel file ARCHIVE.
+
+    Costs as much as the new messages, however large the archive is. Nothing that is stored changes, except where a hole
+    is filled or --edits rewrite takes newer copies. The DELTA files are left alone; giving one again adds nothing.
+
+    \b
+    Example:
+      dce-play archive append "Guild - room [123456789012345678].json" new.json
+
+    Exit 0: every message is in the archive. Exit 1: failed and unchanged, or holes stay (--holes report).
+    """
+    archive = archive.absolute()
+    files = [delta.absolute() for delta in deltas]
+    options = AppendOptions(run_id=new_run_id(), edits=EditPolicy(edits), holes=HolePolicy(holes))
+    layout = layout_of(archive)
+    with guarded(archive, root=root, lock_wait_s=lock_wait_s, dry_run=dry_run):
+        if dry_run:
+            outcome = plan_append(archive, files, options, layout=layout)
+        else:
+            outcome = append(archive, files, options, layout=layout, clock=SystemClock())
+    _tell_append(archive, outcome, dry_run=dry_run, output_format=output_format)
+    return ExitCode.OK if outcome.every_id_placed else ExitCode.FAILED
+
+
+@click.command("merge", short_help="Make one file of several exports of one channel.")
+@click.argument("files", type=EXISTING_FILE, nargs=-1, required=True, metavar="FILE...")
+@click.option("--into", required=True, type=ANY_FILE, help="The file to write; may be one of the FILEs.")
+@click.option(
+    "--prefer",
+    type=click.Choice([choice.value for choice in Prefer]),
+    default=Prefer.KEEP_FIRST.value,
+    show_default=True,
+    help="Which copy of a message is kept where files differ; newest: the one edited last.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace --into although it is none of the FILEs.")
+@writing_options
+@format_option
+def merge_verb(
+    files: tuple[Path, ...],
+    into: Path,
+    *,
+    prefer: str,
+    overwrite: bool,
+    dry_run: bool,
+    root: Path | None,
+    lock_wait_s: float,
+    output_format: str,
+) -> int:
+    """Make one channel file of several exports of one channel, each message once, in order of the ids.
+
+    The FILEs are only read. The new file takes its name when it is whole and on disk. Copies that differ are told, and
+    the one that is not kept stays in its FILE, so keep those until you are content.
+
+    \b
+    Example:
+      dce-play archive merge part1.json part2.json --into "Guild - room [123456789012345678].json"
+
+    Exit 0: merged. Exit 1: failed, and nothing changed.
+    """
+    into = into.absolute()
+    sources = [file.absolute() for file in files]
+    if into.exists() and not overwrite and not any(into.samefile(source) for source in sources):
+        raise click.UsageError(f"{into} exists: name it as a FILE, too, or --overwrite it")
+    differing: list[str] = []
+
+    def note(conflict: Conflict) -> None:
+        differing.append(conflict.message_id)
+        complain(f"message {conflict.message_id} differs in {conflict.dropped_from}; its copy there is not kept")
+
+    if dry_run:
+        return _tell_merge_plan(sources, into, output_format)
+    channel_id = read_head(sources[0]).channel_id
+    with (
+        guarded(into, root=root, lock_wait_s=lock_wait_s, dry_run=False),
+        settled(into, channel_id, layout=layout_of(into)),
+    ):
+        outcome = merge(sources, into, prefer=Prefer(prefer), on_conflict=note)
+    _tell_merge(outcome, output_format)
+    return ExitCode.OK
+
+
+@click.command("normalise", short_help="Write a channel file anew so that it can be appended to.")
+@click.argument("file", type=EXISTING_FILE)
+@click.option("--refresh-head", is_flag=True, help="Give the head the time of the newest export that went in.")
+@click.option("--confirm", "confirmed", is_flag=True, help="Remove the originals that are kept of FILE's channel.")
+@writing_options
+@format_option
+def normalise_verb(
+    file: Path,
+    *,
+    refresh_head: bool,
+    confirmed: bool,
+    dry_run: bool,
+    root: Path | None,
+    lock_wait_s: float,
+    output_format: str,
+) -> int:
+    """Write a channel file anew in the exporter's layout, with its messages in order and its count right.
+
+    A file that needs none of this is left alone. The messages stay the bytes they are; a digest over ids and contents
+    proves it. The original is kept among our records until --confirm removes it.
+
+    \b
+    Example:
+      dce-play archive normalise "Guild - room [123456789012345678].json"
+      dce-play archive normalise --confirm "Guild - room [123456789012345678].json"
+
+    Exit 0: done, or there was nothing to do. Exit 1: failed, and the file is as it was.
+    """
+    file = file.absolute()
+    layout = layout_of(file)
+    channel_id = read_head(file).channel_id
+    with guarded(file, root=root, lock_wait_s=lock_wait_s, dry_run=dry_run):
+        if confirmed:
+            kept = kept_originals(layout, channel_id) if dry_run else confirm(layout, channel_id)
+            verb = "Would remove" if dry_run else "Removed"
+            tell(output_format, [f"{verb} {path}" for path in kept], {"removed": [str(path) for path in kept]})
+            return ExitCode.OK
+        if not refresh_head and not needs_normalising(file):
+            tell(output_format, [f"Nothing to normalise: {file}"], {"path": str(file), "changed": False})
+            return ExitCode.OK
+        if dry_run:
+            tell(output_format, [f"Would normalise {file}"], {"path": str(file), "changed": True})
+            return ExitCode.OK
+        done = normalise(file, layout=layout, run_id=new_run_id(), clock=SystemClock(), refresh_head=refresh_head)
+    lines = [
+        f"Original kept: {done.original}",
+        f"Normalised: {done.archive} ({done.before_count} -> {done.after_count} messages, digest {done.digest})",
+    ]
+    facts = {"path": str(file), "changed": True, "original": str(done.original), "message_count": done.after_count}
+    tell(output_format, lines, facts | {"repeated": done.repeated, "digest": done.digest})
+    return ExitCode.OK
+
+
+def _tell_append(archive: Path, outcome: AppendOutcome, *, dry_run: bool, output_format: str) -> None:
+    facts: dict[str, object] = {
+        "path": str(archive),
+        "dry_run": dry_run,
+        "before_count": outcome.before_count,
+        "after_count": outcome.after_count,
+        "appended": outcome.appended,
+        "holes_filled": outcome.holes_filled,
+        "edited": outcome.edited,
+        "placed": outcome.placed,
+        "behind": outcome.behind,
+        "last_id": outcome.last_id,
+    }
+    added = outcome.appended + outcome.holes_filled
+    verb = "Would append" if dry_run else "Appended"
+    counts = f"{outcome.before_count} -> {outcome.after_count}"
+    line = f"{verb} {added} messages to {archive} ({counts})" if added else f"Nothing new for {archive}"
+    details = [
+        f"  {count} {what}"
+        for count, what in (
+            (outcome.holes_filled, "of them fill holes: the file is written anew"),
+            (outcome.edited, "stored messages have newer copies"),
+            (outcome.behind, "messages are missing and stay so (--holes report)"),
+        )
+        if count
+    ]
+    tell(output_format, [line, *details], facts)
+
+
+def _tell_merge_plan(sources: list[Path], into: Path, output_format: str) -> int:
+    channel_id = read_head(sources[0]).channel_id
+    for path in sources:
+        boundary = find_boundary(path)
+        if boundary.damage is not None:
+            raise boundary.damage
+        if boundary.head.channel_id != channel_id:
+            raise ForeignChannel(path, found=boundary.head.channel_id, expected=channel_id)
+    line = f"Would merge {len(sources)} file(s) of channel {channel_id} into {into}"
+    tell(output_format, [line], {"path": str(into), "dry_run": True, "channel_id": channel_id})
+    return ExitCode.OK
+
+
+def _tell_merge(outcome: MergeOutcome, output_format: str) -> None:
+    lines = [f"Merged into {outcome.path}: {outcome.message_count} messages, {outcome.duplicates} copies left out"]
+    if outcome.conflicts:
+        lines.append(f"  {outcome.conflicts} of the copies differ")
+    facts: dict[str, object] = {
+        "path": str(outcome.path),
+        "channel_id": outcome.channel_id,
+        "message_count": outcome.message_count,
+        "duplicates": outcome.duplicates,
+        "conflicts": outcome.conflicts,
+        "first_id": outcome.first_id,
+        "last_id": outcome.last_id,
+    }
+    tell(output_format, lines, facts)

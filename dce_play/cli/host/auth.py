@@ -1,0 +1,115 @@
+"""``dce-play auth``: where the Discord token comes from, and how to put one in place."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from dce_play.discord.auth.discovery import FoundToken, NoToken, Places, discover_token, gui_token, places
+from dce_play.discord.auth.env_file import write_env_values
+from dce_play.discord.auth.token_file import check_token, read_token_file
+from dce_play.errors import DcePlayError, ExitCode, UsageError
+
+_TERMS = (
+    "Automating a user account is against Discord's terms of service. "
+    "Use a bot token where you can; it must be in the guilds it reads."
+)
+
+
+@click.group("auth")
+def command() -> None:
+    """Find, set and renew the Discord token.
+
+    Looked for in this order: DISCORD_TOKEN_FILE and DISCORD_TOKEN of the environment, the same two in the env file
+    (scrape.env, or DCE_ENV_FILE), .discord-token, ~/.config/discord-scrape/token, ~/.config/discord-token, the
+    keyring, and the settings of DiscordChatExporter's desktop program.
+
+    Automating a user account is against Discord's terms of service: use a bot token where you can.
+    """
+
+
+@command.command()
+@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def status(output_format: str) -> int:
+    """Tell where a token is found, never what it is. Asks nobody: a found token may still be refused by Discord.
+
+    Exit 0: found. Exit 7: none, or a broken source.
+    """
+    where = _here()
+    try:
+        found = discover_token(where)
+    except DcePlayError as error:
+        notes = error.notes if isinstance(error, NoToken) else ()
+        if output_format == "json":
+            facts = {"found": False, "source": None, "warnings": list(notes), "error": str(error), "hint": error.hint}
+            click.echo(json.dumps(facts))
+            return ExitCode.AUTHENTICATION
+        raise
+    if output_format == "json":
+        click.echo(json.dumps({"found": True, "source": found.source, "warnings": list(found.warnings)}))
+        return ExitCode.OK
+    click.echo(f"token: found, from {found.source}")
+    _tell_warnings(found)
+    return ExitCode.OK
+
+
+@command.command("set")
+@click.option("--env-file", type=click.Path(path_type=Path), help="The env file to write; default: scrape.env.")
+@click.option("--token-file", type=click.Path(path_type=Path), help="Point at this file instead of storing the token.")
+@click.option("--from-environment", is_flag=True, help="Store the DISCORD_TOKEN of the environment.")
+@click.option("--force", is_flag=True, help="Replace a token that is there; every other line stays.")
+def set_token(env_file: Path | None, token_file: Path | None, *, from_environment: bool, force: bool) -> int:
+    """Put a token into the env file (mode 600). Asks for it without showing it; it never goes on a command line.
+
+    Example: dce-play auth set --token-file /run/secrets/discord
+    """
+    where = _here()
+    path = (env_file or where.env_file).absolute()
+    if path.exists() and not force:
+        raise UsageError(f"{path} already exists", hint="use --force to replace the token in it")
+    if token_file is not None:
+        check_token(read_token_file(token_file), str(token_file))
+        values = {"DISCORD_TOKEN_FILE": str(token_file.absolute())}
+    else:
+        values = {"DISCORD_TOKEN": check_token(_ask(where, from_environment=from_environment), "the token given")}
+    write_env_values(path, values)
+    click.echo(f"Created {path} (mode 600).")
+    click.echo(_TERMS, err=True)
+    return ExitCode.OK
+
+
+@command.command("sync-gui")
+@click.option("--env-file", type=click.Path(path_type=Path), help="The env file to write; default: scrape.env.")
+def sync_gui(env_file: Path | None) -> int:
+    """Copy the token of DiscordChatExporter's desktop program into the env file, whatever else there is."""
+    where = _here()
+    found = gui_token(where)
+    path = (env_file or where.env_file).absolute()
+    write_env_values(path, {"DISCORD_TOKEN": found.token})
+    click.echo(f"Updated {path} from {found.source}.")
+    _tell_warnings(found)
+    click.echo(_TERMS, err=True)
+    return ExitCode.OK
+
+
+def _here() -> Places:
+    return places(os.environ, Path.cwd())
+
+
+def _ask(where: Places, *, from_environment: bool) -> str:
+    if from_environment:
+        return where.environment.get("DISCORD_TOKEN", "").strip() or _refuse("DISCORD_TOKEN is not set")
+    if sys.stdin.isatty():
+        return str(click.prompt("Discord token", hide_input=True)).strip()
+    return sys.stdin.readline().strip() or _refuse("no token on standard input")
+
+
+def _refuse(reason: str) -> str:
+    raise UsageError(reason, hint="type it at the prompt, pipe it in, or name a file with --token-file")
+
+
+def _tell_warnings(found: FoundToken) -> None:
+    for warning in found.warnings:
+        click.echo(f"warning: {warning}", err=True)

@@ -1,0 +1,107 @@
+"""``dce-play targets discover``: what the token can see, and what of it has a channel file already."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
+from dce_play.discord.exporters.choose import AUTO, ExporterName
+from dce_play.discord.exporters.protocol import ChannelListing, Exporter
+from dce_play.discord.scrape.session import Session, Surroundings
+from dce_play.discord.scrape.target import known_seeds
+from dce_play.discord.targets.guilds import match_guilds
+from dce_play.discord.targets.model import Target, TargetKind, TargetsFile
+from dce_play.discord.targets.select import select_targets
+from dce_play.errors import ExitCode, UsageError
+from dce_play.snowflake import ChannelId, GuildId, is_number
+from dce_play.system.clock import SystemClock
+from dce_play.system.process.executor import LocalExecutor
+from dce_play.system.redact import Masker
+
+
+@click.command(short_help="List the guilds and channels that the token can see.")
+@click.option("--target", "target_name", metavar="NAME", help="List the channels of this target's guilds.")
+@click.option("--guild", "guild_id", metavar="ID", help="List the channels of this guild.")
+@click.option("--exporter", type=click.Choice([AUTO, *map(str, ExporterName)]), help="What asks Discord.")
+@click.option("--config", type=click.Path(path_type=Path), help="The targets file; else as for the other commands.")
+@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def discover(
+    target_name: str | None, guild_id: str | None, *, exporter: str | None, config: Path | None, output_format: str
+) -> int:
+    """List the guilds that the token can see, or the channels of one guild or target. Writes nothing.
+
+    A line each, separated by tabs: id, kind, name; for channels also "archived" when a target has a channel file for
+    it, else "new". The ids go into the targets file.
+
+    \b
+    Examples:
+      dce-play targets discover
+      dce-play targets discover --guild 754679440998400000
+
+    Exit 7: no token, or one that Discord refuses.
+    """
+    if target_name is not None and guild_id is not None:
+        raise click.UsageError("name --target or --guild, not both")
+    if guild_id is not None and not is_number(guild_id):
+        raise click.UsageError(f"--guild wants an id, digits only: {guild_id}")
+    path = find_targets_file(config, os.environ, Path.cwd())
+    targets_file = load_targets_file(path) if path is not None else None
+    target = _target(targets_file, target_name, guild_id)
+    with Session(target, exporter or "", _surroundings(targets_file)) as session:
+        if target_name is None and guild_id is None:
+            rows = [{"id": each.guild_id, "kind": "Guild", "name": each.name} for each in session.exporter.guilds()]
+        else:
+            archived = {seed for each in (targets_file.targets if targets_file else ()) for seed in known_seeds(each)}
+            rows = [_row(each, archived) for each in _channels(target, session.exporter)]
+    _tell(rows, output_format)
+    return ExitCode.OK
+
+
+def _target(targets_file: TargetsFile | None, name: str | None, guild_id: str | None) -> Target:
+    """Return the target asked for, or one that stands for a guild, or for nothing but the token."""
+    if name is None:
+        guilds = (GuildId(guild_id),) if guild_id is not None else ()
+        return Target(name="discover", output_dir=Path.cwd(), guild_ids=guilds, include_voice_channels=True)
+    if targets_file is None:
+        raise UsageError("no targets file found", hint="name it with --config, or a guild with --guild")
+    return targets_file.named(name) or select_targets(targets_file, [name])[0]
+
+
+def _surroundings(targets_file: TargetsFile | None) -> Surroundings:
+    masker = Masker()
+    return Surroundings(
+        environment=os.environ,
+        folder=Path.cwd(),
+        archive_root=targets_file.archive_root if targets_file is not None else Path.cwd(),
+        executor=LocalExecutor(os.environ, masker),
+        clock=SystemClock(),
+        protect=masker.add,
+        note=lambda line: click.echo(line, err=True),
+    )
+
+
+def _channels(target: Target, exporter: Exporter) -> list[ChannelListing]:
+    if target.kind is TargetKind.DMS:
+        return exporter.direct_messages()
+    known = () if target.guild_ids else tuple((guild.guild_id, guild.name) for guild in exporter.guilds())
+    return [
+        channel
+        for guild_id in match_guilds(target, known)
+        for channel in exporter.channels(guild_id, threads=target.include_threads, voice=target.include_voice_channels)
+    ]
+
+
+def _row(channel: ChannelListing, archived: set[ChannelId]) -> dict[str, str]:
+    state = "archived" if channel.channel_id in archived else "new"
+    return {"id": channel.channel_id, "kind": channel.kind, "name": channel.name, "state": state}
+
+
+def _tell(rows: Sequence[dict[str, str]], output_format: str) -> None:
+    if output_format == "json":
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        return
+    for row in rows:
+        click.echo("\t".join(row.values()))

@@ -1,0 +1,137 @@
+"""``dce-play targets``: list, check, add and discover."""
+
+import importlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
+from dce_play.discord.targets.model import TargetsFile
+from dce_play.discord.targets.parse import parse_targets
+from dce_play.errors import ExitCode, UsageError
+from dce_play.playbook.document.document import load_document, read_document
+from dce_play.playbook.document.edit_targets import new_targets_file, with_target
+from dce_play.source import JsonValue
+from dce_play.system.durable.whole_files import write_atomic
+
+_config = click.option(
+    "--config", type=click.Path(path_type=Path), help="The targets file; else DCE_CONFIG_FILE, else the usual names."
+)
+_format = click.option(
+    "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+
+
+class _Group(click.Group):
+    """A group whose ``discover`` is imported when it is used, as that brings the exporters along."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*super().list_commands(ctx), "discover"]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name != "discover":
+            return super().get_command(ctx, cmd_name)
+        found: Any = importlib.import_module("dce_play.cli.targets.discover").discover
+        return found if isinstance(found, click.Command) else None
+
+
+@click.group("targets", cls=_Group)
+def command() -> None:
+    """Look at the targets file, check it, and add to it; see what there is to archive.
+
+    A targets file says what is archived and where it goes; scrape-targets.json of the operators' scripts works as it
+    is, the same in YAML too. Without --config it is DCE_CONFIG_FILE, else scrape-targets.yml or .json, here or in
+    config/.
+    """
+
+
+@command.command("list")
+@_config
+@_format
+def list_targets(config: Path | None, output_format: str) -> None:
+    """Print every target, disabled ones too: name, kind and folder, separated by tabs."""
+    targets_file = _load(config)
+    if output_format == "json":
+        rows = [
+            {"name": each.name, "kind": each.kind, "output_dir": str(each.output_dir), "enabled": each.enabled}
+            for each in targets_file.targets
+        ]
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        return
+    for each in targets_file.targets:
+        click.echo(f"{each.name}\t{each.kind}\t{each.output_dir}")
+
+
+@command.command()
+@_config
+def check(config: Path | None) -> int:
+    """Check the file against schema and safety rules. Exit 0: sound. Exit 3: every problem, with its place."""
+    targets_file = _load(config)
+    enabled = sum(target.enabled for target in targets_file.targets)
+    click.echo(f"{targets_file.path}: {len(targets_file.targets)} target(s), {enabled} enabled, sound")
+    return ExitCode.OK
+
+
+@command.command()
+@click.argument("name")
+@_config
+@click.option("--archive-root", type=click.Path(path_type=Path), help="For a new file: the folder of all archives.")
+@click.option(
+    "--output-dir",
+    type=click.Path(path_type=Path),
+    help="Folder of this target; default: the name, in the archive root.",
+)
+@click.option("--guild", "guilds", multiple=True, help="Id of a guild to archive. Repeatable.")
+@click.option("--channel", "channels", multiple=True, help="Id of a channel to archive; only these then. Repeatable.")
+@click.option("--dms", is_flag=True, help="Archive the direct messages.")
+@click.option("--dry-run", is_flag=True, help="Print the file as it would be.")
+def add(
+    name: str,
+    config: Path | None,
+    archive_root: Path | None,
+    output_dir: Path | None,
+    guilds: tuple[str, ...],
+    channels: tuple[str, ...],
+    *,
+    dms: bool,
+    dry_run: bool,
+) -> int:
+    """Add a target; makes the file when there is none. Comments and order of an existing file stay.
+
+    Example: dce-play targets add workshop --archive-root /srv/archives --guild 754679440998400000
+    """
+    found = find_targets_file(config, os.environ, Path.cwd())
+    path = found or Path.cwd() / "scrape-targets.yml"
+    entry: dict[str, JsonValue] = {"name": name}
+    if dms:
+        entry["kind"] = "dms"
+    root = load_targets_file(path).archive_root if path.exists() else archive_root
+    if root is None:
+        raise UsageError("there is no targets file yet", hint="name the folder of all archives with --archive-root")
+    entry["output_dir"] = str((output_dir or root / name).absolute())
+    for key, ids in (("guild_ids", guilds), ("channel_ids", channels)):
+        if ids:
+            entry[key] = list(ids)
+    text = with_target(load_document(path), entry) if path.exists() else new_targets_file(str(root.absolute()), entry)
+    _check_text(path, text)
+    if dry_run:
+        click.echo(text, nl=False)
+        return ExitCode.OK
+    write_atomic(path, text.encode())
+    click.echo(f"Added {name} to {path}.")
+    return ExitCode.OK
+
+
+def _check_text(path: Path, text: str) -> None:
+    """Refuse to write what could not be read back."""
+    parse_targets(read_document(path, text.encode()).document)
+
+
+def _load(config: Path | None) -> TargetsFile:
+    path = find_targets_file(config, os.environ, Path.cwd())
+    if path is None:
+        raise UsageError("no targets file found", hint="name it with --config, or make one: dce-play targets add NAME")
+    return load_targets_file(path)

@@ -1,0 +1,1 @@
+"""Archives of Discord: exporters, scrapes, the archive core, targets, tokens, the simulator."""

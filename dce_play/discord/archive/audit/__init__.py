@@ -1,0 +1,1 @@
+"""Channel files read from end to end, and what is found in them."""

@@ -1,0 +1,1 @@
+"""One channel file from several; files brought into one layout."""

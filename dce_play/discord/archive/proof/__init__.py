@@ -1,0 +1,1 @@
+"""That files only grew: snapshots, fingerprints, comparisons."""

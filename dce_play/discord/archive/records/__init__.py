@@ -1,0 +1,1 @@
+"""What we write down beside channel files: cursors, journals, edits, append lines."""

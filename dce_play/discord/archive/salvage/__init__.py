@@ -1,0 +1,1 @@
+"""Whole messages out of files that were cut off or damaged."""

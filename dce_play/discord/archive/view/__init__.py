@@ -1,0 +1,1 @@
+"""Channel files shown to people and programs: counts, tables, one consistent stream."""

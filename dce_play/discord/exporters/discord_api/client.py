@@ -1,0 +1,209 @@
+"""Discord's REST API: authorization, retries, limits. Every request of a run goes through one client."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+from dce_play.discord.exporters.discord_api.rate_limits import (
+    GLOBAL_PER_SECOND,
+    RateLimits,
+    is_global,
+    retry_after,
+    route_of,
+)
+from dce_play.discord.exporters.discord_api.transport import Answer, Timeouts, Transport, Unanswered
+from dce_play.discord.exporters.discord_api.watch import Watch
+from dce_play.discord.exporters.protocol import AuthenticationFailed, ExportFailed
+from dce_play.errors import UsageError
+from dce_play.system.clock import Clock
+
+RETRIES = 8
+LONGEST_WAIT_S = 900.0
+"""Whoever asks to wait longer than this has banned us for now: better said than sat out."""
+_MARGIN_S = 1.0
+_LONG_WAIT_S = 4.0
+_FORBIDDEN, _NOT_FOUND = 403, 404
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientLimits:
+    """What a run grants itself."""
+
+    parallel: int = 4
+    """Requests under way at once, over all threads."""
+    per_second: int | None = GLOBAL_PER_SECOND
+    budget: int | None = None
+    """Requests in all; the one after that is not made."""
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+
+class BadToken(UsageError):
+    """The text cannot be a token. It is not shown."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the Discord token has characters that no token has", hint="is there a line break or a quote in it?"
+        )
+
+
+class RequestRefused(ExportFailed):
+    """Discord refuses one request for good; ``status`` is 403 or 404 where the token may not or the thing is not."""
+
+    _WORDS: ClassVar = {400: "bad request", _FORBIDDEN: "forbidden", _NOT_FOUND: "not found"}
+
+    def __init__(self, path: str, status: int) -> None:
+        super().__init__(f"request to '{path}' failed: {self._WORDS.get(status, f'HTTP {status}')}")
+        self.path = path
+        self.status = status
+
+    @property
+    def out_of_reach(self) -> bool:
+        """Whether the thing is gone or not for us, which concerns that thing only."""
+        return self.status in {_FORBIDDEN, _NOT_FOUND}
+
+
+class RequestGivenUp(ExportFailed):
+    """All retries of one request failed."""
+
+    def __init__(self, path: str, reason: str, hint: str = "") -> None:
+        super().__init__(f"request to '{path}' failed: {reason}", hint=hint or "try again later; the partial is kept")
+        self.path = path
+        self.reason = reason
+
+
+class BudgetSpent(ExportFailed):
+    """The run has made as many requests as it was granted."""
+
+    def __init__(self, budget: int) -> None:
+        super().__init__(
+            f"request budget of {budget} spent", hint="the next run goes on from here; or raise the budget"
+        )
+        self.budget = budget
+
+
+class DiscordClient:
+    """GET requests to Discord, safe to use from several threads at once.
+
+    A token that was refused once (401) is not tried again: every later request fails without being made.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token: str,
+        *,
+        clock: Clock,
+        limits: ClientLimits | None = None,
+        note: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """``note`` is told of every long wait for another try, as nothing else moves meanwhile."""
+        if not token or not token.isascii() or not token.isprintable() or " " in token:
+            raise BadToken
+        granted = limits or ClientLimits()
+        self._note = note
+        self._token = token
+        self._budget = granted.budget
+        self._transport = Transport(base_url, clock=clock, timeouts=granted.timeouts, connections=granted.parallel)
+        self._limits = RateLimits(clock, per_second=granted.per_second)
+        self._lock = threading.Lock()
+        self._kind_lock = threading.Lock()
+        self._authorization: str | None = None
+        self._token_is_dead = False
+        self.request_count = 0
+
+    def is_bot(self, watch: Watch) -> bool:
+        """Return whether the token is a bot's. Asks once: at most two requests.
+
+        Raises: AuthenticationFailed.
+        """
+        return self._authorized(watch).startswith("Bot ")
+
+    def get(self, path: str, query: Mapping[str, str] | None = None, *, watch: Watch) -> Any:
+        """Return the JSON at a path below the API base.
+
+        Raises: RequestRefused; AuthenticationFailed; RequestGivenUp; BudgetSpent; ExportCancelled.
+        """
+        whole = f"{path}?{urlencode(query)}" if query else path
+        answer = self._ask(whole, self._authorized(watch), watch)
+        if answer.status == 401:
+            self._token_is_dead = True
+            raise _token_refused()
+        if not 200 <= answer.status < 300:
+            raise RequestRefused(whole, answer.status)
+        return answer.body
+
+    def find(self, path: str, query: Mapping[str, str] | None = None, *, watch: Watch) -> Any | None:
+        """Return the JSON at a path, or ``None`` where the token may not see it or it is not there."""
+        try:
+            return self.get(path, query, watch=watch)
+        except RequestRefused as refused:
+            if refused.out_of_reach:
+                return None
+            raise
+
+    def close(self) -> None:
+        """End all connections."""
+        self._transport.close()
+
+    def _authorized(self, watch: Watch) -> str:
+        with self._kind_lock:
+            if self._authorization is None and not self._token_is_dead:
+                # Bots put a word before the token; which of the two it is, only the answers tell.
+                for tried in (self._token, f"Bot {self._token}"):
+                    if self._ask("users/@me", tried, watch).status != 401:
+                        self._authorization = tried
+                        break
+                else:
+                    self._token_is_dead = True
+            if self._token_is_dead or self._authorization is None:
+                raise _token_refused()
+            return self._authorization
+
+    def _ask(self, path: str, authorization: str, watch: Watch) -> Answer:
+        route = route_of(path.partition("?")[0])
+        for attempt in range(RETRIES + 1):
+            while wait_s := self._limits.reserve(route):
+                watch.wait(wait_s)
+            self._count(watch)
+            pause_s = 2.0**attempt
+            try:
+                answer = self._transport.get(path, authorization, watch.beat)
+            except Unanswered as unanswered:
+                reason = str(unanswered)
+            else:
+                self._limits.learn(route, answer.headers)
+                if answer.status not in {408, 429} and answer.status < 500:
+                    return answer
+                reason = f"HTTP {answer.status}"
+                pause_s = self._asked_wait(route, path, answer, pause_s)
+            if attempt < RETRIES:
+                if pause_s >= _LONG_WAIT_S:
+                    self._note(f"WARN: {reason} for '{path}'; trying again in {pause_s + _MARGIN_S:.0f} s")
+                watch.wait(pause_s + _MARGIN_S)
+        raise RequestGivenUp(path, f"{reason}, {RETRIES + 1} times")
+
+    def _asked_wait(self, route: str, path: str, answer: Answer, otherwise_s: float) -> float:
+        body = answer.body if isinstance(answer.body, dict) else None
+        asked_s = retry_after(answer.headers, body)
+        if asked_s is None:
+            return otherwise_s
+        if asked_s > LONGEST_WAIT_S:
+            raise RequestGivenUp(path, f"Discord asks to wait for {asked_s:.0f} s", "run again after that time")
+        if answer.status == 429:
+            self._limits.refused(route, asked_s, everywhere=is_global(answer.headers, body))
+        return asked_s
+
+    def _count(self, watch: Watch) -> None:
+        with self._lock:
+            if self._budget is not None and self.request_count >= self._budget:
+                raise BudgetSpent(self._budget)
+            self.request_count += 1
+        watch.request_count += 1
+
+
+def _token_refused() -> AuthenticationFailed:
+    return AuthenticationFailed(
+        "Authentication token is invalid (401)", hint="get a new token, then: dce-play auth set --force"
+    )

@@ -1,0 +1,104 @@
+"""Embeds: Discord's into DiscordChatExporter's form."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dce_play.discord.exporters.discord_api.answers import (
+    filled_text,
+    flag,
+    objects,
+    optional_integer,
+    optional_object,
+    optional_text,
+    text,
+)
+from dce_play.discord.exporters.discord_api.content import readable
+from dce_play.discord.exporters.discord_api.emoji import emoji_object
+from dce_play.discord.exporters.discord_api.entities import hex_color
+from dce_play.discord.exporters.discord_api.guild_view import GuildView
+from dce_play.discord.exporters.discord_api.json_writer import JsonObject
+from dce_play.discord.exporters.discord_api.markdown import inline_emoji
+from dce_play.discord.exporters.discord_api.timestamps import normal_stamp
+
+_Source = Mapping[str, Any]
+
+
+def embeds(source: _Source, view: GuildView) -> list[JsonObject]:
+    """Return a message's embeds. Posts of several images come as one embed each, and are joined again."""
+    return [_embed(embed, images, view) for embed, images in _joined(objects(source, "embeds"))]
+
+
+def _joined(sources: list[_Source]) -> list[tuple[_Source, list[_Source]]]:
+    joined: list[tuple[_Source, list[_Source]]] = []
+    for source in sources:
+        image = optional_object(source, "image")
+        images = [] if image is None else [image]
+        url = filled_text(source, "url")
+        same_post = joined and url == filled_text(joined[-1][0], "url") and "://twitter.com/" in (url or "").lower()
+        if same_post and _is_continuation(source, images):
+            joined[-1][1].extend(images)
+        else:
+            joined.append((source, images))
+    return joined
+
+
+def _is_continuation(source: _Source, images: list[_Source]) -> bool:
+    """Return whether an embed holds one image and nothing else to read."""
+    others = ("timestamp", "author", "color", "footer")
+    return (
+        len(images) == 1
+        and all(source.get(key) is None for key in others)
+        and filled_text(source, "description") is None
+        and not objects(source, "fields")
+    )
+
+
+def _embed(source: _Source, images: list[_Source], view: GuildView) -> JsonObject:
+    timestamp = filled_text(source, "timestamp")
+    color = optional_integer(source, "color")
+    description = optional_text(source, "description") or ""
+    written: JsonObject = {
+        "title": readable(optional_text(source, "title") or "", view),
+        "url": filled_text(source, "url"),
+        "timestamp": None if timestamp is None else normal_stamp(timestamp),
+        "description": readable(description, view),
+    }
+    if color is not None:
+        written["color"] = hex_color(color)
+    if (author := optional_object(source, "author")) is not None:
+        written["author"] = {
+            "name": optional_text(author, "name"),
+            "url": optional_text(author, "url"),
+            **_icon(author),
+        }
+    if (thumbnail := optional_object(source, "thumbnail")) is not None:
+        written["thumbnail"] = _media(thumbnail)
+    if images:
+        written["image"] = _media(images[0])
+    if (video := optional_object(source, "video")) is not None:
+        written["video"] = _media(video)
+    if (footer := optional_object(source, "footer")) is not None:
+        written["footer"] = {"text": text(footer, "text"), **_icon(footer)}
+    written["images"] = [_media(image) for image in images]
+    written["fields"] = [_field(field, view) for field in objects(source, "fields")]
+    written["inlineEmojis"] = [emoji_object(emoji) for emoji in inline_emoji(description)]
+    return written
+
+
+def _icon(source: _Source) -> JsonObject:
+    icon_url = filled_text(source, "icon_url")
+    return {} if icon_url is None else {"iconUrl": filled_text(source, "proxy_icon_url") or icon_url}
+
+
+def _media(source: _Source) -> JsonObject:
+    url = filled_text(source, "url")
+    where: JsonObject = {} if url is None else {"url": filled_text(source, "proxy_url") or url}
+    return {**where, "width": optional_integer(source, "width"), "height": optional_integer(source, "height")}
+
+
+def _field(source: _Source, view: GuildView) -> JsonObject:
+    return {
+        "name": readable(text(source, "name"), view),
+        "value": readable(text(source, "value"), view),
+        "isInline": flag(source, "inline"),
+    }

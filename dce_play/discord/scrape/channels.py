@@ -1,0 +1,164 @@
+"""Which channels of a target a scrape is about, and why those."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import ClassVar
+
+from dce_play.discord.exporters.protocol import ChannelListing, Exporter
+from dce_play.discord.targets.guilds import match_guilds
+from dce_play.discord.targets.model import Discover, Target, TargetKind
+from dce_play.errors import DcePlayError, ExitCode, UsageError
+from dce_play.snowflake import ChannelId, GuildId
+from dce_play.source import did_you_mean
+
+
+class NoChannels(DcePlayError):
+    """A target without a single channel."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.NOTHING_SELECTED
+
+    def __init__(self, target: str, why: str) -> None:
+        super().__init__(
+            f"Target {target!r} resolved no channels{f' ({why})' if why else ''}.",
+            hint="give it channel_ids or guild_ids, or check that the token can see the guild",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenChannel:
+    """One channel to scrape."""
+
+    channel_id: ChannelId
+    name: str = ""
+    exportable: bool = True
+    """False for a forum: its threads are listed beside it, itself it has no messages."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A target's channels, by id, and where they come from."""
+
+    scope: str
+    """``archive-seeded (3 channel file(s))``: the operators' words."""
+    channels: tuple[ChosenChannel, ...]
+    discovered: tuple[ChannelId, ...] = ()
+    """Listed by the exporter and without a channel file yet."""
+
+
+def choose_channels(
+    target: Target,
+    *,
+    seeds: Collection[ChannelId],
+    unfinished: Collection[ChannelId] = (),
+    only: tuple[ChannelId, ...] = (),
+    guilds: tuple[GuildId, ...] = (),
+    exporter: Exporter,
+) -> Choice:
+    """Return the target's channels, ordered by id; lists guilds only where ids and channel files do not answer.
+
+    ``seeds`` are the channels that have a channel file, ``unfinished`` those that an earlier scrape listed and did
+    not come to. ``only`` narrows to channels, ``guilds`` to guilds.
+    Raises: NoChannels; UsageError for a channel or guild outside the target; ExportError from a listing.
+    Source: docs/contract.md, R-3.01.
+    """
+    choice = _everything(target, seeds=seeds, unfinished=unfinished, guilds=guilds, listing=lambda: exporter)
+    return _narrow(target, choice, only)
+
+
+def known_channels(
+    target: Target,
+    *,
+    seeds: Collection[ChannelId],
+    unfinished: Collection[ChannelId] = (),
+    only: tuple[ChannelId, ...] = (),
+) -> Choice | None:
+    """Return what ``choose_channels`` would, or ``None`` where only the exporter could tell. Makes no request."""
+    try:
+        choice = _everything(target, seeds=seeds, unfinished=unfinished, guilds=(), listing=_refuse)
+    except _ListingNeeded:
+        return None
+    return _narrow(target, choice, only)
+
+
+class _ListingNeeded(Exception):
+    pass
+
+
+def _refuse() -> Exporter:
+    raise _ListingNeeded
+
+
+def _everything(
+    target: Target,
+    *,
+    seeds: Collection[ChannelId],
+    unfinished: Collection[ChannelId],
+    guilds: tuple[GuildId, ...],
+    listing: Callable[[], Exporter],
+) -> Choice:
+    seeded = {channel_id: ChosenChannel(channel_id=channel_id) for channel_id in seeds}
+    if target.kind is TargetKind.DMS:
+        listed = _chosen(listing().direct_messages())
+        return _choice(f"DM target ({len(listed)} channel(s))", listed, seeds)
+    if target.channel_ids:
+        named = {channel_id: ChosenChannel(channel_id=channel_id) for channel_id in target.channel_ids}
+        return _choice(f"{len(named)} explicit channel id(s)", named, seeds)
+    discovers = target.discover is Discover.ALWAYS or (target.discover is Discover.WHEN_UNSEEDED and not seeds)
+    if not discovers:
+        if guilds:
+            raise UsageError(
+                f"Archive-seeded target {target.name!r} does not support --guild overrides.",
+                hint="narrow with --channel",
+            )
+        owed = {each: ChosenChannel(channel_id=each) for each in unfinished if each not in seeded}
+        rest = f", {len(owed)} channel(s) of an unfinished scrape" if owed else ""
+        return _choice(f"archive-seeded ({len(seeds)} channel file(s)){rest}", {**seeded, **owed}, seeds)
+    exporter = listing()
+    chosen_guilds = _guilds(target, exporter, guilds)
+    found: dict[ChannelId, ChosenChannel] = {}
+    for guild_id in chosen_guilds:
+        found |= _chosen(
+            exporter.channels(guild_id, threads=target.include_threads, voice=target.include_voice_channels)
+        )
+    scope = "; ".join(f"guild {guild_id}" for guild_id in chosen_guilds)
+    return _choice(scope, {**seeded, **found}, seeds)
+
+
+def _guilds(target: Target, exporter: Exporter, only: tuple[GuildId, ...]) -> tuple[GuildId, ...]:
+    known = () if target.guild_ids else tuple((guild.guild_id, guild.name) for guild in exporter.guilds())
+    guilds = match_guilds(target, known)
+    for guild_id in only:
+        if guild_id not in guilds:
+            raise UsageError(
+                f"Guild override '{guild_id}' is outside the selected target's allowed scope.",
+                hint=did_you_mean(guild_id, guilds),
+            )
+    return only or guilds
+
+
+def _chosen(listed: list[ChannelListing]) -> dict[ChannelId, ChosenChannel]:
+    return {
+        each.channel_id: ChosenChannel(channel_id=each.channel_id, name=each.name, exportable=each.exportable)
+        for each in listed
+    }
+
+
+def _choice(scope: str, channels: dict[ChannelId, ChosenChannel], seeds: Collection[ChannelId]) -> Choice:
+    ordered = tuple(channels[channel_id] for channel_id in sorted(channels, key=int))
+    discovered = tuple(each.channel_id for each in ordered if each.channel_id not in seeds and each.exportable)
+    return Choice(scope=scope, channels=ordered, discovered=discovered)
+
+
+def _narrow(target: Target, choice: Choice, only: tuple[ChannelId, ...]) -> Choice:
+    known = {each.channel_id for each in choice.channels}
+    for channel_id in only:
+        if channel_id not in known:
+            raise UsageError(
+                f"Channel override '{channel_id}' is outside the selected target's allowed scope.",
+                hint=did_you_mean(channel_id, known),
+            )
+    channels = tuple(each for each in choice.channels if not only or each.channel_id in only)
+    if not channels:
+        raise NoChannels(target.name, choice.scope)
+    discovered = tuple(channel_id for channel_id in choice.discovered if not only or channel_id in only)
+    return Choice(scope=choice.scope, channels=channels, discovered=discovered)

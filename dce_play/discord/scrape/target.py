@@ -1,0 +1,169 @@
+"""One target's scrape: its channels, one after another or a few at a time, and when to stop."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from threading import Event, Lock
+
+from dce_play.discord.archive.folder.channel_map import ChannelMap
+from dce_play.discord.archive.folder.temps import list_temps
+from dce_play.discord.exporters.protocol import AuthenticationFailed, Exporter
+from dce_play.discord.scrape.channel import Place, RunMustStop, scrape_channel
+from dce_play.discord.scrape.channels import Choice, ChosenChannel, choose_channels
+from dce_play.discord.scrape.outcome import ChannelAction, ChannelOutcome, TargetOutcome
+from dce_play.discord.scrape.tools import Tools
+from dce_play.discord.scrape.unfinished import read_unfinished, remember_unfinished, settle_unfinished
+from dce_play.discord.targets.model import Target
+from dce_play.errors import DcePlayError
+from dce_play.layout import TargetLayout
+from dce_play.snowflake import ChannelId, GuildId
+
+
+class ScrapeStopped(DcePlayError):
+    """A scrape ended before all channels had their turn. ``outcome`` tells what was done until then."""
+
+    def __init__(self, cause: DcePlayError, outcome: TargetOutcome) -> None:
+        super().__init__(str(cause), hint=cause.hint)
+        self.cause = cause
+        self.outcome = outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What to scrape, and how patiently."""
+
+    target: Target
+    only: tuple[ChannelId, ...] = ()
+    guilds: tuple[GuildId, ...] = ()
+    parallel: int = 1
+    """How many channels at a time."""
+    stop_at_first_failure: bool = False
+
+
+def scrape_target(job: Job, tools: Tools, *, refresh: Callable[[], Exporter | None]) -> TargetOutcome:
+    """Scrape every channel of a target and return what came of each.
+
+    When Discord does not accept the token, ``refresh`` is asked once for an exporter with another one; the scrape
+    then goes on with the channel it stopped at.
+    Raises: ScrapeStopped, with what was done; NoChannels, UsageError, ExportError when there is nothing to begin with.
+    """
+    job.target.output_dir.mkdir(parents=True, exist_ok=True)
+    layout = TargetLayout(job.target.output_dir)
+    channel_map = ChannelMap(layout, known=job.target.channel_ids)
+    place = Place(
+        target=job.target.name,
+        layout=layout,
+        channel_map=channel_map,
+        map_lock=Lock(),
+        stale=frozenset(temp.channel_id for temp in list_temps(layout)),
+    )
+    _bootstrap(channel_map, tools)
+    choice, tools, refreshed = _choose(job, channel_map, tools, refresh)
+    _tell_choice(job, choice, tools)
+    remember_unfinished(layout, choice.discovered)
+    outcomes: dict[ChannelId, ChannelOutcome] = {}
+    pending: Sequence[ChosenChannel] = choice.channels
+    while True:
+        cause = _round(place, pending, job, tools, outcomes)
+        if not isinstance(cause, AuthenticationFailed) or refreshed:
+            break
+        exporter, refreshed = refresh(), True
+        if exporter is None:
+            break
+        _tell_refresh(tools)
+        tools = replace(tools, exporter=exporter)
+        pending = [each for each in pending if outcomes[each.channel_id].action is ChannelAction.NOT_TRIED]
+    outcome = TargetOutcome(
+        target=job.target.name, channels=tuple(outcomes[each.channel_id] for each in choice.channels)
+    )
+    if cause is not None:
+        raise ScrapeStopped(cause, outcome) from cause
+    settle_unfinished(layout, outcome)
+    return outcome
+
+
+def known_seeds(target: Target) -> list[ChannelId]:
+    """Return the channels of a target that have a channel file or a map entry. Writes nothing."""
+    return ChannelMap(TargetLayout(target.output_dir), known=target.channel_ids).channels()
+
+
+def _bootstrap(channel_map: ChannelMap, tools: Tools) -> None:
+    done = channel_map.bootstrap()
+    if done.added:
+        folder = channel_map.layout.folder
+        tools.listener.noted(
+            f"Bootstrapped {len(done.added)} channel map entries from existing archives under {folder}."
+        )
+    for error in done.refused:
+        tools.listener.noted(f"WARN: {error}")
+
+
+def _choose(
+    job: Job, channel_map: ChannelMap, tools: Tools, refresh: Callable[[], Exporter | None]
+) -> tuple[Choice, Tools, bool]:
+    def choose(tools: Tools) -> Choice:
+        return choose_channels(
+            job.target,
+            seeds=channel_map.channels(),
+            unfinished=read_unfinished(channel_map.layout),
+            only=job.only,
+            guilds=job.guilds,
+            exporter=tools.exporter,
+        )
+
+    try:
+        return choose(tools), tools, False
+    except AuthenticationFailed:
+        exporter = refresh()
+        if exporter is None:
+            raise
+        _tell_refresh(tools)
+        renewed = replace(tools, exporter=exporter)
+        return choose(renewed), renewed, True
+
+
+def _round(
+    place: Place, channels: Sequence[ChosenChannel], job: Job, tools: Tools, outcomes: dict[ChannelId, ChannelOutcome]
+) -> DcePlayError | None:
+    """Scrape these channels into ``outcomes``; return why the rest was not tried, if so."""
+    stopped = Event()
+    causes: list[DcePlayError] = []
+
+    def scrape(chosen: ChosenChannel) -> ChannelOutcome:
+        if stopped.is_set():
+            return ChannelOutcome(
+                target=place.target,
+                channel_id=chosen.channel_id,
+                action=ChannelAction.NOT_TRIED,
+                reason=f"the run stopped before it: {causes[0]}",
+            )
+        try:
+            outcome = scrape_channel(place, chosen, tools)
+        except RunMustStop as stop:
+            causes.append(stop.cause)
+            stopped.set()
+            return stop.outcome
+        if outcome.action is ChannelAction.FAILED and job.stop_at_first_failure:
+            causes.append(DcePlayError(f"channel {chosen.channel_id} failed: {outcome.reason}"))
+            stopped.set()
+        tools.listener.ended(outcome)
+        return outcome
+
+    with ThreadPoolExecutor(max_workers=max(job.parallel, 1), thread_name_prefix="channel") as pool:
+        for outcome in pool.map(scrape, channels):
+            outcomes[outcome.channel_id] = outcome
+    return causes[0] if causes else None
+
+
+def _tell_choice(job: Job, choice: Choice, tools: Tools) -> None:
+    target = job.target
+    tools.listener.noted(
+        f"Target '{target.name}': processing {len(choice.channels)} channel(s) into {target.output_dir}."
+    )
+    tools.listener.noted(f"  Server scope: {choice.scope}")
+    if choice.discovered:
+        tools.listener.noted(f"  New channels without a channel file yet: {', '.join(choice.discovered)}")
+
+
+def _tell_refresh(tools: Tools) -> None:
+    tools.listener.noted("Detected Discord auth failure. Refreshed the token, retrying once...")

@@ -1,0 +1,52 @@
+"""What a scrape works with, and whom it tells."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from dce_play.discord.archive.append.append import EditPolicy, HolePolicy, ReaderSafe
+from dce_play.discord.exporters.protocol import Exporter, ExportProgress
+from dce_play.discord.scrape.outcome import ChannelOutcome
+from dce_play.snowflake import ChannelId
+from dce_play.system.clock import Clock
+
+
+class Listener(Protocol):
+    """Whoever wants to know how a scrape goes. Called from several threads when channels run in parallel."""
+
+    def began(self, channel_id: ChannelId, line: str, /) -> None:
+        """A channel's export begins."""
+
+    def progressed(self, channel_id: ChannelId, progress: ExportProgress, /) -> None:
+        """An export goes on."""
+
+    def ended(self, outcome: ChannelOutcome, /) -> None:
+        """A channel is done with."""
+
+    def noted(self, line: str, /) -> None:
+        """Something that people should know, beside the channels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policies:
+    """How deltas go into the archives."""
+
+    edits: EditPolicy = EditPolicy.SIDECAR
+    holes: HolePolicy = HolePolicy.MERGE
+    reader_safe: ReaderSafe = ReaderSafe.AUTO
+    strict: bool = False
+    """An export whose completeness nobody proved counts as failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What a scrape works with."""
+
+    exporter: Exporter
+    clock: Clock
+    run_id: str
+    environment: Mapping[str, str]
+    listener: Listener
+    cancelled: Callable[[], bool]
+    policies: Policies
+    lock_fds: tuple[int, ...] = ()

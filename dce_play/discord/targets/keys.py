@@ -1,0 +1,96 @@
+"""Every key of a targets file: the one table that the parser, the schema and the docs are made from."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dce_play.discord.targets.model import Discover, TargetKind
+
+
+class KeyType(StrEnum):
+    """What a key's value must be."""
+
+    STRING = "string"
+    BOOLEAN = "boolean"
+    STRINGS = "strings"
+    IDS = "ids"
+    PATH = "path"
+    MEMORY = "memory"
+    TARGETS = "targets"
+    DEFAULTS = "defaults"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """One key: its type, what it means, and what it may be."""
+
+    type: KeyType
+    help: str
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    default: bool | str | None = None
+
+
+THREADS = ("none", "active", "all")
+MEMORY_PATTERN = r"[1-9][0-9]*([bkmg]b?)?"
+
+DEFAULT_KEYS: dict[str, Key] = {
+    "include_threads": Key(
+        type=KeyType.STRING,
+        help="Which threads are listed with a guild's channels.",
+        choices=THREADS,
+        default="all",
+    ),
+    "include_voice_channels": Key(
+        type=KeyType.BOOLEAN, help="Whether the chats of voice channels are listed too.", default=False
+    ),
+}
+
+TARGET_KEYS: dict[str, Key] = {
+    "name": Key(type=KeyType.STRING, help="Unique name, used by --target and in file names.", required=True),
+    "kind": Key(
+        type=KeyType.STRING,
+        help="A guild's channels, or the direct messages.",
+        choices=tuple(TargetKind),
+        default=TargetKind.GUILD,
+    ),
+    "output_dir": Key(
+        type=KeyType.PATH,
+        help="Folder of the target's channel files: absolute, inside archive_root, shared with no other target.",
+        required=True,
+    ),
+    "enabled": Key(
+        type=KeyType.BOOLEAN,
+        help="False: not part of a run over all targets; it still runs when named by --target.",
+        default=True,
+    ),
+    "disabled_reason": Key(type=KeyType.STRING, help="Why the target is disabled; shown in the plan."),
+    "guild_ids": Key(type=KeyType.IDS, help="Guilds whose channels are listed."),
+    "channel_ids": Key(type=KeyType.IDS, help="Exactly these channels; wins over everything else."),
+    "guild_name_patterns": Key(
+        type=KeyType.STRINGS, help="Parts of the guild's name, to find its id; exactly one guild must match."
+    ),
+    **DEFAULT_KEYS,
+    "container_memory": Key(
+        type=KeyType.MEMORY, help="Memory limit of the target's exporter container, such as 8g or 8192m."
+    ),
+    "discover": Key(
+        type=KeyType.STRING,
+        help="When the guild's channels are listed besides those that have a channel file already.",
+        choices=tuple(Discover),
+        default=Discover.WHEN_UNSEEDED,
+    ),
+    "exporter": Key(
+        type=KeyType.STRING,
+        help="The program that fetches this target's messages.",
+        choices=("auto", "discord_api", "dce_cli", "container"),
+    ),
+}
+
+TOP_KEYS: dict[str, Key] = {
+    "archive_root": Key(
+        type=KeyType.PATH, help="Absolute folder under which all targets' archives live; one lock.", required=True
+    ),
+    "defaults": Key(type=KeyType.DEFAULTS, help="Values for targets that do not say otherwise."),
+    "targets": Key(type=KeyType.TARGETS, help="One entry for each archive.", required=True),
+    "$schema": Key(type=KeyType.STRING, help="For editors; ignored."),
+}

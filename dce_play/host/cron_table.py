@@ -1,0 +1,51 @@
+"""Reading and replacing the user's crontab through the ``crontab`` program."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from dce_play.errors import DcePlayError, ExitCode
+from dce_play.system.process.executor import Command, Executor
+
+_TIMEOUT_S = 30.0
+
+
+class CrontabFailed(DcePlayError):
+    """The ``crontab`` program is missing or refused."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
+
+    def __init__(self, program: str, detail: str) -> None:
+        super().__init__(
+            f"{program} failed: {detail}", hint="install cron, or name another crontab program in DCE_CRONTAB_BIN"
+        )
+
+
+def crontab_program(environment: Mapping[str, str]) -> str:
+    """Return ``DCE_CRONTAB_BIN``, else ``crontab``."""
+    return environment.get("DCE_CRONTAB_BIN") or "crontab"
+
+
+def read_crontab(program: str, executor: Executor) -> str:
+    """Return the user's crontab; empty where there is none yet.
+
+    Raises: CrontabFailed.
+    """
+    finished = executor.run(Command(argv=(program, "-l"), timeout_s=_TIMEOUT_S))
+    if finished.exit_code == 0:
+        return finished.stdout
+    if "no crontab" in finished.stderr:
+        return ""
+    raise CrontabFailed(program, finished.stderr.strip() or f"exit {finished.exit_code}")
+
+
+def write_crontab(program: str, executor: Executor, text: str, scratch: Path) -> None:
+    """Replace the user's crontab; ``scratch`` is a folder for the new one.
+
+    Raises: CrontabFailed.
+    """
+    path = scratch / "crontab.new"
+    path.write_text(text, encoding="utf-8")
+    finished = executor.run(Command(argv=(program, str(path)), timeout_s=_TIMEOUT_S))
+    if finished.exit_code != 0:
+        raise CrontabFailed(program, finished.stderr.strip() or f"exit {finished.exit_code}")

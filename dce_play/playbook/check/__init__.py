@@ -1,0 +1,1 @@
+"""The type check: every name and expression proved before a run."""

@@ -1,0 +1,1 @@
+"""YAML text as values with positions."""

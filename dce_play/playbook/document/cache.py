@@ -1,0 +1,160 @@
+"""What was found out about files before, kept by content: a second lint or run need not parse and check again.
+
+Entries are JSON in ``$DCE_PLAY_CACHE_DIR``, else ``dce-play`` in the XDG cache folder. The folder may be deleted at
+any time. A key is made of the file's bytes, of everything that an entry depends on, and of our own source files, so
+that an entry is never out of date; an entry that cannot be read counts as missing.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from dce_play.resources import schemas_folder
+from dce_play.source import Document, JsonValue, NodeSpan, Problem, Severity, Span
+from dce_play.system.durable.whole_files import write_atomic
+
+_PACKAGE = Path(__file__).resolve().parents[2]
+_FORMAT = 3
+_MAX_ENTRY_BYTES = 32 << 20
+
+
+def cache_folder(environment: Mapping[str, str]) -> Path | None:
+    """Return where entries are kept; ``None`` when nobody has a home."""
+    override = environment.get("DCE_PLAY_CACHE_DIR")
+    if override:
+        return Path(override).absolute()
+    base = environment.get("XDG_CACHE_HOME") or (environment.get("HOME", "") and f"{environment['HOME']}/.cache")
+    return Path(base) / "dce-play" if base else None
+
+
+@cache
+def own_fingerprint() -> str:
+    """Return what changes when our own code does: sizes and times of its files and of the shipped schemas."""
+    files = (*_files(_PACKAGE, ".py"), *_files(schemas_folder(), ".json"))
+    facts = sorted(f"{entry.path}:{size}:{mtime}" for entry, size, mtime in files)
+    return hashlib.sha256("\n".join([str(_FORMAT), *facts]).encode()).hexdigest()
+
+
+def _files(folder: Path, ending: str) -> Iterator[tuple[os.DirEntry[str], int, int]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("__"):
+                yield from _files(Path(entry.path), ending)
+            elif entry.name.endswith(ending):
+                facts = entry.stat()
+                yield entry, facts.st_size, facts.st_mtime_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """A folder of entries. ``salt`` is part of each key: our own code, and the steps there are."""
+
+    folder: Path
+    salt: str
+
+    def get(self, kind: str, key: str) -> JsonValue:
+        """Return an entry's value, or ``None``."""
+        try:
+            data = self._path(kind, key).read_bytes()
+            return json.loads(data) if len(data) <= _MAX_ENTRY_BYTES else None
+        except (OSError, ValueError, RecursionError):
+            return None
+
+    def put(self, kind: str, key: str, value: JsonValue) -> None:
+        """Keep an entry. That it cannot be kept is no reason to stop: the next look takes longer, that is all."""
+        data = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        with suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_atomic(self._path(kind, key), data, mode=0o600)
+
+    def _path(self, kind: str, key: str) -> Path:
+        text = f"{self.salt}\n{kind}\n{key}"
+        digest = hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()  # a path may be no UTF-8
+        return self.folder / f"{kind}-{digest[:40]}.json"
+
+
+def pack_span(span: Span) -> list[JsonValue]:
+    """Return a span as JSON, without its path."""
+    return [span.line, span.column, span.end_line, span.end_column]
+
+
+def unpack_span(path: Path, numbers: JsonValue) -> Span:
+    """Return the span that ``pack_span`` packed.
+
+    Raises: ValueError, TypeError.
+    """
+    line, column, end_line, end_column = _whole_numbers(numbers)
+    return Span(path=path, line=line, column=column, end_line=end_line, end_column=end_column)
+
+
+def _whole_numbers(value: JsonValue) -> list[int]:
+    if not isinstance(value, list):
+        raise TypeError("a span is a list")
+    return [each for each in value if isinstance(each, int)]
+
+
+def pack_document(document: Document) -> JsonValue:
+    """Return a document's value and places as JSON."""
+    spans: list[JsonValue] = [
+        [list(pointer), pack_span(node.value), pack_span(node.key) if node.key else None]
+        for pointer, node in document.spans.items()
+    ]
+    return {"value": document.value, "spans": spans}
+
+
+def unpack_document(path: Path, text: str, packed: JsonValue) -> Document:
+    """Return the document that ``pack_document`` packed.
+
+    Raises: ValueError, TypeError, KeyError.
+    """
+    if not isinstance(packed, dict) or not isinstance(packed["spans"], list):
+        raise TypeError("a document is a mapping")
+    spans: dict[tuple[str | int, ...], NodeSpan] = {}
+    for each in packed["spans"]:
+        if not isinstance(each, list) or not isinstance(each[0], list):
+            raise TypeError("a place is a list")
+        pointer = tuple(part for part in each[0] if isinstance(part, str | int))
+        key = unpack_span(path, each[2]) if each[2] is not None else None
+        spans[pointer] = NodeSpan(key=key, value=unpack_span(path, each[1]))
+    return Document(path=path, text=text, value=packed["value"], spans=spans)
+
+
+def pack_problem(problem: Problem) -> JsonValue:
+    """Return a problem as JSON."""
+    return {
+        "rule": problem.rule,
+        "message": problem.message,
+        "path": str(problem.span.path),
+        "span": pack_span(problem.span),
+        "severity": str(problem.severity),
+        "hint": problem.hint,
+        "related": [[note, str(span.path), pack_span(span)] for note, span in problem.related],
+        "replacement": problem.replacement,
+    }
+
+
+def unpack_problem(packed: JsonValue) -> Problem:
+    """Return the problem that ``pack_problem`` packed.
+
+    Raises: ValueError, TypeError, KeyError.
+    """
+    if not isinstance(packed, dict) or not isinstance(packed["related"], list):
+        raise TypeError("a problem is a mapping")
+    related = [
+        (str(each[0]), unpack_span(Path(str(each[1])), each[2])) for each in packed["related"] if isinstance(each, list)
+    ]
+    replacement = packed["replacement"]
+    return Problem(
+        rule=str(packed["rule"]),
+        message=str(packed["message"]),
+        span=unpack_span(Path(str(packed["path"])), packed["span"]),
+        severity=Severity(str(packed["severity"])),
+        hint=str(packed["hint"]),
+        related=tuple(related),
+        replacement=replacement if isinstance(replacement, str) else None,
+    )

@@ -1,0 +1,1 @@
+"""Expressions and params evaluated while a run goes on."""

@@ -1,0 +1,56 @@
+"""Which steps a run can come to, as far as its params tell before it starts."""
+
+from collections.abc import Iterator, Mapping
+
+from dce_play.errors import DcePlayError
+from dce_play.playbook.evaluate.binding import Names, bind_call, bind_vars, evaluate_list, holds
+from dce_play.playbook.language.model import Template
+from dce_play.playbook.plan.plan import Plan, PlannedBlock, PlannedCall, PlannedNode, PlannedStep
+
+
+def reachable_steps(plan: Plan, names: Names, /) -> Iterator[PlannedStep]:
+    """Yield the steps whose conditions, and those around them, are not known to be false.
+
+    ``names`` is what is known before the run: ``params``, ``targets``, ``channels``, ``run`` and the like. A condition
+    that reads anything else may hold.
+    """
+    scope = {**names, "vars": _or_nothing(plan.vars, names)}
+    yield from _reach((*plan.preflight, *plan.steps), scope)
+
+
+def _reach(nodes: tuple[PlannedNode, ...], names: Names) -> Iterator[PlannedStep]:
+    for node in nodes:
+        if not _may_run(node, names):
+            continue
+        match node:
+            case PlannedStep():
+                yield node
+            case PlannedBlock():
+                yield from _reach(node.body + node.rescue + node.always, names)
+            case PlannedCall():
+                yield from _reach(node.body, _inside(node, names))
+
+
+def _may_run(node: PlannedNode, names: Names) -> bool:
+    try:
+        if holds(node.keywords.when, names) is False:
+            return False
+        return node.keywords.loop is None or evaluate_list(node.keywords.loop, names) != []
+    except DcePlayError:
+        return True
+
+
+def _inside(call: PlannedCall, names: Names) -> Names:
+    inherited = {name: value for name, value in names.items() if name not in {"params", "vars"}}
+    try:
+        scope: Names = {**inherited, "params": bind_call(call, names)}
+    except DcePlayError:
+        return inherited
+    return {**scope, "vars": _or_nothing(call.vars, scope)}
+
+
+def _or_nothing(templates: Mapping[str, Template], names: Names) -> dict[str, object]:
+    try:
+        return bind_vars(templates, names)
+    except DcePlayError:
+        return {}

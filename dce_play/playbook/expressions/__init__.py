@@ -1,0 +1,1 @@
+"""What stands between double braces: the sandbox, filters, and types of expressions."""

@@ -1,0 +1,1 @@
+"""Playbooks and roles as the language has them: grammar, model, parser."""

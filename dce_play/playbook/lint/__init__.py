@@ -1,0 +1,1 @@
+"""Lint: what is valid and yet likely wrong."""

@@ -1,0 +1,1 @@
+"""Playbooks with all they include, their params and their schema."""

@@ -1,0 +1,1 @@
+"""A playbook bound to steps: what will run, in order."""

@@ -1,0 +1,257 @@
+"""From a playbook file to a ``Plan``: roles and playbooks expanded in place, steps bound, ids and hashes given."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from dataclasses import replace as with_changes
+from pathlib import Path
+
+from dce_play.playbook.check.contents import names_read
+from dce_play.playbook.check.effects import effects
+from dce_play.playbook.check.names import BUILT_IN_NAMES
+from dce_play.playbook.check.proof import Proofs
+from dce_play.playbook.document.cache import Cache
+from dce_play.playbook.language.model import (
+    Block,
+    CallKind,
+    Expression,
+    Fields,
+    Include,
+    Items,
+    Keywords,
+    Literal,
+    Lock,
+    Playbook,
+    Statement,
+    StepCall,
+    Text,
+)
+from dce_play.playbook.load.library import Entry, Library, one_each
+from dce_play.playbook.load.schema import Steps
+from dce_play.playbook.plan.plan import Plan, PlannedBlock, PlannedCall, PlannedNode, PlannedStep, all_steps
+from dce_play.plugin import Effects
+from dce_play.source import InvalidDocument, Problem, Severity
+
+_MAX_NODES = 20_000
+_KEYWORD_NAMES = tuple(each.name for each in fields(Keywords) if each.name != "tags")  # tags only choose
+
+
+def make_plan(path: Path, steps: Steps, *, shipped: bool = False, cache: Cache | None = None) -> Plan:
+    """Return the plan of a playbook file. With a cache, a file read before is not parsed and checked again.
+
+    ``shipped`` says that the steps are exactly ours, see ``Library``.
+
+    Raises: InvalidDocument, with every problem of every file that takes part; UsageError, when one cannot be opened.
+    """
+    library = Library(steps, shipped=shipped, cache=cache)
+    plan, problems = plan_or_problems(path, library)
+    errors = [problem for problem in problems if problem.severity is Severity.ERROR]
+    if errors:
+        raise InvalidDocument(errors, texts(library))
+    return plan
+
+
+def texts(library: Library) -> dict[Path, str]:
+    """Return the text of every file that was read."""
+    return {path: entry.document.text for path, entry in library.entries.items()}
+
+
+def plan_or_problems(path: Path, library: Library, *, kind: CallKind = CallKind.PLAYBOOK) -> tuple[Plan, list[Problem]]:
+    """Return the plan of what is sound, and all problems, warnings included."""
+    entry = library.load(path, kind)
+    planner = _Planner(library)
+    plan = planner.plan(entry)
+    problems = [problem for each in library.entries.values() for problem in each.problems]
+    problems += planner.problems
+    proofs = Proofs(library)
+    for each in list(library.entries.values()):
+        problems += proofs.of(each.playbook).problems
+        problems += effects(each.playbook, library)
+    return plan, list(one_each(problems))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where the planner is: in which file, reached how, under which tags."""
+
+    playbook: Playbook
+    stack: tuple[Path, ...]
+    tags: tuple[str, ...] = ()
+
+    def with_tags(self, keywords: Keywords) -> Keywords:
+        """Return the keywords with the tags of whatever called this file."""
+        return with_changes(keywords, tags=tuple(sorted({*self.tags, *keywords.tags}))) if self.tags else keywords
+
+
+@dataclass(slots=True)
+class _Planner:
+    """Expands one playbook."""
+
+    library: Library
+    problems: list[Problem] = field(default_factory=list)
+    nodes: int = 0
+
+    def plan(self, entry: Entry) -> Plan:
+        playbook = entry.playbook
+        place = _Place(playbook=playbook, stack=(playbook.path,))
+        preflight = self._sequence(playbook.preflight, "", place)
+        steps = self._sequence(playbook.steps, "", place)
+        plan = Plan(
+            path=playbook.path,
+            name=playbook.name,
+            summary=playbook.summary,
+            params=playbook.params,
+            vars=playbook.vars,
+            preflight=preflight,
+            steps=steps,
+            outputs=playbook.outputs,
+        )
+        effects = frozenset(step.plugin.EFFECTS for step in all_steps(plan))
+        playbooks = [each.playbook for each in self.library.entries.values()]
+        return with_changes(
+            plan,
+            lock=Lock.ARCHIVE if Effects.ARCHIVE in effects or playbook.lock is Lock.ARCHIVE else Lock.NONE,
+            always_locks=playbook.lock is Lock.ARCHIVE,
+            effects=effects,
+            names=BUILT_IN_NAMES & frozenset().union(*map(names_read, playbooks)),
+            definition=_digest([playbook.vars, [node.definition for node in preflight + steps]]),
+            files={path: each.sha256 for path, each in self.library.entries.items()},
+            texts=texts(self.library),
+        )
+
+    def _sequence(
+        self, statements: Iterable[Statement], parent: str, place: "_Place", keys: "_Keys | None" = None
+    ) -> tuple[PlannedNode, ...]:
+        given = keys if keys is not None else _Keys()
+        nodes = (self._node(statement, parent, given, place) for statement in statements)
+        return tuple(node for node in nodes if node is not None)
+
+    def _node(self, statement: Statement, parent: str, keys: "_Keys", place: "_Place") -> PlannedNode | None:
+        self.nodes += 1
+        if self.nodes > _MAX_NODES:
+            return None
+        key = keys.unique(_base_key(statement))
+        own_id = f"{parent}/{key}" if parent else key
+        match statement:
+            case StepCall():
+                plugin = self.library.steps.get(statement.step)
+                if plugin is None or statement.step in self.library.broken:
+                    return None
+                return PlannedStep(
+                    key=key,
+                    id=own_id,
+                    step=statement.step,
+                    plugin=plugin,
+                    params=statement.params,
+                    keywords=place.with_tags(statement.keywords),
+                    span=statement.span,
+                    folder=place.playbook.path.parent,
+                    definition=_digest([statement.step, statement.params, statement.keywords]),
+                )
+            case Block():
+                inner = _Keys()
+                parts = [
+                    self._sequence(part, own_id, place, inner)
+                    for part in (statement.body, statement.rescue, statement.always)
+                ]
+                written = [statement.keywords, *([node.definition for node in part] for part in parts)]
+                return PlannedBlock(
+                    key=key,
+                    id=own_id,
+                    keywords=place.with_tags(statement.keywords),
+                    body=parts[0],
+                    rescue=parts[1],
+                    always=parts[2],
+                    span=statement.span,
+                    definition=_digest(written),
+                )
+            case Include():
+                return self._call(statement, key, own_id, place)
+
+    def _call(self, include: Include, key: str, own_id: str, place: "_Place") -> PlannedCall | None:
+        found = self.library.find(include, place.playbook.path.parent)
+        if isinstance(found, Problem):
+            self.problems.append(found)
+            return None
+        if found in place.stack:
+            chain = " → ".join(
+                path.name if path.name != "role.yml" else path.parent.name for path in (*place.stack, found)
+            )
+            message = f"this runs itself: {chain}"
+            self.problems.append(Problem(rule="E110", message=message, span=include.target_span))
+            return None
+        child = self.library.load(found, include.kind).playbook
+        tags = place.with_tags(include.keywords).tags
+        inside = _Place(playbook=child, stack=(*place.stack, found), tags=tags)
+        body = self._sequence((*child.preflight, *child.steps), own_id, inside)
+        written = [include.keywords, child.vars, child.outputs, [node.definition for node in body]]
+        return PlannedCall(
+            key=key,
+            id=own_id,
+            kind=include.kind,
+            title=child.name,
+            path=found,
+            keywords=place.with_tags(include.keywords),
+            params=child.params,
+            vars=child.vars,
+            outputs=child.outputs,
+            body=body,
+            span=include.span,
+            definition=_digest(written),
+        )
+
+
+class _Keys:
+    """Gives each sibling a key of its own."""
+
+    def __init__(self) -> None:
+        self._given: dict[str, int] = {}
+
+    def unique(self, base: str) -> str:
+        self._given[base] = self._given.get(base, 0) + 1
+        return base if self._given[base] == 1 else f"{base}#{self._given[base]}"
+
+
+def _base_key(statement: Statement) -> str:
+    """Return what a statement is called in ids: its name without the expressions, its register, or what it does."""
+    name = statement.keywords.name
+    fixed = [name.value] if isinstance(name, Literal) else name.parts if isinstance(name, Text) else []
+    slug = re.sub(r"[^a-z0-9]+", "-", " ".join(part for part in fixed if isinstance(part, str)).lower()).strip("-")
+    if slug:
+        return slug
+    if statement.keywords.register:
+        return statement.keywords.register
+    match statement:
+        case StepCall():
+            return statement.step
+        case Block():
+            return "block"
+        case Include():
+            return Path(statement.target).stem
+
+
+def _digest(written: object) -> str:
+    return hashlib.sha256(json.dumps(_written(written), sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:32]
+
+
+def _written(value: object) -> object:
+    """Return what was written, without places."""
+    match value:
+        case Literal(value=plain):
+            return plain
+        case Expression(text=text):
+            return {"expression": text}
+        case Text(parts=parts):
+            return {"text": [_written(part) for part in parts]}
+        case Items(items=inner) | Fields(fields=inner):
+            return _written(inner)
+        case Keywords():
+            return {name: _written(getattr(value, name)) for name in _KEYWORD_NAMES}
+        case Mapping():
+            return {str(key): _written(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_written(item) for item in value]
+        case _:
+            return value

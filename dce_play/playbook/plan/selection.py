@@ -1,0 +1,60 @@
+"""Which steps of a plan a run was asked for. Whatever is asked for must exist."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from dce_play.errors import DcePlayError, ExitCode
+from dce_play.playbook.plan.plan import Plan, PlannedStep, all_steps, walk
+from dce_play.source import did_you_mean
+
+
+class NothingSelected(DcePlayError):
+    """Something was asked for that the playbook does not have."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.NOTHING_SELECTED
+
+
+def choose_steps(
+    plan: Plan, *, tags: Iterable[str] = (), skip_tags: Iterable[str] = (), start_at: str | None = None
+) -> frozenset[str] | None:
+    """Return the ids of the steps to run, or ``None`` when no choice was made.
+
+    ``start_at`` is an id or name of a step, block, role or playbook; steps before it are left out, preflight steps
+    stay. A step runs when it has one of ``tags`` (or none were given) and none of ``skip_tags``.
+
+    Raises: NothingSelected, when a tag or the start does not exist, or when no step is left.
+    """
+    wanted, unwanted = frozenset(tags), frozenset(skip_tags)
+    if not wanted and not unwanted and start_at is None:
+        return None
+    steps = list(all_steps(plan))
+    known = {tag for step in steps for tag in step.keywords.tags}
+    for tag in sorted(wanted | unwanted):
+        if tag not in known:
+            raise NothingSelected(f'no step has the tag "{tag}"', hint=did_you_mean(tag, known) or "no step has a tag")
+    later = {step.id for step in steps} if start_at is None else _from(plan, start_at)
+    chosen = frozenset(
+        step.id
+        for step in steps
+        if step.id in later
+        and (not wanted or wanted.intersection(step.keywords.tags))
+        and not unwanted.intersection(step.keywords.tags)
+    )
+    if not chosen:
+        raise NothingSelected("no step is left to run", hint="dce-play plan shows every step with its tags")
+    return chosen
+
+
+def _from(plan: Plan, start_at: str) -> set[str]:
+    """Return the ids of the steps at and after the start, and of the preflight steps."""
+    nodes = list(walk(plan.steps))
+    by_id = [number for number, node in enumerate(nodes) if node.id == start_at]
+    found = by_id or [number for number, node in enumerate(nodes) if node.key == start_at]
+    if not found:
+        ids = [node.id for node in nodes]
+        raise NothingSelected(f'no step "{start_at}" to start at', hint=did_you_mean(start_at, ids))
+    if len(found) > 1:
+        choices = ", ".join(nodes[number].id for number in found)
+        raise NothingSelected(f'"{start_at}" could be any of {len(found)} steps', hint=f"write one of {choices}")
+    rest = {node.id for node in nodes[found[0] :] if isinstance(node, PlannedStep)}
+    return rest | {node.id for node in walk(plan.preflight) if isinstance(node, PlannedStep)}

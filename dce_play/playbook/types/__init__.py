@@ -1,0 +1,1 @@
+"""The types of the language, and values turned into them."""

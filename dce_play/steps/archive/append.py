@@ -1,0 +1,97 @@
+"""Put exports into a channel file: costs as much as the new messages, and survives a crash at any moment.
+
+The exports are left alone; giving one again adds nothing.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from dce_play.discord.archive.append.append import (
+    AppendOptions,
+    AppendOutcome,
+    EditPolicy,
+    HolePolicy,
+    append,
+    plan_append,
+)
+from dce_play.discord.archive.folder.places import layout_of
+from dce_play.errors import UsageError
+from dce_play.plugin import Change, Context, Effects, Info, StepFailed, StepPlan, StepResult, View
+from dce_play.system.durable.whole_files import is_below
+
+NAME = "archive.append"
+EFFECTS = Effects.ARCHIVE
+REPEATABLE = True
+REHEARSABLE = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params:
+    """What goes where."""
+
+    archive: Annotated[Path, Info(help="The channel file, below the archive root.")]
+    deltas: Annotated[tuple[Path, ...], Info(help="Exports of the same channel.")]
+    edits: Annotated[
+        Literal["ignore", "sidecar", "rewrite"], Info(help="What becomes of newer copies of stored messages.")
+    ] = "sidecar"
+    holes: Annotated[
+        Literal["merge", "report"], Info(help="What becomes of older messages that the archive lacks.")
+    ] = "merge"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outputs:
+    """What came of it."""
+
+    appended: Annotated[int, Info(help="Messages that came in, filled holes included.")]
+    edited: Annotated[int, Info(help="Stored messages of which the exports have a newer copy.")]
+    behind: Annotated[int, Info(help="Messages that are missing and stay so.")]
+    message_count: Annotated[int, Info(help="Messages in the channel file afterwards.")]
+
+
+def plan(params: Params, view: View, /) -> StepPlan:
+    """Count what would come in."""
+    archive = _archive(params, view)
+    outcome = plan_append(archive, params.deltas, _options(params, view), layout=layout_of(archive))
+    added = outcome.appended + outcome.holes_filled
+    changes = () if outcome.unchanged else (Change(what=f"append {added} messages to {archive.name}", path=archive),)
+    summary = f"would append {added} messages" if changes else "nothing new"
+    return StepPlan(summary=summary, changes=changes)
+
+
+def apply(params: Params, ctx: Context, /) -> StepResult:
+    """Append."""
+    archive = _archive(params, ctx)
+    outcome = append(archive, params.deltas, _options(params, ctx), layout=layout_of(archive), clock=ctx.clock)
+    outputs = _outputs(outcome)
+    if not outcome.every_id_placed:
+        raise StepFailed(
+            f"{archive} is behind: {outcome.behind} older messages are missing in it",
+            hint="holes: merge fills them",
+            outputs=outputs,
+        )
+    return StepResult(
+        changed=not outcome.unchanged, summary=f"+{outputs.appended} messages in {archive.name}", outputs=outputs
+    )
+
+
+def _options(params: Params, view: View) -> AppendOptions:
+    return AppendOptions(run_id=view.run_id, edits=EditPolicy(params.edits), holes=HolePolicy(params.holes))
+
+
+def _outputs(outcome: AppendOutcome) -> Outputs:
+    return Outputs(
+        appended=outcome.appended + outcome.holes_filled,
+        edited=outcome.edited,
+        behind=outcome.behind,
+        message_count=outcome.after_count,
+    )
+
+
+def _archive(params: Params, view: View) -> Path:
+    if not is_below(params.archive, view.archive_root):
+        raise UsageError(
+            f"{params.archive} is not below the archive root", hint="the lock of this run does not guard it"
+        )
+    return params.archive

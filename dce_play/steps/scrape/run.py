@@ -1,0 +1,219 @@
+"""Bring one target's archives up to date: export what is new, check it, append it.
+
+Per channel: cursor, export into ``.dce-temp``, checks, append, clean-up. A channel that cannot be read is skipped, one
+that fails does not stop the others, a dead token or a full disk stops the run. Whatever happens, a summary is written.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from dce_play.discord.archive.append.append import EditPolicy, HolePolicy, ReaderSafe
+from dce_play.discord.exporters.protocol import AuthenticationFailed
+from dce_play.discord.scrape.channels import known_channels
+from dce_play.discord.scrape.outcome import ChannelAction, TargetOutcome
+from dce_play.discord.scrape.session import Session, Surroundings
+from dce_play.discord.scrape.slugs import summary_path
+from dce_play.discord.scrape.summary import marker_line, summary_json, summary_text
+from dce_play.discord.scrape.target import Job, ScrapeStopped, known_seeds, scrape_target
+from dce_play.discord.scrape.told import TellingListener, Voice
+from dce_play.discord.scrape.tools import Policies, Tools
+from dce_play.discord.scrape.unfinished import read_unfinished
+from dce_play.discord.targets.model import Target
+from dce_play.errors import ExitCode
+from dce_play.layout import TargetLayout
+from dce_play.plugin import Change, Context, Effects, Info, StepFailed, StepPlan, StepResult, View
+from dce_play.source import JsonValue
+from dce_play.system.clock import utc_stamp
+from dce_play.system.durable.whole_files import write_atomic
+
+NAME = "scrape.run"
+EFFECTS = Effects.ARCHIVE
+REPEATABLE = True
+REHEARSABLE = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params:
+    """What to scrape, and how."""
+
+    target: Annotated[str, Info(help="Name of the target.")]
+    exporter: Annotated[
+        Literal["", "auto", "discord_api", "dce_cli", "container"],
+        Info(help="What fetches the messages; empty: the target's choice, else auto."),
+    ] = ""
+    parallel: Annotated[int, Info(help="How many channels at a time.", minimum=1, maximum=16)] = 1
+    edits: Annotated[
+        Literal["ignore", "sidecar", "rewrite"], Info(help="What becomes of newer copies of stored messages.")
+    ] = "sidecar"
+    holes: Annotated[
+        Literal["merge", "report"], Info(help="What becomes of older messages that the archive lacks.")
+    ] = "merge"
+    reader_safe: Annotated[
+        Literal["auto", "reflink", "rewrite", "off"], Info(help="How readers are kept from seeing an unfinished file.")
+    ] = "auto"
+    strict: Annotated[bool, Info(help="Fail on skipped channels and on exports of unproven completeness.")] = False
+    stop_at_first_failure: Annotated[bool, Info(help="Try no further channel after one failed.")] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outputs:
+    """What came of the scrape. ``archive.prove_append`` takes it whole."""
+
+    target: Annotated[str, Info(help="Name of the target.")]
+    exported: Annotated[tuple[str, ...], Info(help="Channels whose export finished.")]
+    created: Annotated[tuple[str, ...], Info(help="Channels that have a channel file only now.")]
+    failed: Annotated[tuple[str, ...], Info(help="Channels that failed or were not tried.")]
+    skipped: Annotated[tuple[str, ...], Info(help="Channels that were skipped.")]
+    behind: Annotated[tuple[str, ...], Info(help="Channels whose delta waits for a hole to be filled.")]
+    appended: Annotated[int, Info(help="Messages added, salvaged ones included.")]
+    summary_file: Annotated[str, Info(help="The run summary, JSON version 1.")]
+
+
+class TokenRefused(StepFailed):
+    """Discord does not accept the token, and there is no other."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.AUTHENTICATION
+
+
+def plan(params: Params, view: View, /) -> StepPlan:
+    """Tell which channels would be asked for, as far as that is known without asking."""
+    target = view.chosen_targets(params.target)[0]
+    unfinished = read_unfinished(TargetLayout(target.output_dir))
+    choice = known_channels(target, seeds=known_seeds(target), unfinished=unfinished, only=view.selection.channels)
+    if choice is None:
+        return StepPlan(
+            summary="would list the target's channels and export what is new",
+            changes=(Change(what=f"scrape target {target.name}", path=target.output_dir),),
+            outputs={"target": target.name},
+        )
+    changes = tuple(
+        Change(what=f"export what is new of channel {each.channel_id}", path=target.output_dir)
+        for each in choice.channels
+    )
+    return StepPlan(summary=f"would export {len(changes)} channel(s)", changes=changes, outputs={"target": target.name})
+
+
+def apply(params: Params, ctx: Context, /) -> StepResult:
+    """Scrape, and write the summary however it ends."""
+    target = ctx.chosen_targets(params.target)[0]
+    started = utc_stamp(ctx.clock.now())
+    summary_file = _summary_file(target, ctx)
+    outcome = TargetOutcome(target=target.name, channels=())
+    try:
+        outcome = _scrape(target, params, ctx)
+    except ScrapeStopped as stopped:
+        outcome = stopped.outcome
+        failure = TokenRefused if isinstance(stopped.cause, AuthenticationFailed) else StepFailed
+        raise failure(str(stopped), hint=stopped.hint, outputs=_outputs(outcome, summary_file)) from stopped
+    finally:
+        _leave_summary(outcome, summary_file, ctx, started)
+    outputs = _outputs(outcome, summary_file)
+    _check(outcome, params, outputs)
+    ctx.reporter.say(f"Target '{target.name}': scrape completed successfully.")
+    summary = f"+{outcome.appended} messages in {len(outcome.channels)} channel(s)"
+    return StepResult(changed=outcome.changed, summary=summary, outputs=outputs)
+
+
+def _scrape(target: Target, params: Params, ctx: Context) -> TargetOutcome:
+    job = Job(
+        target=target,
+        only=ctx.selection.channels,
+        guilds=ctx.selection.guilds,
+        parallel=params.parallel,
+        stop_at_first_failure=params.stop_at_first_failure,
+    )
+    with Session(target, params.exporter, _surroundings(ctx)) as session:
+        tools = Tools(
+            exporter=session.exporter,
+            clock=ctx.clock,
+            run_id=ctx.run_id,
+            environment=ctx.environment,
+            listener=_listener(ctx),
+            cancelled=ctx.cancelled,
+            policies=_policies(params),
+            lock_fds=ctx.lock_fds,
+        )
+        return scrape_target(job, tools, refresh=session.refresh)
+
+
+def _listener(ctx: Context) -> TellingListener:
+    return TellingListener(Voice(say=ctx.reporter.say, progress=ctx.reporter.progress, item=ctx.reporter.item))
+
+
+def _surroundings(ctx: Context) -> Surroundings:
+    return Surroundings(
+        environment=ctx.environment,
+        folder=ctx.folder,
+        archive_root=ctx.targets_file.archive_root,
+        executor=ctx.executor,
+        clock=ctx.clock,
+        protect=ctx.secrets.protect,
+        note=ctx.reporter.say,
+        note_container=ctx.note_container,
+    )
+
+
+def _check(outcome: TargetOutcome, params: Params, outputs: Outputs) -> None:
+    failed = outcome.count(ChannelAction.FAILED)
+    skipped = outcome.count(ChannelAction.SKIPPED, ChannelAction.SKIPPED_OOM)
+    unproven = sum(channel.unproven for channel in outcome.channels)
+    reasons = [f"{failed} failed"] if failed else []
+    if params.strict:
+        reasons += [f"{skipped} skipped"] if skipped else []
+        reasons += [f"{unproven} of unproven completeness"] if unproven else []
+    if not reasons:
+        return
+    first = next((channel for channel in outcome.channels if channel.action is ChannelAction.FAILED), None)
+    detail = f"; first: channel {first.channel_id}: {first.reason}" if first else ""
+    raise StepFailed(
+        f"target {outcome.target!r}: of {len(outcome.channels)} channel(s) {', '.join(reasons)}{detail}",
+        hint=f"dce-play summary {outputs.summary_file}",
+        outputs=outputs,
+    )
+
+
+def _policies(params: Params) -> Policies:
+    return Policies(
+        edits=EditPolicy(params.edits), holes=HolePolicy(params.holes), reader_safe=ReaderSafe(params.reader_safe)
+    )
+
+
+def _outputs(outcome: TargetOutcome, path: Path) -> Outputs:
+    def ids(*actions: ChannelAction) -> tuple[str, ...]:
+        return tuple(channel.channel_id for channel in outcome.channels if channel.action in actions)
+
+    return Outputs(
+        target=outcome.target,
+        exported=outcome.exported,
+        created=ids(ChannelAction.CREATED),
+        failed=ids(ChannelAction.FAILED, ChannelAction.NOT_TRIED),
+        skipped=ids(ChannelAction.SKIPPED, ChannelAction.SKIPPED_OOM),
+        behind=tuple(channel.channel_id for channel in outcome.channels if channel.behind),
+        appended=outcome.appended,
+        summary_file=str(path),
+    )
+
+
+def _leave_summary(outcome: TargetOutcome, path: Path, ctx: Context, started: str) -> None:
+    facts: dict[str, JsonValue] = {"target": outcome.target}
+    if ctx.targets is not None:
+        facts |= {"config": str(ctx.targets.path.absolute()), "config_sha256": ctx.targets.sha256}
+    summary = summary_json(
+        outcome.channels, run_id=ctx.run_id, started_at=started, finished_at=utc_stamp(ctx.clock.now()), facts=facts
+    )
+    for line in summary_text(outcome.channels):
+        ctx.reporter.say(line)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, (json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode())
+    ctx.reporter.say(f"JSON summary file: {path}")
+    if ctx.environment.get("DCE_RUN_SUMMARY_JSON") == "1":
+        ctx.reporter.say(marker_line(summary))
+
+
+def _summary_file(target: Target, ctx: Context) -> Path:
+    among = ctx.selection.targets or (target.name,)
+    return summary_path(
+        target.name, among=among, run_folder=ctx.run_folder, environment=ctx.environment, folder=ctx.folder
+    )

@@ -1,0 +1,89 @@
+"""The answer to who finds an archive root's lock taken: by whom, for what, since when, and what to do about it."""
+
+import shlex
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar
+
+from dce_play.errors import DcePlayError, ExitCode
+from dce_play.system import proc
+from dce_play.system.lock.note import meta_path
+from dce_play.system.lock.status import LockStatus
+
+_GATE = "Scrape lock is held; another scrape may be running"
+"""What the operators' scripts look for where a whole workflow does not begin."""
+
+
+class LockHeld(DcePlayError):
+    """Somebody else writes this archive. Try again later: nothing was changed.
+
+    The message is the one that the operators' scripts look for; the hint tells the rest, a fact a line.
+    """
+
+    exit_code: ClassVar[ExitCode] = ExitCode.LOCKED
+
+    def __init__(self, status: LockStatus, *, now: datetime) -> None:
+        self.status = status
+        super().__init__(_message(status), hint="\n".join([_GATE, *_facts(status, now), *_moves(status)]))
+
+
+def _message(status: LockStatus) -> str:
+    text = f"Another scrape is already running (lock: {status.path})."
+    meta = status.meta
+    if meta is None:
+        return f"{text} Wait for it to finish; never remove the lock file."
+    running = "running" if status.holder_runs else "not running"
+    return f"{text} Holder pid {meta.pid} ({running}, started {meta.started}): {meta.cmd}"
+
+
+def _facts(status: LockStatus, now: datetime) -> list[str]:
+    meta = status.meta
+    facts = []
+    if meta is not None:
+        place = f" on {meta.host}" if meta.host else ""
+        facts.append(f"who: pid {meta.pid}{place}{f', user {meta.user}' if meta.user else ''}")
+        facts.append(f"what: {meta.cmd}{f', at step {meta.step}' if meta.step else ''}")
+        facts.append(f"since: {meta.started}{_ago(meta.started, now)}{_last_sign(status, now)}")
+    facts += [
+        f"also held by: pid {holder.pid}, {holder.command}"
+        for holder in status.holders
+        if meta is None or holder.pid != meta.pid
+    ]
+    return facts
+
+
+def _moves(status: LockStatus) -> list[str]:
+    moves = ["wait: --lock-wait 10m", f"look: dce-play lock status --root {shlex.quote(str(status.path.parent))}"]
+    pid = _pid_to_stop(status)
+    return [*moves, f"stop: kill {pid}"] if pid is not None else moves
+
+
+def _pid_to_stop(status: LockStatus) -> int | None:
+    pids = [holder.pid for holder in status.holders if holder.pid]
+    meta = status.meta
+    if meta is not None and meta.pid in pids and meta.pidns in {"", proc.pid_namespace()}:
+        return meta.pid
+    return pids[0] if pids else None
+
+
+def _ago(stamp: str, now: datetime) -> str:
+    try:
+        moment = datetime.fromisoformat(stamp)
+    except ValueError:
+        return ""
+    return f", for {_span(now - moment)}" if moment.tzinfo is not None else ""
+
+
+def _last_sign(status: LockStatus, now: datetime) -> str:
+    try:
+        changed = datetime.fromtimestamp(meta_path(status.path).stat().st_mtime, UTC)
+    except OSError:
+        return ""
+    return f", last progress {_span(now - changed)} ago"
+
+
+def _span(length: timedelta) -> str:
+    seconds = max(0, int(length.total_seconds()))
+    hours, minutes = divmod(seconds // 60, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min" if minutes else f"{seconds} s"

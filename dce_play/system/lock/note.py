@@ -1,0 +1,125 @@
+"""The note beside the archive root's lock that tells people who holds it. It is never the lock.
+
+``<lock>.meta`` has one ``key=value`` a line. ``pid``, ``started`` and ``cmd`` come first and are spelled as the old
+scripts spelled them; a file with only these is read too.
+"""
+
+import os
+import pwd
+import uuid
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from dce_play.system import proc
+from dce_play.system.clock import utc_stamp
+from dce_play.system.durable.whole_files import write_atomic
+
+LONGEST_COMMAND = 500
+_LONGEST_META_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockMeta:
+    """Who took the lock. Everything but the pid may be unknown, as the old scripts wrote less."""
+
+    pid: int
+    started: str = ""
+    """UTC, ``2026-11-21T01:15:07Z``."""
+    cmd: str = ""
+    host: str = ""
+    boot_id: str = ""
+    pid_start: int | None = None
+    """Clock ticks since boot at which the holder started."""
+    pidns: str = ""
+    user: str = ""
+    lock_id: str = ""
+    run_id: str = ""
+    step: str = ""
+    containers: tuple[str, ...] = ()
+    """``engine:id`` of each container that writes for the holder; they inherit no lock."""
+
+
+def meta_path(lock: Path) -> Path:
+    """Return where the note of a lock file is."""
+    return lock.with_name(lock.name + ".meta")
+
+
+def own_meta(*, cmd: str, run_id: str, now: datetime) -> LockMeta:
+    """Return the note of this process, with a new lock id. ``cmd`` is masked already."""
+    pid = os.getpid()
+    return LockMeta(
+        pid=pid,
+        started=utc_stamp(now),
+        cmd=proc.one_line(cmd)[:LONGEST_COMMAND],
+        host=os.uname().nodename,
+        boot_id=proc.boot_id(),
+        pid_start=proc.start_ticks(pid),
+        pidns=proc.pid_namespace(),
+        user=_user_name(),
+        lock_id=str(uuid.uuid4()),
+        run_id=run_id,
+    )
+
+
+def encode_meta(meta: LockMeta) -> bytes:
+    """Return the note as the bytes of its file."""
+    lines = [f"pid={meta.pid}", f"started={meta.started}", f"cmd={meta.cmd}"]
+    lines += [f"host={meta.host}", f"boot_id={meta.boot_id}"]
+    lines += [f"pid_start={'' if meta.pid_start is None else meta.pid_start}", f"pidns={meta.pidns}"]
+    lines += [f"user={meta.user}", f"lock_id={meta.lock_id}", f"run_id={meta.run_id}", f"step={meta.step}"]
+    lines += [f"container={container}" for container in meta.containers]
+    return "".join(proc.one_line(line) + "\n" for line in lines).encode()
+
+
+def decode_meta(data: bytes) -> LockMeta | None:
+    """Return what a note says, or ``None`` when it names no pid: an empty or torn file tells nothing."""
+    pairs = [line.partition("=")[::2] for line in data.decode(errors="replace").splitlines()]
+    values = {key: proc.one_line(value) for key, value in pairs}
+    pid = _number(values.get("pid", ""))
+    if not pid:
+        return None
+    known = ("started", "cmd", "host", "boot_id", "pidns", "user", "lock_id", "run_id", "step")
+    return LockMeta(
+        pid=pid,
+        pid_start=_number(values.get("pid_start", "")),
+        containers=tuple(value for key, value in pairs if key == "container" and value),
+        **{name: values[name] for name in known if name in values},
+    )
+
+
+def read_meta(lock: Path) -> LockMeta | None:
+    """Return the note of a lock, or ``None`` when there is none that can be read and names a pid."""
+    try:
+        with meta_path(lock).open("rb") as file:
+            return decode_meta(file.read(_LONGEST_META_BYTES))
+    except OSError:
+        return None
+
+
+def write_meta(lock: Path, meta: LockMeta, *, durable: bool) -> None:
+    """Write the note, whole or not at all. Only the holder of the lock may call it."""
+    write_atomic(meta_path(lock), encode_meta(meta), mode=0o644, durable=durable)
+
+
+def remove_meta(lock: Path, lock_id: str) -> None:
+    """Remove the note if it is the one with this id. Only the holder of the lock may call it."""
+    meta = read_meta(lock)
+    if meta is not None and meta.lock_id == lock_id:
+        meta_path(lock).unlink(missing_ok=True)
+
+
+def with_step(meta: LockMeta, step: str) -> LockMeta:
+    """Return the note with another step."""
+    return replace(meta, step=proc.one_line(step))
+
+
+def _user_name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None

@@ -1,0 +1,1 @@
+"""Programs: starting them, following them, ending them with all they started."""

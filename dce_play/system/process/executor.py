@@ -1,0 +1,198 @@
+"""Programs: what to run, and what came of it.
+
+``LocalExecutor(os.environ, masker).run(Command(argv=("true",), timeout_s=10))`` is the one door to other programs.
+"""
+
+import errno
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+from dce_play.errors import DcePlayError, ExitCode
+from dce_play.system.process.tree import Ended, Why, collect, started
+from dce_play.system.redact import Masker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One program to run: an argv, never a shell line."""
+
+    argv: tuple[str, ...]
+    timeout_s: float
+    cwd: Path | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Added to the inherited environment. Secrets travel here, never in ``argv``."""
+    secrets: frozenset[str] = frozenset()
+    """Texts that no log, error or output may show."""
+    stdout: Path | None = None
+    """A file for bulk output; without it standard output is kept in memory."""
+    pass_fds: tuple[int, ...] = ()
+    """Descriptors the program inherits, such as the archive lock's for a program that writes the archive."""
+    tidies_up: bool = False
+    """It runs to its end although the run is being stopped: it removes what would stay behind."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """How a program ended. ``exit_code`` is 128 + n for a program ended by signal n."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+    duration_s: float
+
+
+class Executor(Protocol):
+    """Whatever runs programs."""
+
+    def run(
+        self,
+        command: Command,
+        /,
+        *,
+        on_line: Callable[[str, str], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Finished:
+        """Run the program to its end and return how it ended, also when it failed.
+
+        ``on_line`` gets each line as it comes: the stream (``stdout`` or ``stderr``) and the text. ``cancelled`` is
+        asked several times a second, in the caller's thread too: once it says yes, the program is ended.
+        """
+
+
+class NoSuchProgram(DcePlayError):
+    """There is no such program on this machine, or it may not be run."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.PREFLIGHT
+
+    def __init__(self, program: str, *, reason: str) -> None:
+        self.program = program
+        super().__init__(f'cannot run "{program}": {reason}', hint=f"is {program} installed, and on the PATH?")
+
+
+class SecretInArguments(DcePlayError):
+    """A secret would have stood on a command line, where every user of the machine can read it."""
+
+    def __init__(self, program: str) -> None:
+        self.program = program
+        super().__init__(
+            f"a secret stands among the arguments of {program}", hint="hand it over in an environment variable"
+        )
+
+
+class ProgramTimedOut(DcePlayError):
+    """A program was ended, with all it had started, because its time was up."""
+
+    def __init__(self, program: str, *, timeout_s: float, finished: Finished) -> None:
+        self.program = program
+        self.timeout_s = timeout_s
+        self.finished = finished
+        super().__init__(f"{program} was ended after {timeout_s:g} s", hint="give it a longer timeout")
+
+
+class ProgramCancelled(DcePlayError):
+    """A program was ended, with all it had started, because the run is being stopped."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.INTERRUPTED
+
+    def __init__(self, program: str, *, finished: Finished) -> None:
+        self.program = program
+        self.finished = finished
+        super().__init__(f"{program} was ended because the run was stopped")
+
+
+class LocalExecutor:
+    """Runs programs on this machine, without a shell, and ends the whole tree of one that must end.
+
+    ``environment`` is what programs inherit. The secrets of each command join ``masker``, and what a program says
+    is masked before anybody sees it; a file named by ``Command.stdout`` gets the bytes as they are.
+    """
+
+    def __init__(
+        self, environment: Mapping[str, str], masker: Masker, cancelled: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._environment = environment
+        self._masker = masker
+        self._cancelled = cancelled
+
+    def run(
+        self,
+        command: Command,
+        /,
+        *,
+        on_line: Callable[[str, str], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Finished:
+        """Run the program to its end and return how it ended, also when it failed.
+
+        ``on_line`` is called in this thread. A daemon that the program leaves behind is not waited for.
+
+        Raises: NoSuchProgram, ProgramTimedOut, ProgramCancelled, SecretInArguments, SecretTooShort.
+        """
+        program = command.argv[0]
+        for secret in command.secrets:
+            self._masker.add(secret)
+        if any(secret in argument for secret in command.secrets if secret for argument in command.argv):
+            raise SecretInArguments(program)
+        begun = time.monotonic()
+        try:
+            ended = self._run(command, on_line, cancelled or (lambda: False))
+        except OSError as error:
+            _refuse(error, command)
+            raise
+        finished = Finished(
+            exit_code=ended.exit_code,
+            stdout=self._masker.mask(ended.stdout),
+            stderr=self._masker.mask(ended.stderr),
+            duration_s=time.monotonic() - begun,
+        )
+        match ended.why:
+            case Why.TIMED_OUT:
+                raise ProgramTimedOut(program, timeout_s=command.timeout_s, finished=finished)
+            case Why.CANCELLED:
+                raise ProgramCancelled(program, finished=finished)
+            case Why.EXITED:
+                return finished
+
+    def _run(self, command: Command, on_line: Callable[[str, str], None] | None, asked: Callable[[], bool]) -> Ended:
+        def cancelled() -> bool:
+            return not command.tidies_up and (self._cancelled() or asked())
+
+        with started(
+            command.argv,
+            env={**self._environment, **command.env},
+            cwd=command.cwd,
+            pass_fds=command.pass_fds,
+            stdout=command.stdout,
+        ) as process:
+            if on_line is None:
+                return collect(process, timeout_s=command.timeout_s, cancelled=cancelled)
+            # Here because invoke takes 130 ms to import, and only a program whose lines are wanted live needs it.
+            from dce_play.system.process.follow import follow
+
+            tell = on_line
+            return follow(
+                process,
+                command.argv,
+                timeout_s=command.timeout_s,
+                cancelled=cancelled,
+                on_line=lambda stream, line: tell(stream, self._masker.mask(line)),
+            )
+
+
+def _refuse(error: OSError, command: Command) -> None:
+    """Raise what an operator understands, if the program is what could not be found or run."""
+    program = command.argv[0]
+    if command.cwd is not None and str(error.filename) == str(command.cwd):
+        raise NoSuchProgram(program, reason=f"no folder {command.cwd} to run it in") from error
+    if error.filename not in {program, None}:
+        return
+    match error.errno:
+        case errno.ENOENT:
+            raise NoSuchProgram(program, reason="no such program") from error
+        case errno.EACCES:
+            raise NoSuchProgram(program, reason="no permission to run it") from error
+        case errno.ENOEXEC:
+            raise NoSuchProgram(program, reason="not a program of this machine") from error

@@ -1,0 +1,142 @@
+"""The top of the command line: what it costs to start, and how errors come out."""
+
+import os
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from dce_play import __version__
+from dce_play.cli.app.main import COMMANDS
+from tests.support.command_line import Terminal, terminal_in
+
+HEAVY = (
+    "jsonschema",
+    "invoke",
+    "jinja2",
+    "ruamel",
+    "httpx2",
+    "rich",
+    "starlette",
+    "uvicorn",
+    "psutil",
+    "filelock",
+    "simdjson",
+    "msgspec",
+    "cryptography",
+    "ijson",
+)
+
+
+def imported(terminal: Terminal, *words: str) -> set[str]:
+    """Return the top-level packages that a command imports."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "dce_play", *words],
+        env=terminal.environment,
+        cwd=terminal.folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+
+
+@pytest.mark.parametrize("words", [["--version"], ["--help"], ["version"], ["completion", "bash"]])
+def test_a_command_that_runs_nothing_imports_nothing_heavy(words: list[str], tmp_path: Path) -> None:
+    assert not imported(terminal_in(tmp_path), *words) & set(HEAVY)
+
+
+def test_a_playbook_that_was_read_before_runs_with_jinja_and_nothing_else_that_is_heavy(tmp_path: Path) -> None:
+    terminal = terminal_in(tmp_path)
+    hello = str(Path(__file__).parents[4] / "examples" / "hello.yml")
+    assert terminal.run("run", hello).code == 0
+    assert imported(terminal, "run", hello) & set(HEAVY) == {"jinja2"}
+
+
+def test_the_version_is_told_without_click(tmp_path: Path) -> None:
+    assert "click" not in imported(terminal_in(tmp_path), "--version")
+
+
+def test_there_is_one_version(tmp_path: Path) -> None:
+    written = tomllib.loads((Path(__file__).parents[4] / "pyproject.toml").read_text(encoding="utf-8"))
+    assert written["project"]["version"] == __version__ == metadata.version("dce-play")
+    assert terminal_in(tmp_path).run("--version").out == f"dce-play {__version__}\n"
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_loads_and_explains_itself(name: str, tmp_path: Path) -> None:
+    said = terminal_in(tmp_path).run(name, "--help")
+    assert said.code == 0, said.err
+    assert said.out.startswith(f"Usage: dce-play {name}")
+
+
+def test_a_misspelt_command_is_named_and_the_nearest_suggested(tmp_path: Path) -> None:
+    said = terminal_in(tmp_path).run("rnu")
+    assert said.code == 2
+    assert 'no command "rnu"' in said.err
+    assert "run" in said.err
+
+
+def test_a_reader_that_goes_away_is_no_bug(tmp_path: Path) -> None:
+    terminal = terminal_in(tmp_path)
+    ours, theirs = os.pipe()
+    os.close(ours)
+    done = subprocess.run(
+        terminal.argv("--help"),
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        env=terminal.environment,
+        cwd=terminal.folder,
+        check=False,
+    )
+    os.close(theirs)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "dir", "loop", "missing/x", "/proc/self/mem"])
+@pytest.mark.parametrize(
+    "words",
+    [("run", "@"), ("targets", "check", "--config", "@"), ("archive", "cursor", "@")],
+)
+def test_a_path_that_cannot_be_used_is_an_error_and_no_bug(tmp_path: Path, words: tuple[str, ...], name: str) -> None:
+    terminal = terminal_in(tmp_path)
+    (terminal.folder / "dir").mkdir()
+    (terminal.folder / "loop").symlink_to("loop")
+    said = terminal.run(*(name if word == "@" else word for word in words))
+    assert 0 <= said.code <= 5, said.err
+    assert "bug" not in said.out + said.err
+    assert "Traceback" not in said.out + said.err
+
+
+def test_a_playbook_whose_name_is_no_utf_8_can_be_linted(tmp_path: Path) -> None:
+    terminal = terminal_in(tmp_path)
+    name = os.fsdecode(b"caf\xe9.yml")
+    head = "# yaml-language-server: $schema=playbook.schema.json\n"
+    terminal.write(name, head + "name: x\nsteps: [{report.say: {text: hello}}]\n")
+    assert terminal.run("lint", name).code == 0
+
+
+def test_a_bug_is_exit_70_with_its_traceback_in_a_file(tmp_path: Path) -> None:
+    terminal = terminal_in(tmp_path)
+    script = (
+        "import sys; from dce_play.cli import main\n"
+        "main.COMMANDS['boom'] = main.CommandEntry('tests.unit.cli.test_main:TERMINAL', 'x')\n"
+        "sys.exit(main.main(['boom']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=terminal.environment,
+        cwd=terminal.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 70
+    assert "Traceback" not in done.stderr
+    crashes = list((terminal.folder / "state" / "crashes").iterdir())
+    assert len(crashes) == 1
+    assert "Traceback" in crashes[0].read_text(encoding="utf-8")

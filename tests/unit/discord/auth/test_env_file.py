@@ -1,0 +1,55 @@
+import stat
+from pathlib import Path
+
+import pytest
+
+from dce_play.discord.auth.env_file import InvalidEnvFile, read_env_file, write_env_values
+
+
+def env_file(folder: Path, text: str) -> Path:
+    path = folder / "scrape.env"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.contract("R-11.05", "H-01")
+def test_assignments_are_read_and_nothing_is_evaluated(tmp_path: Path) -> None:
+    marker = tmp_path / "marker"
+    path = env_file(
+        tmp_path,
+        f'# a comment\n\n export DISCORD_TOKEN = "$(touch {marker})" \nTZ=\'UTC\'\nDCE_UID=1000 # stays\nDCE_GID="x\n',
+    )
+    assert read_env_file(path).values == {
+        "DISCORD_TOKEN": f"$(touch {marker})",
+        "TZ": "UTC",
+        "DCE_UID": "1000 # stays",
+        "DCE_GID": '"x',
+    }
+    assert not marker.exists()
+
+
+@pytest.mark.contract("R-11.05", "D-53")
+@pytest.mark.parametrize("line", ["PATH=/canary/bin", "canary words", "9X=canary", "LD_PRELOAD=canary"])
+def test_a_bad_line_is_named_by_number_and_its_value_is_not_shown(tmp_path: Path, line: str) -> None:
+    path = env_file(tmp_path, f"TZ=UTC\n{line}\n")
+    with pytest.raises(InvalidEnvFile) as caught:
+        read_env_file(path)
+    assert f"{path}:2:" in str(caught.value)
+    assert "canary" not in str(caught.value) + caught.value.hint
+
+
+@pytest.mark.contract("R-11.06", "V-14")
+def test_writing_a_value_keeps_every_other_line_and_closes_the_mode(tmp_path: Path) -> None:
+    path = env_file(tmp_path, "# mine\nTZ=UTC\nexport DISCORD_TOKEN=old\nDCE_UID=7\n")
+    path.chmod(0o644)
+    write_env_values(path, {"DISCORD_TOKEN": "new"})
+    assert path.read_text() == "# mine\nTZ=UTC\nDCE_UID=7\nDISCORD_TOKEN=new\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.contract("R-11.06")
+def test_a_new_env_file_has_mode_600(tmp_path: Path) -> None:
+    path = tmp_path / "scrape.env"
+    write_env_values(path, {"DISCORD_TOKEN_FILE": "/run/token"})
+    assert path.read_text() == "DISCORD_TOKEN_FILE=/run/token\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -1,0 +1,156 @@
+"""Plans: expansion, ids, hashes, locks, selection."""
+
+from pathlib import Path
+
+import pytest
+
+from dce_play.errors import ExitCode
+from dce_play.playbook.document.cache import Cache
+from dce_play.playbook.evaluate.binding import bind_call, bind_params
+from dce_play.playbook.language.model import Lock
+from dce_play.playbook.load.library import Library
+from dce_play.playbook.plan.plan import Plan, PlannedCall, PlannedStep, all_steps, join_id, walk
+from dce_play.playbook.plan.planning import make_plan, plan_or_problems
+from dce_play.playbook.plan.selection import NothingSelected, choose_steps
+from dce_play.plugin import UNKNOWN, Effects
+from dce_play.source import InvalidDocument
+from tests.support.demo_steps import DEMO_STEPS
+
+_PLAYBOOK = """\
+name: plan
+params: {full: {type: bool, default: false}}
+steps:
+  - name: Say {{ params.full }}
+    report.say: {text: hello}
+    tags: [talk]
+  - name: Call
+    role: greet
+    vars: {whom: world}
+    tags: [role]
+  - name: Around
+    block:
+      - report.say: {text: inside}
+        tags: deep
+      - name: Fetch
+        http.check: {url: "http://127.0.0.1/"}
+"""
+_ROLE = """\
+name: greet
+params:
+  whom: {type: str, required: true}
+  times: {type: int, default: 2}
+steps:
+  - report.say: {text: "{{ params.whom }} {{ params.times }}"}
+"""
+
+
+def _plan(tmp_path: Path, playbook: str = _PLAYBOOK, role: str = _ROLE) -> Plan:
+    (tmp_path / "roles" / "greet").mkdir(parents=True, exist_ok=True)
+    (tmp_path / "roles" / "greet" / "role.yml").write_text(role, encoding="utf-8")
+    path = tmp_path / "play.yml"
+    path.write_text(playbook, encoding="utf-8")
+    return make_plan(path, DEMO_STEPS)
+
+
+def _ids(plan: Plan) -> list[str]:
+    return [node.id for node in walk(plan.steps)]
+
+
+def test_ids_come_from_names_and_lead_through_roles(tmp_path: Path) -> None:
+    expected = ["say", "call", "call/report.say", "around", "around/report.say", "around/fetch"]
+    assert _ids(_plan(tmp_path)) == expected
+    assert join_id("around", "fetch", "lab") == "around/fetch[lab]"
+
+
+def test_tags_of_what_is_around_count_inside(tmp_path: Path) -> None:
+    tags = {step.id: step.keywords.tags for step in all_steps(_plan(tmp_path))}
+    assert tags["around/report.say"] == ("deep",)
+    assert choose_steps(_plan(tmp_path), tags=["role"]) == frozenset({"call/report.say"})
+
+
+@pytest.mark.parametrize(
+    ("tags", "skip", "start", "chosen"),
+    [
+        (["talk"], [], None, {"say"}),
+        ([], ["deep", "role"], None, {"say", "around/fetch"}),
+        ([], [], "around", {"around/report.say", "around/fetch"}),
+        ([], [], "fetch", {"around/fetch"}),
+        ([], [], "call/report.say", {"call/report.say", "around/report.say", "around/fetch"}),
+    ],
+)
+def test_steps_are_chosen(
+    tmp_path: Path, tags: list[str], skip: list[str], start: str | None, chosen: set[str]
+) -> None:
+    assert choose_steps(_plan(tmp_path), tags=tags, skip_tags=skip, start_at=start) == frozenset(chosen)
+
+
+def test_no_choice_is_no_choice(tmp_path: Path) -> None:
+    assert choose_steps(_plan(tmp_path)) is None
+
+
+@pytest.mark.parametrize(
+    ("tags", "skip", "start", "hint"),
+    [
+        (["tlak"], [], None, 'did you mean "talk"?'),
+        ([], ["deeep"], None, 'did you mean "deep"?'),
+        ([], [], "arond", 'did you mean "around"?'),
+        (["talk"], ["talk"], None, "dce-play plan shows every step with its tags"),
+    ],
+)
+def test_what_selects_nothing_is_refused(
+    tmp_path: Path, tags: list[str], skip: list[str], start: str | None, hint: str
+) -> None:
+    with pytest.raises(NothingSelected) as caught:
+        choose_steps(_plan(tmp_path), tags=tags, skip_tags=skip, start_at=start)
+    assert (caught.value.hint, caught.value.exit_code) == (hint, ExitCode.NOTHING_SELECTED)
+
+
+def test_a_hash_changes_with_what_is_written_and_not_with_where(tmp_path: Path) -> None:
+    before = {node.id: node.definition for node in walk(_plan(tmp_path).steps)}
+    moved = {node.id: node.definition for node in walk(_plan(tmp_path, "# a comment\n\n" + _PLAYBOOK).steps)}
+    assert moved == before
+    changed = {node.id: node.definition for node in walk(_plan(tmp_path, _PLAYBOOK.replace("inside", "else")).steps)}
+    assert {name for name in before if before[name] != changed[name]} == {"around", "around/report.say"}
+    role = {node.id: node.definition for node in walk(_plan(tmp_path, role=_ROLE.replace("whom }} ", "whom }}")).steps)}
+    assert {name for name in before if before[name] != role[name]} == {"call", "call/report.say"}
+
+
+def test_the_lock_follows_from_what_steps_do(tmp_path: Path) -> None:
+    plan = _plan(tmp_path)
+    assert (plan.lock, plan.effects) == (Lock.NONE, frozenset({Effects.NONE, Effects.REMOTE}))
+    writes = _plan(tmp_path, 'name: x\nsteps:\n  - scrape.run: {target: "{{ targets[0].name }}"}\n')
+    assert (writes.lock, writes.names) == (Lock.ARCHIVE, frozenset({"targets"}))
+
+
+def test_a_lock_of_none_over_a_role_that_writes_is_refused(tmp_path: Path) -> None:
+    role = "name: greet\nsteps:\n  - scrape.run: {target: lab}\n"
+    with pytest.raises(InvalidDocument) as caught:
+        _plan(tmp_path, "name: x\nlock: none\nsteps:\n  - role: greet\n", role)
+    assert [each.rule for each in caught.value.problems] == ["E116"]
+
+
+def test_a_problem_in_a_role_is_told_in_the_roles_file(tmp_path: Path) -> None:
+    with pytest.raises(InvalidDocument) as caught:
+        _plan(tmp_path, role=_ROLE.replace("params.times", "params.time"))
+    assert [each.span.path.name for each in caught.value.problems] == ["role.yml"]
+    assert len(caught.value.texts) == 2
+
+
+def test_params_are_bound_by_type(tmp_path: Path) -> None:
+    plan = _plan(tmp_path)
+    call = next(node for node in walk(plan.steps) if isinstance(node, PlannedCall))
+    assert bind_call(call, {}) == {"whom": "world", "times": 2}
+    step = call.body[0]
+    assert isinstance(step, PlannedStep)
+    bound = bind_params(step, {"params": {"whom": "ü", "times": 3}}, tmp_path)
+    assert bound == step.plugin.Params(text="ü 3")
+    assert bind_params(step, {"params": {"whom": UNKNOWN, "times": 3}}, tmp_path) is UNKNOWN
+
+
+def test_the_cache_changes_nothing_but_time(tmp_path: Path) -> None:
+    _plan(tmp_path)
+    path = tmp_path / "play.yml"
+    cache = Cache(tmp_path / "cache", "salt")
+    plans = [plan_or_problems(path, Library(DEMO_STEPS, cache=each)) for each in (None, cache, cache)]
+    assert plans[0] == plans[1] == plans[2]
+    assert any((tmp_path / "cache").iterdir())
