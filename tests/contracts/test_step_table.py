@@ -75,7 +75,7 @@ def test_each_step_stands_in_the_table_under_its_own_name() -> None:
 
 def test_every_module_of_the_folder_is_in_the_table_and_named_after_its_step() -> None:
     folder = Path(dce_play.steps.__file__).parent
-    assert {path.stem for path in folder.glob("*.py")} - {"__init__"} == {name.replace(".", "_") for name in STEPS}
+    assert {path.stem for path in folder.glob("*/*.py")} - {"__init__"} == {name.replace(".", "_") for name in STEPS}
 
 
 def test_an_unknown_step_is_not_in_the_table() -> None:
