@@ -1,1 +1,1 @@
-"""The long-running services: the shipper and the receiver, each a loop over its core."""
+"""The loops of the two services, shipper and receiver: cores put together, with signals and the service manager."""

@@ -1,1 +1,1 @@
-"""Shipping episodes from lab hosts to a receiver: cores without YAML, playbooks or a terminal."""
+"""Shipping episodes: what sender and receiver share, and the sending side."""
