@@ -415,7 +415,7 @@ def test_fifty_processes_take_two_hundred_turns_each(tmp_path: Path) -> None:
 @pytest.mark.contract("R-5.14")
 def test_looking_at_full_speed_never_makes_an_acquisition_fail(tmp_path: Path) -> None:
     look = (
-        "import sys; from pathlib import Path; from dce_play.system.lock_status import lock_status\n"
+        "import sys; from pathlib import Path; from dce_play.system.lock.status import lock_status\n"
         "print('looking', flush=True)\n"
         "while True: lock_status(Path(sys.argv[1]))"
     )

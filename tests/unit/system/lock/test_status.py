@@ -140,7 +140,7 @@ def test_an_old_note_with_no_time_does_not_make_a_living_process_stale(lock: Pat
 
 
 LOOK = (
-    "import sys; from pathlib import Path; from dce_play.system.lock_status import lock_status\n---\n"
+    "import sys; from pathlib import Path; from dce_play.system.lock.status import lock_status\n---\n"
     "seen = lock_status(Path(sys.argv[1])); print(seen.verdict, seen.reclaimable, seen.meta_verdict, sep='|')"
 )
 
@@ -203,7 +203,7 @@ def test_a_holder_in_another_pid_namespace_is_seen_from_outside(lock: Path) -> N
 def test_a_holder_in_the_same_inner_namespace_is_found(lock: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from dce_play.system.lock import archive_lock\n"
-        "from dce_play.system.lock_status import lock_status\n"
+        "from dce_play.system.lock.status import lock_status\n"
         "with archive_lock(Path(sys.argv[1]).parent, environment={}, command='inside').acquire():\n"
         "    print(lock_status(Path(sys.argv[1])).verdict)"
     )
