@@ -82,7 +82,6 @@ def test_a_link_is_followed_and_stays(terminal: Terminal, option: str) -> None:
 
 
 @pytest.mark.parametrize("option", WORDS)
-@pytest.mark.contract("F-L8")
 def test_a_full_disk_is_told_and_fails(terminal: Terminal, option: str) -> None:
     said = terminal.run(*words(option, Path("/dev/full")))
     assert said.code == 1, said.err
