@@ -15,7 +15,7 @@ from dce_play.discord.scrape.readiness import (
     token_checks,
 )
 from dce_play.discord.targets.model import Target, TargetsFile
-from dce_play.system.lock.archive_lock import archive_lock
+from dce_play.discord.lock.archive_lock import archive_lock
 from tests.support.processes import running
 
 NOW = datetime(2026, 11, 21, 1, 15, 7, tzinfo=UTC)
