@@ -50,7 +50,9 @@ def status(root: Path | None, config: Path | None, output_format: str, *, reclai
 
     def show() -> int:
         config_path, path = _place(root, config)
-        return _show(lock_status(path, words=SCRAPE_WORDS), config_path, output_format=output_format, reclaim_stale=reclaim_stale)
+        return _show(
+            lock_status(path, words=SCRAPE_WORDS), config_path, output_format=output_format, reclaim_stale=reclaim_stale
+        )
 
     return _told(show)
 

@@ -1,7 +1,7 @@
 """Sealed records: one JSON object on a line and its sha256 on the next, so that a torn or altered one is known.
 
-    {"version": 1, "channel_id": "42", …}
-    9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+{"version": 1, "channel_id": "42", …}
+9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 """
 
 import hashlib

@@ -11,6 +11,7 @@ from dce_play.system.lock.note import meta_path
 from dce_play.system.lock.status import LockStatus
 from dce_play.system.lock.words import PLAIN, LockWords
 
+
 class LockHeld(DcePlayError):
     """Somebody else holds the lock. Try again later: nothing was changed.
 

@@ -104,7 +104,8 @@ def test_the_lock_is_free_when_its_holder_is_killed(file: Path) -> None:
 @pytest.mark.parametrize("error", ["ENOSYS", "EOPNOTSUPP", "ENOLCK"])
 def test_a_file_system_without_flock_is_refused(file: Path, error: str) -> None:
     script = (
-        "import sys; from pathlib import Path; from dce_play.system.lock.file_lock import FlockUnsupported, flock_file\n"
+        "import sys; from pathlib import Path\n"
+        "from dce_play.system.lock.file_lock import FlockUnsupported, flock_file\n"
         "try: flock_file(Path(sys.argv[1])).__enter__()\n"
         "except FlockUnsupported as refused: print(refused, refused.exit_code, refused.hint)"
     )
