@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from dce_play.plugin import Change, Context, Effects, Info, StepFailed, StepPlan, StepResult, View
+from dce_play.system.durable.named_outputs import replaceable
 from dce_play.system.durable.whole_files import is_below, replacing
 
 NAME = "file.copy"
@@ -46,7 +47,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     """Copy it."""
     if _is_done(params, ctx):
         return StepResult(changed=False, summary=f"{params.target} is a copy already", outputs=_outputs(params))
-    with replacing(params.target) as new:
+    with replacing(replaceable(params.target, what="the copy")) as new:
         shutil.copy2(params.source, new.path)
     return StepResult(changed=True, summary=f"copied {params.source} to {params.target}", outputs=_outputs(params))
 

@@ -44,16 +44,18 @@ def replacing(
     *,
     mode: int | None = None,
     like: FileFacts | None = None,
+    source: Path | None = None,
     temporary: Path | None = None,
     durable: bool = True,
     disk: Disk = REAL,
 ) -> Iterator[NewFile]:
     """Give a new file to be written; when the block ends well it takes the name, else it is removed.
 
-    ``mode`` or the owner and mode of ``like`` are set before the first byte, so that a secret is never readable by
-    others; without either the umask decides. ``temporary`` is for who holds a lock on the name and wants a fixed
-    one, so that crashes leave at most one file behind. Without ``durable`` readers still see old or new and nothing
-    between, but a power loss may leave an empty or a torn file: only for what can be made again.
+    Before the first byte it gets the owner and mode of ``like`` and the attributes of ``source``, where we may (see
+    ``keeping``), and then ``mode``: a secret is never readable by others. Without any the umask decides.
+    ``temporary`` is for who holds a lock on the name and wants a fixed one, so that crashes leave at most one file
+    behind. Without ``durable`` readers still see old or new and nothing between, but a power loss may leave an empty
+    or a torn file: only for what can be made again.
 
     Raises: OSError; the file under the name is as it was.
     """
@@ -61,10 +63,10 @@ def replacing(
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | (os.O_EXCL if temporary is None else os.O_TRUNC)
     descriptor = disk.open(beside, flags, 0o666 if mode is None and like is None else 0o600)
     try:
+        if like is not None:
+            disk.give(descriptor, like, source=source)
         if mode is not None:
             disk.set_mode(descriptor, mode)
-        elif like is not None:
-            disk.give(descriptor, like)
         yield NewFile(beside, descriptor)
         if durable:
             disk.sync(descriptor)
@@ -88,14 +90,14 @@ def write_atomic(
     durable: bool = True,
     disk: Disk = REAL,
 ) -> None:
-    """Write a whole file as ``replacing`` does. Without ``mode`` an existing file keeps its own.
+    """Write a whole file as ``replacing`` does. An existing file keeps its owner and attributes, and its mode too
+    without ``mode``.
 
     Raises: OSError; the file under the name is as it was.
     """
-    if mode is None:
-        facts = disk.facts_of(path)
-        mode = None if facts is None else facts.mode
-    with replacing(path, mode=mode, temporary=temporary, durable=durable, disk=disk) as new:
+    old = disk.facts_of(path)
+    source = None if old is None else path
+    with replacing(path, mode=mode, like=old, source=source, temporary=temporary, durable=durable, disk=disk) as new:
         disk.write_at(new.descriptor, data, 0)
 
 

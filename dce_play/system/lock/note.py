@@ -16,7 +16,8 @@ from typing import ClassVar
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.system import proc
 from dce_play.system.clock import utc_stamp
-from dce_play.system.durable.whole_files import write_atomic
+from dce_play.system.durable.disk import REAL
+from dce_play.system.durable.whole_files import replacing
 from dce_play.system.identity import this_process
 
 LONGEST_COMMAND = 500
@@ -156,7 +157,8 @@ def check_places(lock: Path) -> None:
 
 def write_meta(lock: Path, meta: LockMeta, *, durable: bool) -> None:
     """Write the note, whole or not at all. Only the holder of the lock may call it."""
-    write_atomic(meta_path(lock), encode_meta(meta), mode=0o644, durable=durable)
+    with replacing(meta_path(lock), mode=0o644, durable=durable) as new:  # ours, whoever wrote the one before
+        REAL.write_at(new.descriptor, encode_meta(meta), 0)
 
 
 def remove_meta(lock: Path, lock_id: str) -> None:
