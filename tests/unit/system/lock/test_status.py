@@ -61,7 +61,7 @@ def test_a_lock_file_that_nobody_holds_is_free(lock: Path) -> None:
 @pytest.mark.contract("R-5.08", "L-05")
 def test_held_by_us_names_us(lock: Path) -> None:
     with archive_lock(lock.parent, environment={}, command="pytest").acquire():
-        seen = lock_status(lock)
+        seen = lock_status(lock, words=SCRAPE_WORDS)
     assert (seen.verdict, seen.state) == (Verdict.HELD, "held (active scrape)")
     assert [holder.pid for holder in seen.holders] == [os.getpid()]
 
