@@ -17,7 +17,7 @@ from dce_play.cli.run.running import RunRequest, execute, prepare, tell_unread
 from dce_play.errors import DcePlayError
 from dce_play.playbook.language.model import CallKind, ParamSpec
 from dce_play.playbook.load.library import Library
-from dce_play.playbook.types.quantities import parse_duration
+from dce_play.system.quantities import parse_duration
 
 
 class DurationType(click.ParamType[float]):
