@@ -6,6 +6,7 @@ Names are bytes in the dump; as text they are UTF-8 with ``surrogateescape``, so
 import re
 
 _PLAIN = rb"[A-Za-z_\x80-\xff][\w$\x80-\xff]*"
+_PART = re.compile(rb'"(?:[^"]|"")*"|[^".]+')
 _CREATE = {
     kind: re.compile(rb"CREATE " + kind.encode() + rb' ("(?:[^"]|"")*"|' + _PLAIN + rb")", re.DOTALL)
     for kind in ("ROLE", "DATABASE", "TABLESPACE")
@@ -31,10 +32,16 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def qualified(identifier: str) -> tuple[str, str]:
+    """Return the schema and the table that a dump's qualified identifier names; an empty schema where it has none."""
+    parts = [unquoted(part) for part in _PART.findall(identifier.encode("utf-8", "surrogateescape"))]
+    return (parts[0], parts[1]) if len(parts) == 2 else ("", parts[0])
+
+
 def literal(value: str) -> str:
     """Return a text as a string constant, whatever ``standard_conforming_strings`` is."""
     doubled = value.replace("'", "''")
-    return f" E'{doubled.replace(chr(92), chr(92) * 2)}'" if "\\" in value else f"'{doubled}'"
+    return f" E'{doubled}'".replace("\\", "\\\\") if "\\" in value else f"'{doubled}'"
 
 
 def connection_string(database: str) -> str:

@@ -4,10 +4,13 @@ The rows are the lines between ``COPY … FROM stdin;`` and ``\\.``, so they bel
 a moment before or after it.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
-from dce_play.backup.postgres.dump_names import connected, created, text
-from dce_play.backup.postgres.dump_pieces import DumpPieces, Kind, Piece
+from dce_play.backup.engines.postgres.dump_names import connected, created, text
+from dce_play.backup.engines.postgres.dump_pieces import DumpPieces, Kind, Piece
+from dce_play.source import JsonValue
 
 _CLUSTER_END = b"-- PostgreSQL database cluster dump complete"
 _DATABASE_BEGINS = b"-- PostgreSQL database dump\n"
@@ -41,6 +44,22 @@ class DumpRecord(msgspec.Struct, frozen=True, kw_only=True):
         """All rows of all tables."""
         return sum(table.rows for table in self.tables)
 
+    def counts(self) -> dict[str, JsonValue]:
+        """Return the numbers of a manifest's ``counts``."""
+        numbers = {"databases": self.databases, "roles": self.roles, "tables": self.tables}
+        return {**{what: len(each) for what, each in numbers.items()}, "rows": self.rows}
+
+
+def joined(records: Sequence[DumpRecord]) -> DumpRecord:
+    """Return one record of several dumps: of the globals, and of each database."""
+    return DumpRecord(
+        databases=tuple(name for record in records for name in record.databases),
+        roles=tuple(role for record in records for role in record.roles),
+        tables=tuple(table for record in records for table in record.tables),
+        own_objects=tuple(name for record in records for name in record.own_objects),
+        flaw=next((record.flaw for record in records if record.flaw), ""),
+    )
+
 
 class DumpCounter:
     """Folds a dump that comes in chunks. Keeps a number for each table, and nothing of the rows.
@@ -53,7 +72,7 @@ class DumpCounter:
         self._single = database is not None
         self._databases: dict[str, None] = {} if database is None else {database: None}
         self._current = database or ""
-        self._within = ""
+        self._within = database or ""
         self._roles: list[str] = []
         self._tables: dict[tuple[str, bytes], int] = {}
         self._table: tuple[str, bytes] | None = None
@@ -61,13 +80,18 @@ class DumpCounter:
         self._begun = self._ended = 0
         self._complete = False
 
-    def feed(self, chunk: bytes) -> None:
-        """Take the next bytes of the dump."""
-        for piece in self._pieces.feed(chunk):
-            self.take(piece)
+    def feed(self, chunk: bytes) -> list[Piece]:
+        """Take the next bytes of the dump; return the pieces that are whole with them, for who copies the dump."""
+        pieces = list(self._pieces.feed(chunk))
+        for piece in pieces:
+            self._take(piece)
+        return pieces
 
-    def take(self, piece: Piece) -> None:
-        """Take the next piece, where somebody else has cut the dump into pieces."""
+    def rest(self) -> bytes:
+        """Return what follows the last whole piece."""
+        return self._pieces.close()
+
+    def _take(self, piece: Piece) -> None:
         match piece.kind:
             case Kind.ROWS:
                 if self._table is not None:
@@ -106,8 +130,7 @@ class DumpCounter:
 
     def finish(self) -> DumpRecord:
         """Return what the dump held, and what is wrong with it."""
-        rest = self._pieces.close()
-        if rest.startswith(_CLUSTER_END):
+        if self.rest().startswith(_CLUSTER_END):
             self._complete = True
         return DumpRecord(
             databases=tuple(self._databases),
