@@ -7,21 +7,21 @@ on a disk and at most one part in memory.
 
 import json
 import re
-import tarfile
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import msgspec
 
 from dce_play.backup.errors import BackupError, ErrorId
-from dce_play.backup.streams import CHUNK_BYTES, Sink
+from dce_play.backup.streams import Sink
+from dce_play.backup.tree.pax import Kind, Member, NotATar
+from dce_play.backup.tree.tar import TarReader, TarWriter
 from dce_play.source import JsonValue
 
 PART_BYTES = 16 << 20
 LIST = "databases.json"
 GLOBALS = "globals.sql"
 COUNTS = "counts.json"
-_BLOCK_BYTES = tarfile.BLOCKSIZE
 _MOST_JSON_BYTES = 64 << 20
 _PART = re.compile(r"(.+\.(?:dump|sql))\.\d{4,}")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,62}")
@@ -52,8 +52,8 @@ class ArchiveWriter:
     """Writes the tar. Each member is opened, written and closed in turn."""
 
     def __init__(self, out: Sink, *, mtime: int) -> None:
-        self._out = out
-        self._mtime = mtime
+        self._tar = TarWriter(out)
+        self._mtime_ns = mtime * 10**9
         self._name = ""
         self._part = 0
         self._buffer = bytearray()
@@ -81,15 +81,13 @@ class ArchiveWriter:
 
     def close(self) -> None:
         """Write the end of the tar."""
-        self._out.write(b"\0" * (2 * _BLOCK_BYTES))
+        self._tar.end()
 
     def _flush(self, length: int) -> None:
-        header = tarfile.TarInfo(self._name + (f".{self._part:04}" if self._part else ""))
-        header.size, header.mode, header.mtime = length, 0o600, self._mtime
-        self._out.write(header.tobuf(tarfile.USTAR_FORMAT))
+        name = self._name + (f".{self._part:04}" if self._part else "")
+        self._tar.begin(Member(name=name.encode(), kind=Kind.FILE, size_bytes=length, mtime_ns=self._mtime_ns))
         with memoryview(self._buffer) as whole:
-            self._out.write(whole[:length])
-        self._out.write(b"\0" * (-length % _BLOCK_BYTES))
+            self._tar.data(whole[:length])
         del self._buffer[:length]
         self._part += 1
 
@@ -101,52 +99,37 @@ class ArchiveReader:
     """
 
     def __init__(self, stream: Reads) -> None:
-        self._stream = stream
-        self._header: tarfile.TarInfo | None = None
+        self._tar = TarReader(stream.read)
+        self._headers = iter(self._tar)
+        self._name: str | None = None
 
     def members(self) -> Iterator[tuple[str, Iterator[bytes]]]:
         """Yield each member with its bytes, the parts of a dump joined. The bytes must be read before the next."""
-        self._header = self._next_header()
         last = ""
-        while self._header is not None:
-            last = self._header.name
-            yield last, self._joined(last)
+        try:
+            self._step()
+            while self._name is not None:
+                last = self._name
+                yield last, self._joined(last)
+        except NotATar as error:
+            raise BackupError(ErrorId.TRUNCATED, f"the dump is not whole: {error}") from error
         if last != COUNTS:
             raise BackupError(ErrorId.TRUNCATED, f"the dump is not whole: its last member is {last or 'nothing'}")
-        while self._stream.read(CHUNK_BYTES):
-            pass  # a tar may be padded
 
     def _joined(self, name: str) -> Iterator[bytes]:
-        while (header := self._header) is not None:
-            part = _PART.fullmatch(header.name)
-            if header.name != name and (part is None or part[1] != name):
+        while self._name is not None:
+            part = _PART.fullmatch(self._name)
+            if self._name != name and (part is None or part[1] != name):
                 return
-            yield from self._bytes(header.size)
-            self._header = self._next_header()
+            try:
+                yield from self._tar.chunks()
+                self._step()
+            except NotATar as error:
+                raise BackupError(ErrorId.TRUNCATED, f"the dump is not whole: {error}") from error
 
-    def _bytes(self, size: int) -> Iterator[bytes]:
-        left = size
-        while left:
-            data = self._exactly(min(left, CHUNK_BYTES))
-            left -= len(data)
-            yield data
-        self._exactly(-size % _BLOCK_BYTES)
-
-    def _next_header(self) -> tarfile.TarInfo | None:
-        block = self._exactly(_BLOCK_BYTES)
-        if not block.strip(b"\0"):
-            self._exactly(_BLOCK_BYTES)
-            return None
-        try:
-            return tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-        except tarfile.TarError as error:
-            raise BackupError(ErrorId.VERIFY_FAILED, f"the dump is damaged: {error}") from error
-
-    def _exactly(self, size: int) -> bytes:
-        data = self._stream.read(size) if size else b""
-        if len(data) < size:
-            raise BackupError(ErrorId.TRUNCATED, "the dump is not whole: it ends inside a member")
-        return data
+    def _step(self) -> None:
+        member = next(self._headers, None)
+        self._name = None if member is None else member.name.decode("utf-8", "surrogateescape")
 
 
 def read_json(chunks: Iterator[bytes]) -> JsonValue:

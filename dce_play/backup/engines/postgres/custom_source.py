@@ -70,7 +70,7 @@ class CustomSource:
         counts = counts_of(server, facts, record)
         writer.add_json(COUNTS, counts)
         writer.close()
-        command = dumpall(server, facts, "--globals-only")
+        command = dumpall(server, facts, globals_only=True)
         return produced(server, facts, command, format_name=FORMAT, counts=counts)
 
     def _globals(self, writer: ArchiveWriter) -> DumpRecord:
@@ -81,7 +81,7 @@ class CustomSource:
             counter.feed(chunk)
 
         writer.begin(GLOBALS)
-        stream_out(self._server, dumpall(self._server, self._facts, "--globals-only"), take)
+        stream_out(self._server, dumpall(self._server, self._facts, globals_only=True), take)
         writer.end()
         record = counter.finish()
         if record.flaw:

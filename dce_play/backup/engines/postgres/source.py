@@ -63,13 +63,16 @@ class SqlSource:
         return produced(server, self._facts, command, format_name=FORMAT, counts=counts_of(server, self._facts, record))
 
 
-def dumpall(server: Server, facts: ServerFacts, *arguments: str) -> Command:
-    """Return the command that dumps the cluster, without the databases that the definition skips."""
+def dumpall(server: Server, facts: ServerFacts, *, globals_only: bool = False) -> Command:
+    """Return the command that dumps the cluster, or its globals, without the databases that the definition skips."""
     keys = server.keys
     words = [f"--lock-wait-timeout={round(keys.lock_wait * 1000)}", "-l", connection_string(keys.database)]
-    words += [f"--exclude-database={quoted(name)}" for name in skipped(server, facts)]
+    if globals_only:
+        words += ["--globals-only"]
+    else:
+        words += [f"--exclude-database={quoted(name)}" for name in skipped(server, facts)]
     words += [] if keys.role_passwords else ["--no-role-passwords"]
-    return server.command("pg_dumpall", *words, *arguments, timeout_s=LONG_S)
+    return server.command("pg_dumpall", *words, timeout_s=LONG_S)
 
 
 def skipped(server: Server, facts: ServerFacts) -> list[str]:
