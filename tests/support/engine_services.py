@@ -41,7 +41,7 @@ class EngineServices:
             raise BackupError(ErrorId.INVALID, f"{reference} is empty")
         return value
 
-    def container(self, module: Module, /) -> Container | None:
+    def container(self, module: Module, /) -> Container | None:  # noqa: ARG002 - one for all
         return self.container_found
 
     @contextmanager
