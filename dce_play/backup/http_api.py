@@ -10,7 +10,7 @@ import ssl
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import msgspec
@@ -90,7 +90,12 @@ class HttpApi:
     """
 
     def __init__(
-        self, base_url: str, *, headers: Mapping[str, str] | None = None, ca_file: str = "", silence_s: float = SILENCE_S
+        self,
+        base_url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        ca_file: str = "",
+        silence_s: float = SILENCE_S,
     ) -> None:
         import httpx2  # 100 ms that only engines with an API need
 
@@ -107,7 +112,7 @@ class HttpApi:
             headers={"Accept-Encoding": "identity", **(headers or {})},
         )
 
-    def __enter__(self) -> "HttpApi":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,14 +1,16 @@
-"""Tar archives as streams: members written one by one, and read one by one, without a list of them in memory."""
+"""Tars that other programs wrote, as streams: members one by one, without a list of them in memory.
+
+Our own are read by ``tree.tar``, which knows every byte that we write.
+"""
 
 import tarfile
 from collections.abc import Iterator
 from typing import BinaryIO, Protocol, cast
 
 from dce_play.backup.errors import BackupError, ErrorId
-from dce_play.backup.streams import CHUNK_BYTES, Sink
+from dce_play.backup.streams import CHUNK_BYTES
 
-BLOCK_BYTES = 512
-_END = bytes(2 * BLOCK_BYTES)
+_END = bytes(2 * 512)
 
 
 class Readable(Protocol):
@@ -40,23 +42,6 @@ class Member:
             yield data
 
 
-def write_header(out: Sink, name: str, size_bytes: int, *, mtime_s: int = 0) -> None:
-    """Begin a member that is a file of so many bytes, 0600; its bytes and ``write_padding`` follow."""
-    info = tarfile.TarInfo(name)
-    info.size, info.mode, info.mtime = size_bytes, 0o600, mtime_s
-    out.write(info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
-
-
-def write_padding(out: Sink, size_bytes: int) -> None:
-    """End a member of so many bytes."""
-    out.write(bytes(-size_bytes % BLOCK_BYTES))
-
-
-def write_end(out: Sink) -> None:
-    """End the archive."""
-    out.write(_END)
-
-
 def members(stream: Readable) -> Iterator[Member]:
     """Yield the members of an archive in their order; each must be read before the next is asked for.
 
@@ -70,8 +55,8 @@ def members(stream: Readable) -> Iterator[Member]:
         with tarfile.open(fileobj=cast(BinaryIO, counted), mode="r|", bufsize=CHUNK_BYTES) as archive:
             while (info := archive.next()) is not None:
                 yield Member(archive, info)
-                archive.members = []  # it would keep them all
-    except (tarfile.ReadError, tarfile.StreamError, EOFError) as error:
+                archive.members = []  # type: ignore[attr-defined]  # it would keep them all
+    except (tarfile.ReadError, tarfile.StreamError) as error:
         truncated = counted.ended and ("unexpected end" in str(error) or "truncated" in str(error) or not counted.total)
         error_id = ErrorId.TRUNCATED if truncated else ErrorId.VERIFY_FAILED
         raise BackupError(error_id, f"the archive cannot be read: {error}") from error

@@ -88,9 +88,7 @@ class VaultEngine:
         return ("no data place: set vault.address",)
 
     @contextmanager
-    def open(
-        self, module: Module, services: Services, /, *, dry_run: bool, excluding: Path
-    ) -> Iterator[EngineSource]:
+    def open(self, module: Module, services: Services, /, *, dry_run: bool, excluding: Path) -> Iterator[EngineSource]:
         """Look at the server's seal and storage.
 
         Raises: BackupError: ``sealed``, ``not-raft``, ``unreachable``, ``invalid``.
@@ -116,7 +114,7 @@ class VaultEngine:
         token = "" if dry_run else services.secret(module.keys.vault.token)
         yield SnapshotSource(place, token, state.version)
 
-    def quiesce_places(self, module: Module, services: Services, /) -> tuple[str, ...]:
+    def quiesce_places(self, module: Module, services: Services, /) -> tuple[str, ...]:  # noqa: ARG002  # protocol
         """Return the data folder, if one is named."""
         folder = module.keys.vault.data_folder
         return (folder,) if folder else ()

@@ -1,5 +1,6 @@
 """Restoring a raft snapshot in place: everything in the server is replaced, its keys too."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from dce_play.backup.definitions.model import Module
@@ -40,21 +41,18 @@ def plan_snapshot(
 def restore_snapshot(backup: OpenBackup, module: Module, services: Services, /) -> None:
     """Force the snapshot upon the server with the module's token.
 
-    Raises: BackupError: ``forbidden``, with the policy line; ``sealed``, ``version``, ``unreachable``, ``engine-failed``.
+    Raises: BackupError: ``forbidden`` (with the policy line), ``sealed``, ``version``, ``unreachable``.
     """
     place = place_of(module, services)
     with place.connect() as api:
         _refuse(backup, place.address, health(api))
     token = services.secret(module.keys.vault.token)
-    with backup.plain() as plain:
-        opened = [plain]
 
-        def content() -> "object":
-            if not opened:
-                raise BackupError(ErrorId.ENGINE_FAILED, f"{place.address} redirects a restore: name the active node")
-            return chunks(opened.pop())
+    def content() -> Iterator[bytes]:
+        with backup.plain() as plain:
+            yield from chunks(plain)
 
-        force_snapshot(place, token, content)  # type: ignore[arg-type]  # an iterator, once
+    force_snapshot(place, token, content)
     services.say("restored; if the server is sealed now, unseal it with the original keys")
 
 
