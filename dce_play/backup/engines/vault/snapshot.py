@@ -54,8 +54,6 @@ def read_snapshot(stream: BinaryIO) -> SnapshotFacts:
     except EOFError as error:
         raise BackupError(ErrorId.TRUNCATED, f"the snapshot is cut off: {error}") from error
     except (gzip.BadGzipFile, zlib.error) as error:
-        if not digests and "Not a gzipped file (b'\\x1f')" in str(error):
-            raise BackupError(ErrorId.TRUNCATED, "the snapshot is a single byte") from error
         raise BackupError(ErrorId.VERIFY_FAILED, f"the snapshot is damaged: {error}") from error
     missing = [name for name in (META, STATE, SUMS, SEAL) if name not in digests]
     if missing:
