@@ -10,10 +10,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import ClassVar
 
 from dce_play.errors import DcePlayError, ExitCode
-from dce_play.system.durable.disk import REAL, Disk, read_whole, write_whole
+from dce_play.system.durable.disk import REAL, Disk
+from dce_play.system.durable.whole_files import read_whole, write_atomic
 from dce_play.system.lock.file_lock import open_locked
 from dce_play.transfer.receiving.config import ReceiveConfig
 from dce_play.transfer.receiving.file_uploads import FileIncoming, FileUploads, FileUploadWriter
@@ -23,6 +25,8 @@ from dce_play.transfer.receiving.storage import Incoming, Offer, Published, Stor
 from dce_play.transfer.receiving.stored_archive import receipt_from_archive
 from dce_play.transfer.refused import ArchiveRefused
 from dce_play.transfer.wire import IndexRow, Receipt, decode_receipt, encode_receipt, row_of
+
+_LEFTOVER_KEEP_S = 3600.0
 
 
 class StoreInUse(DcePlayError):
@@ -113,7 +117,7 @@ class FileStore:
         receipt = self._receipt(episode_id)
         if receipt is None:
             receipt = receipt_from_archive(path, episode_id, receiver=self._name, limits=self._limits.archive)
-            write_whole(self._disk, self.folders.receipt(episode_id), encode_receipt(receipt))
+            write_atomic(self.folders.receipt(episode_id), encode_receipt(receipt), disk=self._disk)
         return receipt
 
     def claim(self, episode_id: str) -> _Claim | None:
@@ -135,7 +139,7 @@ class FileStore:
         before = self.stored(receipt.id)
         if before is not None:
             return Published(receipt=before, created=False)
-        write_whole(self._disk, self.folders.receipt(receipt.id), encode_receipt(receipt))
+        write_atomic(self.folders.receipt(receipt.id), encode_receipt(receipt), disk=self._disk)
         self._disk.link(incoming.path, self.folders.archive(receipt.id))
         self._disk.sync_folder(self.folders.store)
         incoming.discard()
@@ -166,13 +170,8 @@ class FileStore:
 
     def sweep(self) -> list[str]:
         swept = self._uploads.sweep(self._limits.upload_keep_s)
-        oldest = time.time() - self._limits.incoming_keep_s
-        for name in self._disk.names(self.folders.incoming):
-            facts = self._disk.facts_of(self.folders.incoming / name)
-            if name.endswith(".part") and facts is not None and facts.mtime_ns / 1e9 < oldest:
-                self._disk.unlink(self.folders.incoming / name)
-                swept.append(name)
-        return swept
+        swept += self._sweep_old(self.folders.incoming, ".part", self._limits.incoming_keep_s)
+        return swept + self._sweep_old(self.folders.store, ".tmp", _LEFTOVER_KEEP_S)
 
     def rows(self) -> Iterator[IndexRow]:
         return self._index.rows()
@@ -196,8 +195,19 @@ class FileStore:
                 return f"{folder}: cannot be written"
         return ""
 
+    def _sweep_old(self, folder: Path, ending: str, keep_s: float) -> list[str]:
+        swept = []
+        for name in self._disk.names(folder):
+            if not name.endswith(ending):
+                continue
+            facts = self._disk.facts_of(folder / name)
+            if facts is not None and time.time() - facts.mtime_ns / 1e9 > keep_s:
+                self._disk.unlink(folder / name)
+                swept.append(name)
+        return swept
+
     def _receipt(self, episode_id: str) -> Receipt | None:
-        data = read_whole(self._disk, self.folders.receipt(episode_id))
+        data = read_whole(self.folders.receipt(episode_id), disk=self._disk)
         receipt = None if data is None else decode_receipt(data)
         return receipt if receipt is not None and receipt.id == episode_id else None
 

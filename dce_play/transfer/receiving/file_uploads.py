@@ -16,7 +16,8 @@ from pathlib import Path
 import msgspec
 
 from dce_play.system.clock import utc_stamp
-from dce_play.system.durable.disk import Disk, read_whole, write_whole
+from dce_play.system.durable.disk import Disk
+from dce_play.system.durable.whole_files import read_whole, write_atomic
 from dce_play.transfer.receiving.storage import Offer, UploadState
 from dce_play.transfer.wire import Receipt
 
@@ -115,7 +116,7 @@ class FileUploads:
         if not _NAME.fullmatch(upload):
             return None
         try:
-            data = read_whole(self._disk, self._folder / upload / "upload.json")
+            data = read_whole(self._folder / upload / "upload.json", disk=self._disk)
             return None if data is None else msgspec.json.decode(data, type=UploadState)
         except msgspec.DecodeError:
             return None
@@ -173,4 +174,5 @@ class FileUploads:
         return time.time() - newest
 
     def _write(self, state: UploadState) -> None:
-        write_whole(self._disk, self._folder / state.upload / "upload.json", msgspec.json.encode(state) + b"\n")
+        record = self._folder / state.upload / "upload.json"
+        write_atomic(record, msgspec.json.encode(state) + b"\n", disk=self._disk)

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from dce_play.system.durable.disk import REAL, write_whole
+from dce_play.system.durable.whole_files import write_atomic
 from dce_play.transfer.archive_check import ArchiveCheck, ArchiveLimits
 from dce_play.transfer.member_names import NameLimits
 from dce_play.transfer.receiving.folders import StoreFolders
@@ -154,5 +154,5 @@ def _receipt(folders: StoreFolders, episode_id: str, *, receiver: str, write: bo
         return found
     made = receipt_from_archive(folders.archive(episode_id), episode_id, receiver=receiver, limits=_NO_LIMITS)
     if write:
-        write_whole(REAL, folders.receipt(episode_id), encode_receipt(made))
+        write_atomic(folders.receipt(episode_id), encode_receipt(made))
     return made
