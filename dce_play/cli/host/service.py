@@ -152,7 +152,7 @@ def _config_of(request: Request, role: Role) -> Path:
 def _folders(request: Request) -> dict[Role, tuple[Path, ...]]:
     """Return the folders that installed configurations name, for units that may write nowhere else."""
     # Imported here: only an installation over an existing configuration needs to read one.
-    from dce_play.transfer.receiving.settings import load_config as load_receive
+    from dce_play.transfer.receiving.config import read_config as load_receive
     from dce_play.transfer.sending.settings import load_config as load_ship
 
     found: dict[Role, tuple[Path, ...]] = {}
