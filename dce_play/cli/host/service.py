@@ -9,19 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from dce_play.errors import ExitCode, UsageError
 from dce_play.host.install.install import Installed, Options, install
 from dce_play.host.install.request import CONFIG_NAMES, ETC, Request, Role
 from dce_play.resources import examples_folder
 from dce_play.source import InvalidDocument
+from dce_play.system.clock import SystemClock
 from dce_play.system.process.executor import LocalExecutor
 from dce_play.system.redact import Masker
+from dce_play.transfer.toml_config import NoConfig
 
 _FORMAT = click.option(
     "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
 _FOLDER = click.Path(path_type=Path, file_okay=False)
+_DRAIN_MIN_AGE_S = 600.0
 _MARKS = {"created": "+", "updated": "~", "unchanged": "=", "kept": "="}
 
 
@@ -183,10 +187,25 @@ def _outermost(places: list[Path]) -> tuple[Path, ...]:
 
 
 def _drain(request: Request) -> dict[str, Any] | None:
-    """Quarantine episodes without a commit, when the installed configuration is whole and its folder is there."""
-    from dce_play.transfer.sending.drain import drain_installed
+    """Quarantine episodes without a commit, when the installed configuration is whole and its folders are there."""
+    from dce_play.transfer.sending.drain import drain
+    from dce_play.transfer.sending.folders import check_folders
+    from dce_play.transfer.sending.settings import load_config
+    from dce_play.transfer.sending.spool import Spool
 
-    return drain_installed(_config_of(request, Role.SHIPPER), below=request.destdir)
+    path = _config_of(request, Role.SHIPPER)
+    try:
+        config = load_config(path)
+    except (InvalidDocument, NoConfig):
+        return None
+    inside = request.destdir is None or config.data_dir.is_relative_to(request.destdir)
+    if not config.data_dir.is_dir() or not inside:
+        return None
+    spool = Spool(config)
+    check_folders(config, spool)
+    result = drain(spool, host_id=config.host_id, min_age_s=_DRAIN_MIN_AGE_S, dry_run=False, clock=SystemClock())
+    drained: dict[str, Any] = msgspec.to_builtins(result)
+    return drained
 
 
 def _show(done: Installed, *, output_format: str, show_diff: bool, dry_run: bool) -> None:
