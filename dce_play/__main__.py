@@ -1,6 +1,7 @@
 """``python -m dce_play`` and the ``dce-play`` command."""
 
 import sys
+from pathlib import Path
 
 from dce_play import __version__
 
@@ -11,8 +12,28 @@ def main() -> None:
         sys.stdout.write(f"dce-play {__version__}\n")
         return
     from dce_play.cli.app.main import main as run_command_line
+    from dce_play.cli.app.main import open_missing_streams
 
+    open_missing_streams()
+    mask_known_secrets()
     sys.exit(run_command_line(sys.argv[1:]))
+
+
+def mask_known_secrets() -> None:
+    """Mask, in all that this process prints, what the environment and the files that we know hold."""
+    import os
+
+    from dce_play.discord.auth.known_secrets import known_secrets
+    from dce_play.system.masked_output import mask_output
+    from dce_play.system.redact import PROCESS
+
+    try:
+        folder = Path.cwd()
+    except OSError:  # the working folder is gone; whoever needs it says so
+        folder = Path("/")
+    for secret in known_secrets(os.environ, folder):
+        PROCESS.add(secret)
+    mask_output(PROCESS)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Mapping
 from functools import cache
-from typing import Protocol, TextIO, runtime_checkable
+from typing import BinaryIO, Protocol, TextIO, runtime_checkable
 
 from dce_play.events import Event, Sink
 from dce_play.render.narrate import Narrator, Wishes
@@ -116,6 +116,12 @@ def machine_output() -> TextIO:
     alone = os.fdopen(os.dup(number), "w", encoding="utf-8", errors="replace")
     os.dup2(sys.stderr.fileno(), number)
     return alone
+
+
+def data_output() -> BinaryIO:
+    """Return standard output for data that is handed on as it is: neither masked nor made readable. Close it."""
+    sys.stdout.flush()
+    return os.fdopen(os.dup(sys.stdout.fileno()), "wb")
 
 
 def standard_output() -> TextIO:

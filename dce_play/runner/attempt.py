@@ -59,7 +59,7 @@ def _do(workshop: Workshop, node: PlannedStep, scope: Scope, ref: StepRef) -> _D
         plan = cast(ActionStep, node.plugin).plan(params, workshop.view(scope.environment))
         return _planned(node, plan)
     scratch = _scratch(workshop, node, ref)
-    context: Context = workshop.context(ref, scope.environment, scratch=scratch, silent=silent)
+    context: Context = workshop.context(ref, scope.environment, scratch=scratch, silent=silent, handed_on=scope.asked)
     result: StepResult = cast(CheckStep, node.plugin).apply(params, context)
     return _Did(summary=result.summary, changed=result.changed, outputs=_mapping(plain(result.outputs)))
 

@@ -95,7 +95,7 @@ def root() -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code. Tells every error on standard error; raises nothing."""
-    _open_missing_streams()
+    open_missing_streams()
     try:
         code = _run(arguments)
     except Exception as error:  # noqa: BLE001 - whatever nobody foresaw ends here, once, with a traceback in a file
@@ -107,7 +107,7 @@ def main(arguments: Sequence[str]) -> int:
     return code
 
 
-def _open_missing_streams() -> None:
+def open_missing_streams() -> None:
     """Let a program that was started with closed descriptors (``>&-``) write into nothing."""
     if sys.stdout is None:
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - to the end of the process

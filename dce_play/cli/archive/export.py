@@ -25,7 +25,7 @@ from dce_play.errors import ExitCode, UsageError
 from dce_play.snowflake import ChannelId, MessageId, is_number
 from dce_play.system.clock import SystemClock
 from dce_play.system.process.executor import LocalExecutor
-from dce_play.system.redact import Masker
+from dce_play.system.redact import PROCESS, Masker
 
 
 class OutputUnusable(UsageError):
@@ -104,7 +104,7 @@ def command(
         environ=environ,
         token=found.token,
         clock=SystemClock(),
-        executor=LocalExecutor(environ, Masker()),
+        executor=LocalExecutor(environ, Masker(PROCESS)),
         limits=ClientLimits(budget=max_requests),
         reaction_users=reactions == "users",
     )

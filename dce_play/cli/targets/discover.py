@@ -19,7 +19,7 @@ from dce_play.errors import ExitCode, UsageError
 from dce_play.snowflake import ChannelId, GuildId, is_number
 from dce_play.system.clock import SystemClock
 from dce_play.system.process.executor import LocalExecutor
-from dce_play.system.redact import Masker
+from dce_play.system.redact import PROCESS, Masker
 
 
 @click.command(short_help="List the guilds and channels that the token can see.")
@@ -71,7 +71,7 @@ def _target(targets_file: TargetsFile | None, name: str | None, guild_id: str | 
 
 
 def _surroundings(targets_file: TargetsFile | None) -> Surroundings:
-    masker = Masker()
+    masker = Masker(PROCESS)
     return Surroundings(
         environment=os.environ,
         folder=Path.cwd(),

@@ -140,7 +140,8 @@ class _Planner:
     def _node(self, statement: Statement, parent: str, keys: "_Keys", place: "_Place") -> PlannedNode | None:
         self.nodes += 1
         if self.nodes > MAX_NODES:
-            return self._too_much(f"the plan has more than {MAX_NODES} steps and blocks", statement.span, place)
+            self._too_much(f"the plan has more than {MAX_NODES} steps and blocks", statement.span, place)
+            return None
         key = keys.unique(_base_key(statement))
         own_id = f"{parent}/{key}" if parent else key
         match statement:
@@ -203,9 +204,8 @@ class _Planner:
             self.problems.append(Problem(rule="E110", message=message, span=include.target_span))
             return None
         if len(place.stack) > MAX_INCLUDES:
-            return self._too_much(
-                f"more than {MAX_INCLUDES} files include each other in a row", include.target_span, place
-            )
+            self._too_much(f"more than {MAX_INCLUDES} files include each other in a row", include.target_span, place)
+            return None
         child = self.library.load(found, include.kind).playbook
         tags = place.with_tags(include.keywords).tags
         entrance = place.entrance or include.target_span
