@@ -101,10 +101,8 @@ def shown(terminal: Terminal, said: Said) -> list[str]:
     """Return where the canary is seen: streams and every file but those that held it before."""
     places = [name for name, text in (("stdout", said.out), ("stderr", said.err)) if CANARY in text]
     kept = {"scrape.env", "token"}
-    for path in terminal.folder.rglob("*"):
-        if path.is_file() and path.name not in kept and CANARY.encode() in path.read_bytes():
-            places.append(str(path))
-    return places
+    files = (path for path in terminal.folder.rglob("*") if path.is_file() and path.name not in kept)
+    return places + [str(path) for path in files if CANARY.encode() in path.read_bytes()]
 
 
 @pytest.mark.contract("F-S1", "F-S2", "F-S3")

@@ -179,7 +179,7 @@ def test_a_plan_over_its_bound_is_an_error_where_the_bound_is_met(tmp_path: Path
     assert caught.value.problems[0].related[0][1].path.name == "role.yml"
 
 
-@pytest.mark.contract("F-L7", "F-B2")
+@pytest.mark.contract("F-L7")
 def test_a_long_chain_of_includes_is_a_problem_with_its_place(tmp_path: Path) -> None:
     for number in range(400):
         following = f"playbook: p{number + 1}.yml" if number < 399 else "report.say: {text: end}"
