@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from dce_play.plugin import Change, Context, Effects, Info, StepFailed, StepPlan, StepResult, View
+from dce_play.system.durable.named_outputs import replaceable
 from dce_play.system.durable.whole_files import is_below, sync_folder
 
 NAME = "file.copy"
@@ -47,16 +48,17 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     """Copy it."""
     if _is_done(params, ctx):
         return StepResult(changed=False, summary=f"{params.target} is a copy already", outputs=_outputs(params))
-    temporary = params.target.with_name(f".{params.target.name}.{os.getpid()}.tmp")
+    target = replaceable(params.target, what="the copy")
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         shutil.copy2(params.source, temporary)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        temporary.replace(params.target)
+        temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_folder(params.target.parent)
+    sync_folder(target.parent)
     return StepResult(changed=True, summary=f"copied {params.source} to {params.target}", outputs=_outputs(params))
 
 

@@ -10,6 +10,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from dce_play.system.durable.keeping import keep_attributes
+
 _NO_COPY_RANGE = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 _FICLONE = 0x40049409
 """The ioctl that makes one file share another's blocks. Source: linux/fs.h, FICLONE."""
@@ -161,12 +163,9 @@ class Disk:
                 raise OSError(errno.EIO, "the file ended while it was copied")
             size_bytes, start, offset = size_bytes - count, start + count, offset + count
 
-    def give(self, descriptor: int, facts: FileFacts) -> None:
-        """Give a file the owner and the permission bits of another."""
-        mine = self.facts(descriptor)
-        if (mine.uid, mine.gid) != (facts.uid, facts.gid):
-            os.fchown(descriptor, facts.uid, facts.gid)
-        os.fchmod(descriptor, facts.mode)
+    def give(self, descriptor: int, facts: FileFacts, *, source: Path | None = None) -> None:
+        """Give a file the owner, the group and the permission bits of another, and its attributes, where we may."""
+        keep_attributes(descriptor, facts, source=source)
 
     def free_bytes(self, folder: Path) -> int:
         """Return how many bytes an ordinary user may still write there."""

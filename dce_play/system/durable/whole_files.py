@@ -6,6 +6,9 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
+from dce_play.system.durable.disk import FileFacts, facts_from
+from dce_play.system.durable.keeping import keep_attributes
+
 _TOKEN_BYTES = 4
 
 
@@ -28,18 +31,21 @@ def write_atomic(path: Path, data: bytes, *, mode: int | None = None, durable: b
 
     Without ``durable`` it is still whole or not there at all for every reader, but may be lost with the power.
     ``mode`` is set before the first byte is written, so that a secret is never readable by others; without it
-    an existing file keeps its mode and a new one gets the umask's.
+    an existing file keeps its mode and a new one gets the umask's. An existing file keeps its owner, its group and its
+    attributes where we may, see ``keeping``.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(_TOKEN_BYTES)}.tmp")
     try:
-        kept = path.stat().st_mode & 0o7777 if mode is None else mode
+        old: FileFacts | None = facts_from(path.stat())
     except FileNotFoundError:
-        kept = None
+        old = None
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    descriptor = os.open(temporary, flags, 0o666 if kept is None else 0o600)
+    descriptor = os.open(temporary, flags, 0o666 if old is None and mode is None else 0o600)
     try:
-        if kept is not None:
-            os.fchmod(descriptor, kept)
+        if old is not None:
+            keep_attributes(descriptor, old, source=path)
+        if mode is not None:
+            os.fchmod(descriptor, mode)
         view = memoryview(data)
         while view:
             view = view[os.write(descriptor, view) :]

@@ -198,7 +198,7 @@ def test_programs_inherit_the_lock_only_when_told_to(tmp_path: Path) -> None:
 @pytest.mark.contract("R-5.15")
 def test_a_holder_of_another_user_is_alive_and_keeps_us_out(shared: Path) -> None:
     ask = (
-        "import sys; from pathlib import Path; from dce_play.system.lock import archive_lock\n"
+        "import sys; from pathlib import Path; from dce_play.system.lock.archive_lock import archive_lock\n"
         "from dce_play.errors import DcePlayError\n---\n"
         "try: archive_lock(Path(sys.argv[1]), environment={}, command='me').acquire()\n"
         "except DcePlayError as error: print(error)"
@@ -415,7 +415,7 @@ def test_fifty_processes_take_two_hundred_turns_each(tmp_path: Path) -> None:
 @pytest.mark.contract("R-5.14")
 def test_looking_at_full_speed_never_makes_an_acquisition_fail(tmp_path: Path) -> None:
     look = (
-        "import sys; from pathlib import Path; from dce_play.system.lock_status import lock_status\n"
+        "import sys; from pathlib import Path; from dce_play.system.lock.status import lock_status\n"
         "print('looking', flush=True)\n"
         "while True: lock_status(Path(sys.argv[1]))"
     )

@@ -140,7 +140,7 @@ def test_an_old_note_with_no_time_does_not_make_a_living_process_stale(lock: Pat
 
 
 LOOK = (
-    "import sys; from pathlib import Path; from dce_play.system.lock_status import lock_status\n---\n"
+    "import sys; from pathlib import Path; from dce_play.system.lock.status import lock_status\n---\n"
     "seen = lock_status(Path(sys.argv[1])); print(seen.verdict, seen.reclaimable, seen.meta_verdict, sep='|')"
 )
 
@@ -181,7 +181,7 @@ def test_from_another_pid_namespace_nothing_is_falsely_free(lock: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs uid 0")
 def test_a_holder_in_another_pid_namespace_is_seen_from_outside(lock: Path) -> None:
     hold = (
-        "import sys, time; from pathlib import Path; from dce_play.system.lock import archive_lock\n"
+        "import sys, time; from pathlib import Path; from dce_play.system.lock.archive_lock import archive_lock\n"
         "with archive_lock(Path(sys.argv[1]), environment={}, command='inside').acquire():\n"
         "    print('held', flush=True); time.sleep(600)"
     )
@@ -202,8 +202,8 @@ def test_a_holder_in_another_pid_namespace_is_seen_from_outside(lock: Path) -> N
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs uid 0")
 def test_a_holder_in_the_same_inner_namespace_is_found(lock: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from dce_play.system.lock import archive_lock\n"
-        "from dce_play.system.lock_status import lock_status\n"
+        "import sys; from pathlib import Path; from dce_play.system.lock.archive_lock import archive_lock\n"
+        "from dce_play.system.lock.status import lock_status\n"
         "with archive_lock(Path(sys.argv[1]).parent, environment={}, command='inside').acquire():\n"
         "    print(lock_status(Path(sys.argv[1])).verdict)"
     )
