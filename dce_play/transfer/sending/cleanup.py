@@ -76,6 +76,9 @@ def _doubt(config: ShipConfig, state: ShipState, now: datetime) -> str:
 def _clean_quarantine(config: ShipConfig, spool: Spool, now: datetime, log: ShipLog) -> list[str]:
     removed = []
     for path in sorted(spool.quarantine.iterdir()):
+        if path.name.startswith(_DROPPED):  # a removal that was cut
+            with spool.moving():
+                shutil.rmtree(path, ignore_errors=True)
         if split_name(path.name) is None or _age_days(path, now) <= config.quarantine_keep_days:
             continue
         with spool.moving():

@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import ClassVar
 from urllib.parse import urlsplit
 
@@ -60,6 +60,7 @@ class Client:
         self._heard = heard
         self._deadline = Deadline()
         self._lock = threading.Lock()
+        self._main_asks = False
         self._stamp = stamp_of(config)
         parts = urlsplit(config.url)
         self._origin = f"{parts.scheme}://{parts.netloc}"
@@ -80,9 +81,24 @@ class Client:
 
         What ``body`` raises itself goes through, and the connection is closed.
         """
-        answer = self._ask(method, path, headers or {}, body, size)
+        main = threading.current_thread() is threading.main_thread()
+        if main:
+            self._main_asks = True
+        try:
+            answer = self._ask(method, path, headers or {}, body, size)
+        finally:
+            if main:
+                self._main_asks = False
         self._heard(answer)
         return answer
+
+    def interrupt(self, error: Exception) -> None:
+        """Raise the error, in a signal handler, if the main thread is in the middle of a request.
+
+        Nothing is lost by it: an answer that was not read is asked for again. Other threads end by ``body``.
+        """
+        if self._main_asks:
+            raise error
 
     def own_path(self, location: str) -> str | None:
         """Return the path in a Location, ``None`` when it leads to another server than ours."""
@@ -103,14 +119,14 @@ class Client:
     ) -> Answer:
         pool = self._current_pool()
         limit = self._config.read_timeout_s
-        sent = {
+        sent: dict[bytes | str, bytes | str] = {
             "Host": urlsplit(self._origin).netloc,
             "User-Agent": f"dce-play/{__version__}",
             "Accept": "application/json",
             "Authorization": f"Bearer {self._token}",
             "Content-Length": str(size),
-            **headers,
         }
+        sent.update(headers.items())
         if method in {"GET", "HEAD"}:
             del sent["Content-Length"]
         connect = self._config.connect_timeout_s
@@ -134,7 +150,7 @@ class Client:
         except (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError) as error:
             return self._failure(error)
 
-    def _bounded(self, body: Iterable[bytes] | bytes, limit: float) -> Iterable[bytes]:
+    def _bounded(self, body: Iterable[bytes] | bytes, limit: float) -> Iterator[bytes]:
         """Yield the body, and begin the answer's time when it is all on its way."""
         yield from (body,) if isinstance(body, bytes) else body
         self._deadline.at = time.monotonic() + 2 * limit
@@ -189,7 +205,7 @@ class Client:
 
 def kind_of(error: BaseException) -> NoAnswer:
     """Return what kind of failure an exception of the library, with its causes, is."""
-    causes = []
+    causes: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None and len(causes) < 10:
         causes.append(cause)

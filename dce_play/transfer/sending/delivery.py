@@ -1,43 +1,33 @@
 """One try to deliver a packed episode: HEAD before a second one, then a PUT or a resumable upload."""
 
-import base64
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from dce_play.system.clock import Clock
 from dce_play.transfer.ids import EpisodeId
 from dce_play.transfer.sending.answer import Answer
 from dce_play.transfer.sending.bandwidth import Pacer
 from dce_play.transfer.sending.client import Client
-from dce_play.transfer.sending.settings import ShipConfig
-from dce_play.transfer.sending.spool import PackRecord, Spool, Suffix
+from dce_play.transfer.sending.spool import PackRecord, Suffix
+from dce_play.transfer.sending.tools import Tools
 from dce_play.transfer.sending.upload import Uploader
 from dce_play.transfer.sending.verdict import Outcome, Verdict, judge, receipt_of, retry
+from dce_play.transfer.wire import ARCHIVE_TYPE, encode_digest
 
 _READ = 1 << 20
 
 
 class Delivery:
-    """Puts archives to the receiver. ``moved`` is told of bytes on their way, and may raise to stop."""
+    """Puts archives to the receiver."""
 
-    def __init__(
-        self,
-        config: ShipConfig,
-        spool: Spool,
-        client: Client,
-        *,
-        pacer: Pacer,
-        clock: Clock,
-        moved: Callable[[int], None],
-    ) -> None:
-        self._config = config
-        self._spool = spool
+    def __init__(self, tools: Tools, client: Client, pacer: Pacer) -> None:
+        self._config = tools.config
+        self._spool = tools.spool
+        self._clock = tools.clock
+        self._moved = tools.moved
         self._client = client
         self._pacer = pacer
-        self._clock = clock
-        self._moved = moved
-        self._uploader = Uploader(client, spool, chunk=config.resume_chunk, stretch=self._stretch)
+        self._uploader = Uploader(client, tools.spool, chunk=tools.config.resume_chunk, stretch=self._stretch)
 
     def deliver(self, record: PackRecord, *, first: bool) -> Verdict:
         """Try once. Unless it is certainly the first try, the receiver is asked whether it has the episode already.
@@ -87,10 +77,9 @@ class Delivery:
         return self._client.ask("PUT", f"/v1/episodes/{identifier}", headers=headers, body=body, size=record.size)
 
     def _headers(self, record: PackRecord) -> dict[str, str]:
-        digest = base64.b64encode(bytes.fromhex(record.sha256)).decode("ascii")
         headers = {
-            "Content-Type": "application/zstd",
-            "Repr-Digest": f"sha-256=:{digest}:",
+            "Content-Type": ARCHIVE_TYPE,
+            "Repr-Digest": encode_digest(record.sha256),
             self._config.manifest_header: record.manifest_digest,
         }
         if record.commit is not None:

@@ -11,7 +11,9 @@ import msgspec
 from dce_play.system.loopback import is_loopback
 from dce_play.transfer.sending.bandwidth import Timetable, parse_limit
 from dce_play.transfer.toml_config import TomlConfig, read_toml, toml_schema
+from dce_play.transfer.toml_example import toml_example
 from dce_play.transfer.toml_keys import BadValue, Key, Kind
+from dce_play.transfer.wire import commit_header, manifest_header
 
 VARIABLE = "DCE_SHIP_CONFIG"
 DEFAULT_PATH = Path("/etc/dce-play/ship.toml")
@@ -66,11 +68,11 @@ class ShipConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def commit_header(self) -> str:
-        return f"{self.header_prefix}Code-Commit"
+        return commit_header(self.header_prefix)
 
     @property
     def manifest_header(self) -> str:
-        return f"{self.header_prefix}Manifest-Digest"
+        return manifest_header(self.header_prefix)
 
 
 def _url(text: str) -> str:
@@ -223,3 +225,21 @@ def _check_together(config: TomlConfig) -> None:
             config.object_to(one, f"{one} needs {other} beside it")
     if values.get("resume.chunk") == 0:
         config.object_to("resume.chunk", "resume.chunk: at least 1 byte")
+
+
+def ship_example() -> str:
+    """Return the example of ``ship.toml``."""
+    return toml_example(
+        KEYS,
+        {
+            "host_id": "lab-1",
+            "data_dir": "/var/lib/dce-play",
+            "receiver.url": "https://receiver.example:8490",
+            "receiver.token": "file:/etc/dce-play/ship.token",
+            "receiver.ca": "/etc/dce-play/ca.pem",
+            "receiver.cert": "/etc/dce-play/host.pem",
+            "receiver.key": "/etc/dce-play/host.key",
+        },
+        head="ship.toml: how this lab host ships its episodes. Lines that begin with # show the defaults.\n"
+        "Sizes are bytes or texts such as 64MiB; a secret is named env:NAME, file:PATH or keyring:NAME.",
+    )

@@ -42,8 +42,9 @@ def tls_context(config: ShipConfig) -> ssl.SSLContext | None:
     try:
         context = ssl.create_default_context(cafile=config.ca)
     except (OSError, ValueError) as error:
-        assert config.ca is not None
-        raise _bad(config.ca, error, "it should hold PEM certificates: the CA of the receiver's") from error
+        raise _bad(
+            config.ca or config.path, error, "it should hold PEM certificates: the CA of the receiver's"
+        ) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if config.cert is not None and config.key is not None:
         for path in (config.cert, config.key):

@@ -14,13 +14,12 @@ from dce_play.transfer.ids import EpisodeId
 from dce_play.transfer.sending.answer import Answer
 from dce_play.transfer.sending.client import Client
 from dce_play.transfer.sending.spool import PackRecord, Spool, Suffix
+from dce_play.transfer.wire import INCONSISTENT_LENGTH, MISMATCHING_OFFSET, PIECE_TYPE
 
 _NO_UPLOADS = frozenset({404, 405, 501})
 _GONE = frozenset({404, 410})
 _MOST_ROUNDS = 8
 """How often an upload is asked anew where it stands, in one try."""
-_OFFSET_PROBLEM = "#mismatching-upload-offset"
-_LENGTH_PROBLEM = "#inconsistent-upload-length"
 _MOST_APPENDED = re.compile(r"(?:^|[,\s])max-append-size=(\d{1,18})(?=$|[,;\s])", re.ASCII)
 
 
@@ -104,7 +103,7 @@ class Uploader:
             size = min(piece, record.size - offset)
             last = offset + size == record.size
             more = {
-                "Content-Type": "application/partial-upload",
+                "Content-Type": PIECE_TYPE,
                 "Upload-Offset": str(offset),
                 "Upload-Complete": "?1" if last else "?0",
             }
@@ -115,11 +114,11 @@ class Uploader:
                 offset = told
                 continue
             kind = str((answer.problem or {}).get("type", ""))
-            if kind.endswith(_OFFSET_PROBLEM):
+            if kind == MISMATCHING_OFFSET:
                 return None
             if answer.status in {400, 204}:  # damaged, of another length, or an answer that makes no sense
                 self._forget(record)
-            if answer.status == 204 or kind.endswith(_LENGTH_PROBLEM):
+            if answer.status == 204 or kind == INCONSISTENT_LENGTH:
                 return Answer(status=500, detail="the upload's offset makes no sense", headers=answer.headers)
             return answer
 
