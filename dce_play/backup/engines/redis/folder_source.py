@@ -88,6 +88,7 @@ class _FolderWriter:
         self._lines: list[bytes] = []
         self._folders: set[str] = set()
         self._place = place
+        self._mtime_ns = 0
         self._add_folder(".")
 
     def add_snapshot(self, snapshot: OpenFile, link: Link) -> RdbContents:
@@ -107,6 +108,7 @@ class _FolderWriter:
         if folder and folder not in self._folders:
             self._add_folder(folder)
         status = file.status
+        self._mtime_ns = max(self._mtime_ns, status.st_mtime_ns)
         member = _member(file.name, Kind.FILE, status, status.st_size)
         digest = ContentSum(member)
         self._tar.begin(member)
@@ -131,9 +133,8 @@ class _FolderWriter:
 
     def close(self) -> None:
         """Write the index and the end mark."""
-        self._tar.whole(
-            Member(name=INDEX, kind=Kind.FILE, size_bytes=sum(map(len, self._lines))), b"".join(self._lines)
-        )
+        lines = b"".join(self._lines)
+        self._tar.whole(Member(name=INDEX, kind=Kind.FILE, size_bytes=len(lines), mtime_ns=self._mtime_ns), lines)
         self._tar.end()
 
 
