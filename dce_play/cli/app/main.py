@@ -45,6 +45,9 @@ COMMANDS = {
     "ship": CommandEntry("dce_play.cli.ship.group:command", "Ship episodes from this lab host to the receiver"),
     "quarantine": CommandEntry("dce_play.cli.ship.group:quarantine_command", "Look at what the receiver refused"),
     "summary": CommandEntry("dce_play.cli.run.summary:command", "Show what scrapes did, from summary files or a log"),
+    "receive": CommandEntry(
+        "dce_play.cli.receive.group:command", "Receive episodes from lab hosts, and look after them"
+    ),
     "simulate": CommandEntry("dce_play.cli.host.simulate:command", "Serve a Discord on loopback"),
     "completion": CommandEntry("dce_play.cli.app.completion:command", "Print the shell completion script"),
     "version": CommandEntry("dce_play.cli.app.version:command", "Tell versions, for a bug report"),
