@@ -41,7 +41,8 @@ class LabHost:
         (self.data / "episodes").mkdir(exist_ok=True)
         (self.folder / "token").write_text(f"{TOKEN}\n", encoding="ascii")
         self.config.write_text(
-            f'host_id = "lab-1"\ndata_dir = "{self.data}"\nmin_free = 0\nquarantine_cleanup_interval_s = 0\n{self.more}\n'
+            f'host_id = "lab-1"\ndata_dir = "{self.data}"\nmin_free = 0\n'
+            f"quarantine_cleanup_interval_s = 0\n{self.more}\n"
             f'[receiver]\nurl = "{self.url}"\ntoken = "file:token"\n{self.receiver}\n',
             encoding="utf-8",
         )
