@@ -117,10 +117,12 @@ def module_of(keys: ModuleKeys, *, engine: str, class_name: str) -> Module:
 
 def take(engine: Engine, module: Module, services: EngineServices, path: Path) -> StoredBackup:
     """Take a backup with an engine alone: produce, check at level 2, and keep the plain stream in a file."""
-    sink = FileSink(path)
     with engine.open(module, services, dry_run=False, excluding=path.parent) as source:
-        produced = source.produce(sink, quiesced=False)
-        sink.finish()
+        sink = FileSink(path)
+        try:
+            produced = source.produce(sink, quiesced=False)
+        finally:
+            sink.finish()
     stored = StoredBackup(manifest=manifest_of(produced, module, path), path=path)
     check(engine, stored, services)
     return stored

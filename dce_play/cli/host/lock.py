@@ -167,7 +167,8 @@ def _print(seen: LockStatus, config: Path | None) -> None:
     if meta is not None:
         running = "running" if seen.holder_runs else "not running"
         click.echo(f"holder: pid {meta.pid} ({running}, started {meta.started})\ncmd: {meta.cmd}")
-        for name, value in (("host", meta.host), ("user", meta.user), ("run", meta.run_id), ("step", meta.step)):
+        facts = {"host": meta.host, "user": meta.user, "run": meta.run_id, "step": meta.step}
+        for name, value in (facts | {"last progress": meta.progress}).items():
             if value:
                 click.echo(f"{name}: {value}")
     for holder in seen.holders:
