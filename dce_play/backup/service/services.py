@@ -1,7 +1,7 @@
 """The doors that engines are given, on this machine."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -64,6 +64,14 @@ class LocalServices:
 
     def container(self, module: Module, /) -> Container | None:
         return self.containers.of_module(module)
+
+    def mounting(self, module: Module, folders: Sequence[str], /) -> tuple[str, ...]:
+        program = self.containers.program(module.keys.container_engine, needed=False)
+        return tuple(each.name for each in self.containers.mounting(program, folders)) if program else ()
+
+    def compose_containers(self, module: Module, project: str, /) -> tuple[Container, ...]:
+        program = self.containers.program(module.keys.container_engine, needed=False)
+        return tuple(self.containers.of_project(program, project)) if program else ()
 
     @contextmanager
     def temporary_folder(self, prefix: str, /, *, below: Path | None = None) -> Iterator[Path]:

@@ -10,12 +10,12 @@ from dce_play.backup.streams import CHUNK_BYTES, Sink
 class PlainSink:
     """Where an engine writes: joins small pieces, counts and hashes, then hands on.
 
-    ``on_chunk`` is called with each chunk; what it raises ends the backup.
+    ``on_chunk`` is called before each chunk goes on; what it raises ends the backup.
     """
 
-    def __init__(self, out: Sink, *, on_chunk: Callable[[], None]) -> None:
+    def __init__(self, out: Sink) -> None:
         self._out = out
-        self._on_chunk = on_chunk
+        self.on_chunk: Callable[[], None] = lambda: None
         self._sum = hashlib.sha256()
         self._pieces: list[bytes] = []
         self._waiting = 0
@@ -45,7 +45,7 @@ class PlainSink:
         chunk = b"".join(self._pieces) if len(self._pieces) > 1 else self._pieces[0]
         self._pieces.clear()
         self._waiting = 0
-        self._on_chunk()
+        self.on_chunk()
         self._sum.update(chunk)
         self._out.write(chunk)
 
@@ -53,9 +53,7 @@ class PlainSink:
 class Pipeline:
     """All sinks from the top to the bottom. ``finish`` collects what each of them says, in that order."""
 
-    def __init__(
-        self, bottom: Sink, filters: Sequence[Filter], check: Sink | None, *, on_chunk: Callable[[], None]
-    ) -> None:
+    def __init__(self, bottom: Sink, filters: Sequence[Filter], check: Sink | None) -> None:
         """Build it. ``filters`` stand in the order in which bytes pass them; ``check`` sees the plain stream."""
         self._sinks: list[Sink] = [bottom]
         for each in reversed(filters):
@@ -64,7 +62,7 @@ class Pipeline:
         if check is not None:
             first = _Both(first, check)
             self._sinks.insert(0, check)
-        self.top = PlainSink(first, on_chunk=on_chunk)
+        self.top = PlainSink(first)
 
     def finish(self) -> None:
         """End the stream.

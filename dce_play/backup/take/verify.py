@@ -95,10 +95,7 @@ def verify_entry(
 
 
 def with_checks(manifest: Manifest, checks: Sequence[CheckRecord], *, level: int) -> Manifest:
-    """Return the manifest with more checks: one that failed makes it bad, and it never becomes good again by itself.
-
-    A backup whose every failed check was passed later is good again: the disk may have had a bad moment.
-    """
+    """Return the manifest with more checks: one that failed makes it bad until the same check has passed again."""
     before = manifest.verification
     joined = (*before.checks, *checks)
     latest = {check.id: check.ok for check in joined}
