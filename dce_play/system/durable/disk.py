@@ -99,6 +99,10 @@ class Disk:
         """
         os.fsync(descriptor)
 
+    def sync_data(self, descriptor: int) -> None:
+        """Make a file's bytes and size durable, its times not. As ``sync``, never to be tried again."""
+        os.fdatasync(descriptor)
+
     def sync_folder(self, folder: Path) -> None:
         """Make a folder's entries durable: a rename or an unlink is on disk only when its folder is."""
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -163,6 +167,10 @@ class Disk:
                 raise OSError(errno.EIO, "the file ended while it was copied")
             size_bytes, start, offset = size_bytes - count, start + count, offset + count
 
+    def set_mode(self, descriptor: int, mode: int) -> None:
+        """Give a file these permission bits, whatever the umask is."""
+        os.fchmod(descriptor, mode)
+
     def give(self, descriptor: int, facts: FileFacts, *, source: Path | None = None) -> None:
         """Give a file the owner, the group and the permission bits of another, and its attributes, where we may."""
         keep_attributes(descriptor, facts, source=source)
@@ -175,33 +183,3 @@ class Disk:
 
 REAL = Disk()
 """The machine's own disk."""
-
-
-def write_whole(disk: Disk, path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Write a whole file by ``<name>.tmp`` beside it and a rename; the caller holds the lock that guards the name.
-
-    With ``durable=False`` a power loss may leave an empty or a torn file: only for what can be made again.
-    """
-    temporary = path.with_name(f"{path.name}.tmp")
-    descriptor = disk.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    try:
-        disk.write_at(descriptor, data, 0)
-        if durable:
-            disk.sync(descriptor)
-    finally:
-        disk.close(descriptor)
-    disk.rename(temporary, path)
-    if durable:
-        disk.sync_folder(path.parent)
-
-
-def read_whole(disk: Disk, path: Path) -> bytes | None:
-    """Return a small file's bytes, or ``None`` when it is not there."""
-    try:
-        descriptor = disk.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return None
-    try:
-        return disk.read_at(descriptor, disk.facts(descriptor).size_bytes, 0)
-    finally:
-        disk.close(descriptor)

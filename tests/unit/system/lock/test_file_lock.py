@@ -112,4 +112,4 @@ def test_a_file_system_without_flock_is_refused(file: Path, error: str) -> None:
     argv = ["strace", "-qq", "-o", "/dev/null", "-e", f"inject=flock:error={error}", *python(script, file)]
     said = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
     assert said.startswith(f"the file system of {file} cannot lock files 4 ")
-    assert "DCE_SCRAPE_LOCK_FILE" in said
+    assert "put the lock file on a local disk" in said
