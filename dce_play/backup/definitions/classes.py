@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from dce_play.backup.definitions.shape import ShapeReader
-from dce_play.backup.registry import ENGINES
+from dce_play.backup.definitions.values import ENGINES
 from dce_play.source import Document, did_you_mean
 
 

@@ -9,7 +9,7 @@ import msgspec
 from dce_play.backup.definitions.classes import ClassRow, classify
 from dce_play.backup.definitions.model import HealthKeys, Module, ModuleKeys
 from dce_play.backup.definitions.shape import ShapeReader
-from dce_play.backup.registry import ENGINES
+from dce_play.backup.definitions.values import ENGINES
 from dce_play.source import Document, JsonValue, Pointer, Problem, did_you_mean
 
 _MERGED = frozenset({"postgres", "redis", "vault", "s3", "files", "meilisearch", "compose", "keep"})
