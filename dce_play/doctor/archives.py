@@ -4,10 +4,11 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
+from dce_play.discord.lock.archive_lock import archive_lock_status
 from dce_play.discord.targets.model import Target
 from dce_play.doctor.rows import Row, green, plural, red, yellow
-from dce_play.layout import TargetLayout, lock_path
-from dce_play.system.lock.status import Verdict, lock_status
+from dce_play.layout import TargetLayout
+from dce_play.system.lock.status import Verdict
 
 
 def archive_rows(
@@ -23,7 +24,7 @@ def archive_rows(
 
 
 def _lock_row(archive_root: Path, option: str, environment: Mapping[str, str]) -> Row:
-    seen = lock_status(lock_path(archive_root, environment))
+    seen = archive_lock_status(archive_root, environment)
     status = f"dce-play lock status {option}"
     match seen.verdict:
         case Verdict.HELD:

@@ -55,9 +55,7 @@ def checkup(
     rows.sort(key=lambda row: _ORDER.index(row.code))
     if subject.targets is not None:
         targets = subject.targets
-        rows += archive_rows(
-            targets.archive_root, targets.targets, config=targets.path, environment=environment
-        )
+        rows += archive_rows(targets.archive_root, targets.targets, config=targets.path, environment=environment)
     return [*_journal_rows(subject, since=since, now=now, executor=executor), *rows]
 
 

@@ -2,11 +2,11 @@
 
 import os
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from dce_play.doctor.rows import Level, Row, green, red, yellow
+from dce_play.doctor.rows import Row, green, red, yellow
 from dce_play.host.certificates import BadCertificate, read_certificates
 
 _SOON_DAYS = 30
@@ -77,18 +77,17 @@ def secret_file_row(path: Path) -> Row:
         mode = path.stat().st_mode & 0o777
         filled = bool(path.read_bytes().strip())
     except OSError as error:
-        return red("token", f"{path}: {_reason(error)}", f"ls -l {quoted}", count=1)
+        return red("token", f"{path}: {_reason(error)}", _put(quoted), count=1)
     if not filled:
-        return red("token", f"{path} is empty", f"ls -l {quoted}", count=1)
+        return red("token", f"{path} is empty", _put(quoted), count=1)
     if mode & 0o037:
         return yellow("token", f"{path} is open to others (mode {mode:04o})", f"sudo chmod 0640 {quoted}", count=1)
     return green("token", f"{path} is there, and closed to others")
 
 
-def worst_first(rows: Iterable[Row]) -> list[Row]:
-    """Return rows in their order, the red ones first and the green ones last."""
-    order = [Level.RED, Level.YELLOW, Level.GREEN]
-    return sorted(rows, key=lambda row: order.index(row.level))
+def _put(quoted: str) -> str:
+    """Return the command that takes a secret from the keyboard, and shows it neither in a list of processes."""
+    return f"sudo install -m 0640 -g dce-play /dev/stdin {quoted}"
 
 
 def _reason(error: OSError) -> str:

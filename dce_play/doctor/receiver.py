@@ -31,7 +31,7 @@ def receiver_rows(config: ShipConfig, *, environment: Mapping[str, str], now: da
     try:
         client = Client(config, environment=environment, masker=masker, heard=heard)
     except DcePlayError as error:
-        return [red("receiver", str(error), *error.hint.splitlines(), count=1)]
+        return [red("receiver", str(error), f"dce-play ship ping{option_of(config)}", count=1)]
     try:
         result = ping(client, config, newest_commit(Spool(config)), clock=SystemClock())
     finally:

@@ -33,12 +33,17 @@ def green(code: str, what: str, *, count: int = 0) -> Row:
 
 def yellow(code: str, what: str, *fix: str, count: int = 0) -> Row:
     """Return a row for what should be seen to."""
-    return Row(level=Level.YELLOW, code=code, what=what, count=count, fix=fix)
+    return Row(level=Level.YELLOW, code=code, what=what, count=count, fix=commands(fix))
 
 
 def red(code: str, what: str, *fix: str, count: int = 0) -> Row:
     """Return a row for what must be seen to now."""
-    return Row(level=Level.RED, code=code, what=what, count=count, fix=fix)
+    return Row(level=Level.RED, code=code, what=what, count=count, fix=commands(fix))
+
+
+def commands(hints: Iterable[str]) -> tuple[str, ...]:
+    """Return hints as what can be pasted: without the word that invites to type them."""
+    return tuple(hint.removeprefix("try: ") for hint in hints)
 
 
 def all_green(rows: Iterable[Row]) -> bool:

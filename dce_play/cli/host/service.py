@@ -104,7 +104,7 @@ def install_command(
     done = install(
         request,
         options,
-        templates={role: (examples_folder() / name).read_text("utf-8") for role, name in CONFIG_NAMES.items()},
+        templates=_templates(request),
         folders=_folders(request),
         environment=os.environ,
         executor=LocalExecutor(os.environ, Masker()),
@@ -138,6 +138,11 @@ def _request(asked: _Asked) -> Request:
     )
 
 
+def _templates(request: Request) -> dict[Role, str]:
+    names = {role: name for role, name in CONFIG_NAMES.items() if role in request.roles}
+    return {role: (examples_folder() / name).read_text(encoding="utf-8") for role, name in names.items()}
+
+
 def _exec_argv(line: str) -> tuple[str, ...]:
     try:
         words = shlex.split(line)
@@ -154,36 +159,28 @@ def _config_of(request: Request, role: Role) -> Path:
 
 
 def _folders(request: Request) -> dict[Role, tuple[Path, ...]]:
-    """Return the folders that installed configurations name, for units that may write nowhere else."""
-    # Imported here: only an installation over an existing configuration needs to read one.
+    """Return the folders that each role's configuration names: the installed one's, else our example's."""
+    # Imported here: they bring the checks of whole files, which no other command of this group needs.
     from dce_play.transfer.receiving.config import read_config as load_receive
     from dce_play.transfer.sending.settings import load_config as load_ship
 
     found: dict[Role, tuple[Path, ...]] = {}
     for role in request.roles:
-        config = _config_of(request, role) if role in CONFIG_NAMES else None
-        if config is None or not config.is_file():
+        if role not in CONFIG_NAMES:
             continue
+        installed = _config_of(request, role)
+        path = installed if installed.is_file() else examples_folder() / CONFIG_NAMES[role]
         try:
             if role is Role.SHIPPER:
-                ship = load_ship(config)
+                ship = load_ship(path)
                 places = [ship.data_dir, ship.episodes_dir, ship.outbox_dir, ship.shipped_dir, ship.quarantine_dir]
                 places += [ship.metrics_file.parent] if ship.metrics_file else []
             else:
-                places = [load_receive(config).store_dir]
+                places = [load_receive(path).store_dir]
         except InvalidDocument:
             continue
-        found[role] = _outermost(places)
+        found[role] = tuple(dict.fromkeys(places))
     return found
-
-
-def _outermost(places: list[Path]) -> tuple[Path, ...]:
-    """Return the folders without those that lie in another of them."""
-    return tuple(
-        dict.fromkeys(
-            place for place in places if not any(place != other and place.is_relative_to(other) for other in places)
-        )
-    )
 
 
 def _drain(request: Request) -> dict[str, Any] | None:

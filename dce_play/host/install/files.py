@@ -53,8 +53,7 @@ def wanted_files(
 ) -> Iterator[Wanted]:
     """Yield the files of all roles, each once.
 
-    ``templates`` has the example of each configuration; ``folders`` what an installed configuration writes to,
-    for roles that have one.
+    ``templates`` has the example of each configuration; ``folders`` what a role's configuration writes to.
 
     Raises: InvalidUnit.
     """
@@ -69,7 +68,7 @@ def wanted_files(
             yield Wanted(path=config, text=templates[role], mode=0o640, keep=True, group=request.user)
             yield Wanted(path=config.with_name(f"{config.name}.example"), text=templates[role], mode=0o644)
     yield Wanted(path=Path("/etc/sysusers.d/dce-play.conf"), text=_sysusers(request), mode=0o644)
-    yield Wanted(path=Path("/etc/tmpfiles.d/dce-play.conf"), text=_tmpfiles(request), mode=0o644)
+    yield Wanted(path=Path("/etc/tmpfiles.d/dce-play.conf"), text=_tmpfiles(request, folders), mode=0o644)
 
 
 def planned(wanted: Wanted, request: Request) -> Planned:
@@ -100,7 +99,7 @@ def _diff(before: str, wanted: Wanted) -> str:
 
 
 def _service(request: Request, role: Role, folders: Mapping[Role, tuple[Path, ...]]) -> Service:
-    writable = folders.get(role) or (STATE,)
+    writable = _outermost(folders.get(role) or (STATE,))
     match role:
         case Role.SHIPPER:
             return Service(
@@ -147,9 +146,16 @@ def _sysusers(request: Request) -> str:
     )
 
 
-def _tmpfiles(request: Request) -> str:
-    return (
-        "# dce-play: its folders, with their owners and modes.\n"
-        f"d {STATE} 0750 {request.user} {request.user} -\n"
-        f"d {ETC} 0750 root {request.user} -\n"
+def _tmpfiles(request: Request, folders: Mapping[Role, tuple[Path, ...]]) -> str:
+    owned = dict.fromkeys((STATE, *(folder for role in request.roles for folder in folders.get(role, ()))))
+    lines = [f"d {path} 0750 {request.user} {request.user} -" for path in owned]
+    return "\n".join(
+        ("# dce-play: its folders, with their owners and modes.", *lines, f"d {ETC} 0750 root {request.user} -", "")
+    )
+
+
+def _outermost(places: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Return the folders without those that lie in another of them."""
+    return tuple(
+        place for place in places if not any(place != other and place.is_relative_to(other) for other in places)
     )
