@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
+from dce_play.cli.app.working_folder import working_folder
 from dce_play.cli.run.options import options_from, run_options
 from dce_play.cli.run.running import RunRequest, execute, runs_folder
 from dce_play.cli.run.sinks import now_stamp
@@ -40,7 +41,7 @@ def _choose(run: str | None, state_dir: Path | None, environment: Mapping[str, s
     runs = runs_folder(state_dir, environment)
     if run is not None:
         return find_run(runs, run)
-    folder = Path.cwd()
+    folder = working_folder()
     path = find_targets_file(None, environment, folder)
     root = load_targets_file(path).archive_root if path is not None and path.is_file() else None
     return newest_unfinished(runs, folder=folder, archive_root=root)
@@ -55,7 +56,7 @@ def _request(info: RunInfo, options: Mapping[str, Any], environment: Mapping[str
         folder=Path(str(kept.get("folder"))),
         environment=environment,
         given=given if isinstance(given, dict) else {},
-        options=options_from(options, folder=Path.cwd(), kept=kept),
+        options=options_from(options, folder=working_folder(), kept=kept),
         interrupted=options["interrupted"],
         run_id=info.run_id,
     )

@@ -12,6 +12,7 @@ from dce_play.cli.app.step_table import is_shipped, reading_cache, step_table
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
 from dce_play.cli.run.options import RunOptions, command_line, resume_words, run_words, said, to_journal
 from dce_play.cli.run.sinks import asker, leave_report, lost_outputs, open_sinks, tell_stillborn
+from dce_play.discord.auth.known_secrets import known_secrets
 from dce_play.discord.targets.model import TargetsFile
 from dce_play.discord.targets.select import check_narrowing, select_targets
 from dce_play.errors import DcePlayError, ExitCode, UsageError
@@ -147,11 +148,10 @@ def prepare(request: RunRequest, /, *, ask: Ask | None = None) -> Prepared:
         strict=options.strict,
         detailed_exitcode=options.detailed_exitcode,
         apply_command=apply_command(request) if request.next_command is None else request.next_command,
-        resume_command=command_line("resume", run_id, resume_words(request.options))
-        if request.next_command is None
-        else request.next_command,
+        resume_command=again,
         seal=options.dry_run,
         report_folders=() if options.report_file is None else (options.report_file.resolve().parent,),
+        known_secrets=known_secrets(request.environment, request.folder),
     )
     _check_place(settings)
     return Prepared(plan=plan, settings=settings)
