@@ -31,7 +31,9 @@ class Redis:
     def cli(self, *words: str, commands: str = "") -> str:
         """Run one command, or several from text, one a line; return the answers."""
         argv = ["redis-cli", "-s", str(self.socket), *self.auth, *words]
-        done = subprocess.run(argv, input=commands, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+        done = subprocess.run(
+            argv, input=commands, capture_output=True, text=True, errors="backslashreplace", timeout=PATIENCE_S, check=False
+        )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
@@ -48,7 +50,20 @@ def redis_server(
 ) -> Iterator[Redis]:
     """Run a server, behind the argv ``before``; it saves only when it is told to."""
     folder = Path(tempfile.mkdtemp(prefix="dce-redis-", dir="/tmp"))
-    argv = [program, "--port", "0", "--unixsocket", str(folder / "s"), "--dir", str(folder), "--save", "", *settings]
+    argv = [
+        program,
+        "--port",
+        "0",
+        "--unixsocket",
+        str(folder / "s"),
+        "--dir",
+        str(folder),
+        "--save",
+        "",
+        "--repl-diskless-sync-delay",
+        "0",
+        *settings,
+    ]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([*before, *argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
@@ -67,7 +82,7 @@ def redis_server(
 
 def fill(server: Redis) -> None:
     """Put keys of several kinds into three databases."""
-    server.cli(commands="\n".join(f"SET key:{number} {'v' * (number % 90)}" for number in range(500)))
+    server.cli(commands="\n".join(f"SET key:{number} {'v' * (1 + number % 90)}" for number in range(500)))
     third = ["SELECT 3", "SET a 1", "HSET h f v", "RPUSH l 1 2 3", "SADD s x y", "ZADD z 1 m"]
     server.cli(commands="\n".join([*third, "SELECT 9", "SET later 1 EX 90000"]))
 
