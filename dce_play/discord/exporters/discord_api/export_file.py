@@ -5,12 +5,24 @@ import os
 from pathlib import Path
 from typing import Self
 
+from dce_play.discord.archive.scan.scanner import MAX_MESSAGE_BYTES
 from dce_play.discord.exporters.discord_api.json_writer import JsonObject, rendered
 from dce_play.discord.exporters.protocol import DiskFull, ExportFailed
 from dce_play.snowflake import ChannelId
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _BUFFER_BYTES = 1 << 20
+LARGEST_MESSAGE_BYTES = MAX_MESSAGE_BYTES - 4096
+"""What an archive takes, with room for what stands between two messages."""
+
+
+class MessageTooLarge(Exception):
+    """No archive takes a message of so many bytes."""
+
+    def __init__(self, size_bytes: int) -> None:
+        super().__init__(
+            f"it takes {size_bytes:,} bytes of JSON, more than the {LARGEST_MESSAGE_BYTES:,} of an archive"
+        )
 
 
 class ExportFile:
@@ -43,10 +55,14 @@ class ExportFile:
     def add(self, message: JsonObject) -> None:
         """Write one message.
 
-        Raises: DiskFull, ExportFailed.
+        Raises: MessageTooLarge, and nothing of it is written then; DiskFull, ExportFailed.
         """
-        separator = ",\n    " if self.message_count else "\n    "
-        self._buffer += f"{separator}{rendered(message, '    ')}".encode()
+        separator = b",\n    " if self.message_count else b"\n    "
+        written = rendered(message, "    ").encode()
+        if len(written) > LARGEST_MESSAGE_BYTES:
+            raise MessageTooLarge(len(written))
+        self._buffer += separator
+        self._buffer += written
         self.message_count += 1
         if len(self._buffer) >= _BUFFER_BYTES:
             self.flush()

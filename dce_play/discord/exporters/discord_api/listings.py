@@ -47,8 +47,8 @@ def direct_messages(client: DiscordClient, watch: Watch) -> list[ChannelListing]
 
 
 def _may_have_threads(channel: Channel) -> bool:
-    """Return whether to ask for threads: voice channels have none, nor do channels without any message."""
-    return not channel.is_voice and channel.last_message_id is not None
+    """Return whether to ask for threads: voice channels have none. A missing ``last_message_id`` proves nothing."""
+    return not channel.is_voice
 
 
 def _category_position(channel: Channel) -> int:
