@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from dce_play.discord.exporters.protocol import OddMessage
 from dce_play.snowflake import ChannelId, MessageId
 
 
@@ -52,6 +53,8 @@ class ChannelOutcome:
     """The folder of a partial export that the next run will salvage."""
     unproven: bool = False
     """The exporter's word is all there is for the export's completeness."""
+    odd: tuple[OddMessage, ...] = ()
+    """Messages that are kept beside the channel file, as they could not be read or are too large for it."""
     behind: bool = False
     """The delta was kept staged: the archive has a hole and was told to report it."""
 

@@ -192,6 +192,7 @@ def _row(channel: ChannelOutcome) -> dict[str, JsonValue]:
         "duration_s": round(channel.duration_s, 3),
         "temp_kept": str(channel.temp_kept) if channel.temp_kept else None,
         "unproven": channel.unproven,
+        "odd_count": len(channel.odd),
         "behind": channel.behind,
     }
 

@@ -20,7 +20,7 @@ from dce_play.discord.scrape.target import Job, ScrapeStopped, known_seeds, scra
 from dce_play.discord.scrape.told import TellingListener, Voice
 from dce_play.discord.scrape.tools import Policies, Tools
 from dce_play.discord.scrape.unfinished import read_unfinished
-from dce_play.discord.targets.model import Target
+from dce_play.discord.targets.model import OddMessages, Target
 from dce_play.errors import ExitCode
 from dce_play.layout import TargetLayout
 from dce_play.plugin import Change, Context, Effects, Info, StepFailed, StepPlan, StepResult, View
@@ -53,6 +53,10 @@ class Params:
     reader_safe: Annotated[
         Literal["auto", "reflink", "rewrite", "off"], Info(help="How readers are kept from seeing an unfinished file.")
     ] = "auto"
+    odd_messages: Annotated[
+        Literal["", "stop", "raw"],
+        Info(help="An unreadable message stops its channel, or is kept as it came (raw); empty: the target's choice."),
+    ] = ""
     strict: Annotated[bool, Info(help="Fail on skipped channels and on exports of unproven completeness.")] = False
     stop_at_first_failure: Annotated[bool, Info(help="Try no further channel after one failed.")] = False
 
@@ -132,7 +136,7 @@ def _scrape(target: Target, params: Params, ctx: Context) -> TargetOutcome:
             environment=ctx.environment,
             listener=_listener(ctx),
             cancelled=ctx.cancelled,
-            policies=_policies(params),
+            policies=_policies(params, target),
             lock_fds=ctx.lock_fds,
         )
         return scrape_target(job, tools, refresh=session.refresh)
@@ -174,9 +178,14 @@ def _check(outcome: TargetOutcome, params: Params, outputs: Outputs) -> None:
     )
 
 
-def _policies(params: Params) -> Policies:
+def _policies(params: Params, target: Target) -> Policies:
     return Policies(
-        edits=EditPolicy(params.edits), holes=HolePolicy(params.holes), reader_safe=ReaderSafe(params.reader_safe)
+        edits=EditPolicy(params.edits),
+        holes=HolePolicy(params.holes),
+        reader_safe=ReaderSafe(params.reader_safe),
+        stop_at_odd=(params.odd_messages or target.odd_messages) == OddMessages.STOP,
+        format=target.format,
+        raw=target.raw,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Self
 from dce_play.discord.archive.scan.scanner import MAX_MESSAGE_BYTES
 from dce_play.discord.exporters.discord_api.json_writer import JsonObject, rendered
 from dce_play.discord.exporters.protocol import DiskFull, ExportFailed
-from dce_play.snowflake import ChannelId
+from dce_play.snowflake import ChannelId, MessageId
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _BUFFER_BYTES = 1 << 20
@@ -37,6 +37,7 @@ class ExportFile:
         self._buffer = bytearray(f'{rendered(header)[:-2]},\n  "messages": ['.encode())
         self._good_bytes = 0
         self.message_count = 0
+        self.last_id: MessageId | None = None
         try:
             self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
         except OSError as error:
@@ -64,6 +65,7 @@ class ExportFile:
         self._buffer += separator
         self._buffer += written
         self.message_count += 1
+        self.last_id = MessageId(str(message["id"]))
         if len(self._buffer) >= _BUFFER_BYTES:
             self.flush()
 

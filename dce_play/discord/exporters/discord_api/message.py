@@ -116,10 +116,10 @@ def user_object(user: User, view: GuildView, *, with_roles: bool = True) -> Json
 def _referenced(source: _Source, author: User, mentioned: list[User], interaction: _Source | None) -> Iterator[User]:
     yield author
     yield from mentioned
-    if (referenced := optional_object(source, "referenced_message")) is not None:
-        yield within(referenced, "author", parse_user)
+    if source.get("referenced_message") is not None:
+        yield within(source, "referenced_message", lambda referenced: within(referenced, "author", parse_user))
     if interaction is not None:
-        yield within(interaction, "user", parse_user)
+        yield within(source, "interaction", lambda found: within(found, "user", parse_user))
 
 
 def _interaction(source: _Source, view: GuildView) -> JsonObject:
