@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from dce_play.system.lock.archive_lock import archive_lock
+from dce_play.discord.lock.archive_lock import archive_lock
 from dce_play.system.lock.file_lock import flock_file
 from dce_play.system.lock.status import lock_status
 from dce_play.system.process.executor import Command, LocalExecutor

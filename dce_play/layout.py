@@ -11,12 +11,6 @@ META_FOLDER = ".dce-meta"
 TEMP_FOLDER = ".dce-temp"
 
 
-def lock_path(archive_root: Path, environment: Mapping[str, str]) -> Path:
-    """Return the lock file of an archive root; ``DCE_SCRAPE_LOCK_FILE`` overrides it."""
-    override = environment.get("DCE_SCRAPE_LOCK_FILE")
-    return Path(override).absolute() if override else archive_root / LOCK_NAME
-
-
 def state_folder(environment: Mapping[str, str]) -> Path:
     """Return our own state folder: ``DCE_PLAY_STATE_DIR``, else ``dce-play`` under the XDG state folder."""
     override = environment.get("DCE_PLAY_STATE_DIR")

@@ -17,8 +17,10 @@ REQUIREMENTS = (16, 12, 26, 17, 15, 7, 13, 13, 10, 7, 13, 11, 12, 10, 7, 8, 8, 1
 """How many requirements each section has, from R-1.* on."""
 OTHERS = {"D": 67, "S": 24, "H": 12, "L": 7, "W": 10, "O": 17, "V": 15, "E": 18, "C": 13, "J": 14}
 """How many there are of each letter: defects, then smokes."""
+OUTSIDE = {"L": 13, "K": 5, "S": 5, "B": 7, "D": 10, "U": 3}
+"""How many kinds of defect were found from outside, by letter; besides them F-X70, F-DRY and F-W have no number."""
 
-_LINE = re.compile(r"^\| (?P<id>[A-Z]-[0-9.]+) \| (?P<text>[^|]+) \| (?P<held>[^|]+) \|$", re.MULTILINE)
+_LINE = re.compile(r"^\| (?P<id>[A-Z]-[0-9.]+|F-[A-Z]+[0-9]*) \| (?P<text>[^|]+) \| (?P<held>[^|]+) \|$", re.MULTILINE)
 _TEST = re.compile(r"`(?P<file>tests/[\w/]+\.py)::(?P<name>test_\w+)`")
 _NOT_HERE = "not here, because "
 
@@ -43,6 +45,19 @@ def all_ids() -> Iterator[str]:
         yield from (f"R-{section}.{number:02}" for number in range(1, count + 1))
     for letter, count in OTHERS.items():
         yield from (f"{letter}-{number:02}" for number in range(1, count + 1))
+    yield from (found for found in outside_ids() if found in written_ids())
+
+
+def outside_ids() -> Iterator[str]:
+    """Yield what was found from outside, in the page's order; the page has those that are mended."""
+    for letter, count in OUTSIDE.items():
+        yield from (f"F-{letter}{number}" for number in range(1, count + 1))
+    yield from ("F-X70", "F-DRY", "F-W")
+
+
+@cache
+def written_ids() -> frozenset[str]:
+    return frozenset(line.identifier for line in lines())
 
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -1,14 +1,11 @@
 """A run as one document: ``report.json``, a fold of the run's events."""
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from dce_play.errors import UsageError
 from dce_play.events import GROUPS, RunEnded, RunResumed, RunStarted, StepEnded
 from dce_play.source import JsonValue
-from dce_play.system.durable.whole_files import write_atomic
 
 REPORT_VERSION = 1
 JOURNAL_NAME = "events.jsonl"
@@ -66,27 +63,10 @@ def read_events(folder: Path, /) -> list[dict[str, JsonValue]]:
     return events
 
 
-def check_report_place(path: Path, /) -> None:
-    """Make the folder of a report that somebody asked for.
-
-    Raises: UsageError, before a run whose report would be lost.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"cannot write the report to {path}: {error.strerror}") from error
-    if path.is_dir() or not os.access(path.parent, os.W_OK):
-        raise UsageError(f"cannot write the report to {path}")
-
-
-def write_report(folder: Path, /, *, also: Path | None = None) -> None:
-    """Write ``report.json`` into the run folder, and to another place where wanted.
+def report_data(folder: Path, /) -> bytes:
+    """Return ``report.json`` of the run in a folder, as UTF-8.
 
     Raises: OSError.
     """
     text = json.dumps(fold_report(read_events(folder)), ensure_ascii=False, indent=2) + "\n"
-    data = text.encode("utf-8", "backslashreplace")
-    write_atomic(folder / "report.json", data)
-    if also is not None:
-        also.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(also, data)
+    return text.encode("utf-8", "backslashreplace")

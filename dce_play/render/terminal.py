@@ -36,6 +36,46 @@ class PlainTerminal:
         """Nothing is left to print."""
 
 
+class SpareTerminal:
+    """Shows the run on standard output, and on standard error from when that can take no more.
+
+    A reader that has gone away, as in ``| head``, wants no more: then the events end.
+    """
+
+    def __init__(self, first: Sink, spare: TextIO, *, verbose: bool = False) -> None:
+        self._shown = first
+        self._spare: TextIO | None = spare
+        self._verbose = verbose
+
+    def accept(self, event: Event, /) -> None:
+        """Show what the event tells.
+
+        Raises: OSError, when neither can take it.
+        """
+        try:
+            self._shown.accept(event)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            if self._spare is None:
+                raise
+            self._shown = PlainTerminal(
+                self._spare, Wishes(signs=signs_for(self._spare), verbose=self._verbose, progress=True)
+            )
+            self._spare.write(f"warning: standard output is lost ({error.strerror or error}); the run is told here\n")
+            self._spare = None
+            self._shown.accept(event)
+
+    def pause(self) -> None:
+        """Step aside for a question."""
+        if isinstance(self._shown, Pausable):
+            self._shown.pause()
+
+    def close(self) -> None:
+        """Close what shows it now."""
+        self._shown.close()
+
+
 def signs_for(stream: TextIO) -> Signs:
     """Return the signs that the stream's encoding can show."""
     try:

@@ -4,12 +4,8 @@ A run holds an exclusive ``flock`` on its journal while it lives, so whoever fin
 without a holder has found a run that was killed.
 """
 
-import fcntl
 import json
 import os
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +13,8 @@ from dce_play.errors import DcePlayError, ExitCode
 from dce_play.event_json import to_json
 from dce_play.events import CheckpointPut, Event, Outcome, RunEnded, RunResumed, RunStarted, StepEnded, StepStarted
 from dce_play.source import JsonValue
+from dce_play.system.durable.json_lines import LineFile
+from dce_play.system.lock.file_lock import open_locked
 
 JOURNAL_NAME = "events.jsonl"
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -51,7 +49,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._descriptor = _open_held(path)
+        self._lines = _open_held(path)
         self._effectful: set[str] = set()
 
     def accept(self, event: Event, /) -> None:
@@ -59,14 +57,12 @@ class Journal:
 
         Raises: OSError, when it cannot be written: a run without a record does not go on.
         """
-        line = _encode(to_json(event))
-        _write(self._descriptor, line.encode("utf-8", "backslashreplace") + b"\n")
-        if self._is_durable(event):
-            os.fdatasync(self._descriptor)
+        line = _encode(to_json(event)).encode("utf-8", "backslashreplace")
+        self._lines.add(line, durable=self._is_durable(event))
 
     def close(self) -> None:
         """Let go of the file."""
-        os.close(self._descriptor)
+        self._lines.close()
 
     def _is_durable(self, event: Event) -> bool:
         match event.body:
@@ -83,39 +79,19 @@ class Journal:
                 return False
 
 
-def _open_held(path: Path) -> int:
-    """Open for appending, held, and without the torn line that a power failure may have left at the end."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    if not _hold(descriptor, patience_s=1.0):
-        os.close(descriptor)
+def _open_held(path: Path) -> LineFile:
+    """Open for adding lines, held. A run that was killed while it started a program holds on until that program runs.
+
+    Raises: RunStillGoing.
+    """
+    descriptor = open_locked(path, os.O_RDWR | os.O_CREAT, mode=0o600, wait_s=1.0)
+    if descriptor is None:
         raise RunStillGoing(path)
     try:
-        whole = path.read_bytes().rfind(b"\n") + 1
-        os.ftruncate(descriptor, whole)
+        return LineFile(descriptor)
     except BaseException:
         os.close(descriptor)
         raise
-    return descriptor
-
-
-def _hold(descriptor: int, *, patience_s: float) -> bool:
-    """Take the kernel's lock. A run that was killed while it started a program holds on until that program runs."""
-    end = time.monotonic() + patience_s
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= end:
-                return False
-            time.sleep(0.005)
-        else:
-            return True
-
-
-def _write(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
 
 
 def read_journal(path: Path) -> list[dict[str, JsonValue]]:
@@ -136,16 +112,6 @@ def read_journal(path: Path) -> list[dict[str, JsonValue]]:
     return events
 
 
-@contextmanager
-def _probe(path: Path) -> Iterator[bool]:
-    """Yield whether nobody holds the journal; while the block runs, nobody can take it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        yield _hold(descriptor, patience_s=0.05)
-    finally:
-        os.close(descriptor)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalState:
     """What looking at a journal tells."""
@@ -161,8 +127,12 @@ class JournalState:
 
 def look(path: Path) -> JournalState:
     """Return the events and whether a living run holds the journal."""
-    with _probe(path) as free:
-        return JournalState(events=read_journal(path), running=not free)
+    descriptor = open_locked(path, os.O_RDWR, wait_s=0.05)
+    try:
+        return JournalState(events=read_journal(path), running=descriptor is None)
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def close_lost(path: Path, *, ts: str) -> None:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from dce_play.discord.lock.archive_lock import SkippedLock, archive_lock, archive_lock_status
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.events import Diagnosed, LockReleased, LockSeen, LockTaken, LockWaiting, Mode
-from dce_play.layout import lock_path
 from dce_play.playbook.evaluate.reach import reachable_steps
 from dce_play.playbook.language.model import Lock
 from dce_play.playbook.plan.plan import Plan
@@ -13,8 +13,7 @@ from dce_play.plugin import Effects
 from dce_play.runner.cancel import Stopper
 from dce_play.runner.settings import RunSettings
 from dce_play.runner.stream import EventStream
-from dce_play.system.lock.archive_lock import ArchiveLock, SkippedLock, archive_lock
-from dce_play.system.lock.status import lock_status
+from dce_play.system.lock.held_lock import HeldLock
 
 
 class NoArchiveRoot(DcePlayError):
@@ -32,7 +31,7 @@ class NoArchiveRoot(DcePlayError):
 @contextmanager
 def archive_locked(
     plan: Plan, settings: RunSettings, /, *, names: dict[str, object], stream: EventStream, stopper: Stopper
-) -> Iterator[ArchiveLock | SkippedLock | None]:
+) -> Iterator[HeldLock | SkippedLock | None]:
     """Hold the lock while the block runs, if a step of the plan may write an archive; give ``None`` without a lock.
 
     A dry run looks at the lock, tells what it saw, and takes nothing.
@@ -49,7 +48,7 @@ def archive_locked(
         yield None
         return
     if settings.mode is Mode.DRY_RUN:
-        status = lock_status(lock_path(root, settings.environment))
+        status = archive_lock_status(root, settings.environment)
         holder = f"pid {status.meta.pid}: {status.meta.cmd}" if status.meta else ""
         stream.emit(LockSeen(path=str(status.path), state=status.verdict, detail=holder))
         yield None

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dce_play.errors import ExitCode, UsageError
 from dce_play.system.redact import Masker
+from dce_play.system.secret_reference import NoSecret, is_reference, read_reference
 
 
 class SecretMissing(UsageError):
@@ -42,18 +43,12 @@ class RunSecrets(Masker):
 
         Raises: SecretMissing; SecretTooShort.
         """
-        kind, _, name = reference.partition(":")
-        match kind:
-            case "env":
-                secret = self._environment.get(name, "")
-            case "file":
-                secret = self._read(reference, name)
-            case "keyring":
-                secret = _from_keyring(reference, name)
-            case _:
-                raise SecretMissing("a text that is no reference", "it does not begin with env:, file: or keyring:")
-        if not secret:
-            raise SecretMissing(reference, "it is empty or not set")
+        if not is_reference(reference):
+            raise SecretMissing("a text that is no reference", "it does not begin with env:, file: or keyring:")
+        try:
+            secret = read_reference(reference, environment=self._environment, folder=self._folder)
+        except NoSecret as error:
+            raise SecretMissing(reference, str(error)) from error
         self.protect(secret)
         return secret
 
@@ -63,17 +58,3 @@ class RunSecrets(Masker):
         Raises: SecretTooShort.
         """
         self.add(secret)
-
-    def _read(self, reference: str, name: str) -> str:
-        try:
-            return (self._folder / name).read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SecretMissing(reference, str(error)) from error
-
-
-def _from_keyring(reference: str, name: str) -> str:
-    try:
-        import keyring
-    except ImportError as error:
-        raise SecretMissing(reference, "the keyring package is not installed") from error
-    return keyring.get_password("dce-play", name) or ""

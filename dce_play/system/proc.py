@@ -126,23 +126,29 @@ def flocks(inode: int) -> list[LockEntry]:
     return found
 
 
-def holders(status: os.stat_result) -> Iterator[OpenFile]:
+def holders(device: int, inode: int) -> Iterator[OpenFile]:
     """Yield the processes that keep a ``flock`` on this file alive, as far as this user may look into them."""
     for entry in _PROC.iterdir():
-        if entry.name.isdecimal() and _holds(entry, status):
+        if entry.name.isdecimal() and next(_flocked(entry, only=(device, inode)), None) is not None:
             yield OpenFile(pid=int(entry.name), command=command_line(int(entry.name)))
 
 
-def _holds(process: Path, status: os.stat_result) -> bool:
+def flocked_names(pid: int) -> list[str]:
+    """Return the paths of the files that a process holds a ``flock`` on; a removed one ends in `` (deleted)``."""
+    return list(_flocked(_PROC / str(pid), only=None))
+
+
+def _flocked(process: Path, *, only: tuple[int, int] | None) -> Iterator[str]:
+    """Yield the path of each file on which the process has a ``flock``; of one device and inode, if named."""
     try:
         numbers = [link.name for link in (process / "fd").iterdir()]
     except OSError:
-        return False
+        return
     for number in numbers:
         with suppress(OSError):
-            opened = (process / "fd" / number).stat()
-            if (opened.st_dev, opened.st_ino) != (status.st_dev, status.st_ino):
+            link = process / "fd" / number
+            opened = link.stat()
+            if only not in {None, (opened.st_dev, opened.st_ino)}:
                 continue
             if "FLOCK" in (process / "fdinfo" / number).read_text(encoding="ascii", errors="replace"):
-                return True
-    return False
+                yield str(link.readlink())

@@ -75,7 +75,11 @@ def test_each_step_stands_in_the_table_under_its_own_name() -> None:
 
 def test_every_module_of_the_folder_is_in_the_table_and_named_after_its_step() -> None:
     folder = Path(dce_play.steps.__file__).parent
-    assert {path.stem for path in folder.glob("*.py")} - {"__init__"} == {name.replace(".", "_") for name in STEPS}
+    files = {(path.parent.name, path.stem) for path in folder.glob("*/*.py") if path.stem != "__init__"}
+    modules = {tuple(str(vars(step)["__name__"]).split(".")[-2:]): name for name, step in STEPS.items()}
+    assert files == set(modules)
+    for (room, stem), name in modules.items():
+        assert name.replace(".", "_") in {stem, f"{room}_{stem}"}
 
 
 def test_an_unknown_step_is_not_in_the_table() -> None:

@@ -9,10 +9,11 @@ import pytest
 
 from dce_play.discord.archive.append.append import AppendOptions, EditPolicy, ReaderSafe, append
 from dce_play.discord.archive.append.create import publish_first
-from dce_play.discord.archive.records.records import read_appends, read_lines
+from dce_play.discord.archive.records.records import read_appends
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId
 from dce_play.system.durable.disk import Disk
+from dce_play.system.durable.json_lines import read_lines
 from tests.faults.simulated_disk import DiskState, PowerLoss, SimulatedDisk
 from tests.support.channel_files import channel_bytes
 from tests.support.fakes import FakeClock

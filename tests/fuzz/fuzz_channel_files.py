@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import atheris  # not among our requirements: only who fuzzes needs it
 
-with atheris.instrument_imports(include=["dce_play.archive"]):
+with atheris.instrument_imports(include=["dce_play.discord.archive"]):
     from tests.fuzz.promises import check
 
 from tests.support.layouts import LAYOUTS, MESSAGES_FIRST, export, message

@@ -27,6 +27,7 @@ from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId
 from dce_play.source import did_you_mean
 from dce_play.system.clock import SystemClock, file_stamp
+from dce_play.system.durable.named_outputs import replaceable
 from dce_play.system.durable.whole_files import sync_folder
 
 
@@ -84,7 +85,7 @@ def salvage(
 
 
 def _one(partial: Path, into: Path | None, *, dry_run: bool, lock_wait_s: float, output_format: str) -> int:
-    goal = partial if into is None else into.absolute()
+    goal = partial if into is None else replaceable(into.absolute(), what="what is salvaged")
     if goal != partial and goal.exists():
         raise UsageError(f"{goal} exists", hint="choose another --into; to add to an archive: dce-play archive append")
     lines = []

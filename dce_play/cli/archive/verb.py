@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 import click
 
-from dce_play.playbook.types.quantities import parse_duration
-from dce_play.system.lock.archive_lock import archive_lock, guarding_root
+from dce_play.discord.lock.archive_lock import archive_lock, guarding_root
+from dce_play.system.quantities import parse_duration
 
 _Verb = TypeVar("_Verb", bound=Callable[..., Any])
 _SILENT_S = 2.0

@@ -32,6 +32,7 @@ from dce_play.discord.archive.salvage.repair import find_boundary
 from dce_play.discord.archive.scan.head import read_head
 from dce_play.errors import ExitCode
 from dce_play.system.clock import SystemClock
+from dce_play.system.durable.named_outputs import replaceable
 
 
 @click.command("append", short_help="Put new messages into a channel file.")
@@ -123,7 +124,7 @@ def merge_verb(
 
     Exit 0: merged. Exit 1: failed, and nothing changed.
     """
-    into = into.absolute()
+    into = replaceable(into.absolute(), what="the merged file")
     sources = [file.absolute() for file in files]
     if into.exists() and not overwrite and not any(into.samefile(source) for source in sources):
         raise click.UsageError(f"{into} exists: name it as a FILE, too, or --overwrite it")

@@ -6,7 +6,7 @@ import click
 
 from dce_play.errors import ExitCode
 from dce_play.resources import playbooks_folder, schemas_folder
-from dce_play.system.durable.whole_files import write_atomic
+from dce_play.system.durable.named_outputs import write_named
 
 _TARGETS = """\
 # yaml-language-server: $schema=./schemas/targets.schema.json
@@ -48,8 +48,7 @@ def command(folder: Path, archive_root: Path | None) -> int:
         if path.exists():
             click.echo(f"kept   {path.relative_to(folder)}")
             continue
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, data)
+        write_named(path, data, what=path.name, make_folder=True)
         click.echo(f"wrote  {path.relative_to(folder)}")
     click.echo("next: edit scrape-targets.yml, then dce-play lint, then dce-play run proof --dry-run")
     return ExitCode.OK

@@ -14,7 +14,7 @@ from dce_play.playbook.load.schema import playbook_schema, role_schema
 from dce_play.playbook.load.schema_targets import targets_schema
 from dce_play.render.event_schema import event_schema
 from dce_play.source import did_you_mean
-from dce_play.system.durable.whole_files import write_atomic
+from dce_play.system.durable.named_outputs import write_named
 
 
 def schemas(*, plugins: bool, folder: Path) -> Mapping[str, Callable[[], dict[str, Any]]]:
@@ -48,7 +48,7 @@ def command(name: str | None, write: Path | None, *, plugins: bool) -> int:
         write.mkdir(parents=True, exist_ok=True)
         for each, make in known.items():
             path = write / f"{each}.schema.json"
-            write_atomic(path, schema_text(make()).encode("utf-8"))
+            write_named(path, schema_text(make()).encode("utf-8"), what=f"the schema {each}")
             click.echo(os.fspath(path))
     elif name is None:
         for each in known:

@@ -13,9 +13,8 @@ from pathlib import Path
 import click
 
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
+from dce_play.discord.lock.archive_lock import SCRAPE_WORDS, guarding_root, lock_path
 from dce_play.errors import DcePlayError, ExitCode
-from dce_play.layout import lock_path
-from dce_play.system.lock.archive_lock import guarding_root
 from dce_play.system.lock.held import LockHeld
 from dce_play.system.lock.note import meta_path
 from dce_play.system.lock.reclaim import reclaim
@@ -51,7 +50,9 @@ def status(root: Path | None, config: Path | None, output_format: str, *, reclai
 
     def show() -> int:
         config_path, path = _place(root, config)
-        return _show(lock_status(path), config_path, output_format=output_format, reclaim_stale=reclaim_stale)
+        return _show(
+            lock_status(path, words=SCRAPE_WORDS), config_path, output_format=output_format, reclaim_stale=reclaim_stale
+        )
 
     return _told(show)
 
@@ -67,7 +68,7 @@ def reclaim_command(root: Path | None, config: Path | None) -> int:
 
     def remove() -> int:
         _, path = _place(root, config)
-        removed = reclaim(path)
+        removed = reclaim(path, words=SCRAPE_WORDS)
         click.echo(f"removed stale lock meta: {meta_path(path)}" if removed else "nothing to reclaim")
         return ExitCode.OK
 
@@ -125,7 +126,7 @@ def _show(seen: LockStatus, config: Path | None, *, output_format: str, reclaim_
     failure: DcePlayError | None = None
     if reclaim_stale and seen.verdict is not Verdict.HELD:
         try:
-            removed = reclaim(seen.path) is not None
+            removed = reclaim(seen.path, words=SCRAPE_WORDS) is not None
         except LockHeld as error:
             seen = error.status
         except DcePlayError as error:
@@ -181,7 +182,7 @@ def _print_reclaimed(seen: LockStatus, *, removed: bool) -> None:
 
 
 def _force(path: Path, *, yes: bool) -> int:
-    seen = lock_status(path)
+    seen = lock_status(path, words=SCRAPE_WORDS)
     if seen.verdict is Verdict.HELD:
         _print(seen, None)
         pids = " ".join(str(holder.pid) for holder in seen.holders)
@@ -201,6 +202,6 @@ def _force(path: Path, *, yes: bool) -> int:
             return ExitCode.UNATTENDED
         if not click.confirm("Remove the note?"):
             return ExitCode.FAILED
-    reclaim(path, force=True)
+    reclaim(path, force=True, words=SCRAPE_WORDS)
     click.echo(f"removed lock meta: {meta_path(path)}")
     return ExitCode.OK

@@ -9,7 +9,8 @@ import click
 
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
 from dce_play.cli.run.run import DurationType, read_report_option
-from dce_play.cli.run.running import RunRequest, execute, now_stamp, runs_folder
+from dce_play.cli.run.running import RunRequest, execute, runs_folder
+from dce_play.cli.run.sinks import now_stamp
 from dce_play.runner.folders import RunInfo, find_run, newest_unfinished
 from dce_play.runner.resume import open_earlier
 from dce_play.source import JsonValue

@@ -13,11 +13,12 @@ from dce_play.cli.app.find_playbook import find_playbook, playbook_names
 from dce_play.cli.app.playbook_params import given_params, param_options
 from dce_play.cli.app.step_table import is_shipped, reading_cache, step_table
 from dce_play.cli.run.listing import list_steps
-from dce_play.cli.run.running import RunRequest, execute, prepare, tell_unread
+from dce_play.cli.run.running import RunRequest, execute, prepare
+from dce_play.cli.run.sinks import tell_unread
 from dce_play.errors import DcePlayError
 from dce_play.playbook.language.model import CallKind, ParamSpec
 from dce_play.playbook.load.library import Library
-from dce_play.playbook.types.quantities import parse_duration
+from dce_play.system.quantities import parse_duration
 
 
 class DurationType(click.ParamType[float]):

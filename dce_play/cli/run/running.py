@@ -2,38 +2,31 @@
 
 import secrets
 import shlex
-import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-
-import click
 
 from dce_play.cli.app.find_playbook import find_playbook
 from dce_play.cli.app.playbook_params import as_texts
 from dce_play.cli.app.step_table import is_shipped, reading_cache, step_table
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
+from dce_play.cli.run.sinks import asker, leave_report, lost_outputs, open_sinks, tell_stillborn
 from dce_play.discord.targets.model import TargetsFile
 from dce_play.discord.targets.select import check_narrowing, select_targets
 from dce_play.errors import DcePlayError, ExitCode, UsageError
-from dce_play.events import Diagnosed, Event, Failure, Mode, Outcome, RunEnded, Sink
+from dce_play.events import Mode, Sink
 from dce_play.layout import state_folder
 from dce_play.playbook.load.params import as_names, as_recorded, resolve_params
 from dce_play.playbook.plan.plan import Plan
 from dce_play.playbook.plan.planning import make_plan
 from dce_play.playbook.plan.selection import choose_steps
 from dce_play.plugin import Effects, Selection
-from dce_play.render.jsonl import JsonLines
-from dce_play.render.log_file import LogFile
-from dce_play.render.report import check_report_place, write_report
-from dce_play.render.terminal import Pausable, machine_output, standard_output, terminal
 from dce_play.runner.engine import run
 from dce_play.runner.resume import EarlierRun, progress_for
 from dce_play.runner.settings import Ask, RunOutcome, RunSettings
-from dce_play.source import InvalidDocument, JsonValue
-from dce_play.system.clock import SystemClock, file_stamp
+from dce_play.source import JsonValue
+from dce_play.system.clock import file_stamp
 
 
 class NoTargetsFile(UsageError):
@@ -98,22 +91,33 @@ def execute(request: RunRequest, /, *, earlier: EarlierRun | None = None, accept
 
     With ``earlier`` the run goes on where that one ended.
 
+    A run that went well and whose report or log file could not be written has exit code 1; both are told.
+
     Raises: DcePlayError, when it could not even begin. With ``output: jsonl`` the stream ends with ``run.end`` then
     as well.
     """
     sinks: list[Sink] = []
     try:
-        _open_sinks(request, sinks)
-        prepared = prepare(request, ask=_asker(sinks))
+        open_sinks(
+            sinks,
+            machine=request.output == "jsonl",
+            environment=request.environment,
+            verbose=request.verbose,
+            diff=request.diff,
+            log_file=request.log_file,
+            report=request.report,
+        )
+        prepared = prepare(request, ask=asker(sinks))
         progress = None
         if earlier is not None:
             progress = progress_for(earlier, prepared.plan, prepared.settings, accept_changes=accept_changes)
         outcome = run(prepared.plan, prepared.settings, sinks, progress=progress)
     except DcePlayError as error:
-        _tell_stillborn(request, sinks, error)
+        tell_stillborn(sinks, error, run_id=request.run_id)
         raise
-    with suppress(OSError):  # the journal has it all; the report can be made from it at any time
-        write_report(outcome.run_folder, also=request.report)
+    written = leave_report(outcome.run_folder, also=request.report)
+    if (lost_outputs(sinks) or not written) and outcome.exit_code == ExitCode.OK:
+        return replace(outcome, exit_code=ExitCode.FAILED)
     return outcome
 
 
@@ -243,75 +247,3 @@ def _apply_command(request: RunRequest) -> str:
             for each in given if isinstance(given, list) else [given]:
                 words += [f"--{flag}", str(each)]
     return shlex.join(words)
-
-
-# What is shown where.
-
-
-def _open_sinks(request: RunRequest, sinks: list[Sink]) -> None:
-    """Add the sinks one by one, so that those there are can tell when the next cannot be opened."""
-    machine = request.output == "jsonl"
-    if machine:
-        sinks.append(JsonLines(machine_output()))
-    people = sys.stderr if machine else standard_output()
-    sinks.append(terminal(people, request.environment, verbose=request.verbose, diff=request.diff))
-    if request.log_file is not None:
-        sinks.append(LogFile(request.log_file))
-    if request.report is not None:
-        check_report_place(request.report)
-
-
-def _asker(sinks: list[Sink]) -> Ask | None:
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return None
-
-    def ask(question: str, answers: tuple[str, ...]) -> str:
-        for sink in sinks:
-            if isinstance(sink, Pausable):
-                sink.pause()
-        answer: str = click.prompt(question, type=click.Choice(answers), err=True)
-        return answer
-
-    return ask
-
-
-def tell_unread(arguments: Sequence[str], message: str, *, exit_code: int) -> None:
-    """Give standard output its ``run.end`` when not even the command line could be read."""
-    words = " ".join(arguments).replace("=", " ")
-    if "--output jsonl" not in words:
-        return
-    body = RunEnded(
-        outcome=Outcome.FAILED,
-        exit_code=exit_code,
-        duration_s=0.0,
-        error=Failure(kind="UsageError", message=message),
-    )
-    JsonLines(standard_output()).accept(Event(seq=1, ts=now_stamp(), run="", body=body))
-
-
-def now_stamp() -> str:
-    """Return the time as events show it."""
-    return SystemClock().now().isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _tell_stillborn(request: RunRequest, sinks: list[Sink], error: DcePlayError) -> None:
-    """Give the machine-readable stream and the log file the end that the terminal gets as an error message."""
-    bodies: list[Diagnosed | RunEnded] = []
-    if isinstance(error, InvalidDocument):
-        bodies += [
-            Diagnosed(severity=each.severity, message=f"{each.span}: {each.message}", hint=each.hint)
-            for each in error.problems
-        ]
-    bodies.append(
-        RunEnded(
-            outcome=Outcome.FAILED,
-            exit_code=error.exit_code,
-            duration_s=0.0,
-            error=Failure(kind=type(error).__name__, message=str(error), hint=error.hint),
-        )
-    )
-    for sink in sinks:
-        if isinstance(sink, JsonLines | LogFile):
-            for seq, body in enumerate(bodies, start=1):
-                sink.accept(Event(seq=seq, ts=now_stamp(), run=request.run_id, body=body))
-        sink.close()

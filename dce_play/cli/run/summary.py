@@ -16,7 +16,7 @@ from dce_play.discord.scrape.summary import (
 )
 from dce_play.errors import ExitCode, UsageError
 from dce_play.source import JsonValue
-from dce_play.system.durable.whole_files import write_atomic
+from dce_play.system.durable.named_outputs import write_named
 
 
 @click.command("summary")
@@ -86,7 +86,7 @@ def _recover(summary: dict[str, JsonValue], path: Path, source: str) -> None:
     if path.exists() and path.stat().st_size > 0:
         click.echo(f"{path} is there already and stays as it is", err=True)
         return
-    write_atomic(path, (json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode())
+    write_named(path, (json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode(), what="the summary")
     click.echo(f"JSON summary recovered from log: {path} (from {source})", err=True)
 
 

@@ -15,7 +15,7 @@ from dce_play.errors import ExitCode, UsageError
 from dce_play.playbook.document.document import load_document, read_document
 from dce_play.playbook.document.edit_targets import new_targets_file, with_target
 from dce_play.source import JsonValue
-from dce_play.system.durable.whole_files import write_atomic
+from dce_play.system.durable.named_outputs import write_named
 
 _config = click.option(
     "--config", type=click.Path(path_type=Path), help="The targets file; else DCE_CONFIG_FILE, else the usual names."
@@ -120,7 +120,7 @@ def add(
     if dry_run:
         click.echo(text, nl=False)
         return ExitCode.OK
-    write_atomic(path, text.encode())
+    write_named(path, text.encode(), what="the targets file")
     click.echo(f"Added {name} to {path}.")
     return ExitCode.OK
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.source import did_you_mean
-from dce_play.system.durable.whole_files import write_atomic
+from dce_play.system.durable.named_outputs import write_named
 
 KNOWN_NAMES = frozenset(
     {
@@ -79,7 +79,7 @@ def write_env_values(path: Path, values: dict[str, str]) -> None:
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     kept = [line for line in lines if not _sets_one_of(line, values)]
     new = [f"{name}={value}" for name, value in values.items()]
-    write_atomic(path, ("\n".join([*kept, *new]) + "\n").encode(), mode=0o600)
+    write_named(path, ("\n".join([*kept, *new]) + "\n").encode(), what="the token", mode=0o600)
 
 
 def _sets_one_of(line: str, names: dict[str, str]) -> bool:

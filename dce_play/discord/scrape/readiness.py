@@ -13,13 +13,14 @@ from dce_play.discord.archive.folder.temps import activity, list_temps
 from dce_play.discord.auth.discovery import discover_token, places
 from dce_play.discord.exporters.choose import AUTO, ExporterName, chosen_exporter
 from dce_play.discord.exporters.dce_launch import installed_dce_cli
+from dce_play.discord.lock.archive_lock import archive_lock_status
 from dce_play.discord.targets.model import Target, TargetsFile
 from dce_play.errors import DcePlayError
-from dce_play.layout import TargetLayout, lock_path
+from dce_play.layout import TargetLayout
 from dce_play.system.clock import utc_stamp
 from dce_play.system.disk import disk_space
+from dce_play.system.lock.note import LockUnusable
 from dce_play.system.lock.status import Verdict as LockVerdict
-from dce_play.system.lock.status import lock_status
 
 DEFAULT_MIN_FREE_MIB = 1024
 CLOCK_SLACK_S = 300.0
@@ -123,7 +124,10 @@ def _installed(environment: Mapping[str, str]) -> Check:
 
 def lock_check(archive_root: Path, environment: Mapping[str, str]) -> Check:
     """Tell how the archive root's lock looks. Another run's is a warning: whoever needs the lock waits or fails."""
-    status = lock_status(lock_path(archive_root, environment))
+    try:
+        status = archive_lock_status(archive_root, environment)
+    except LockUnusable as error:
+        return Check(name="lock", verdict=Verdict.FAIL, detail=f"lock: {error}")
     state = "held by this run" if status.ours else status.state
     held = status.verdict is LockVerdict.HELD and not status.ours
     return Check(name="lock", verdict=Verdict.WARN if held else Verdict.OK, detail=f"lock: {state}")

@@ -12,8 +12,8 @@ from jinja2.filters import FILTERS as _JINJA
 from jinja2.runtime import Undefined
 from jinja2.tests import TESTS as _JINJA_TESTS
 
-from dce_play.playbook.types.quantities import parse_duration, parse_size, show_duration
 from dce_play.playbook.types.values import SecretReference, SecretTouched, UnknownTouched, Unready
+from dce_play.system.quantities import parse_duration, parse_size, show_duration
 
 MAX_TEXT = 1 << 20
 MAX_ITEMS = 100_000

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dce_play.playbook.language.model import Lock, OnError, ParamType
-from dce_play.playbook.types.quantities import DURATION_PATTERN
+from dce_play.system.quantities import DURATION_PATTERN
 
 _NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
 _TEXT: dict[str, Any] = {"type": "string", "title": "text"}

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dce_play.source import Problem, Span
-from dce_play.system.durable.whole_files import write_atomic
+from dce_play.system.durable.named_outputs import write_named
 
 
 def fix_files(problems: Iterable[Problem]) -> int:
@@ -16,7 +16,7 @@ def fix_files(problems: Iterable[Problem]) -> int:
     for path, each in by_path.items():
         text = path.read_bytes().decode("utf-8")
         mark = "\ufeff" if text.startswith("\ufeff") else ""
-        write_atomic(path, (mark + mend(text.removeprefix("\ufeff"), each)).encode("utf-8"))
+        write_named(path, (mark + mend(text.removeprefix("\ufeff"), each)).encode("utf-8"), what="the mended file")
     return sum(len(_apart(each)) for each in by_path.values())
 
 

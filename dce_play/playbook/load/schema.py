@@ -8,9 +8,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from dce_play.playbook.language.grammar import PARAM_KEYS, PLAYBOOK_KEYS, ROLE_KEYS, STATEMENT_KEYS, Key
-from dce_play.playbook.types.quantities import DURATION_PATTERN, SIZE_PATTERN
 from dce_play.playbook.types.shapes import Field, Format, Kind, Shape, describe, signature
 from dce_play.plugin import StepInfo
+from dce_play.system.quantities import DURATION_PATTERN, SIZE_PATTERN
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 _TEMPLATE = {"type": "string", "pattern": r"\{\{", "title": "{{ expression }}"}

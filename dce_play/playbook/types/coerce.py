@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dce_play.playbook.types.quantities import parse_duration, parse_size
 from dce_play.playbook.types.shapes import Format, Kind, Shape, describe, with_article
 from dce_play.playbook.types.values import SecretReference
 from dce_play.snowflake import is_number
+from dce_play.system.quantities import parse_duration, parse_size
 
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})

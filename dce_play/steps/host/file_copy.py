@@ -1,14 +1,14 @@
 """Copy a file byte for byte, whole and durably, unless the copy is there already. Never into the archive."""
 
 import filecmp
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from dce_play.plugin import Change, Context, Effects, Info, StepFailed, StepPlan, StepResult, View
-from dce_play.system.durable.whole_files import is_below, sync_folder
+from dce_play.system.durable.named_outputs import replaceable
+from dce_play.system.durable.whole_files import is_below, replacing
 
 NAME = "file.copy"
 EFFECTS = Effects.LOCAL
@@ -47,16 +47,8 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     """Copy it."""
     if _is_done(params, ctx):
         return StepResult(changed=False, summary=f"{params.target} is a copy already", outputs=_outputs(params))
-    temporary = params.target.with_name(f".{params.target.name}.{os.getpid()}.tmp")
-    try:
-        shutil.copy2(params.source, temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(params.target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(params.target.parent)
+    with replacing(replaceable(params.target, what="the copy")) as new:
+        shutil.copy2(params.source, new.path)
     return StepResult(changed=True, summary=f"copied {params.source} to {params.target}", outputs=_outputs(params))
 
 

@@ -1,4 +1,7 @@
-"""Write a text file, whole and durably, unless it says so already. Never into the archive."""
+"""Write a text file, whole and durably, unless it says so already. Never into the archive.
+
+A link is followed; a device or a FIFO is written through, never replaced.
+"""
 
 import difflib
 from dataclasses import dataclass
@@ -6,7 +9,8 @@ from pathlib import Path
 from typing import Annotated
 
 from dce_play.plugin import Change, Context, Effects, Info, StepFailed, StepPlan, StepResult, View
-from dce_play.system.durable.whole_files import is_below, write_atomic
+from dce_play.system.durable.named_outputs import write_named
+from dce_play.system.durable.whole_files import is_below
 
 NAME = "file.write"
 EFFECTS = Effects.LOCAL
@@ -47,7 +51,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     outputs = Outputs(path=str(params.path), size=len(data))
     if _is_done(params, data, ctx):
         return StepResult(changed=False, summary=f"{params.path} is as it shall be", outputs=outputs)
-    write_atomic(params.path, data, mode=int(params.mode, 8) if params.mode else None)
+    write_named(params.path, data, what="the file", mode=int(params.mode, 8) if params.mode else None)
     return StepResult(changed=True, summary=f"wrote {params.path}", outputs=outputs)
 
 

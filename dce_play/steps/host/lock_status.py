@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+from dce_play.discord.lock.archive_lock import archive_lock_status
 from dce_play.errors import UsageError
-from dce_play.layout import lock_path
 from dce_play.plugin import Context, Effects, Info, StepFailed, StepResult
-from dce_play.system.lock.status import Verdict, lock_status
+from dce_play.system.lock.status import Verdict
 
 NAME = "lock.status"
 EFFECTS = Effects.NONE
@@ -46,7 +46,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     root = params.root or ctx.archive_root
     if root is None:
         raise UsageError("there is no archive root whose lock could be looked at", hint="name it with root:")
-    status = lock_status(lock_path(root, ctx.environment))
+    status = archive_lock_status(root, ctx.environment)
     state = "held by this run" if status.ours else status.state
     ctx.reporter.say("Scrape lock status")
     ctx.reporter.say(f"lock: {status.path}")

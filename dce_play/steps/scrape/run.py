@@ -26,7 +26,7 @@ from dce_play.layout import TargetLayout
 from dce_play.plugin import Change, Context, Effects, Info, StepFailed, StepPlan, StepResult, View
 from dce_play.source import JsonValue
 from dce_play.system.clock import utc_stamp
-from dce_play.system.durable.whole_files import write_atomic
+from dce_play.system.durable.named_outputs import write_named
 
 NAME = "scrape.run"
 EFFECTS = Effects.ARCHIVE
@@ -214,8 +214,8 @@ def _leave_summary(outcome: TargetOutcome, path: Path, ctx: Context, started: st
     )
     for line in summary_text(outcome.channels):
         ctx.reporter.say(line)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, (json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode())
+    data = (json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode()
+    write_named(path, data, what="the summary", make_folder=True)
     ctx.reporter.say(f"JSON summary file: {path}")
     if ctx.environment.get("DCE_RUN_SUMMARY_JSON") == "1":
         ctx.reporter.say(marker_line(summary))

@@ -10,6 +10,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from dce_play.system.durable.keeping import keep_attributes
+
 _NO_COPY_RANGE = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 _FICLONE = 0x40049409
 """The ioctl that makes one file share another's blocks. Source: linux/fs.h, FICLONE."""
@@ -97,6 +99,10 @@ class Disk:
         """
         os.fsync(descriptor)
 
+    def sync_data(self, descriptor: int) -> None:
+        """Make a file's bytes and size durable, its times not. As ``sync``, never to be tried again."""
+        os.fdatasync(descriptor)
+
     def sync_folder(self, folder: Path) -> None:
         """Make a folder's entries durable: a rename or an unlink is on disk only when its folder is."""
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -161,12 +167,13 @@ class Disk:
                 raise OSError(errno.EIO, "the file ended while it was copied")
             size_bytes, start, offset = size_bytes - count, start + count, offset + count
 
-    def give(self, descriptor: int, facts: FileFacts) -> None:
-        """Give a file the owner and the permission bits of another."""
-        mine = self.facts(descriptor)
-        if (mine.uid, mine.gid) != (facts.uid, facts.gid):
-            os.fchown(descriptor, facts.uid, facts.gid)
-        os.fchmod(descriptor, facts.mode)
+    def set_mode(self, descriptor: int, mode: int) -> None:
+        """Give a file these permission bits, whatever the umask is."""
+        os.fchmod(descriptor, mode)
+
+    def give(self, descriptor: int, facts: FileFacts, *, source: Path | None = None) -> None:
+        """Give a file the owner, the group and the permission bits of another, and its attributes, where we may."""
+        keep_attributes(descriptor, facts, source=source)
 
     def free_bytes(self, folder: Path) -> int:
         """Return how many bytes an ordinary user may still write there."""
@@ -176,33 +183,3 @@ class Disk:
 
 REAL = Disk()
 """The machine's own disk."""
-
-
-def write_whole(disk: Disk, path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Write a whole file by ``<name>.tmp`` beside it and a rename; the caller holds the lock that guards the name.
-
-    With ``durable=False`` a power loss may leave an empty or a torn file: only for what can be made again.
-    """
-    temporary = path.with_name(f"{path.name}.tmp")
-    descriptor = disk.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    try:
-        disk.write_at(descriptor, data, 0)
-        if durable:
-            disk.sync(descriptor)
-    finally:
-        disk.close(descriptor)
-    disk.rename(temporary, path)
-    if durable:
-        disk.sync_folder(path.parent)
-
-
-def read_whole(disk: Disk, path: Path) -> bytes | None:
-    """Return a small file's bytes, or ``None`` when it is not there."""
-    try:
-        descriptor = disk.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return None
-    try:
-        return disk.read_at(descriptor, disk.facts(descriptor).size_bytes, 0)
-    finally:
-        disk.close(descriptor)

@@ -1,58 +1,126 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all: written beside their name, synced, then given the name at one stroke.
+
+This is the only way in which a whole file is written. ``write_atomic`` takes its bytes, ``replacing`` lets the caller
+write them. Names that move, and names that must not be taken over, are in ``names``.
+"""
 
 import os
 import re
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
+
+from dce_play.system.durable.disk import REAL, Disk, FileFacts
 
 _TOKEN_BYTES = 4
+_MAX_NAME_BYTES = 255
+
+
+class NewFile(NamedTuple):
+    """A file that is being written and has not its name yet."""
+
+    path: Path
+    descriptor: int
+    """Open for reading and writing, at offset 0; closed by ``replacing``."""
+
+
+def random_token() -> str:
+    """Return 8 hex digits that no other writer of the same name has."""
+    return secrets.token_hex(_TOKEN_BYTES)
+
+
+def hidden_beside(path: Path, ending: str) -> Path:
+    """Return ``.<name><ending>`` in the same folder, the name cut so that all of it has 255 bytes at most."""
+    end = ending.encode()
+    name = os.fsencode(path.name)[: _MAX_NAME_BYTES - len(end) - 1]
+    return path.with_name(os.fsdecode(b"." + name + end))
+
+
+@contextmanager
+def replacing(
+    path: Path,
+    *,
+    mode: int | None = None,
+    like: FileFacts | None = None,
+    source: Path | None = None,
+    temporary: Path | None = None,
+    durable: bool = True,
+    disk: Disk = REAL,
+) -> Iterator[NewFile]:
+    """Give a new file to be written; when the block ends well it takes the name, else it is removed.
+
+    Before the first byte it gets the owner and mode of ``like`` and the attributes of ``source``, where we may (see
+    ``keeping``), and then ``mode``: a secret is never readable by others. Without any the umask decides.
+    ``temporary`` is for who holds a lock on the name and wants a fixed one, so that crashes leave at most one file
+    behind. Without ``durable`` readers still see old or new and nothing between, but a power loss may leave an empty
+    or a torn file: only for what can be made again.
+
+    Raises: OSError; the file under the name is as it was.
+    """
+    beside = temporary or hidden_beside(path, f".{random_token()}.tmp")
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | (os.O_EXCL if temporary is None else os.O_TRUNC)
+    descriptor = disk.open(beside, flags, 0o666 if mode is None and like is None else 0o600)
+    try:
+        if like is not None:
+            disk.give(descriptor, like, source=source)
+        if mode is not None:
+            disk.set_mode(descriptor, mode)
+        yield NewFile(beside, descriptor)
+        if durable:
+            disk.sync(descriptor)
+        disk.rename(beside, path)
+    except BaseException:
+        with suppress(OSError):  # what went wrong first is what counts
+            disk.unlink(beside)
+        raise
+    finally:
+        disk.close(descriptor)
+    if durable:
+        disk.sync_folder(path.parent)
+
+
+def write_atomic(
+    path: Path,
+    data: bytes,
+    *,
+    mode: int | None = None,
+    temporary: Path | None = None,
+    durable: bool = True,
+    disk: Disk = REAL,
+) -> None:
+    """Write a whole file as ``replacing`` does. An existing file keeps its owner and attributes, and its mode too
+    without ``mode``.
+
+    Raises: OSError; the file under the name is as it was.
+    """
+    old = disk.facts_of(path)
+    source = None if old is None else path
+    with replacing(path, mode=mode, like=old, source=source, temporary=temporary, durable=durable, disk=disk) as new:
+        disk.write_at(new.descriptor, data, 0)
+
+
+def read_whole(path: Path, *, disk: Disk = REAL) -> bytes | None:
+    """Return a small file's bytes, or ``None`` when it is not there."""
+    try:
+        descriptor = disk.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        return disk.read_at(descriptor, disk.facts(descriptor).size_bytes, 0)
+    finally:
+        disk.close(descriptor)
 
 
 def sync_folder(folder: Path) -> None:
     """Make the folder's entries durable: a rename is on disk only when its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    REAL.sync_folder(folder)
 
 
 def is_below(path: Path, folder: Path | None) -> bool:
     """Return whether a path leads, also by symbolic links, to the folder or into it; into no folder leads none."""
     return folder is not None and path.resolve().is_relative_to(folder.resolve())
-
-
-def write_atomic(path: Path, data: bytes, *, mode: int | None = None, durable: bool = True) -> None:
-    """Write a whole file durably, by a temporary in the same folder and a rename.
-
-    Without ``durable`` it is still whole or not there at all for every reader, but may be lost with the power.
-    ``mode`` is set before the first byte is written, so that a secret is never readable by others; without it
-    an existing file keeps its mode and a new one gets the umask's.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(_TOKEN_BYTES)}.tmp")
-    try:
-        kept = path.stat().st_mode & 0o7777 if mode is None else mode
-    except FileNotFoundError:
-        kept = None
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    descriptor = os.open(temporary, flags, 0o666 if kept is None else 0o600)
-    try:
-        if kept is not None:
-            os.fchmod(descriptor, kept)
-        view = memoryview(data)
-        while view:
-            view = view[os.write(descriptor, view) :]
-        if durable:
-            os.fsync(descriptor)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    finally:
-        os.close(descriptor)
-    if durable:
-        sync_folder(path.parent)
 
 
 def remove_leftovers(path: Path) -> None:

@@ -6,6 +6,7 @@ last process that has the descriptor open is gone, however it went.
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +29,7 @@ class FlockUnsupported(DcePlayError):
         self.path = path
         super().__init__(
             f"the file system of {path} cannot lock files",
-            hint="name a lock file on a local disk with DCE_SCRAPE_LOCK_FILE, the same for all who write this archive",
+            hint="put the lock file on a local disk, the same one for all who write here",
         )
 
 
@@ -42,18 +43,62 @@ class FileBusy(DcePlayError):
         super().__init__(f"another process is changing {path}", hint="try again when it has finished")
 
 
-def open_locked(path: Path, flags: int) -> int | None:
-    """Open the file that the path names now and lock it; return the descriptor, or ``None`` when it is locked.
+class NoRegularFile(DcePlayError):
+    """What stands where a lock file should be is a FIFO, a device, a folder or a socket."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.PREFLIGHT
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(
+            f"cannot lock {path}: it is not a regular file", hint="look at what it is; remove it if nobody needs it"
+        )
+
+
+def open_locked(
+    path: Path, flags: int, *, mode: int = 0o666, wait_s: float = 0.0, clock: Clock | None = None
+) -> int | None:
+    """Open the file that the path names now and lock it; return the descriptor, or ``None`` when it stays locked.
 
     The caller closes the descriptor, which programs inherit only when told to. A file that was replaced between
-    opening and locking is let go and opened anew.
+    opening and locking is let go and opened anew. ``mode`` is for a file that ``O_CREAT`` makes.
 
-    Raises: FlockUnsupported; OSError, as ``open`` does.
+    Raises: NoRegularFile; FlockUnsupported; OSError, as ``open`` does.
     """
+    clock = clock or SystemClock()
+    deadline = clock.monotonic() + wait_s
+    pause_s = SHORTEST_PAUSE_S
+    while (descriptor := _open_and_try(path, flags, mode)) is None:
+        if clock.monotonic() >= deadline:
+            return None
+        clock.sleep(pause_s)
+        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+    return descriptor
+
+
+@contextmanager
+def flock_file(path: Path, *, wait_s: float = 0.0, clock: Clock | None = None) -> Iterator[int]:
+    """Hold the lock of an existing file; gives the descriptor, opened for reading.
+
+    Raises: FileBusy, when it is still locked after ``wait_s``; NoRegularFile; FlockUnsupported; FileNotFoundError.
+    """
+    descriptor = open_locked(path, os.O_RDONLY, wait_s=wait_s, clock=clock)
+    if descriptor is None:
+        raise FileBusy(path)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _open_and_try(path: Path, flags: int, mode: int) -> int | None:
     while True:
-        descriptor = os.open(path, flags | os.O_CLOEXEC, 0o666)
+        # Not blocking: opening a FIFO would wait for its other end. A lock on anything but a file holds nothing.
+        descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY, mode)
         kept = False
         try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise NoRegularFile(path)
             if not _try_flock(descriptor, path):
                 return None
             kept = _still_names(path, descriptor)
@@ -62,26 +107,6 @@ def open_locked(path: Path, flags: int) -> int | None:
         finally:
             if not kept:
                 os.close(descriptor)
-
-
-@contextmanager
-def flock_file(path: Path, *, wait_s: float = 0.0, clock: Clock | None = None) -> Iterator[int]:
-    """Hold the lock of an existing file; gives the descriptor, opened for reading.
-
-    Raises: FileBusy, when it is still locked after ``wait_s``; FlockUnsupported; FileNotFoundError.
-    """
-    clock = clock or SystemClock()
-    deadline = clock.monotonic() + wait_s
-    pause_s = SHORTEST_PAUSE_S
-    while (descriptor := open_locked(path, os.O_RDONLY)) is None:
-        if clock.monotonic() >= deadline:
-            raise FileBusy(path)
-        clock.sleep(pause_s)
-        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def _try_flock(descriptor: int, path: Path) -> bool:

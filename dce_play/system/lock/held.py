@@ -1,4 +1,4 @@
-"""The answer to who finds an archive root's lock taken: by whom, for what, since when, and what to do about it."""
+"""The answer to who finds a lock taken: by whom, for what, since when, and what to do about it."""
 
 import shlex
 from datetime import UTC, datetime, timedelta
@@ -6,28 +6,30 @@ from typing import ClassVar
 
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.system import proc
+from dce_play.system.clock import utc_stamp
 from dce_play.system.lock.note import meta_path
 from dce_play.system.lock.status import LockStatus
-
-_GATE = "Scrape lock is held; another scrape may be running"
-"""What the operators' scripts look for where a whole workflow does not begin."""
+from dce_play.system.lock.words import PLAIN, LockWords
 
 
 class LockHeld(DcePlayError):
-    """Somebody else writes this archive. Try again later: nothing was changed.
+    """Somebody else holds the lock. Try again later: nothing was changed.
 
-    The message is the one that the operators' scripts look for; the hint tells the rest, a fact a line.
+    The message is in the words of the lock's system; the hint tells the rest, a fact a line.
     """
 
     exit_code: ClassVar[ExitCode] = ExitCode.LOCKED
 
-    def __init__(self, status: LockStatus, *, now: datetime) -> None:
+    def __init__(self, status: LockStatus, *, now: datetime, words: LockWords = PLAIN) -> None:
         self.status = status
-        super().__init__(_message(status), hint="\n".join([_GATE, *_facts(status, now), *_moves(status)]))
+        hint = [words.gate, *_facts(status, now), *_moves(status, words)]
+        super().__init__(_message(status, words), hint="\n".join(line for line in hint if line))
 
 
-def _message(status: LockStatus) -> str:
-    text = f"Another scrape is already running (lock: {status.path})."
+def _message(status: LockStatus, words: LockWords) -> str:
+    text = f"{words.busy} (lock: {status.path})."
+    if status.file_lost:
+        text += " Its lock file was removed; the lock is held all the same."
     meta = status.meta
     if meta is None:
         return f"{text} Wait for it to finish; never remove the lock file."
@@ -51,8 +53,10 @@ def _facts(status: LockStatus, now: datetime) -> list[str]:
     return facts
 
 
-def _moves(status: LockStatus) -> list[str]:
-    moves = ["wait: --lock-wait 10m", f"look: dce-play lock status --root {shlex.quote(str(status.path.parent))}"]
+def _moves(status: LockStatus, words: LockWords) -> list[str]:
+    moves = [f"wait: {words.wait}"] if words.wait else []
+    if words.look:
+        moves.append(f"look: {words.look.format(folder=shlex.quote(str(status.path.parent)))}")
     pid = _pid_to_stop(status)
     return [*moves, f"stop: kill {pid}"] if pid is not None else moves
 
@@ -74,11 +78,17 @@ def _ago(stamp: str, now: datetime) -> str:
 
 
 def _last_sign(status: LockStatus, now: datetime) -> str:
+    """Return how long ago the holder last got on; a note without that tells when it was last written."""
     try:
-        changed = datetime.fromtimestamp(meta_path(status.path).stat().st_mtime, UTC)
-    except OSError:
+        noted = status.meta.progress if status.meta else ""
+        changed = datetime.fromisoformat(noted or utc_stamp(_written(status)))
+    except (OSError, ValueError):
         return ""
-    return f", last progress {_span(now - changed)} ago"
+    return f", last progress {_span(now - changed)} ago" if changed.tzinfo is not None else ""
+
+
+def _written(status: LockStatus) -> datetime:
+    return datetime.fromtimestamp(meta_path(status.path).stat().st_mtime, UTC)
 
 
 def _span(length: timedelta) -> str:

@@ -12,6 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, Any
 
+from dce_play.system.durable.named_outputs import is_written_through, open_through
+
 TERM_GRACE_S = 5.0
 """How long a program may tidy up after SIGTERM."""
 KILL_GRACE_S = 5.0
@@ -79,7 +81,13 @@ def _sink(stdout: Path | None) -> Iterator[int | IO[Any]]:
     if stdout is None:
         yield subprocess.PIPE
     else:
-        with stdout.open("wb") as file:
+        if is_written_through(stdout):
+            descriptor = open_through(stdout)
+            os.set_blocking(descriptor, True)
+            file = os.fdopen(descriptor, "wb")
+        else:
+            file = stdout.open("wb")
+        with file:
             yield file
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from dce_play.cli.run.sinks import leave_report
 from dce_play.event_json import to_json
 from dce_play.events import BODIES, Event, Mode, StepProgressed, StepRef, StepSaid, StepStarted
 from dce_play.plugin import Context, StepResult
@@ -20,7 +21,7 @@ from dce_play.render.event_schema import event_schema
 from dce_play.render.jsonl import JsonLines
 from dce_play.render.log_file import LogFile, LogFileUnusable
 from dce_play.render.narrate import Narrator, Wishes
-from dce_play.render.report import fold_report, read_events, write_report
+from dce_play.render.report import fold_report, read_events
 from dce_play.render.terminal import PlainTerminal, signs_for, terminal
 from dce_play.render.text import ASCII, UNICODE
 from dce_play.resources import schemas_folder
@@ -215,7 +216,7 @@ def test_a_log_file_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
 
 def test_the_report_is_a_fold_of_the_journal(tmp_path: Path) -> None:
     ran = ran_in(tmp_path)
-    write_report(ran.outcome.run_folder, also=tmp_path / "ci" / "report.json")
+    assert leave_report(ran.outcome.run_folder, also=tmp_path / "ci" / "report.json")
     report = json.loads((tmp_path / "ci" / "report.json").read_text(encoding="utf-8"))
     assert report == json.loads((ran.outcome.run_folder / "report.json").read_text(encoding="utf-8"))
     assert (report["run"], report["outcome"], report["exit_code"]) == ("run-1", "failed", 1)

@@ -55,11 +55,11 @@ def test_a_flock_is_listed_with_its_taker_and_holders(tmp_path: Path) -> None:
     status = path.stat()
     assert proc.flocks(status.st_ino) == []
     with path.open() as file:
-        assert list(proc.holders(status)) == []
+        assert list(proc.holders(status.st_dev, status.st_ino)) == []
         fcntl.flock(file, fcntl.LOCK_EX)
         assert [entry.pid for entry in proc.flocks(status.st_ino)] == [os.getpid()]
         assert [entry.device for entry in proc.flocks(status.st_ino)] == [status.st_dev]
-        assert [holder.pid for holder in proc.holders(status)] == [os.getpid()]
+        assert [holder.pid for holder in proc.holders(status.st_dev, status.st_ino)] == [os.getpid()]
 
 
 def test_a_command_line_cannot_forge_lines() -> None:

@@ -21,8 +21,7 @@ from dce_play.layout import TargetLayout
 from dce_play.snowflake import MessageId
 from dce_play.system.clock import Clock, utc_stamp
 from dce_play.system.durable.disk import REAL, Disk
-
-_NO_LINK = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.EXDEV, errno.EMLINK, errno.ENOSYS})
+from dce_play.system.durable.names import NO_LINK, link_new, remove
 
 
 class ChannelFileExists(DcePlayError):
@@ -74,8 +73,7 @@ def publish_first(
     line = _line(head, spans, options, cut=tail.cut, time=utc_stamp(clock.now()))
     with disk_errors(archive):
         add_append_line(layout, line, disk=disk)
-        disk.unlink(export)
-        disk.sync_folder(export.parent)
+        remove(export, disk=disk)
     remember(archive, cursor, layout=layout, disk=disk)
     return AppendOutcome(
         before_count=0,
@@ -93,22 +91,20 @@ def publish_first(
 
 def _take_name(export: Path, archive: Path, size_bytes: int, *, disk: Disk) -> None:
     disk.make_folder(archive.parent)
-    source = disk.open(export, os.O_RDWR)
     try:
-        disk.sync(source)
+        link_new(export, archive, disk=disk)
+    except OSError as error:
+        if error.errno not in NO_LINK:
+            raise
+        if disk.facts_of(archive) is not None:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), archive) from error
+        check_space(archive.parent, size_bytes, disk=disk)
+        source = disk.open(export, os.O_RDONLY)
         try:
-            disk.link(export, archive)
-        except OSError as error:
-            if error.errno not in _NO_LINK:
-                raise
-            if disk.facts_of(archive) is not None:
-                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), archive) from error
-            check_space(archive.parent, size_bytes, disk=disk)
-            with replacing(archive, like=None, disk=disk) as (_, descriptor):
-                disk.copy(source, descriptor, size_bytes)
-    finally:
-        disk.close(source)
-    disk.sync_folder(archive.parent)
+            with replacing(archive, like=None, disk=disk) as new:
+                disk.copy(source, new.descriptor, size_bytes)
+        finally:
+            disk.close(source)
 
 
 def _line(head: Head, spans: Spans, options: AppendOptions, *, cut: int, time: str) -> AppendLine:

@@ -1,17 +1,16 @@
 """Who is writing an export: a record beside it by which others can tell whether the writer still lives."""
 
 import json
-import os
-import socket
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
 from dce_play.snowflake import MessageId
-from dce_play.system import proc
+from dce_play.system import identity
 from dce_play.system.clock import utc_stamp
 from dce_play.system.durable.whole_files import write_atomic
+from dce_play.system.identity import Life, life_of
 
 OWNER_NAME = "owner.json"
 
@@ -46,13 +45,13 @@ class Owner:
 
 def this_process(*, cursor: MessageId | None, now: datetime, container_id: str = "") -> Owner:
     """Return this process as the owner of an export that starts now."""
-    pid = os.getpid()
+    me = identity.this_process()
     return Owner(
-        host=socket.gethostname(),
-        boot_id=proc.boot_id(),
-        pid=pid,
-        pid_start=proc.start_ticks(pid) or 0,
-        pidns=proc.pid_namespace(),
+        host=me.host,
+        boot_id=me.boot_id,
+        pid=me.pid,
+        pid_start=me.pid_start or 0,
+        pidns=me.pidns,
         started=utc_stamp(now),
         cursor=cursor,
         container_id=container_id,
@@ -63,14 +62,10 @@ def owner_state(owner: Owner) -> OwnerState:
     """Return whether the owner still runs, as far as can be seen from this process."""
     if owner.ended:
         return OwnerState.GONE
-    if owner.host != socket.gethostname():
-        return OwnerState.UNKNOWN
-    if owner.boot_id != proc.boot_id():
+    life = life_of(owner)
+    if life.is_over:
         return OwnerState.GONE
-    if owner.pidns != proc.pid_namespace():
-        return OwnerState.UNKNOWN
-    alive = proc.liveness(owner.pid, ticks=owner.pid_start) is proc.Liveness.ALIVE
-    return OwnerState.ALIVE if alive else OwnerState.GONE
+    return OwnerState.ALIVE if life is Life.ALIVE else OwnerState.UNKNOWN
 
 
 def write_owner(folder: Path, owner: Owner) -> None:

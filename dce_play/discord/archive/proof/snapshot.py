@@ -25,7 +25,7 @@ from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId, is_number
 from dce_play.system.clock import utc_stamp
 from dce_play.system.durable.disk import facts_from
-from dce_play.system.durable.whole_files import write_atomic
+from dce_play.system.durable.named_outputs import write_named
 
 FORMAT = 1
 
@@ -145,7 +145,10 @@ def target_seeds(folder: Path) -> list[Seed]:
 
 
 def write_snapshot(snapshot: Snapshot, path: Path) -> str:
-    """Write a snapshot durably and return the sha256 of the file."""
+    """Write a snapshot durably and return the sha256 of the file.
+
+    Raises: OutputNotWritten.
+    """
     value = {
         "version": FORMAT,
         "taken": snapshot.taken,
@@ -155,8 +158,7 @@ def write_snapshot(snapshot: Snapshot, path: Path) -> str:
         "files": [_file_value(file) for file in snapshot.files],
     }
     data = (json.dumps(value, indent=1) + "\n").encode("ascii")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, data)
+    write_named(path, data, what="the snapshot", make_folder=True)
     return hashlib.sha256(data).hexdigest()
 
 

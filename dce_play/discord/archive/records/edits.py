@@ -12,11 +12,12 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 
-from dce_play.discord.archive.records.records import add_raw_lines, read_appends, read_lines
+from dce_play.discord.archive.records.records import read_appends
 from dce_play.discord.archive.scan.dates import NEVER, moment_of
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId, MessageId
 from dce_play.system.durable.disk import Disk
+from dce_play.system.durable.json_lines import add_lines, read_lines
 
 _LAYOUT = re.compile(rb"\r?\n[ \t]*")
 
@@ -69,7 +70,7 @@ def add_edits(
         head = json.dumps(facts | {"digest": digest}).encode("ascii")
         lines.append(head[:-1] + b', "message": ' + message + b"}")
     if lines:
-        add_raw_lines(disk, path, lines)
+        add_lines(path, lines, disk=disk)
 
 
 def _digest_of_meaning(message: bytes) -> str:

@@ -7,17 +7,18 @@ or undo me". ``<channel id>.io-error`` beside it means that the kernel reported 
 import base64
 import errno
 import hashlib
-import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from dce_play.discord.archive.scan.channel_bytes import ChannelBytes
 from dce_play.errors import DcePlayError
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId, MessageId
-from dce_play.system.durable.disk import Disk, read_whole, write_whole
+from dce_play.system.durable.disk import Disk
+from dce_play.system.durable.names import remove
+from dce_play.system.durable.sealed import SealBroken, seal, unseal
+from dce_play.system.durable.whole_files import read_whole, write_atomic
 
 FORMAT = 1
 ANCHOR_BYTES = 4096
@@ -103,15 +104,14 @@ def arm(disk: Disk, path: Path, journal: AppendJournal) -> None:
     """Make the journal durable. When this returns, the append is either finished or undone, whatever happens."""
     disk.make_folder(path.parent)
     data = _encode(journal)
-    write_whole(disk, path, data)
-    if read_whole(disk, path) != data:
+    write_atomic(path, data, temporary=path.with_suffix(TEMPORARY_SUFFIX), disk=disk)
+    if read_whole(path, disk=disk) != data:
         raise OSError(errno.EIO, "what was written is not what can be read back", path)
 
 
 def disarm(disk: Disk, path: Path) -> None:
     """Remove the journal durably: the channel file is whole without it."""
-    disk.unlink(path)
-    disk.sync_folder(path.parent)
+    remove(path, disk=disk)
 
 
 def mark_io_error(disk: Disk, path: Path) -> None:
@@ -125,7 +125,7 @@ def read_journal(disk: Disk, path: Path) -> AppendJournal | None:
 
     Raises: JournalDamaged.
     """
-    data = read_whole(disk, path)
+    data = read_whole(path, disk=disk)
     return None if data is None else _decode(path, data)
 
 
@@ -136,21 +136,17 @@ def pending_journals(layout: TargetLayout, *, disk: Disk) -> list[Path]:
 
 
 def _encode(journal: AppendJournal) -> bytes:
-    facts: dict[str, Any] = {"version": FORMAT} | asdict(journal)
+    facts = asdict(journal)
     facts["archive"] = os.fspath(journal.archive)
     facts["old_tail"] = base64.b64encode(journal.old_tail).decode("ascii")
-    line = json.dumps(facts).encode("ascii")
-    return line + b"\n" + hashlib.sha256(line).hexdigest().encode("ascii") + b"\n"
+    return seal(facts, version=FORMAT)
 
 
 def _decode(path: Path, data: bytes) -> AppendJournal:
-    line, _, digest = data.partition(b"\n")
-    if digest.strip() != hashlib.sha256(line).hexdigest().encode("ascii"):
-        raise JournalDamaged(path, "its checksum does not fit")
-    facts = json.loads(line)
-    version = facts.pop("version")
-    if version != FORMAT:
-        raise JournalDamaged(path, f"format {version} is not known to this version of dce-play")
+    try:
+        facts = unseal(data, version=FORMAT)
+    except SealBroken as error:
+        raise JournalDamaged(path, error.reason) from error
     facts["archive"] = Path(facts["archive"])
     facts["old_tail"] = base64.b64decode(facts["old_tail"])
     return AppendJournal(**facts)

@@ -4,21 +4,18 @@ A record may be lost or out of date at any time: it counts only while size, time
 lines of ``appends.jsonl`` are durable; each append has exactly one.
 """
 
-import errno
-import hashlib
 import json
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
 
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId, MessageId
-from dce_play.system.durable.disk import REAL, Disk, FileFacts, read_whole, write_whole
+from dce_play.system.durable.disk import REAL, Disk, FileFacts
+from dce_play.system.durable.json_lines import add_lines, end_of, read_lines
+from dce_play.system.durable.sealed import SealBroken, seal, unseal
+from dce_play.system.durable.whole_files import read_whole, write_atomic
 
 FORMAT = 1
-_LOOK_BACK_BYTES = 64 << 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,29 +64,27 @@ class AppendLine:
 
 def read_record(layout: TargetLayout, channel_id: ChannelId, *, disk: Disk = REAL) -> ChannelRecord | None:
     """Return the channel's record, or ``None`` when there is none that can be read."""
-    data = read_whole(disk, layout.record(channel_id))
+    data = read_whole(layout.record(channel_id), disk=disk)
     if data is None:
         return None
-    line, _, digest = data.partition(b"\n")
-    if digest.strip() != hashlib.sha256(line).hexdigest().encode("ascii"):
+    try:
+        return ChannelRecord(**unseal(data, version=FORMAT))
+    except SealBroken:
         return None
-    facts = json.loads(line)
-    return ChannelRecord(**facts) if facts.pop("version") == FORMAT else None
 
 
 def write_record(layout: TargetLayout, record: ChannelRecord, *, disk: Disk = REAL) -> None:
     """Replace the channel's record. Not durable: after a power loss the file is read once to make it again."""
     path = layout.record(record.channel_id)
     disk.make_folder(path.parent)
-    line = json.dumps({"version": FORMAT} | asdict(record)).encode("ascii")
-    data = line + b"\n" + hashlib.sha256(line).hexdigest().encode("ascii") + b"\n"
-    write_whole(disk, path, data, durable=False)
+    data = seal(asdict(record), version=FORMAT)
+    write_atomic(path, data, temporary=path.with_name(f"{path.name}.tmp"), durable=False, disk=disk)
 
 
 def add_append_line(layout: TargetLayout, line: AppendLine, *, disk: Disk) -> None:
     """Make the append's line durable. It is not written again where it stands in the last 64 KiB already."""
-    known = line.append_id.encode("ascii") in _end_of(disk, layout.appends)
-    add_raw_lines(disk, layout.appends, [] if known else [json.dumps(asdict(line)).encode("ascii")])
+    known = line.append_id.encode("ascii") in end_of(layout.appends, disk=disk)
+    add_lines(layout.appends, [] if known else [json.dumps(asdict(line)).encode("ascii")], disk=disk)
 
 
 def read_appends(layout: TargetLayout, channel_id: ChannelId | None = None) -> Iterator[AppendLine]:
@@ -99,56 +94,3 @@ def read_appends(layout: TargetLayout, channel_id: ChannelId | None = None) -> I
         if channel_id in {None, facts.get("channel_id")} and facts["append_id"] not in seen:
             seen.add(facts["append_id"])
             yield AppendLine(**facts)
-
-
-def add_raw_lines(disk: Disk, path: Path, lines: Iterable[bytes]) -> None:
-    """Make lines of JSON durable at the end of a file.
-
-    A torn last line is left alone and closed with a line break, as nobody was told that it was written. The file is
-    opened for appending: two runs that share a target's folder do not write over each other's lines. Without lines,
-    what stands there becomes durable.
-    """
-    disk.make_folder(path.parent)
-    descriptor = disk.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
-    try:
-        size_bytes = disk.facts(descriptor).size_bytes
-        data = b"".join(line + b"\n" for line in lines)
-        if data and disk.read_at(descriptor, 1, max(size_bytes - 1, 0)) not in {b"", b"\n"}:
-            data = b"\n" + data
-        if data:
-            disk.write_at(descriptor, data, size_bytes)
-        disk.sync(descriptor)
-        if data not in disk.read_at(descriptor, disk.facts(descriptor).size_bytes - size_bytes, size_bytes):
-            raise OSError(errno.EIO, "what was written is not what can be read back", path)
-    finally:
-        disk.close(descriptor)
-    disk.sync_folder(path.parent)
-
-
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the JSON objects of a file of lines; none where there is no file; what is not JSON is passed over."""
-    try:
-        with path.open("rb") as lines:
-            for line in lines:
-                try:
-                    value = json.loads(line)
-                except ValueError:
-                    continue
-                if isinstance(value, dict):
-                    yield value
-    except FileNotFoundError:
-        return
-
-
-def _end_of(disk: Disk, path: Path) -> bytes:
-    """Return the whole lines in the last 64 KiB."""
-    try:
-        descriptor = disk.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return b""
-    try:
-        start = max(disk.facts(descriptor).size_bytes - _LOOK_BACK_BYTES, 0)
-        end = disk.read_at(descriptor, _LOOK_BACK_BYTES, start)
-    finally:
-        disk.close(descriptor)
-    return end[: end.rfind(b"\n") + 1]

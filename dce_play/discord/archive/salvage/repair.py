@@ -111,7 +111,7 @@ def salvage_file(partial: Path, into: Path, *, disk: Disk = REAL, engine: Engine
         header, trailer = boundary.envelope.header, boundary.envelope.trailer
         size_bytes = len(header) + boundary.cut - start + len(trailer)
         check_space(into.parent, size_bytes, disk=disk)
-        with replacing(into, like=disk.facts(source.descriptor), disk=disk) as (_, descriptor):
+        with replacing(into, like=disk.facts(source.descriptor), disk=disk, source=partial) as (_, descriptor):
             disk.write_at(descriptor, header, 0)
             messages = boundary.cut - start
             disk.copy_range(source.descriptor, descriptor, messages, start=start, offset=len(header))

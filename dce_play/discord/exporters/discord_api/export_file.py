@@ -92,7 +92,8 @@ class ExportFile:
         try:
             os.fsync(self._descriptor)
         except OSError as error:
-            raise self._failure(error) from error
+            if error.errno != errno.EINVAL:  # a device or a FIFO, which has nothing to make durable
+                raise self._failure(error) from error
 
     def _cut_back(self) -> None:
         """Cut off half a message. Devices cannot be cut, and need not be."""

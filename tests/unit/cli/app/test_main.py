@@ -123,8 +123,8 @@ def test_a_playbook_whose_name_is_no_utf_8_can_be_linted(tmp_path: Path) -> None
 def test_a_bug_is_exit_70_with_its_traceback_in_a_file(tmp_path: Path) -> None:
     terminal = terminal_in(tmp_path)
     script = (
-        "import sys; from dce_play.cli import main\n"
-        "main.COMMANDS['boom'] = main.CommandEntry('tests.unit.cli.test_main:TERMINAL', 'x')\n"
+        "import sys; from dce_play.cli.app import main\n"
+        "main.COMMANDS['boom'] = main.CommandEntry('tests.unit.cli.app.test_main:TERMINAL', 'x')\n"
         "sys.exit(main.main(['boom']))"
     )
     done = subprocess.run(

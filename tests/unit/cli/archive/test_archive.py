@@ -11,9 +11,9 @@ import pytest
 
 from dce_play.discord.archive.append.append import AppendOptions, ReaderSafe, append
 from dce_play.discord.archive.records.journal import pending_journals
+from dce_play.discord.lock.archive_lock import archive_lock
 from dce_play.layout import TargetLayout
 from dce_play.system.durable.disk import REAL, Disk
-from dce_play.system.lock.archive_lock import archive_lock
 from dce_play.system.lock.note import read_meta
 from tests.support.channel_files import channel_bytes, ids_in, write_channel
 from tests.support.command_line import Said, Terminal

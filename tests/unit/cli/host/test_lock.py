@@ -14,7 +14,7 @@ from tests.support.processes import python, running
 HOLD = """
 import sys, time
 from pathlib import Path
-from dce_play.system.lock.archive_lock import archive_lock
+from dce_play.discord.lock.archive_lock import archive_lock
 with archive_lock(Path(sys.argv[1]), environment={}, command="dce-play run proof").acquire():
     print("held", flush=True)
     time.sleep(600)

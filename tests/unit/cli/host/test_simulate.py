@@ -9,7 +9,7 @@ import httpx2
 
 from dce_play.discord.simulator.worlds import build_world
 
-MAIN = "from dce_play.cli.simulate import command; command()"
+MAIN = "from dce_play.cli.host.simulate import command; command()"
 
 
 def test_it_says_that_it_is_a_simulator_and_answers_until_interrupted() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from dce_play.discord.lock.archive_lock import archive_lock
 from dce_play.discord.scrape.readiness import (
     Verdict,
     clock_check,
@@ -15,7 +16,6 @@ from dce_play.discord.scrape.readiness import (
     token_checks,
 )
 from dce_play.discord.targets.model import Target, TargetsFile
-from dce_play.system.lock.archive_lock import archive_lock
 from tests.support.processes import running
 
 NOW = datetime(2026, 11, 21, 1, 15, 7, tzinfo=UTC)

@@ -72,7 +72,7 @@ def test_a_fix_that_dies_while_it_writes_leaves_the_file_as_it_was(tmp_path: Pat
     path.write_text(_BROKEN, encoding="utf-8")
     dies = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (40, 40));"
-        "from dce_play.cli.main import main; sys.exit(main(['lint', '--fix', '--no-cache', sys.argv[1]]))"
+        "from dce_play.cli.app.main import main; sys.exit(main(['lint', '--fix', '--no-cache', sys.argv[1]]))"
     )
     environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "PYTHONPATH": str(_ROOT)}
     environment["PYTHONDONTWRITEBYTECODE"] = "1"  # the limit would cut bytecode short, and Python keeps it

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dce_play.playbook.types.coerce import WrongValue, from_text, to_python
-from dce_play.playbook.types.quantities import parse_duration, parse_size, show_duration
 from dce_play.playbook.types.shapes import fields_of, shape_of
 from dce_play.playbook.types.values import SecretReference
 from dce_play.plugin import Duration, Info, Size
 from dce_play.snowflake import ChannelId
+from dce_play.system.quantities import parse_duration, parse_size, show_duration
 
 _FOLDER = Path("/folder")
 

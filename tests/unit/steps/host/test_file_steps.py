@@ -81,7 +81,8 @@ def test_nothing_touches_the_archive_even_by_way_of_a_link(tmp_path: Path) -> No
 
 
 COPY = (
-    "import sys; from pathlib import Path; from tests.fakes import make_context; from dce_play.steps import file_copy\n"
+    "import sys; from pathlib import Path; from tests.support.fakes import make_context\n"
+    "from dce_play.steps.host import file_copy\n"
     "folder = Path(sys.argv[1]); context, _ = make_context(folder)\n"
     "file_copy.apply(file_copy.Params(source=folder / 'a', target=folder / 'b'), context)"
 )

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from dce_play.discord.lock.archive_lock import archive_lock
 from dce_play.plugin import StepFailed
 from dce_play.steps.host import lock_status
 from dce_play.steps.host.lock_status import Outputs, Params
-from dce_play.system.lock.archive_lock import archive_lock
 from tests.support.fakes import make_context
 from tests.support.processes import running
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from dce_play.system.durable.disk import REAL, Disk, read_whole, write_whole
+from dce_play.system.durable.disk import REAL
 
 
 @pytest.fixture
@@ -57,41 +57,6 @@ def test_a_link_never_replaces(path: Path, tmp_path: Path) -> None:
         REAL.link(path, tmp_path / "taken")
 
     assert (tmp_path / "taken").read_bytes() == b"old"
-
-
-def test_whole_files_are_written_and_read(path: Path) -> None:
-    assert read_whole(REAL, path) is None
-    write_whole(REAL, path, b"one")
-    write_whole(REAL, path, b"two", durable=False)
-
-    assert read_whole(REAL, path) == b"two"
-    assert [entry.name for entry in path.parent.iterdir()] == ["file"]
-
-
-class OrderKeeper(Disk):
-    """Remembers the order of what makes a file durable."""
-
-    def __init__(self) -> None:
-        self.calls: list[str] = []
-
-    def sync(self, descriptor: int) -> None:
-        self.calls.append("sync file")
-        super().sync(descriptor)
-
-    def rename(self, source: Path, destination: Path) -> None:
-        self.calls.append("rename")
-        super().rename(source, destination)
-
-    def sync_folder(self, folder: Path) -> None:
-        self.calls.append("sync folder")
-        super().sync_folder(folder)
-
-
-def test_a_durable_file_is_synced_then_renamed_then_its_folder_is_synced(path: Path) -> None:
-    disk = OrderKeeper()
-    write_whole(disk, path, b"data")
-
-    assert disk.calls == ["sync file", "rename", "sync folder"]
 
 
 @pytest.mark.root

@@ -65,7 +65,7 @@ def test_locking_neither_changes_nor_makes_the_file(file: Path, tmp_path: Path) 
 def test_a_file_replaced_between_opening_and_locking_is_opened_anew(file: Path) -> None:
     """Else two processes hold "the lock" of one name: one of the old file, one of the new."""
     script = (
-        "import filelock, os, sys; from pathlib import Path; from dce_play.system.file_lock import flock_file\n"
+        "import filelock, os, sys; from pathlib import Path; from dce_play.system.lock.file_lock import flock_file\n"
         "with flock_file(Path(sys.argv[1])) as held: print(os.read(held, 10).decode())"
     )
     slow = "inject=flock:delay_enter=2000000:when=1"
@@ -90,7 +90,7 @@ def is_open(status: os.stat_result) -> bool:
 
 def test_the_lock_is_free_when_its_holder_is_killed(file: Path) -> None:
     script = (
-        "import sys, time; from pathlib import Path; from dce_play.system.file_lock import flock_file\n"
+        "import sys, time; from pathlib import Path; from dce_play.system.lock.file_lock import flock_file\n"
         "with flock_file(Path(sys.argv[1])): print('held', flush=True); time.sleep(600)"
     )
     with running(python(script, file), until="held") as holder:
@@ -104,11 +104,12 @@ def test_the_lock_is_free_when_its_holder_is_killed(file: Path) -> None:
 @pytest.mark.parametrize("error", ["ENOSYS", "EOPNOTSUPP", "ENOLCK"])
 def test_a_file_system_without_flock_is_refused(file: Path, error: str) -> None:
     script = (
-        "import sys; from pathlib import Path; from dce_play.system.file_lock import FlockUnsupported, flock_file\n"
+        "import sys; from pathlib import Path\n"
+        "from dce_play.system.lock.file_lock import FlockUnsupported, flock_file\n"
         "try: flock_file(Path(sys.argv[1])).__enter__()\n"
         "except FlockUnsupported as refused: print(refused, refused.exit_code, refused.hint)"
     )
     argv = ["strace", "-qq", "-o", "/dev/null", "-e", f"inject=flock:error={error}", *python(script, file)]
     said = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
     assert said.startswith(f"the file system of {file} cannot lock files 4 ")
-    assert "DCE_SCRAPE_LOCK_FILE" in said
+    assert "put the lock file on a local disk" in said

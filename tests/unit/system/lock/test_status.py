@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from dce_play.discord.lock.archive_lock import SCRAPE_WORDS, archive_lock
 from dce_play.system import proc
 from dce_play.system.clock import utc_stamp
-from dce_play.system.lock.archive_lock import archive_lock
 from dce_play.system.lock.note import LockMeta, encode_meta, meta_path, own_meta
 from dce_play.system.lock.status import LockStatus, Verdict, lock_status
 from tests.support.processes import as_nobody, eventually, python, running
@@ -61,7 +61,7 @@ def test_a_lock_file_that_nobody_holds_is_free(lock: Path) -> None:
 @pytest.mark.contract("R-5.08", "L-05")
 def test_held_by_us_names_us(lock: Path) -> None:
     with archive_lock(lock.parent, environment={}, command="pytest").acquire():
-        seen = lock_status(lock)
+        seen = lock_status(lock, words=SCRAPE_WORDS)
     assert (seen.verdict, seen.state) == (Verdict.HELD, "held (active scrape)")
     assert [holder.pid for holder in seen.holders] == [os.getpid()]
 
@@ -140,7 +140,7 @@ def test_an_old_note_with_no_time_does_not_make_a_living_process_stale(lock: Pat
 
 
 LOOK = (
-    "import sys; from pathlib import Path; from dce_play.system.lock_status import lock_status\n---\n"
+    "import sys; from pathlib import Path; from dce_play.system.lock.status import lock_status\n---\n"
     "seen = lock_status(Path(sys.argv[1])); print(seen.verdict, seen.reclaimable, seen.meta_verdict, sep='|')"
 )
 
@@ -181,7 +181,7 @@ def test_from_another_pid_namespace_nothing_is_falsely_free(lock: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs uid 0")
 def test_a_holder_in_another_pid_namespace_is_seen_from_outside(lock: Path) -> None:
     hold = (
-        "import sys, time; from pathlib import Path; from dce_play.system.lock import archive_lock\n"
+        "import sys, time; from pathlib import Path; from dce_play.discord.lock.archive_lock import archive_lock\n"
         "with archive_lock(Path(sys.argv[1]), environment={}, command='inside').acquire():\n"
         "    print('held', flush=True); time.sleep(600)"
     )
@@ -202,8 +202,8 @@ def test_a_holder_in_another_pid_namespace_is_seen_from_outside(lock: Path) -> N
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs uid 0")
 def test_a_holder_in_the_same_inner_namespace_is_found(lock: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from dce_play.system.lock import archive_lock\n"
-        "from dce_play.system.lock_status import lock_status\n"
+        "import sys; from pathlib import Path; from dce_play.discord.lock.archive_lock import archive_lock\n"
+        "from dce_play.system.lock.status import lock_status\n"
         "with archive_lock(Path(sys.argv[1]).parent, environment={}, command='inside').acquire():\n"
         "    print(lock_status(Path(sys.argv[1])).verdict)"
     )

@@ -19,13 +19,14 @@ from dce_play.discord.archive.append.append import (
 from dce_play.discord.archive.append.delta import ForeignChannel
 from dce_play.discord.archive.records.cursor import read_cursor
 from dce_play.discord.archive.records.journal import pending_journals
-from dce_play.discord.archive.records.records import read_appends, read_lines
+from dce_play.discord.archive.records.records import read_appends
 from dce_play.discord.archive.records.write_errors import CannotClone, NotEnoughSpace
 from dce_play.discord.archive.scan.damage import DamagedFile
 from dce_play.discord.archive.scan.tail import NotCanonical
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId
 from dce_play.system.durable.disk import Disk
+from dce_play.system.durable.json_lines import read_lines
 from dce_play.system.lock.file_lock import flock_file
 from tests.support.channel_files import channel_bytes, ids_in, write_channel
 from tests.support.fakes import FakeClock

@@ -54,7 +54,7 @@ def test_after_a_reboot_the_owner_is_dead(me: Owner) -> None:
 
 
 def test_of_another_host_nothing_is_known(me: Owner) -> None:
-    assert owner_state(replace(me, host="elsewhere")) is OwnerState.UNKNOWN
+    assert owner_state(replace(me, host="elsewhere", boot_id="another")) is OwnerState.UNKNOWN
 
 
 def test_of_another_pid_namespace_nothing_is_known(me: Owner) -> None:

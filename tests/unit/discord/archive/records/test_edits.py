@@ -4,10 +4,11 @@ from pathlib import Path
 import pytest
 
 from dce_play.discord.archive.records.edits import Edit, StoredTimes, add_edits, same_message
-from dce_play.discord.archive.records.records import AppendLine, add_append_line, read_lines
+from dce_play.discord.archive.records.records import AppendLine, add_append_line
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId, MessageId
 from dce_play.system.durable.disk import REAL
+from dce_play.system.durable.json_lines import read_lines
 
 CHANNEL = ChannelId("111")
 EARLY, MIDDLE, LATE = (f"2026-0{month}-01T00:00:00+00:00" for month in (1, 2, 3))

@@ -7,15 +7,14 @@ from dce_play.discord.archive.records.records import (
     AppendLine,
     ChannelRecord,
     add_append_line,
-    add_raw_lines,
     read_appends,
-    read_lines,
     read_record,
     write_record,
 )
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId, MessageId
 from dce_play.system.durable.disk import REAL, Disk
+from dce_play.system.durable.json_lines import add_lines, read_lines
 
 CHANNEL = ChannelId("111")
 
@@ -113,7 +112,7 @@ def test_lines_go_to_the_end_even_when_another_program_wrote_meanwhile(layout: T
             super().write_at(descriptor, data, offset)
 
     add_append_line(layout, line("append-a"), disk=REAL)
-    add_raw_lines(Busy(), layout.appends, [b'{"mine": 1}'])
+    add_lines(layout.appends, [b'{"mine": 1}'], disk=Busy())
 
     assert [next(iter(value)) for value in read_lines(layout.appends)] == ["kind", "other", "mine"]
 

@@ -1,12 +1,12 @@
-"""The archive root's lock: one writer at a time, whoever it is and wherever it was started from.
+"""A lock with a note beside it: one holder at a time, and everybody can see who it is.
 
-``with archive_lock(root, environment=os.environ, command="dce-play run proof").acquire(wait_s=600.0) as lock:``
-holds it; programs that write the archive are given ``lock.fds``, so that the kernel keeps it until the last of them
-is gone. It is the ``flock`` of ``<root>/.dce-scrape.lock`` and keeps out, and is kept out by, ``flock(1)``.
+``with HeldLock(path, command="dce-play run proof", words=words).acquire(wait_s=600.0) as lock:`` holds it; programs
+that work for the holder are given ``lock.fds``, so that the kernel keeps it until the last of them is gone. It is the
+``flock`` of the file and keeps out, and is kept out by, ``flock(1)``.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -15,31 +15,31 @@ from types import TracebackType
 from typing import ClassVar, Self
 
 from dce_play.errors import DcePlayError, ExitCode
-from dce_play.layout import LOCK_NAME, META_FOLDER, lock_path
-from dce_play.system.clock import Clock, SystemClock
+from dce_play.system.clock import Clock, SystemClock, utc_stamp
 from dce_play.system.disk import mount_of
 from dce_play.system.durable.whole_files import remove_leftovers
 from dce_play.system.lock.file_lock import LONGEST_PAUSE_S, SHORTEST_PAUSE_S, open_locked
 from dce_play.system.lock.held import LockHeld
-from dce_play.system.lock.note import LockMeta, meta_path, own_meta, read_meta, remove_meta, with_step, write_meta
-from dce_play.system.lock.status import Verdict, judge_meta, lock_status
-from dce_play.system.process.containers import ContainerRuns, container_runs
-from dce_play.system.process.executor import LocalExecutor
-from dce_play.system.redact import Masker
+from dce_play.system.lock.note import (
+    LockMeta,
+    LockUnusable,
+    check_places,
+    meta_path,
+    own_meta,
+    read_meta,
+    remove_meta,
+    with_step,
+    write_meta,
+)
+from dce_play.system.lock.status import Verdict, judge_meta, lock_status, lost_holders
+from dce_play.system.lock.words import PLAIN, LockWords
+from dce_play.system.process.containers import ContainerRuns
 
-
-class LockUnusable(DcePlayError):
-    """The lock file cannot be opened or written."""
-
-    exit_code: ClassVar[ExitCode] = ExitCode.PREFLIGHT
-
-    def __init__(self, path: Path, *, reason: str, hint: str = "") -> None:
-        self.path = path
-        super().__init__(f"cannot lock {path}: {reason}", hint=hint)
+_PROGRESS_PAUSE_S = 5.0
 
 
 class ContainerStillWrites(DcePlayError):
-    """A container that an earlier run left behind may still write the archive."""
+    """A container that an earlier run left behind may still write what the lock guards."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.LOCKED
 
@@ -52,8 +52,8 @@ class ContainerStillWrites(DcePlayError):
         )
 
 
-class ArchiveLock:
-    """The lock of one archive root. Not held until ``acquire``."""
+class HeldLock:
+    """The lock of one file, with its note. Not held until ``acquire``."""
 
     def __init__(
         self,
@@ -61,6 +61,7 @@ class ArchiveLock:
         *,
         command: str,
         run_id: str = "",
+        words: LockWords = PLAIN,
         clock: Clock | None = None,
         warn: Callable[[str], None] = lambda _line: None,
         allow_network_fs: bool = False,
@@ -69,6 +70,8 @@ class ArchiveLock:
         self.path = path
         self._command = command
         self._run_id = run_id
+        self._words = words
+        self._progressed = 0.0
         self._clock = clock or SystemClock()
         self._warn = warn
         self._allow_network_fs = allow_network_fs
@@ -88,39 +91,54 @@ class ArchiveLock:
 
         A note that a dead run left is replaced, with a warning.
 
-        Raises: LockHeld, also when cancelled; LockUnusable, FlockUnsupported, ContainerStillWrites.
+        Raises: LockHeld, also when cancelled; LockUnusable, NoRegularFile, FlockUnsupported, ContainerStillWrites.
         """
         self._prepare()
         deadline = self._clock.monotonic() + wait_s
         pause_s = SHORTEST_PAUSE_S
         told = False
-        while (descriptor := self._try()) is None:
+        while not self._take():
             if self._clock.monotonic() >= deadline or cancelled():
-                raise LockHeld(lock_status(self.path), now=self._clock.now())
+                raise self._held()
             if not told:
-                on_blocked(LockHeld(lock_status(self.path), now=self._clock.now()))
+                on_blocked(self._held())
                 told = True
             self._clock.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        return self
+
+    def _held(self) -> LockHeld:
+        return LockHeld(lock_status(self.path, words=self._words), now=self._clock.now(), words=self._words)
+
+    def _take(self) -> bool:
+        """Take the lock if nobody has it: neither the file, nor one that had its name when the note was written."""
+        descriptor = self._try()
+        if descriptor is None:
+            return False
         try:
-            self._settle()
+            before = read_meta(self.path)
+            if before is not None and lost_holders(self.path, before) is not None:
+                os.close(descriptor)
+                return False
+            self._settle(before, os.fstat(descriptor))
         except BaseException:
             os.close(descriptor)
             raise
         self._descriptor = descriptor
-        return self
+        return True
 
     def _prepare(self) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise LockUnusable(self.path, reason=_words(error)) from error
+        check_places(self.path)
         mount = mount_of(self.path.parent)
         if mount.is_network and not self._allow_network_fs:
             raise LockUnusable(
                 self.path,
                 reason=f"it is on a network file system ({mount.kind}), where locks of other hosts may not be seen",
-                hint="name a lock file on a local disk with DCE_SCRAPE_LOCK_FILE, or allow it: network_fs: allow",
+                hint=f"{self._words.elsewhere}, or allow it: network_fs: allow",
             )
 
     def _try(self) -> int | None:
@@ -136,14 +154,14 @@ class ArchiveLock:
         except OSError as error:
             raise LockUnusable(self.path, reason=_words(error)) from error
 
-    def _settle(self) -> None:
+    def _settle(self, before: LockMeta | None, locked: os.stat_result) -> None:
         """Replace the note of whoever had the lock before; the lock is held by now."""
         remove_leftovers(meta_path(self.path))
-        before = read_meta(self.path)
         if before is not None:
             self._check_containers(before)
-            self._warn(_farewell(before))
-        self._meta = own_meta(cmd=self._command, run_id=self._run_id, now=self._clock.now())
+            self._warn(_farewell(before, self._words))
+        lock_file = f"{locked.st_dev}:{locked.st_ino}"
+        self._meta = own_meta(cmd=self._command, run_id=self._run_id, now=self._clock.now(), lock_file=lock_file)
         try:
             write_meta(self.path, self._meta, durable=True)
         except OSError as error:
@@ -169,6 +187,14 @@ class ArchiveLock:
     def update_step(self, step: str, /) -> None:
         """Tell those who look which step is running."""
         self._note(lambda meta: with_step(meta, step))
+
+    def progressed(self) -> None:
+        """Note that the work gets on. Cheap enough for every message: the note is written at most once in 5 s."""
+        now = self._clock.monotonic()
+        if now - self._progressed >= _PROGRESS_PAUSE_S:
+            self._progressed = now
+            stamp = utc_stamp(self._clock.now())
+            self._note(lambda meta: replace(meta, progress=stamp))
 
     @contextmanager
     def note_container(self, container: str, /) -> Iterator[None]:
@@ -213,98 +239,11 @@ class ArchiveLock:
         self.release()
 
 
-class SkippedLock:
-    """No lock at all, as ``DCE_SKIP_SCRAPE_LOCK=1`` asks."""
-
-    fds: tuple[int, ...] = ()
-
-    def __init__(self, path: Path, *, warn: Callable[[str], None]) -> None:
-        self.path = path
-        self._warn = warn
-
-    def acquire(
-        self,
-        *,
-        wait_s: float = 0.0,  # noqa: ARG002 - the signature of ArchiveLock
-        on_blocked: Callable[[LockHeld], None] = lambda _held: None,  # noqa: ARG002
-        cancelled: Callable[[], bool] = lambda: False,  # noqa: ARG002
-    ) -> Self:
-        """Warn: nothing keeps a second run out now."""
-        self._warn(f"WARN: DCE_SKIP_SCRAPE_LOCK=1: running without the scrape lock {self.path}.")
-        return self
-
-    def update_step(self, step: str, /) -> None:
-        """Do nothing."""
-
-    @contextmanager
-    def note_container(self, container: str, /) -> Iterator[None]:  # noqa: ARG002 - the signature of ArchiveLock
-        """Do nothing."""
-        yield
-
-    def release(self) -> None:
-        """Do nothing."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
-    ) -> None:
-        """Do nothing."""
-
-
-def archive_lock(
-    archive_root: Path,
-    *,
-    environment: Mapping[str, str],
-    command: str,
-    run_id: str = "",
-    clock: Clock | None = None,
-    warn: Callable[[str], None] = lambda _line: None,
-    allow_network_fs: bool = False,
-    runs: ContainerRuns | None = None,
-) -> ArchiveLock | SkippedLock:
-    """Return the lock of an archive root, not yet held.
-
-    ``command`` goes into the note that everybody can read: mask it before. ``warn`` gets whole lines. ``runs`` tells of
-    containers that a dead run noted; without it their engines are asked.
-    """
-    path = lock_path(archive_root, environment)
-    if environment.get("DCE_SKIP_SCRAPE_LOCK") == "1":
-        return SkippedLock(path, warn=warn)
-    return ArchiveLock(
-        path,
-        command=command,
-        run_id=run_id,
-        clock=clock,
-        warn=warn,
-        allow_network_fs=allow_network_fs,
-        container_runs=runs or container_runs(LocalExecutor(environment, Masker())),
-    )
-
-
-def guarding_root(path: Path) -> Path:
-    """Return the folder whose lock guards a path, for a verb that is told no archive root.
-
-    It is the outermost folder above the path that has a lock file, as that is the one that a run of the whole archive
-    takes; without any, the nearest that has our records; else the path's own folder. A link to a file counts as the
-    file.
-    """
-    place = path.absolute()
-    if place.is_symlink() and not place.is_dir():
-        place = place.resolve()
-    start = place if place.is_dir() else place.parent
-    above = (start, *start.parents)
-    locked = [folder for folder in above if (folder / LOCK_NAME).is_file()]
-    recorded = [folder for folder in above if (folder / META_FOLDER).is_dir()]
-    return locked[-1] if locked else recorded[0] if recorded else start
-
-
-def _farewell(before: LockMeta) -> str:
+def _farewell(before: LockMeta, words: LockWords) -> str:
     verdict, state = judge_meta(before)
     if verdict is Verdict.STALE:
-        return f"WARN: reclaiming scrape lock; previous holder pid {before.pid} is not running."
-    return f"WARN: taking scrape lock; the kernel calls it free, its note says: {state}."
+        return f"WARN: reclaiming {words.name}; previous holder pid {before.pid} is not running."
+    return f"WARN: taking {words.name}; the kernel calls it free, its note says: {state}."
 
 
 def _words(error: OSError) -> str:

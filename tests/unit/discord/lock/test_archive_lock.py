@@ -12,17 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from dce_play.discord.lock.archive_lock import SkippedLock, archive_lock, guarding_root
 from dce_play.errors import ExitCode
-from dce_play.system.lock.archive_lock import (
-    ArchiveLock,
-    ContainerStillWrites,
-    LockUnusable,
-    SkippedLock,
-    archive_lock,
-    guarding_root,
-)
 from dce_play.system.lock.held import LockHeld
-from dce_play.system.lock.note import LockMeta, decode_meta, encode_meta, meta_path, read_meta
+from dce_play.system.lock.held_lock import ContainerStillWrites, HeldLock
+from dce_play.system.lock.note import LockMeta, LockUnusable, decode_meta, encode_meta, meta_path, read_meta
 from dce_play.system.lock.status import Verdict, lock_status
 from dce_play.system.process.executor import Command, LocalExecutor
 from dce_play.system.redact import Masker
@@ -31,7 +25,7 @@ from tests.support.processes import as_nobody, eventually, lives, python, runnin
 HOLD = """
 import sys, time
 from pathlib import Path
-from dce_play.system.lock.archive_lock import archive_lock
+from dce_play.discord.lock.archive_lock import archive_lock
 with archive_lock(Path(sys.argv[1]), environment={}, command="dce-play run proof", run_id="r1").acquire() as lock:
     lock.update_step("scrape.run")
     print("held", flush=True)
@@ -40,7 +34,7 @@ with archive_lock(Path(sys.argv[1]), environment={}, command="dce-play run proof
 HOLD_WITH_CHILD = """
 import os, subprocess, sys, time
 from pathlib import Path
-from dce_play.system.lock.archive_lock import archive_lock
+from dce_play.discord.lock.archive_lock import archive_lock
 lock = archive_lock(Path(sys.argv[1]), environment={}, command="dce-play run proof").acquire()
 child = subprocess.Popen(["sleep", "600"], pass_fds=lock.fds, start_new_session=True)
 Path(sys.argv[1], "child").write_text(str(child.pid))
@@ -52,9 +46,9 @@ time.sleep(600)
 """
 
 
-def lock_of(root: Path, **options: object) -> ArchiveLock:
+def lock_of(root: Path, **options: object) -> HeldLock:
     made = archive_lock(root, environment={}, command="pytest", **options)  # type: ignore[arg-type]  # a test's own
-    assert isinstance(made, ArchiveLock)
+    assert isinstance(made, HeldLock)
     return made
 
 
@@ -109,7 +103,8 @@ def test_the_note_tells_who_and_what_and_goes_with_the_lock(tmp_path: Path) -> N
         text = meta_path(lock_file(tmp_path)).read_text(encoding="utf-8")
     lines = text.splitlines()
     assert [line.partition("=")[0] for line in lines] == [
-        *("pid", "started", "cmd", "host", "boot_id", "pid_start", "pidns", "user", "lock_id", "run_id", "step")
+        *("pid", "started", "cmd", "host", "boot_id", "pid_start", "pidns", "user", "lock_id", "run_id", "step"),
+        *("progress", "lock_file"),
     ]
     assert lines[0] == f"pid={os.getpid()}"
     assert {"cmd=pytest", "run_id=r7", "step=archive.append", f"host={os.uname().nodename}"} <= set(lines)
@@ -198,7 +193,7 @@ def test_programs_inherit_the_lock_only_when_told_to(tmp_path: Path) -> None:
 @pytest.mark.contract("R-5.15")
 def test_a_holder_of_another_user_is_alive_and_keeps_us_out(shared: Path) -> None:
     ask = (
-        "import sys; from pathlib import Path; from dce_play.system.lock import archive_lock\n"
+        "import sys; from pathlib import Path; from dce_play.discord.lock.archive_lock import archive_lock\n"
         "from dce_play.errors import DcePlayError\n---\n"
         "try: archive_lock(Path(sys.argv[1]), environment={}, command='me').acquire()\n"
         "except DcePlayError as error: print(error)"
@@ -381,7 +376,7 @@ def test_readers_of_the_note_never_see_a_torn_one(tmp_path: Path) -> None:
 TURNS = """
 import sys
 from pathlib import Path
-from dce_play.system.lock.archive_lock import archive_lock
+from dce_play.discord.lock.archive_lock import archive_lock
 root, turns = Path(sys.argv[1]), int(sys.argv[2])
 counter, inside = root / "counter", root / "inside"
 for _ in range(turns):
@@ -415,7 +410,7 @@ def test_fifty_processes_take_two_hundred_turns_each(tmp_path: Path) -> None:
 @pytest.mark.contract("R-5.14")
 def test_looking_at_full_speed_never_makes_an_acquisition_fail(tmp_path: Path) -> None:
     look = (
-        "import sys; from pathlib import Path; from dce_play.system.lock_status import lock_status\n"
+        "import sys; from pathlib import Path; from dce_play.system.lock.status import lock_status\n"
         "print('looking', flush=True)\n"
         "while True: lock_status(Path(sys.argv[1]))"
     )

@@ -1,0 +1,1 @@
+"""One package an engine, behind one protocol; engines do not know each other."""

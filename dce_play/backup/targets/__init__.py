@@ -1,0 +1,1 @@
+"""Places off the machine to which backups are copied."""

@@ -1,0 +1,1 @@
+"""Folders as tar streams: written, read back, and restored; what every engine that archives data rests on."""

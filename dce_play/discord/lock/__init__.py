@@ -1,0 +1,1 @@
+"""The lock of an archive root, as the operators' scripts know it."""

@@ -1,0 +1,60 @@
+"""Secrets by reference: ``env:NAME``, ``file:PATH``, ``keyring:NAME``. A literal is never one."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+REFERENCE_PATTERN = r"^(env|file|keyring):.+$"
+KINDS = ("env", "file", "keyring")
+_LARGEST_BYTES = 64 << 10
+
+
+class NoSecret(ValueError):
+    """A reference leads to no secret. Its text says why, and never holds a secret."""
+
+
+def is_reference(text: str) -> bool:
+    """Return whether a text has the form of a reference."""
+    kind, _, name = text.partition(":")
+    return kind in KINDS and bool(name)
+
+
+def read_reference(reference: str, *, environment: Mapping[str, str], folder: Path) -> str:
+    """Return the secret behind a reference, without a line end. Relative paths start at the folder.
+
+    Raises: NoSecret, when it is not set, cannot be read or is empty.
+    """
+    kind, _, name = reference.partition(":")
+    match kind:
+        case "env":
+            secret = environment.get(name, "")
+        case "file":
+            secret = _from_file(folder / name)
+        case "keyring":
+            secret = _from_keyring(name)
+        case _:
+            raise NoSecret("it does not begin with env:, file: or keyring:")
+    if not secret:
+        raise NoSecret("it is empty or not set")
+    return secret
+
+
+def _from_file(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_BYTES + 1)
+    except OSError as error:
+        raise NoSecret(f"{path}: {(error.strerror or 'cannot be read').lower()}") from error
+    if len(data) > _LARGEST_BYTES:
+        raise NoSecret(f"{path} is too large for a secret")
+    try:
+        return data.decode("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise NoSecret(f"{path} is not text") from error
+
+
+def _from_keyring(name: str) -> str:
+    try:
+        import keyring  # an extra
+    except ImportError as error:
+        raise NoSecret("the keyring package is not installed (pip install 'dce-play[keyring]')") from error
+    return keyring.get_password("dce-play", name) or ""

@@ -1,0 +1,1 @@
+"""Shipping episodes: what sender and receiver share, and the sending side."""

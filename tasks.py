@@ -1,0 +1,106 @@
+"""What developers type: `inv check`, `inv test`, `inv bench`, `inv docs`. `inv --list` names them all.
+
+The tasks run the tools of the environment that `inv` itself belongs to, so `.venv/bin/inv test` needs no activation.
+"""
+
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+from invoke.context import Context
+from invoke.tasks import task
+
+TOP = Path(__file__).parent
+BIN = Path(sys.executable).parent
+
+
+def _run(c: Context, *words: str) -> None:
+    """Run a tool of this environment in the project's folder; its exit code becomes ours."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    program, *rest = words
+    with c.cd(str(TOP)):
+        c.run(shlex.join([str(BIN / program), *rest]), pty=False, in_stream=False, env={"PYTHONUNBUFFERED": "1"})
+
+
+@task(
+    name="test",
+    help={
+        "slow": "run the slow job instead: what takes minutes (kills by the hundred, big files, real clusters)",
+        "jobs": "processes to share the tests between",
+        "only": "an expression as pytest's -k takes it",
+        "path": "a file or folder of tests",
+    },
+)
+def run_tests(c: Context, *, slow: bool = False, jobs: int = 2, only: str = "", path: str = "tests") -> None:
+    """Run the tests. Example: inv test --path tests/unit/discord --only append"""
+    words = ["-q", "-n", str(jobs), "--dist", "worksteal"]
+    if slow:
+        words += ["-m", "soak", "--timeout", "3600"]
+    if only:
+        words += ["-k", only]
+    _run(c, "pytest", *words, path)
+
+
+@task
+def lint(c: Context) -> None:
+    """Check the layout of the code and the rules that ruff knows."""
+    _run(c, "ruff", "format", "--check", ".")
+    _run(c, "ruff", "check", ".")
+
+
+@task
+def types(c: Context) -> None:
+    """Check all types, strictly."""
+    _run(c, "mypy")
+
+
+@task
+def contracts(c: Context) -> None:
+    """Check who imports whom: the layers, no circles, cores that stay cores."""
+    _run(c, "lint-imports")
+
+
+@task(lint, types, contracts)
+def check(_c: Context) -> None:
+    """Run every check but the tests."""
+
+
+@task(name="format")
+def format_code(c: Context) -> None:
+    """Bring the code into its layout, and mend what ruff can mend."""
+    _run(c, "ruff", "check", "--fix", ".")
+    _run(c, "ruff", "format", ".")
+
+
+@task
+def schemas(c: Context) -> None:
+    """Write the generated JSON Schemas anew."""
+    _run(c, "dce-play", "schema", "--write", "schemas")
+
+
+@task(help={"name": "a file below benchmarks/ without bench_ and .py; all of them without it"})
+def bench(c: Context, name: str = "") -> None:
+    """Run the benchmarks, each against its peers in the same run. Example: inv bench --name startup"""
+    found = sorted((TOP / "benchmarks").rglob(f"bench_{name or '*'}.py"))
+    if not found:
+        raise SystemExit(f"no benchmark {name}; there are: {', '.join(_names())}")
+    for path in found:
+        _run(c, "python", "-m", ".".join(path.relative_to(TOP).with_suffix("").parts))
+
+
+def _names() -> list[str]:
+    return sorted(path.stem.removeprefix("bench_") for path in (TOP / "benchmarks").rglob("bench_*.py"))
+
+
+@task(help={"package": "the core to mutate, as a folder"})
+def mutate(c: Context, package: str = "dce_play/system/durable") -> None:
+    """Change the code a little at a time, and list the changes that no test noticed."""
+    _run(c, "mutmut", "run", f"{package.replace('/', '.')}*")
+    _run(c, "mutmut", "results")
+
+
+@task
+def coverage(c: Context) -> None:
+    """Run the unit tests and tell which lines of the cores they never reach."""
+    _run(c, "pytest", "-q", "-n", "2", "--cov", "dce_play", "--cov-report", "term-missing:skip-covered", "tests/unit")
