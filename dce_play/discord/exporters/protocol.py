@@ -79,6 +79,8 @@ class ChannelListing:
     """DCE's name for the channel's type, such as ``GuildTextChat``."""
     exportable: bool = True
     """False for a forum or media channel, whose threads are listed beside it."""
+    parent_id: ChannelId | None = None
+    """A thread's channel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

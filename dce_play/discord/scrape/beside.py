@@ -8,11 +8,10 @@ import os
 from pathlib import Path
 
 from dce_play.discord.archive.folder.temps import ODD_NAME, RAW_NAME, Temp
-from dce_play.discord.archive.records.records import add_raw_lines, read_lines
 from dce_play.discord.exporters.protocol import ExportFormat
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId
-from dce_play.system.durable.disk import REAL
+from dce_play.system.durable.json_lines import add_lines, read_lines
 from dce_play.system.durable.whole_files import sync_folder
 
 _CHUNK_BYTES = 1 << 20
@@ -27,7 +26,7 @@ def keep_odd(layout: TargetLayout, channel_id: ChannelId, temp: Temp) -> int:
     known = {line.get("id") for line in read_lines(path)}
     lines = {line["id"]: raw for raw, line in _with_raw(temp.place / ODD_NAME) if line.get("id") not in known}
     if lines:
-        add_raw_lines(REAL, path, lines.values())
+        add_lines(path, lines.values())
     return len(lines)
 
 

@@ -88,7 +88,7 @@ class _ChannelScrape:
             self._note(action=ChannelAction.SKIPPED, reason=error.reason.value)
         except ExportAborted as error:
             action = ChannelAction.SKIPPED_OOM if error.out_of_memory else ChannelAction.SKIPPED
-            self._note(action=action, reason=f"aborted (exit {error.exit_code_seen})")
+            self._note(action=action, reason=f"aborted (exit {error.exit_code_seen})", unfinished=True)
         except (AuthenticationFailed, DiskFull, ExportCancelled, NotEnoughSpace) as error:
             self._note(reason=str(error))
             raise RunMustStop(error, self._timed()) from error

@@ -71,6 +71,7 @@ class Outputs:
     failed: Annotated[tuple[str, ...], Info(help="Channels that failed or were not tried.")]
     skipped: Annotated[tuple[str, ...], Info(help="Channels that were skipped.")]
     behind: Annotated[tuple[str, ...], Info(help="Channels whose delta waits for a hole to be filled.")]
+    unarchived: Annotated[tuple[str, ...], Info(help="Names of the guild's channels that no run archives.")]
     appended: Annotated[int, Info(help="Messages added, salvaged ones included.")]
     summary_file: Annotated[str, Info(help="The run summary, JSON version 1.")]
 
@@ -117,6 +118,8 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     _check(outcome, params, outputs)
     ctx.reporter.say(f"Target '{target.name}': scrape completed successfully.")
     summary = f"+{outcome.appended} messages in {len(outcome.channels)} channel(s)"
+    if outcome.unarchived:
+        summary += f"; {len(outcome.unarchived)} channel(s) are not archived"
     return StepResult(changed=outcome.changed, summary=summary, outputs=outputs)
 
 
@@ -163,13 +166,15 @@ def _check(outcome: TargetOutcome, params: Params, outputs: Outputs) -> None:
     failed = outcome.count(ChannelAction.FAILED)
     skipped = outcome.count(ChannelAction.SKIPPED, ChannelAction.SKIPPED_OOM)
     unproven = sum(channel.unproven for channel in outcome.channels)
+    unfinished = sum(channel.unfinished for channel in outcome.channels)
     reasons = [f"{failed} failed"] if failed else []
+    reasons += [f"{unfinished} unfinished"] if unfinished else []
     if params.strict:
         reasons += [f"{skipped} skipped"] if skipped else []
         reasons += [f"{unproven} of unproven completeness"] if unproven else []
     if not reasons:
         return
-    first = next((channel for channel in outcome.channels if channel.action is ChannelAction.FAILED), None)
+    first = next((each for each in outcome.channels if each.action is ChannelAction.FAILED or each.unfinished), None)
     detail = f"; first: channel {first.channel_id}: {first.reason}" if first else ""
     raise StepFailed(
         f"target {outcome.target!r}: of {len(outcome.channels)} channel(s) {', '.join(reasons)}{detail}",
@@ -200,6 +205,7 @@ def _outputs(outcome: TargetOutcome, path: Path) -> Outputs:
         failed=ids(ChannelAction.FAILED, ChannelAction.NOT_TRIED),
         skipped=ids(ChannelAction.SKIPPED, ChannelAction.SKIPPED_OOM),
         behind=tuple(channel.channel_id for channel in outcome.channels if channel.behind),
+        unarchived=outcome.unarchived,
         appended=outcome.appended,
         summary_file=str(path),
     )

@@ -39,6 +39,7 @@ _KINDS = {
 CATEGORY = 4
 _LONGEST_DISCRIMINATOR = 10
 """In digits; Discord's have four, or the single digit 0."""
+_THREADS = frozenset({10, 11, 12})
 _VOICE = frozenset({2, 13})
 _WITHOUT_MESSAGES = {4: "a category", 14: "a directory", 15: "a forum", 16: "a media channel"}
 
@@ -73,6 +74,10 @@ class Channel:
     def kind(self) -> str:
         """DiscordChatExporter's name for the type; the number where it has none."""
         return _KINDS.get(self.type_number, str(self.type_number))
+
+    @property
+    def is_thread(self) -> bool:
+        return self.type_number in _THREADS
 
     @property
     def is_voice(self) -> bool:

@@ -63,6 +63,7 @@ def _listing(channel: Channel, guild_id: GuildId) -> ChannelListing:
         name=" / ".join(_clean(name) for name in names),
         kind=channel.kind,
         exportable=channel.without_messages is None,
+        parent_id=channel.parent.id if channel.is_thread and channel.parent is not None else None,
     )
 
 

@@ -445,3 +445,15 @@ def test_a_small_answer_that_decodes_to_gigabytes_is_cut_off() -> None:
         with pytest.raises(RequestGivenUp, match="more than 64 MiB"):
             client.get("channels/1", watch=Watch(FakeClock()))
         client.close()
+
+
+@pytest.mark.contract("F-D6")
+def test_a_channel_of_an_unknown_kind_without_messages_is_a_skip(discord: ScriptedDiscord, tmp_path: Path) -> None:
+    Room(discord=discord, message_ids=[5], channel_type=99).open()
+    refusal = Reply(status=400, body={"message": "Cannot execute action on this channel type", "code": 50024})
+    discord.on("channels/111/messages", refusal)
+
+    with opened(discord) as exporter, pytest.raises(ChannelSkipped) as skipped:
+        export(exporter, tmp_path / "export.json")
+
+    assert skipped.value.reason is SkipReason.FORUM
