@@ -22,6 +22,7 @@ from dce_play.discord.exporters.discord_api.client import (
     RequestRefused,
 )
 from dce_play.discord.exporters.discord_api.export_file import LARGEST_MESSAGE_BYTES
+from dce_play.discord.exporters.discord_api.exporter import DiscordApiExporter
 from dce_play.discord.exporters.discord_api.odd_messages import UnreadableMessage
 from dce_play.discord.exporters.discord_api.pages import EndlessListing
 from dce_play.discord.exporters.discord_api.transport import Timeouts
@@ -215,7 +216,7 @@ def test_messages_of_tomorrow_are_taken_as_clocks_differ(discord: ScriptedDiscor
         assert export(exporter, tmp_path / "export.json").last_id == str(soon)
 
 
-def keeping_odd(exporter: Any, folder: Path, *, stop: bool = False) -> ExportOutcome:
+def keeping_odd(exporter: DiscordApiExporter, folder: Path, *, stop: bool = False) -> ExportOutcome:
     request = ExportRequest(
         channel_id=ChannelId("111"), output=folder / "kept.json", odd=folder / "odd.jsonl", stop_at_odd=stop
     )

@@ -21,7 +21,7 @@ def written(**changes: Any) -> dict[str, Any]:
     client = DiscordClient("http://127.0.0.1:9", TOKEN, clock=FakeClock())
     view = GuildView(client, GuildCache(DIRECT_MESSAGES, {}, {}), Watch(FakeClock()))
     try:
-        return message_object(message(5, **changes), view, lambda _id, _emoji: iter(()))
+        return message_object(message(5, **changes), view, lambda _id, _emoji, _count: iter(()))
     finally:
         client.close()
 
