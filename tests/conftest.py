@@ -4,11 +4,25 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.real_engines import SeaweedFS, seaweedfs
+from tests.support.real_engines import OpenBao, SeaweedFS, openbao, seaweedfs
 
 
 @pytest.fixture(scope="session")
 def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
     """Give a running SeaweedFS."""
     with seaweedfs(tmp_path_factory.mktemp("seaweed")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
+    """Give a running OpenBao with raft storage."""
+    with openbao(tmp_path_factory.mktemp("bao")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def bao_in_memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
+    """Give a running OpenBao whose storage is not raft."""
+    with openbao(tmp_path_factory.mktemp("bao-in-memory"), storage="inmem") as running:
         yield running

@@ -45,19 +45,21 @@ def all_ids() -> Iterator[str]:
         yield from (f"R-{section}.{number:02}" for number in range(1, count + 1))
     for letter, count in OTHERS.items():
         yield from (f"{letter}-{number:02}" for number in range(1, count + 1))
-    yield from (found for found in outside_ids() if found in written_ids())
+    found = frozenset(outside_ids())
+    yield from (identifier for identifier in written_ids() if identifier in found)
 
 
 def outside_ids() -> Iterator[str]:
-    """Yield what was found from outside, in the page's order; the page has those that are mended."""
+    """Yield what was found from outside; the page has those that are mended, in any order."""
     for letter, count in OUTSIDE.items():
         yield from (f"F-{letter}{number}" for number in range(1, count + 1))
     yield from ("F-X70", "F-DRY", "F-W")
 
 
 @cache
-def written_ids() -> frozenset[str]:
-    return frozenset(line.identifier for line in lines())
+def written_ids() -> tuple[str, ...]:
+    """Return the ids that the page has, each once, in its order."""
+    return tuple(dict.fromkeys(line.identifier for line in lines()))
 
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

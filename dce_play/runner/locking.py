@@ -68,7 +68,8 @@ def archive_locked(
     )
     try:
         stream.emit(LockTaken(path=str(lock.path)))
-        yield lock
+        with stream.watched(lock.progressed):
+            yield lock
     finally:
         lock.release()
     stream.emit(LockReleased(path=str(lock.path)))

@@ -1,7 +1,8 @@
 """The one stream of a run's events: numbered, masked, and handed to every sink."""
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from threading import RLock
 from typing import Any, Protocol
@@ -47,9 +48,19 @@ class EventStream:
         self._vital = self._sinks[0] if self._sinks else None
         self._lost: JournalLost | None = None
         self._seq = first_seq - 1
+        self._watch: Callable[[], None] = lambda: None
         self._turn = RLock()
         self._posted: deque[tuple[Body, Callable[[], None]]] = deque()
         self._delivering = False
+
+    @contextmanager
+    def watched(self, watch: Callable[[], None], /) -> Iterator[None]:
+        """Call this at every event while the block runs, also from a signal handler: it must neither wait nor raise."""
+        self._watch = watch
+        try:
+            yield
+        finally:
+            self._watch = lambda: None
 
     def emit(self, body: Body, /) -> None:
         """Hand the event to every sink; it is with all of them when this returns.
@@ -105,6 +116,7 @@ class EventStream:
             failed = [failure for sink in self._sinks if (failure := self._hand(sink, event)) is not None]
         finally:
             self._delivering = False
+        self._watch()
         for sink, error in failed:
             self._sinks.remove(sink)
             self._deliver(Diagnosed(severity="warning", message=f"an output is lost: {error}"))

@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +43,12 @@ class EngineServices:
 
     def container(self, module: Module, /) -> Container | None:  # noqa: ARG002 - one for all
         return self.container_found
+
+    def mounting(self, module: Module, folders: Sequence[str], /) -> tuple[str, ...]:  # noqa: ARG002 - none runs
+        return ()
+
+    def compose_containers(self, module: Module, project: str, /) -> tuple[Container, ...]:  # noqa: ARG002 - as above
+        return ()
 
     @contextmanager
     def temporary_folder(self, prefix: str, /, *, below: Path | None = None) -> Iterator[Path]:
@@ -117,10 +123,12 @@ def module_of(keys: ModuleKeys, *, engine: str, class_name: str) -> Module:
 
 def take(engine: Engine, module: Module, services: EngineServices, path: Path) -> StoredBackup:
     """Take a backup with an engine alone: produce, check at level 2, and keep the plain stream in a file."""
-    sink = FileSink(path)
     with engine.open(module, services, dry_run=False, excluding=path.parent) as source:
-        produced = source.produce(sink, quiesced=False)
-        sink.finish()
+        sink = FileSink(path)
+        try:
+            produced = source.produce(sink, quiesced=False)
+        finally:
+            sink.finish()
     stored = StoredBackup(manifest=manifest_of(produced, module, path), path=path)
     check(engine, stored, services)
     return stored

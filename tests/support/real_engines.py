@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import httpx2
 import pytest
 
 from dce_play.system.s3.bucket import Bucket
@@ -128,3 +130,70 @@ def seaweedfs(folder: Path) -> Iterator[SeaweedFS]:
     with server(argv, folder):
         wait_until(up, "SeaweedFS did not come up")
         yield running
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenBao:
+    """A running OpenBao with raft storage: initialised, unsealed, active. ``limited`` may read snapshots only."""
+
+    port: int
+    unseal: str
+    root: str
+    limited: str
+    nobody: str
+    """A good token that may do nothing."""
+
+    @property
+    def address(self) -> str:
+        """Return its URL."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+def vault_call(address: str, token: str, method: str, path: str, body: object = None) -> Any:
+    """Call the API of a server of the tests' own; a refusal is an error."""
+    answer = httpx2.request(
+        method, f"{address}/v1/{path}", json=body, headers={"X-Vault-Token": token}, timeout=60, trust_env=False
+    )
+    assert answer.status_code < 300, (path, answer.status_code, answer.text)
+    return answer.json() if answer.content else None
+
+
+@contextmanager
+def openbao(folder: Path, *, storage: str = "raft") -> Iterator[OpenBao]:
+    """Run OpenBao; initialising raft and electing its first leader takes about 9 s."""
+    bao = engine_program("bao")
+    port, cluster_port = free_ports(2)
+    (folder / "data").mkdir()
+    place = f'path = "{folder}/data"\n  node_id = "one"\n  performance_multiplier = 1' if storage == "raft" else ""
+    (folder / "bao.hcl").write_text(
+        f'storage "{storage}" {{\n  {place}\n}}\n'
+        f'listener "tcp" {{\n  address = "127.0.0.1:{port}"\n  tls_disable = true\n}}\n'
+        f'api_addr = "http://127.0.0.1:{port}"\ncluster_addr = "http://127.0.0.1:{cluster_port}"\n'
+        "disable_mlock = true\n",
+        encoding="utf-8",
+    )
+    address = f"http://127.0.0.1:{port}"
+
+    def up(path: str, statuses: set[int]) -> bool:
+        try:
+            return httpx2.get(f"{address}/v1/{path}", timeout=5, trust_env=False).status_code in statuses
+        except httpx2.TransportError:
+            return False
+
+    with server([bao, "server", f"-config={folder}/bao.hcl"], folder):
+        wait_until(lambda: up("sys/health", {200, 429, 501, 503}), "OpenBao did not start")
+        made = vault_call(address, "", "PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
+        unseal, root = made["keys_base64"][0], made["root_token"]
+        vault_call(address, "", "PUT", "sys/unseal", {"key": unseal})
+        wait_until(lambda: up("sys/health", {200}), "OpenBao did not become active")
+        policy = 'path "sys/storage/raft/snapshot" { capabilities = ["read"] }'
+        vault_call(address, root, "PUT", "sys/policies/acl/backup", {"policy": policy})
+        limited = vault_call(address, root, "POST", "auth/token/create", {"policies": ["backup"]})
+        nobody = vault_call(address, root, "POST", "auth/token/create", {"policies": ["default"]})
+        yield OpenBao(
+            port=port,
+            unseal=unseal,
+            root=root,
+            limited=limited["auth"]["client_token"],
+            nobody=nobody["auth"]["client_token"],
+        )

@@ -9,6 +9,10 @@ Tamper = Callable[[bytes, bytes], bytes | None]
 """Gets the request's first line and a piece of the answer; returns what to hand on, or None to cut the connection."""
 
 
+class Last(bytes):
+    """A piece of an answer after which the connection is cut."""
+
+
 @contextmanager
 def tampering(port: int, tamper: Tamper) -> Iterator[int]:
     """Run the proxy while the block runs; gives its port."""
@@ -55,5 +59,7 @@ def _answers(client: socket.socket, upstream: socket.socket, request: list[bytes
             if changed is None:
                 break
             client.sendall(changed)
+            if isinstance(changed, Last):
+                break
     with suppress(OSError):
         client.shutdown(socket.SHUT_RDWR)

@@ -71,7 +71,7 @@ class HeldLock:
         self._command = command
         self._run_id = run_id
         self._words = words
-        self._progressed = 0.0
+        self._progressed = -_PROGRESS_PAUSE_S
         self._clock = clock or SystemClock()
         self._warn = warn
         self._allow_network_fs = allow_network_fs
@@ -189,12 +189,16 @@ class HeldLock:
         self._note(lambda meta: with_step(meta, step))
 
     def progressed(self) -> None:
-        """Note that the work gets on. Cheap enough for every message: the note is written at most once in 5 s."""
+        """Note that the work gets on: the note is written at most once in 5 s. It never waits, for signal handlers."""
         now = self._clock.monotonic()
-        if now - self._progressed >= _PROGRESS_PAUSE_S:
+        if now - self._progressed < _PROGRESS_PAUSE_S or not self._note_lock.acquire(blocking=False):
+            return
+        try:
             self._progressed = now
             stamp = utc_stamp(self._clock.now())
-            self._note(lambda meta: replace(meta, progress=stamp))
+            self._change(lambda meta: replace(meta, progress=stamp), durable=False)
+        finally:
+            self._note_lock.release()
 
     @contextmanager
     def note_container(self, container: str, /) -> Iterator[None]:
@@ -210,11 +214,14 @@ class HeldLock:
 
     def _note(self, change: Callable[[LockMeta], LockMeta], *, durable: bool = False) -> None:
         with self._note_lock:
-            if self._meta is None:
-                return
-            self._meta = change(self._meta)
-            with suppress(OSError):  # the note is for people; a full disk must not end the run here
-                write_meta(self.path, self._meta, durable=durable)
+            self._change(change, durable=durable)
+
+    def _change(self, change: Callable[[LockMeta], LockMeta], *, durable: bool) -> None:
+        if self._meta is None:
+            return
+        self._meta = change(self._meta)
+        with suppress(OSError):  # the note is for people; a full disk must not end the run here
+            write_meta(self.path, self._meta, durable=durable)
 
     def release(self) -> None:
         """Let go. The lock stays held while a program that inherited it lives; the lock file is never removed."""

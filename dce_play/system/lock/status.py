@@ -95,7 +95,7 @@ def _look(path: Path, words: LockWords) -> LockStatus:
         verdict, state = Verdict.HELD, f"held ({words.activity})"
     elif lost is not None:
         verdict, holders = Verdict.HELD, lost
-        state = f"held ({words.activity}; its lock file was removed)"
+        state = f"held ({words.activity}); its lock file was removed"
     elif held is None:
         verdict, state = Verdict.UNKNOWN, "unknown (who holds locks on this file cannot be seen from here)"
     elif not path.exists():

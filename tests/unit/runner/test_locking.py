@@ -64,3 +64,18 @@ def test_only_steps_with_effects_are_noted_beside_the_lock(tmp_path: Path) -> No
     ]
     play("steps: [{look.first: {}}, {write.it: {}}, {look.last: {}}]", tmp_path, *steps, archive_root=tmp_path)
     assert [name.partition(".")[0] for name in noted] == ["", "write", "write"]
+
+
+@pytest.mark.contract("F-K5")
+def test_what_a_run_tells_is_progress_in_the_locks_note(tmp_path: Path) -> None:
+    noted: list[str] = []
+
+    def act(_params: object, ctx: Context) -> StepResult:
+        ctx.reporter.progress(1, 2, "messages")
+        meta = read_meta(tmp_path / ".dce-scrape.lock")
+        noted.append(meta.progress if meta else "")
+        return done()
+
+    writer = MadeUpStep(NAME="write.it", act=act, EFFECTS=Effects.ARCHIVE)
+    play("steps: [{write.it: {}}]", tmp_path, writer, archive_root=tmp_path)
+    assert noted != [""]

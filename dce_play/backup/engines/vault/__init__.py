@@ -1,0 +1,1 @@
+"""Vault and OpenBao: raft snapshots, checked while they come in."""
