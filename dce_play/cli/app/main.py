@@ -51,6 +51,8 @@ COMMANDS = {
     "receive": CommandEntry(
         "dce_play.cli.receive.group:command", "Receive episodes from lab hosts, and look after them"
     ),
+    "doctor": CommandEntry("dce_play.cli.host.doctor:command", "Tell what is wrong on this machine, and the cure"),
+    "service": CommandEntry("dce_play.cli.host.service:command", "Put our services on a machine, as systemd units"),
     "simulate": CommandEntry("dce_play.cli.host.simulate:command", "Serve a Discord on loopback"),
     "completion": CommandEntry("dce_play.cli.app.completion:command", "Print the shell completion script"),
     "version": CommandEntry("dce_play.cli.app.version:command", "Tell versions, for a bug report"),
