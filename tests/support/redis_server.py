@@ -32,7 +32,8 @@ class Redis:
         """Run one command, or several from text, one a line; return the answers."""
         argv = ["redis-cli", "-s", str(self.socket), *self.auth, *words]
         done = subprocess.run(
-            argv, input=commands, capture_output=True, text=True, errors="backslashreplace", timeout=PATIENCE_S, check=False
+            argv, input=commands, capture_output=True, text=True, errors="backslashreplace", check=False,
+            timeout=PATIENCE_S,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
@@ -83,7 +84,7 @@ def redis_server(
 def fill(server: Redis) -> None:
     """Put keys of several kinds into three databases."""
     server.cli(commands="\n".join(f"SET key:{number} {'v' * (1 + number % 90)}" for number in range(500)))
-    third = ["SELECT 3", "SET a 1", "HSET h f v", "RPUSH l 1 2 3", "SADD s x y", "ZADD z 1 m"]
+    third = ["SELECT 3", "SET a 1", "HSET h f v", "RPUSH l 1 2 3", "SADD s 1 2", "ZADD z 1 m"]
     server.cli(commands="\n".join([*third, "SELECT 9", "SET later 1 EX 90000"]))
 
 
