@@ -5,6 +5,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from tests.support.postgres_tools import tools_with
 FORMATS = ("sql", "custom")
 
 
-def failure(services: EngineServices, server: Postgres, path: Path, **keys: object) -> BackupError:
+def failure(services: EngineServices, server: Postgres, path: Path, **keys: Any) -> BackupError:
     with pytest.raises(BackupError) as caught:
         take(ENGINE, server.module(**keys), services, path)
     return caught.value

@@ -59,7 +59,7 @@ def test_a_server_starts_on_the_restored_folder_with_every_key(
         )
         try:
             ends_at = time.monotonic() + PATIENCE_S
-            ping = ["redis-cli", "-s", into / "s", "PING"]
+            ping = ["redis-cli", "-s", str(into / "s"), "PING"]
             while subprocess.run(ping, capture_output=True, timeout=20, check=False).stdout != b"PONG\n":
                 assert time.monotonic() < ends_at
                 time.sleep(0.02)

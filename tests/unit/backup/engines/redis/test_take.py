@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def server() -> Iterator[Redis]:
         yield running
 
 
-def failure(server: Redis, path: Path, services: EngineServices | None = None, **keys: object) -> BackupError:
+def failure(server: Redis, path: Path, services: EngineServices | None = None, **keys: Any) -> BackupError:
     with pytest.raises(BackupError) as caught:
         take(ENGINE, server.module(**keys), services or EngineServices(), path)
     return caught.value
