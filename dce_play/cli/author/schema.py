@@ -9,12 +9,14 @@ from typing import Any
 import click
 
 from dce_play.cli.app.step_table import step_table
+from dce_play.cli.app.working_folder import working_folder
 from dce_play.errors import ExitCode, UsageError
 from dce_play.playbook.load.schema import playbook_schema, role_schema
 from dce_play.playbook.load.schema_targets import targets_schema
 from dce_play.render.event_schema import event_schema
 from dce_play.source import did_you_mean
 from dce_play.system.durable.named_outputs import write_named
+from dce_play.transfer.sending.settings import ship_schema
 
 
 def schemas(*, plugins: bool, folder: Path) -> Mapping[str, Callable[[], dict[str, Any]]]:
@@ -24,6 +26,7 @@ def schemas(*, plugins: bool, folder: Path) -> Mapping[str, Callable[[], dict[st
         "role": lambda: role_schema(step_table(plugins=plugins, folder=folder)),
         "targets": targets_schema,
         "event": event_schema,
+        "ship": ship_schema,
     }
 
 
@@ -43,7 +46,7 @@ def command(name: str | None, write: Path | None, *, plugins: bool) -> int:
 
     An editor finds it through a playbook's first line: # yaml-language-server: $schema=../schemas/playbook.schema.json
     """
-    known = schemas(plugins=plugins, folder=Path.cwd())
+    known = schemas(plugins=plugins, folder=working_folder())
     if write is not None:
         write.mkdir(parents=True, exist_ok=True)
         for each, make in known.items():
