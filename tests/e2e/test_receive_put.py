@@ -199,7 +199,7 @@ def test_a_refusal_comes_before_a_large_body_is_read(receiver: Receiver) -> None
 def test_with_expect_the_refusal_comes_instead_of_the_100(receiver: Receiver, tmp_path: Path) -> None:
     body = tmp_path / "body"
     body.write_bytes(archive(files={"a": os.urandom(3_000_000)}))
-    argv = ["curl", "-si", "-m", "20", "-T", body, "-H", "Expect: 100-continue", "--expect100-timeout", "15"]
+    argv = ["curl", "-si", "-m", "20", "-T", str(body), "-H", "Expect: 100-continue", "--expect100-timeout", "15"]
     url = f"http://127.0.0.1:{receiver.port}/v1/episodes/ep-1"
     done = subprocess.run([*argv, url], capture_output=True, check=True, timeout=30)
     assert done.stdout.startswith(b"HTTP/1.1 401")

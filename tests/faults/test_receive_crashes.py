@@ -14,12 +14,12 @@ pytestmark = [pytest.mark.strace, pytest.mark.skipif(shutil.which("strace") is N
 
 STEPS = [
     ("fsync", 1),
+    ("/^rename", 1),
+    ("/^link", 1),
+    ("fsync", 5),
     ("fsync", 2),
     ("fsync", 3),
     ("fsync", 4),
-    ("fsync", 5),
-    ("/^rename", 1),
-    ("/^link", 1),
     ("/^unlink", 1),
 ]
 """The calls of one PUT: the archive, the receipt and its folder, the name and its folder, the row; see the design."""
@@ -35,9 +35,8 @@ def prepared(tmp_path: Path) -> Iterator[Receiver]:
 
 
 def injected(receiver: Receiver, call: str, what: str, number: int) -> None:
-    receiver.wrapper = (
-        "strace", "-D", "-f", "-qq", "-o", os.devnull, "-e", f"trace={call}", "-e", f"inject={call}:{what}:when={number}",
-    )  # fmt: skip
+    trace = ("-e", f"trace={call}", "-e", f"inject={call}:{what}:when={number}")
+    receiver.wrapper = ("strace", "-D", "-f", "-qq", "-o", os.devnull, *trace)
 
 
 def assert_stored_once(receiver: Receiver, data: bytes) -> None:
@@ -54,14 +53,15 @@ def assert_stored_once(receiver: Receiver, data: bytes) -> None:
 
 
 @pytest.mark.contract("V2", "V4")
-@pytest.mark.parametrize(("call", "number"), STEPS)
+@pytest.mark.parametrize(
+    ("call", "number"), [*STEPS[:4], *(pytest.param(*step, marks=pytest.mark.soak) for step in STEPS[4:])]
+)
 def test_killed_at_any_step_the_episode_is_stored_once_in_the_end(prepared: Receiver, call: str, number: int) -> None:
     data = archive(files={"a": os.urandom(50_000)})
     injected(prepared, call, "signal=SIGKILL", number)
     prepared.start()
     with pytest.raises((ConnectionError, OSError)):
-        answer = prepared.put("ep-1", data)
-        assert answer.status == 0, f"it was not killed: {answer}"
+        prepared.put("ep-1", data)
     assert prepared.process is not None
     prepared.process.wait(20)
     assert_stored_once(prepared, data)
@@ -73,8 +73,12 @@ def test_killed_at_any_step_the_episode_is_stored_once_in_the_end(prepared: Rece
     [
         ("fsync", 1, "EIO"),
         ("/^link", 1, "ENOSPC"),
-        *(pytest.param(call, number, "EIO", marks=pytest.mark.soak) for call, number in STEPS[1:7]),
-        *(pytest.param(call, number, "ENOSPC", marks=pytest.mark.soak) for call, number in STEPS[:6]),
+        *(
+            pytest.param(call, number, "EIO", marks=pytest.mark.soak)
+            for call, number in STEPS[1:]
+            if call != "/^unlink"
+        ),
+        *(pytest.param(call, number, "ENOSPC", marks=pytest.mark.soak) for call, number in STEPS if call != "/^unlink"),
     ],
 )
 def test_a_failing_disk_acknowledges_nothing_and_heals(prepared: Receiver, call: str, number: int, error: str) -> None:

@@ -132,7 +132,7 @@ class Receiver:
         start = log.tell()
         argv = [*self.wrapper, sys.executable, "-m", "dce_play", "receive", "run", "--config", str(self.toml)]
         environment = {k: v for k, v in os.environ.items() if k not in {"NOTIFY_SOCKET", "JOURNAL_STREAM"}}
-        self.process = subprocess.Popen(argv, stderr=log, env=environment | self.environment, cwd=self.folder)
+        self.process = subprocess.Popen(argv, stderr=log, env={**environment, **self.environment}, cwd=self.folder)
         log.close()
         deadline = time.monotonic() + START_S
         while True:
