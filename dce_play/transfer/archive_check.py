@@ -6,11 +6,12 @@ Nothing is ever unpacked to disk.
 
 import hashlib
 import json
-import re
 from typing import Any
 
 import msgspec
 
+from dce_play.transfer.ids import is_commit
+from dce_play.transfer.manifest import Entry, manifest_digest
 from dce_play.transfer.member_names import MemberNames, NameLimits
 from dce_play.transfer.refused import ArchiveRefused
 from dce_play.transfer.tar_stream import TarStream
@@ -20,7 +21,6 @@ RATIO_FROM_BYTES = 64 << 20
 """Below this many unpacked bytes no ratio is looked at: small zeros pack very well."""
 LONGEST_META_BYTES = 1 << 20
 META = "meta.json"
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 class ArchiveLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +57,7 @@ class ArchiveCheck:
         self._packed_whole = packed_bytes
         self._packed = 0
         self._unpacked_bytes = 0
-        self._lines: list[bytes] = []
+        self._files: list[Entry] = []
         self._bytes = 0
         self._path = ""
         self._size = 0
@@ -82,13 +82,10 @@ class ArchiveCheck:
         self._zstd.finish()
         self._tar.finish()
         meta = self._parsed_meta()
-        self._lines += [_line(f"{path}/", 0, "") for path in self._names.empty_folders()]
-        whole = hashlib.sha256()
-        for line in sorted(self._lines):  # as the paths do: NUL ends each and comes before all
-            whole.update(line)
+        empty = [Entry(path=f"{path}/".encode()) for path in self._names.empty_folders()]
         return CheckedArchive(
-            manifest_digest=f"sha256:{whole.hexdigest()}",
-            files=sum(1 for line in self._lines if not line.endswith(b"\0\n")),
+            manifest_digest=manifest_digest([*self._files, *empty]),
+            files=len(self._files),
             bytes=self._bytes,
             commit=commit_of(meta),
             host_id=host_of(meta),
@@ -124,7 +121,7 @@ class ArchiveCheck:
         """Take note that the member is whole."""
         if not self._folder:
             self._bytes += self._size
-            self._lines.append(_line(self._path, self._size, self._hash.hexdigest()))
+            self._files.append(Entry(path=self._path.encode(), size=self._size, sha256=self._hash.hexdigest()))
 
     def _parsed_meta(self) -> dict[str, Any]:
         if self._meta is None:
@@ -148,14 +145,10 @@ def commit_of(meta: dict[str, Any]) -> str | None:
     """Return the commit that made an episode, or ``None`` when it is unstamped."""
     version = meta.get("code_version")
     commit = version.get("commit") if isinstance(version, dict) else None
-    return commit if isinstance(commit, str) and _COMMIT.fullmatch(commit) else None
+    return commit if is_commit(commit) else None
 
 
 def host_of(meta: dict[str, Any]) -> str | None:
     """Return the host that an episode says it is of."""
     host = meta.get("host_id")
     return host if isinstance(host, str) and host else None
-
-
-def _line(path: str, size: int, digest: str) -> bytes:
-    return b"%s\0%d\0%s\n" % (path.encode(), size, digest.encode())

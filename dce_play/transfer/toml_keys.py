@@ -28,6 +28,8 @@ class Kind(StrEnum):
     SWITCH = "switch"
     SIZE = "size"
     """Bytes, or a text such as ``"64MiB"``."""
+    LIMIT = "limit"
+    """A size or another text, which the key's ``convert`` reads."""
     SECRET = "secret"  # noqa: S105 - a kind of value, not one
     CHOICE = "choice"
     LINES = "lines"
@@ -139,6 +141,10 @@ def _size(_key: Key, raw: Any, _folder: Path) -> int:
     return raw
 
 
+def _limit(key: Key, raw: Any, folder: Path) -> str:
+    return str(_size(key, raw, folder)) if isinstance(raw, int) else _text(key, raw, folder)
+
+
 def _secret(key: Key, raw: Any, _folder: Path) -> str:
     if raw == "" and not key.required:
         return ""
@@ -183,6 +189,7 @@ _TAKERS: dict[Kind, Callable[[Key, Any, Path], Any]] = {
     Kind.NUMBER: _number,
     Kind.SWITCH: _switch,
     Kind.SIZE: _size,
+    Kind.LIMIT: _limit,
     Kind.SECRET: _secret,
     Kind.CHOICE: _choice,
     Kind.LINES: _lines,
@@ -195,6 +202,7 @@ _SCHEMAS: dict[Kind, dict[str, Any]] = {
     Kind.NUMBER: {"type": "number"},
     Kind.SWITCH: {"type": "boolean"},
     Kind.SIZE: {"type": ["integer", "string"], "pattern": SIZE_PATTERN, "minimum": 0},
+    Kind.LIMIT: {"type": ["integer", "string"], "minimum": 0},
     Kind.SECRET: {"type": "string", "pattern": REFERENCE_PATTERN},
     Kind.CHOICE: {},
     Kind.LINES: {"type": ["array", "string"], "items": {"type": "string"}},

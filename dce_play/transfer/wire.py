@@ -17,7 +17,6 @@ PROBLEM_TYPE = "application/problem+json"
 MISMATCHING_OFFSET = "https://iana.org/assignments/http-problem-types#mismatching-upload-offset"
 INCONSISTENT_LENGTH = "https://iana.org/assignments/http-problem-types#inconsistent-upload-length"
 
-COMMIT = re.compile(r"[0-9a-f]{40}")
 MANIFEST_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _SHA256_MEMBER = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]*):\s*(?=$|,)")
 
@@ -61,6 +60,8 @@ PROBLEMS: dict[str, ProblemKind] = {
     "method_not_allowed": ProblemKind(405, "this cannot be done here"),
     "too_slow": ProblemKind(408, "the request came too slowly", again=True, fix=(_PING,)),
     "conflict": ProblemKind(409, "another episode of this id is stored", fix=("dce-play quarantine list",)),
+    "mismatching_offset": ProblemKind(409, "the upload is at another offset", again=True, fix=(_STATUS,)),
+    "inconsistent_length": ProblemKind(400, "the upload has another length", fix=(_STATUS,)),
     "length_required": ProblemKind(411, "Content-Length is needed", fix=(_PING,)),
     "commit_not_in_window": ProblemKind(412, "the code that made the episode is out of date"),
     "too_large": ProblemKind(413, "the episode is larger than the receiver takes", fix=("dce-play quarantine list",)),

@@ -1,12 +1,12 @@
 """Level 2 of an archive of folders: read to its end mark, every file hashed, all of it compared with its own index."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import BinaryIO
 
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.streams import PulledSink
 from dce_play.backup.tree.index import ContentSum, Counts, RunningIndex
-from dce_play.backup.tree.pax import Kind, NotATar
+from dce_play.backup.tree.pax import Kind, Member, NotATar
 from dce_play.backup.tree.tar import INDEX, TarReader, content
 from dce_play.source import JsonValue
 
@@ -19,8 +19,13 @@ def tree_check(expected: Mapping[str, JsonValue] | None) -> PulledSink[Counts]:
     return PulledSink(lambda stream: read_tree(stream, expected), name="tree-check")
 
 
-def read_tree(stream: BinaryIO, expected: Mapping[str, JsonValue] | None) -> Counts:
-    """Read a tar to its end and return what it holds.
+def read_tree(
+    stream: BinaryIO,
+    expected: Mapping[str, JsonValue] | None,
+    *,
+    see: Callable[[Member, bytes], object] = lambda _member, _data: None,
+) -> Counts:
+    """Read a tar to its end and return what it holds. ``see`` gets each piece of a file's data, in order.
 
     Raises: BackupError: ``truncated``, ``verify-failed``.
     """
@@ -34,6 +39,7 @@ def read_tree(stream: BinaryIO, expected: Mapping[str, JsonValue] | None) -> Cou
             digest = ContentSum(member)
             for offset, data in content(reader, member)[1]:
                 digest.feed(offset, data)
+                see(member, data)
             if member.name == INDEX and member.kind is Kind.FILE:
                 stated = digest.hexdigest()
             else:

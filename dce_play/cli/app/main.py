@@ -42,7 +42,12 @@ COMMANDS = {
     "export": CommandEntry("dce_play.cli.archive.export:command", "Export one channel into a file"),
     "lock": CommandEntry("dce_play.cli.host.lock:command", "Look at the archive root's lock"),
     "auth": CommandEntry("dce_play.cli.host.auth:command", "Find and check the Discord token"),
+    "ship": CommandEntry("dce_play.cli.ship.group:command", "Ship episodes from this lab host to the receiver"),
+    "quarantine": CommandEntry("dce_play.cli.ship.group:quarantine_command", "Look at what the receiver refused"),
     "summary": CommandEntry("dce_play.cli.run.summary:command", "Show what scrapes did, from summary files or a log"),
+    "receive": CommandEntry(
+        "dce_play.cli.receive.group:command", "Receive episodes from lab hosts, and look after them"
+    ),
     "simulate": CommandEntry("dce_play.cli.host.simulate:command", "Serve a Discord on loopback"),
     "completion": CommandEntry("dce_play.cli.app.completion:command", "Print the shell completion script"),
     "version": CommandEntry("dce_play.cli.app.version:command", "Tell versions, for a bug report"),

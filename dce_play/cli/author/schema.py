@@ -15,6 +15,7 @@ from dce_play.playbook.load.schema_targets import targets_schema
 from dce_play.render.event_schema import event_schema
 from dce_play.source import did_you_mean
 from dce_play.system.durable.named_outputs import write_named
+from dce_play.transfer.sending.settings import ship_schema
 
 
 def schemas(*, plugins: bool, folder: Path) -> Mapping[str, Callable[[], dict[str, Any]]]:
@@ -24,6 +25,7 @@ def schemas(*, plugins: bool, folder: Path) -> Mapping[str, Callable[[], dict[st
         "role": lambda: role_schema(step_table(plugins=plugins, folder=folder)),
         "targets": targets_schema,
         "event": event_schema,
+        "ship": ship_schema,
     }
 
 

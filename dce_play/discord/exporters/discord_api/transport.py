@@ -1,6 +1,5 @@
 """One GET over HTTP: where it may go, how long it may take, and what came of it."""
 
-import ipaddress
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 from dce_play import __version__
 from dce_play.errors import UsageError
 from dce_play.system.clock import Clock
+from dce_play.system.loopback import is_loopback
 
 LARGEST_ANSWER_BYTES = 64 << 20
 """A page of 100 messages with all their embeds has far less than this."""
@@ -54,18 +54,9 @@ def check_api_base(base_url: str) -> str:
     parts = urlsplit(base_url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None or parts.query:
         raise BadApiBase(parts.hostname or "without a host", "not a plain http or https URL")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise BadApiBase(parts.hostname, "plain http would show the token to the network")
     return base_url.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class Transport:

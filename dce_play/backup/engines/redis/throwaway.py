@@ -1,0 +1,110 @@
+"""A throw-away Redis server on a copy of the data: a socket of its own, no port, gone afterwards.
+
+It is told that it is a replica of a master that does not exist: only a replica keeps keys whose time is up, so that
+what it holds can be compared with what the snapshot announces. The server dies with us, also by SIGKILL.
+"""
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import msgspec
+
+from dce_play.backup.definitions.model import RedisKeys
+from dce_play.backup.engines.redis.link import Link
+from dce_play.backup.errors import BackupError, ErrorId
+from dce_play.backup.protocols import Services
+from dce_play.system.process.executor import Command, NoSuchProgram
+from dce_play.system.process.streaming import StreamedProgram
+
+_LONG_S = 7 * 24 * 3600.0
+_NOBODYS_PORT = "1"
+_PROMPT_S = 20.0
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server has loaded: keys by database, and how many of them have a time to live."""
+
+    databases: dict[str, int]
+    version: str
+
+    @property
+    def keys(self) -> int:
+        """All keys."""
+        return sum(self.databases.values())
+
+
+def server_argv(folder: Path, *, daemonize: str = "no") -> tuple[str, ...]:
+    """Return the argv of a server on the data in a folder, without the setting of what it loads."""
+    return (
+        "redis-server", "--port", "0", "--unixsocket", str(folder / "s"), "--unixsocketperm", "700",
+        "--dir", str(folder), "--save", "", "--daemonize", daemonize, "--replicaof", "127.0.0.1", _NOBODYS_PORT,
+    )  # fmt: skip
+
+
+def link_to(folder: Path, services: Services) -> Link:
+    """Return the way to the server on a folder's data."""
+    return Link(keys=RedisKeys(socket=str(folder / "s")), services=services, container=None)
+
+
+@contextmanager
+def serving(folder: Path, services: Services, *settings: str) -> Iterator[Held]:
+    """Run a server on the data in a folder while the block runs, and say what it has loaded.
+
+    Raises: BackupError: ``no-tool``, ``verify-failed`` when it does not load them.
+    """
+    with_us = shutil.which("setpriv")
+    dying = (with_us, "--pdeathsig", "KILL", "--") if with_us else ()
+    command = Command(argv=(*dying, *server_argv(folder), *settings), timeout_s=_LONG_S, cwd=folder)
+    try:
+        with services.streams.open(command) as program:
+            try:
+                yield _loaded(link_to(folder, services), program)
+            finally:
+                with suppress(ProcessLookupError):
+                    os.kill(program.pid, signal.SIGKILL)  # nothing in it is worth saving
+                program.finish()
+    except NoSuchProgram as error:
+        raise BackupError(ErrorId.NO_TOOL, str(error), hint="install redis-server for drills") from error
+
+
+def _loaded(link: Link, program: StreamedProgram) -> Held:
+    """Wait until the server has loaded its data, however long that takes.
+
+    Raises: BackupError (``verify-failed``), with its last words.
+    """
+    clock = link.services.clock
+    answers_by = clock.monotonic() + _PROMPT_S
+    while True:
+        if os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            raise _not_loaded(program)
+        try:
+            if link.info("persistence").get("loading") == "0":
+                break
+            answers_by = clock.monotonic() + _PROMPT_S
+        except BackupError as error:
+            if error.error_id is ErrorId.NO_TOOL or clock.monotonic() >= answers_by:
+                raise
+        clock.sleep(0.05)
+    keyspace = link.info("keyspace")
+    databases = {name.removeprefix("db"): _keys(value) for name, value in keyspace.items() if name.startswith("db")}
+    return Held(databases=databases, version=link.info("server").get("redis_version", ""))
+
+
+def _not_loaded(program: StreamedProgram) -> BackupError:
+    output = b"".join(iter(program.read, b"")).decode(errors="replace").splitlines()
+    said = [line.partition("# ")[2] for line in output if "# " in line] or output or ["it said nothing"]
+    newer = any("Can't handle RDB format version" in line for line in output)
+    return BackupError(
+        ErrorId.VERSION if newer else ErrorId.VERIFY_FAILED,
+        f"a server does not start on the data: {said[0] if newer else said[-1]}",
+        hint="install a redis-server of the backup's version or newer" if newer else "",
+    )
+
+
+def _keys(value: str) -> int:
+    pairs = dict(each.split("=", 1) for each in value.split(",") if "=" in each)
+    return int(pairs.get("keys", "0"))

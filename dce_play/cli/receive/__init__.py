@@ -1,0 +1,1 @@
+"""``dce-play receive``: the receiver and what looks after its store."""

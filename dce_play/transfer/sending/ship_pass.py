@@ -1,0 +1,202 @@
+"""One pass: clean up, sweep, look at every episode, send what may be sent, tell what came of it."""
+
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from datetime import datetime
+from itertools import islice
+
+import msgspec
+
+from dce_play.transfer.ids import EpisodeId
+from dce_play.transfer.sending.answer import Answer
+from dce_play.transfer.sending.attempt import Attempt, Result
+from dce_play.transfer.sending.cleanup import clean_up
+from dce_play.transfer.sending.client import Client
+from dce_play.transfer.sending.episode import META, read_meta
+from dce_play.transfer.sending.log_lines import Level
+from dce_play.transfer.sending.ping import ask_ping, gate_takes, is_answered
+from dce_play.transfer.sending.spool import Spool, Suffix
+from dce_play.transfer.sending.sweep import sweep
+from dce_play.transfer.sending.tools import Tools
+from dce_play.transfer.sending.verdict import Outcome
+
+_ASK_GATE_S = 60.0
+_ROW = 3
+_PACKED = frozenset({Suffix.TAR, Suffix.PACK})
+
+
+class PassResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a pass came to."""
+
+    results: list[Result]
+    waiting: int
+    """Episodes that are not ready."""
+    new: int
+    packed: int
+    bad_names: list[str]
+    paused: str | None
+
+    def count(self, outcome: Outcome) -> int:
+        """Return how many episodes had an outcome."""
+        return sum(result.verdict.outcome is outcome for result in self.results)
+
+
+class _Halt:
+    """Why nothing more is begun in this pass, once that is so."""
+
+    why: str | None = None
+
+
+class Passes:
+    """Makes passes, with what one remembers for the next."""
+
+    def __init__(self, tools: Tools, *, attempt: Attempt, client: Client) -> None:
+        self._tools = tools
+        self._attempt = attempt
+        self._client = client
+        self._asked_gate: dict[str, float] = {}
+
+    def once(self, *, obey: bool) -> PassResult:
+        """Make one pass. With ``obey`` back-off is honoured; without it everything is tried now.
+
+        Raises: whatever ``moved`` raises; OSError, when the folders themselves cannot be listed.
+        """
+        tools = self._tools
+        clean_up(tools.config, tools.spool, tools.state.state, clock=tools.clock, log=tools.log)
+        outbox = tools.spool.list_outbox()
+        identifiers, bad = tools.spool.list_episodes()
+        here = set(identifiers)
+        tools.backoff.keep_only(here)
+        sweep(tools.spool, outbox, here, tools.log)
+        ready, missing = in_order(tools.spool, identifiers)
+        packed = sum(outbox.files.get(identifier, frozenset()) >= _PACKED for identifier in ready)
+        results: list[Result] = []
+        waiting = missing
+        paused = tools.backoff.paused if obey else None
+        if ready and self._may_send(obey=obey):
+            results, not_ready, paused = self._send_all(ready, obey=obey)
+            waiting += not_ready
+        elif not ready and not obey:
+            paused = None
+        done = PassResult(
+            results=results, waiting=waiting, new=len(ready) - packed, packed=packed, bad_names=bad, paused=paused
+        )
+        self._tell(done)
+        tools.state.save()
+        return done
+
+    def _may_send(self, *, obey: bool) -> bool:
+        """Return whether anything may be sent; asks the receiver when the wait is over, or a commit is held."""
+        backoff = self._tools.backoff
+        if obey and backoff.paused is not None:
+            if not backoff.pause_is_over:
+                return False
+            answer = ask_ping(self._client, self._tools.config, None)
+            if not is_answered(answer):
+                self._pause_by(answer)
+                return False
+            backoff.resume()
+        self._ask_for_held()
+        return True
+
+    def _pause_by(self, answer: Answer) -> None:
+        why = "auth" if answer.status in {401, 403} else "unreachable"
+        self._tools.backoff.pause(why, answer.retry_after_s(self._tools.clock.now()))
+        self._tools.log.event("ship.paused", Level.WARNING, why=why)
+
+    def _ask_for_held(self) -> None:
+        state = self._tools.state
+        now = self._tools.clock.monotonic()
+        for commit in list(state.state.held):
+            if now - self._asked_gate.get(commit, float("-inf")) < _ASK_GATE_S:
+                continue
+            self._asked_gate[commit] = now
+            if gate_takes(ask_ping(self._client, self._tools.config, commit)):
+                with state.lock:
+                    state.state.held.pop(commit, None)
+
+    def _send_all(self, identifiers: list[EpisodeId], *, obey: bool) -> tuple[list[Result], int, str | None]:
+        """Return the results, how many were not ready, and why the shipper waits now, if it does."""
+        results: list[Result] = []
+        not_ready = 0
+        row = 0
+        halt = _Halt()
+        for result in self._each(identifiers, halt, obey=obey):
+            if result is None:
+                not_ready += 1
+                continue
+            results.append(result)
+            verdict = result.verdict
+            if verdict.in_a_row and result.tried:
+                row += 1
+            elif verdict.http and result.tried:
+                row = 0
+                if verdict.pause is None and halt.why is None:
+                    self._tools.backoff.resume()
+            why = verdict.pause or ("unreachable" if row >= _ROW else None)
+            if why is not None and halt.why is None:
+                halt.why = why
+                self._tools.backoff.pause(why, verdict.retry_after_s)
+                self._tools.log.event("ship.paused", Level.WARNING, why=why)
+        return results, not_ready, halt.why
+
+    def _each(self, identifiers: list[EpisodeId], halt: "_Halt", *, obey: bool) -> Iterator[Result | None]:
+        """Yield what becomes of each episode; after a halt none is begun, but those that were are waited for."""
+        most = self._tools.config.concurrency
+        left = iter(identifiers)
+        if most == 1:
+            for identifier in left:
+                yield self._attempt.run(identifier, obey=obey)
+                if halt.why is not None:
+                    return
+            return
+        with ThreadPoolExecutor(most) as pool:
+            running: set[Future[Result | None]] = set()
+            while True:
+                for identifier in islice(left, most - len(running) if halt.why is None else 0):
+                    running.add(pool.submit(self._attempt.run, identifier, obey=obey))
+                if not running:
+                    return
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+
+    def _tell(self, done: PassResult) -> None:
+        self._tools.log.event(
+            "ship.pass",
+            new=done.new,
+            packed=done.packed,
+            stored=done.count(Outcome.STORED) + done.count(Outcome.DUPLICATE),
+            quarantined=done.count(Outcome.QUARANTINED),
+            retry=done.count(Outcome.RETRY),
+            waiting=done.waiting,
+        )
+
+
+def in_order(spool: Spool, identifiers: list[EpisodeId]) -> tuple[list[EpisodeId], int]:
+    """Return the episodes that have a ``meta.json``, the oldest first, and how many have none."""
+    found: list[tuple[int, EpisodeId]] = []
+    for identifier in identifiers:
+        with suppress(OSError):
+            found.append(((spool.episode(identifier) / META).lstat().st_mtime_ns, identifier))
+    return [identifier for _, identifier in sorted(found)], len(identifiers) - len(found)
+
+
+def newest_commit(spool: Spool) -> str | None:
+    """Return the commit of the newest ready episode, ``None`` when there is none or it is unstamped."""
+    try:
+        identifiers, _ = spool.list_episodes()
+    except OSError:
+        return None
+    for identifier in reversed(in_order(spool, identifiers)[0]):
+        with suppress(OSError):
+            meta = read_meta(spool.episode(identifier))
+            if meta.state == "good":
+                return meta.commit
+    return None
+
+
+def moment_heard(answer: Answer, now: datetime) -> float | None:
+    """Return how far our clock is ahead of the receiver's, in seconds, when its answer tells the time."""
+    return (now - answer.date).total_seconds() if answer.date is not None else None
