@@ -1,6 +1,7 @@
 """A backup's manifest: what it is, where it came from, what it counts, and what was seen of it since."""
 
 import json
+from typing import Any
 
 import msgspec
 
@@ -15,7 +16,6 @@ from dce_play.backup.facts import (
     SourceFacts,
     Warned,
 )
-from dce_play.source import JsonValue
 
 SCHEMA = "dce-play/backup-manifest/1"
 SUFFIX = ".manifest.json"
@@ -127,7 +127,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
     plain_bytes: int
     plain_sha256: str
-    counts: dict[str, JsonValue]
+    counts: dict[str, Any]
+    """JSON values; msgspec does not decode our recursive alias for them."""
     consistency: Consistency
     health: HealthRecord
     verification: Verification
