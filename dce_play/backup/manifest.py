@@ -1,7 +1,6 @@
 """A backup's manifest: what it is, where it came from, what it counts, and what was seen of it since."""
 
 import json
-from typing import Any
 
 import msgspec
 
@@ -11,6 +10,7 @@ from dce_play.backup.facts import (
     Consistency,
     EngineFacts,
     Health,
+    Plain,
     RemoteCopy,
     RootFacts,
     SourceFacts,
@@ -127,8 +127,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
     plain_bytes: int
     plain_sha256: str
-    counts: dict[str, Any]
-    """JSON values; msgspec does not decode our recursive alias for them."""
+    counts: dict[str, Plain]
     consistency: Consistency
     health: HealthRecord
     verification: Verification
