@@ -88,6 +88,13 @@ def test_a_success_without_our_receipt_is_tried_again(
 
 
 @pytest.mark.contract("S2")
+def test_an_answer_without_an_end_is_none(host: LabHost, receiver: StandIn) -> None:
+    receiver.answer = lambda *_: Canned(status=201, body=b"x" * 3_000_000)
+    host.episode("one")
+    assert outcomes(ship(host)) == {"one": ("retry", 0, "half_answer")}
+
+
+@pytest.mark.contract("S2")
 def test_a_receipt_for_other_content_is_quarantined(host: LabHost, receiver: StandIn) -> None:
     body = json.dumps({"id": "one", "manifest_digest": "sha256:0"}).encode()
     receiver.answer = lambda *_: Canned(status=201, body=body)
