@@ -1,6 +1,9 @@
 """``python -m dce_play`` and the ``dce-play`` command."""
 
+import os
 import sys
+import time
+from pathlib import Path
 
 from dce_play import __version__
 
@@ -8,11 +11,51 @@ from dce_play import __version__
 def main() -> None:
     """Run the command line and exit with its code."""
     if sys.argv[1:] == ["--version"]:  # answered before click is imported, which costs more than Python's own start
-        sys.stdout.write(f"dce-play {__version__}\n")
-        return
+        sys.exit(tell_version())
+    if not clock_can_be_used():
+        sys.exit(1)
     from dce_play.cli.app.main import main as run_command_line
+    from dce_play.cli.app.main import open_missing_streams
 
+    open_missing_streams()
+    mask_known_secrets()
     sys.exit(run_command_line(sys.argv[1:]))
+
+
+def clock_can_be_used() -> bool:
+    """Return whether Python can tell the time; it cannot from the year 2262 on, and then this is told."""
+    try:
+        time.time()
+    except OverflowError:
+        told = "error: this machine's clock is past the year 2262\n  hint: set it right: date -s\n"
+        sys.stderr.write(told)
+        return False
+    return True
+
+
+def tell_version() -> int:
+    """Print our version; return the exit code."""
+    try:
+        os.write(1, f"dce-play {__version__}\n".encode())
+    except OSError as error:
+        sys.stderr.write(f"error: standard output: {(error.strerror or str(error)).lower()}\n")
+        return 1
+    return 0
+
+
+def mask_known_secrets() -> None:
+    """Mask, in all that this process prints, what the environment and the files that we know hold."""
+    from dce_play.discord.auth.known_secrets import known_secrets
+    from dce_play.system.masked_output import mask_output
+    from dce_play.system.redact import PROCESS
+
+    try:
+        folder = Path.cwd()
+    except OSError:  # the working folder is gone; whoever needs it says so
+        folder = Path("/")
+    for secret in known_secrets(os.environ, folder):
+        PROCESS.add(secret)
+    mask_output(PROCESS)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,30 @@ def state_folder(environment: Mapping[str, str]) -> Path:
     override = environment.get("DCE_PLAY_STATE_DIR")
     if override:
         return Path(override).absolute()
-    xdg = environment.get("XDG_STATE_HOME")
-    base = Path(xdg) if xdg else Path(environment.get("HOME", "~")).expanduser() / ".local" / "state"
+    home = home_folder(environment)
+    base = xdg_folder(environment, "XDG_STATE_HOME") or (home or Path("/nonexistent")) / ".local" / "state"
     return base / "dce-play"
+
+
+def xdg_folder(environment: Mapping[str, str], name: str) -> Path | None:
+    """Return the folder that an XDG variable names; one that is not absolute is ignored.
+
+    Source: XDG Base Directory Specification, "Basics".
+    """
+    value = environment.get(name, "")
+    return Path(value) if value.startswith("/") else None
+
+
+def home_folder(environment: Mapping[str, str]) -> Path | None:
+    """Return the home folder: ``HOME``, else what the system says; ``None`` where neither is absolute."""
+    value = environment.get("HOME", "")
+    if value.startswith("/"):
+        return Path(value)
+    try:
+        found = Path("~").expanduser()
+    except RuntimeError:
+        return None
+    return found if found.is_absolute() else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Where the shipped playbooks, roles and schemas lie: in the wheel, or at the top of a checkout."""
+"""Where the shipped playbooks, roles, schemas and examples lie: in the wheel, or at the top of a checkout."""
 
 from pathlib import Path
 
@@ -24,3 +24,8 @@ def roles_folder() -> Path:
 def schemas_folder() -> Path:
     """Return the folder of the generated JSON Schemas."""
     return shipped_folder() / "schemas"
+
+
+def examples_folder() -> Path:
+    """Return the folder of the commented example configurations."""
+    return shipped_folder() / "examples"

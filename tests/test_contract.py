@@ -20,7 +20,13 @@ OTHERS = {"D": 67, "S": 24, "H": 12, "L": 7, "W": 10, "O": 17, "V": 15, "E": 18,
 OUTSIDE = {"L": 13, "K": 5, "S": 5, "B": 7, "D": 10, "U": 3}
 """How many kinds of defect were found from outside, by letter; besides them F-X70, F-DRY and F-W have no number."""
 
-_LINE = re.compile(r"^\| (?P<id>[A-Z]-[0-9.]+|F-[A-Z]+[0-9]*) \| (?P<text>[^|]+) \| (?P<held>[^|]+) \|$", re.MULTILINE)
+SYSTEMS = {"S": 18, "V": 10, "G": 6, "D": 4, "I": 8, "B": 12, "M": 10, "T": 7, "O": 30}
+"""The later systems' ids, written without a hyphen: shipper, receiver, gate, doctor, installers; backup; media;
+fan-out (``T1`` is F1 of its contract); the operator's day."""
+
+_LINE = re.compile(
+    r"^\| (?P<id>[A-Z]-[0-9.]+|F-[A-Z]+[0-9]*|[A-Z][0-9]+) \| (?P<text>[^|]+) \| (?P<held>[^|]+) \|$", re.MULTILINE
+)
 _TEST = re.compile(r"`(?P<file>tests/[\w/]+\.py)::(?P<name>test_\w+)`")
 _NOT_HERE = "not here, because "
 
@@ -45,19 +51,27 @@ def all_ids() -> Iterator[str]:
         yield from (f"R-{section}.{number:02}" for number in range(1, count + 1))
     for letter, count in OTHERS.items():
         yield from (f"{letter}-{number:02}" for number in range(1, count + 1))
-    yield from (found for found in outside_ids() if found in written_ids())
+    found = frozenset((*outside_ids(), *system_ids()))
+    yield from (identifier for identifier in written_ids() if identifier in found)
 
 
 def outside_ids() -> Iterator[str]:
-    """Yield what was found from outside, in the page's order; the page has those that are mended."""
+    """Yield what was found from outside; the page has those that are mended, in any order."""
     for letter, count in OUTSIDE.items():
         yield from (f"F-{letter}{number}" for number in range(1, count + 1))
     yield from ("F-X70", "F-DRY", "F-W")
 
 
+def system_ids() -> Iterator[str]:
+    """Yield the later systems' ids, in any order on the page."""
+    for letter, count in SYSTEMS.items():
+        yield from (f"{letter}{number}" for number in range(1, count + 1))
+
+
 @cache
-def written_ids() -> frozenset[str]:
-    return frozenset(line.identifier for line in lines())
+def written_ids() -> tuple[str, ...]:
+    """Return the ids that the page has, each once, in its order."""
+    return tuple(dict.fromkeys(line.identifier for line in lines()))
 
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

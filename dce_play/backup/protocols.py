@@ -85,6 +85,12 @@ class Services(Protocol):
         Raises: BackupError: ``ambiguous``, ``not-found`` (a container that the definition names is not there).
         """
 
+    def mounting(self, module: Module, folders: Sequence[str], /) -> tuple[str, ...]:
+        """Return the names of the running containers that mount one of these folders, or something in or above it."""
+
+    def compose_containers(self, module: Module, project: str, /) -> tuple[Container, ...]:
+        """Return the containers of a compose project; none where no container engine answers."""
+
     def temporary_folder(self, prefix: str, /, *, below: Path | None = None) -> AbstractContextManager[Path]:
         """Give a new folder, 0700, below ``TMPDIR`` or the folder given; it is removed at the end, with all in it."""
 

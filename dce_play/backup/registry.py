@@ -1,22 +1,15 @@
-"""Which engines, filters and targets there are, imported when they are asked for."""
+"""Engines, encryptions and targets by name, imported when they are asked for.
+
+The engine NAME is the attribute ``ENGINE`` of ``dce_play.backup.engines.NAME.engine``.
+"""
 
 from importlib import import_module
 from typing import Any, cast
 
+from dce_play.backup.definitions.values import ENGINES
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.protocols import Engine, FilterModule, TargetModule
 from dce_play.source import did_you_mean
-
-ENGINES = {
-    "compose": "dce_play.backup.engines.compose.engine",
-    "files": "dce_play.backup.engines.files.engine",
-    "meilisearch": "dce_play.backup.engines.meilisearch.engine",
-    "postgres": "dce_play.backup.engines.postgres.engine",
-    "redis": "dce_play.backup.engines.redis.engine",
-    "s3": "dce_play.backup.engines.s3.engine",
-    "vault": "dce_play.backup.engines.vault.engine",
-}
-"""The module of each engine; its attribute ``ENGINE`` is the engine."""
 
 
 def engine_named(name: str) -> Engine:
@@ -24,10 +17,9 @@ def engine_named(name: str) -> Engine:
 
     Raises: BackupError (``invalid``), for a name that is none.
     """
-    place = ENGINES.get(name)
-    if place is None:
+    if name not in ENGINES:
         raise BackupError(ErrorId.INVALID, f'no engine "{name}"', hint=did_you_mean(name, ENGINES))
-    found: Any = import_module(place).ENGINE
+    found: Any = import_module(f"dce_play.backup.engines.{name}.engine").ENGINE
     return cast(Engine, found)
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from dce_play.events import StepProgressed, StepRef
-from dce_play.render.text import Signs, amount, clean, one_line
+from dce_play.render.text import Signs, amount, one_line
+from dce_play.system.foreign_text import clean
 
 Segment: TypeAlias = tuple[str, str]
 """A text and its style: ``ok changed skipped failed rescued maybe dim bold`` or nothing."""

@@ -43,7 +43,8 @@ from dce_play.render.lines import (
     step_name,
     steps_are,
 )
-from dce_play.render.text import UNICODE, Signs, clean, duration, one_line
+from dce_play.render.text import UNICODE, Signs, duration, one_line
+from dce_play.system.foreign_text import clean
 
 SUMMARY_MARKER = "DCE_JSON_SUMMARY:"
 """Operators' scripts find a scrape's summary by this word. Such a line stands in the log file only."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from dce_play.source import JsonValue, Problem, Severity, Span
+from dce_play.system.foreign_text import clean, pictures, visible
 
 _WIDTH = 100
 _COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.INFO: "36"}
@@ -31,7 +32,7 @@ def as_json(problem: Problem, *, folder: Path) -> dict[str, JsonValue]:
     return {
         "rule": problem.rule,
         "severity": str(problem.severity),
-        "file": _shown_path(problem.span.path, folder),
+        "file": _relative(problem.span.path, folder),
         "line": problem.span.line,
         "column": problem.span.column,
         "end_line": problem.span.end_line,
@@ -54,21 +55,21 @@ def _one(problem: Problem, lines_of: Mapping[Path, list[str]], *, folder: Path, 
     span = problem.span
     # Warnings can be suppressed by their id, so that people need to see it; an error cannot.
     rule = "" if problem.severity is Severity.ERROR else f"[{problem.rule}]"
-    head = f"{paint(f'{problem.severity}{rule}')}: {problem.message}"
+    head = f"{paint(f'{problem.severity}{rule}')}: {clean(problem.message)}"
     lines = lines_of.get(span.path, [])
     number = str(span.line)
     margin = " " * (len(number) + 2)
     where = f"{' ' * len(number)} --> {_shown_path(span.path, folder)}:{span.line}:{span.column}"
     shown = [head, where]
     if 0 < span.line <= len(lines):
-        text, offset = _window(lines[span.line - 1].rstrip("\r"), span)
+        text, offset = _window(pictures(lines[span.line - 1].rstrip("\r").replace("\t", " ")), span)
         caret = " " * (span.column - 1 - offset) + paint("^" * _caret_length(text, span, offset))
-        hint = f" {problem.hint}" if problem.hint else ""
+        hint = f" {clean(problem.hint)}" if problem.hint else ""
         shown += [f"{margin}|", f" {number} | {text}".rstrip(), f"{margin}| {caret}{hint}"]
     elif problem.hint:
-        shown.append(f"{margin}= {problem.hint}")
+        shown.append(f"{margin}= {clean(problem.hint)}")
     shown += [
-        f"{margin}= {note}: {_shown_path(place.path, folder)}:{place.line}:{place.column}"
+        f"{margin}= {clean(note)}: {_shown_path(place.path, folder)}:{place.line}:{place.column}"
         for note, place in problem.related
     ]
     return "\n".join(shown) + "\n"
@@ -76,7 +77,6 @@ def _one(problem: Problem, lines_of: Mapping[Path, list[str]], *, folder: Path, 
 
 def _window(line: str, span: Span) -> tuple[str, int]:
     """Return the part of a long line around the span, and how many characters were left out before it."""
-    line = line.replace("\t", " ")
     if len(line) <= _WIDTH:
         return line, 0
     offset = max(0, min(span.column - 1 - _WIDTH // 3, len(line) - _WIDTH))
@@ -90,4 +90,8 @@ def _caret_length(text: str, span: Span, offset: int) -> int:
 
 
 def _shown_path(path: Path, folder: Path) -> str:
-    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
+    return visible(_relative(path, folder))
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return str(path.relative_to(folder) if path.is_relative_to(folder) else path)

@@ -4,11 +4,12 @@ import os
 import sys
 from collections.abc import Mapping
 from functools import cache
-from typing import Protocol, TextIO, runtime_checkable
+from typing import BinaryIO, Protocol, TextIO, runtime_checkable
 
 from dce_play.events import Event, Sink
 from dce_play.render.narrate import Narrator, Wishes
 from dce_play.render.text import ASCII, UNICODE, Signs
+from dce_play.system.masked_output import painted
 
 
 @runtime_checkable
@@ -62,6 +63,7 @@ class SpareTerminal:
             self._shown = PlainTerminal(
                 self._spare, Wishes(signs=signs_for(self._spare), verbose=self._verbose, progress=True)
             )
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what waits in its buffer goes nowhere, and fails no more
             self._spare.write(f"warning: standard output is lost ({error.strerror or error}); the run is told here\n")
             self._spare = None
             self._shown.accept(event)
@@ -98,7 +100,7 @@ def terminal(stream: TextIO, environment: Mapping[str, str], *, verbose: bool = 
         return PlainTerminal(stream, wishes)
     from dce_play.render.live import LiveTerminal  # imports rich, 50 ms, which only a terminal needs
 
-    return LiveTerminal(stream, wishes)
+    return LiveTerminal(painted(stream), wishes)
 
 
 def _width(stream: TextIO) -> int:
@@ -116,6 +118,12 @@ def machine_output() -> TextIO:
     alone = os.fdopen(os.dup(number), "w", encoding="utf-8", errors="replace")
     os.dup2(sys.stderr.fileno(), number)
     return alone
+
+
+def data_output() -> BinaryIO:
+    """Return standard output for data that is handed on as it is: neither masked nor made readable. Close it."""
+    sys.stdout.flush()
+    return os.fdopen(os.dup(sys.stdout.fileno()), "wb")
 
 
 def standard_output() -> TextIO:

@@ -1,22 +1,8 @@
-"""Text that is safe and short enough for a terminal: no control characters, durations in words, two sets of signs."""
+"""Text for a terminal: one clean line, durations in words, amounts, two sets of signs."""
 
-import re
 from dataclasses import dataclass
 
-_ESCAPE = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])|\x9b[0-?]*[ -/]*[@-~]"
-)
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
-
-
-def clean(text: str, /) -> str:
-    """Return the text without escape sequences and without characters that move the cursor or turn text around.
-
-    Line feeds stay; tabs become four spaces.
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    return _CONTROL.sub("", _ESCAPE.sub("", text)).replace("\t", "    ")
+from dce_play.system.foreign_text import clean
 
 
 def one_line(text: str, /) -> str:

@@ -17,6 +17,7 @@ from dce_play.runner.ended import Ended, Trouble, crashed, foreseen, stopped
 from dce_play.runner.scope import Scope
 
 DEPENDS = "depends on what only a real run can know"
+NO_PLAN = "the step cannot tell what it would do (it has no plan)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +57,12 @@ def _do(workshop: Workshop, node: PlannedStep, scope: Scope, ref: StepRef) -> _D
     if isinstance(params, Unknown):
         return _Did(summary=DEPENDS, changed=UNKNOWN, outputs=_unknown_outputs(node), maybe=True)
     if workshop.settings.mode is Mode.DRY_RUN and node.plugin.EFFECTS is not Effects.NONE:
+        if not hasattr(node.plugin, "plan"):  # W431 tells its author; nothing is known of what it would do
+            return _Did(summary=NO_PLAN, changed=UNKNOWN, outputs=_unknown_outputs(node), maybe=True)
         plan = cast(ActionStep, node.plugin).plan(params, workshop.view(scope.environment))
         return _planned(node, plan)
     scratch = _scratch(workshop, node, ref)
-    context: Context = workshop.context(ref, scope.environment, scratch=scratch, silent=silent)
+    context: Context = workshop.context(ref, scope.environment, scratch=scratch, silent=silent, handed_on=scope.asked)
     result: StepResult = cast(CheckStep, node.plugin).apply(params, context)
     return _Did(summary=result.summary, changed=result.changed, outputs=_mapping(plain(result.outputs)))
 

@@ -129,10 +129,20 @@ class Workshop:
             params=self.shown_params,
         )
 
-    def context(self, step: StepRef, environment: Mapping[str, str], *, scratch: Path, silent: bool) -> Context:
-        """Return what ``apply`` may work with."""
+    def context(
+        self,
+        step: StepRef,
+        environment: Mapping[str, str],
+        *,
+        scratch: Path,
+        silent: bool,
+        handed_on: frozenset[str] = frozenset(),
+    ) -> Context:
+        """Return what ``apply`` may work with. Its programs get secrets of the environment only by these names."""
         settings = self.settings
-        executor = settings.executor or LocalExecutor(environment, self.secrets, self.stopper.is_set)
+        executor = settings.executor or LocalExecutor(
+            environment, self.secrets, self.stopper.is_set, handed_on=handed_on
+        )
         return Context(
             clock=settings.clock,
             environment=environment,

@@ -70,20 +70,36 @@ def crashed(error: BaseException, where: str, *, ours: bool, folder: Path, mask:
     """
     if ours and isinstance(error, OSError) and isinstance(error.filename, str | bytes):
         return _unusable(error, where)
-    text = mask.mask("".join(traceback.format_exception(error)))
-    hint = "the traceback is in {}"
+    text = mask.mask(_traceback(error))
     path = folder / "crash.txt"
     try:
         with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(f"{where}\n{text}\n")
+        hint = f"the traceback is in {path}"
     except OSError:
         hint = text
-    message = f"{type(error).__name__}: {error}".splitlines()[0]
     return Trouble(
-        failure=Failure(kind="Crash", message=message, hint=hint.format(path)),
+        failure=Failure(kind="Crash", message=_first_line(error), hint=hint),
         exit_code=ExitCode.BUG if ours else ExitCode.FAILED,
         where=where,
     )
+
+
+def _traceback(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(error))
+    except Exception:  # noqa: BLE001 - as in _first_line
+        return f"{type(error).__name__}, whose text cannot be had\n"
+
+
+def _first_line(error: BaseException) -> str:
+    """Return an error's kind and the first line of its text; of one whose text cannot be had, its kind."""
+    kind = type(error).__name__
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - a plugin's own error class may fail in its turn
+        return kind
+    return f"{kind}: {text}".splitlines()[0]
 
 
 def _unusable(error: OSError, where: str) -> Trouble:

@@ -59,7 +59,7 @@ def run(plan: Plan, settings: RunSettings, sinks: Sequence[Sink], /, *, progress
     Raises: RunFolderUnusable; RunStillGoing.
     """
     progress_now = progress or Progress()
-    secrets = RunSecrets(environment=settings.environment, folder=settings.folder)
+    secrets = RunSecrets(environment=settings.environment, folder=settings.folder, known=settings.known_secrets)
     journal = _open_journal(settings.run_folder)
     stream = EventStream(
         run_id=settings.run_id,

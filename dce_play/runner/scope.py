@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from dce_play.errors import DcePlayError, ExitCode
@@ -34,6 +34,8 @@ class Scope:
     depth: int = 0
     silent: bool = False
     """Whether ``no_log`` holds here."""
+    asked: frozenset[str] = frozenset()
+    """Variables that some ``environment:`` around names: programs get them even if they are secrets."""
     replaying: bool = False
     """Whether this stands in a block that was rescued before the resume: what ended well counts, nothing runs."""
     fresh: bool = False
@@ -54,6 +56,7 @@ class Scope:
         path: str | None = None,
         environment: Mapping[str, str] | None = None,
         silent: bool = False,
+        asked: Iterable[str] = (),
     ) -> "Scope":
         """Return a scope one level further in, whose registered names reach this one."""
         return Scope(
@@ -63,6 +66,7 @@ class Scope:
             item=self.item,
             depth=self.depth + (path is not None),
             silent=self.silent or silent,
+            asked=self.asked.union(asked),
             replaying=self.replaying,
             fresh=self.fresh,
             outer=self,

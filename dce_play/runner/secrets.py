@@ -1,10 +1,10 @@
 """The run's door to secrets: whatever passes through it is masked from then on."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from dce_play.errors import ExitCode, UsageError
-from dce_play.system.redact import Masker
+from dce_play.system.redact import PROCESS, Masker
 from dce_play.system.secret_reference import NoSecret, is_reference, read_reference
 
 
@@ -23,12 +23,15 @@ class SecretMissing(UsageError):
 class RunSecrets(Masker):
     """Resolves references and masks what they led to. One belongs to a run."""
 
-    def __init__(self, *, environment: Mapping[str, str], folder: Path) -> None:
-        super().__init__()
+    def __init__(self, *, environment: Mapping[str, str], folder: Path, known: Iterable[str] = ()) -> None:
+        """``known`` are secrets to mask from the first event on."""
+        super().__init__(PROCESS)
         self._environment = environment
         self._folder = folder
         self.armed = False
         """Whether there is anything to mask: a run without secrets does not pay for looking."""
+        for secret in known:
+            self.add(secret)
 
     def add(self, secret: str) -> None:
         """Mask this secret from now on. An empty text is no secret.

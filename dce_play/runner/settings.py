@@ -56,6 +56,8 @@ class RunSettings:
     """A dry run that would change something ends with exit code 10."""
     seal: bool = False
     """Whether a dry run may have the kernel forbid this process to write elsewhere until it ends."""
+    known_secrets: frozenset[str] = field(default_factory=frozenset, repr=False)
+    """Masked from the first event on, whether a step needs them or not."""
     apply_command: str = ""
     """What to type after a dry run."""
     clock: Clock = field(default_factory=SystemClock)

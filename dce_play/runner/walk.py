@@ -98,7 +98,7 @@ class Walk:
         environment = dict(scope.environment)
         for name, template in keywords.environment.items():
             environment[name] = str(evaluate(template, {**scope.names, **names}))
-        return scope.inside(names=names, environment=environment, silent=keywords.no_log)
+        return scope.inside(names=names, environment=environment, silent=keywords.no_log, asked=keywords.environment)
 
     def _loop(self, node: PlannedNode, scope: Scope) -> Ended:
         template = node.keywords.loop

@@ -1,10 +1,14 @@
 """Secrets, and how they are kept out of everything we show.
 
-One ``Masker`` belongs to a run: whatever is a secret is added to it, whatever is shown goes through ``mask``.
+A ``Masker`` belongs to a run: whatever is a secret is added to it, whatever is shown goes through ``mask``. ``PROCESS``
+knows those of every run of this process, and stands before the terminal.
 """
 
 import base64
+import html
 import json
+import re
+import shlex
 from collections.abc import Iterator
 from urllib.parse import quote, quote_plus
 
@@ -26,10 +30,14 @@ class SecretTooShort(DcePlayError):
 
 
 class Masker:
-    """Replaces secrets in text: as they are, line by line, and as JSON, URLs and base64 spell them."""
+    """Replaces secrets in text: as they are, line by line, and as JSON, Python, shells, URLs and base64 spell them."""
 
-    def __init__(self) -> None:
+    def __init__(self, upstream: "Masker | None" = None) -> None:
+        """What is added here is added to ``upstream`` as well."""
+        self._upstream = upstream
         self._forms: tuple[str, ...] = ()
+        self._starts: frozenset[str] = frozenset()
+        """The first characters of the forms."""
 
     def add(self, secret: str) -> None:
         """Mask this secret from now on. An empty text is no secret.
@@ -40,7 +48,12 @@ class Masker:
             return
         if len(secret.strip()) < SHORTEST_SECRET:
             raise SecretTooShort
+        if secret in self._forms:
+            return
         self._forms = tuple(sorted({*self._forms, *_spellings(secret)}))
+        self._starts = frozenset(form[0] for form in self._forms)
+        if self._upstream is not None:
+            self._upstream.add(secret)
 
     def mask(self, text: str) -> str:
         """Return the text without secrets; each stretch that was one, or several that overlap, is ``***``."""
@@ -65,6 +78,21 @@ class Masker:
             if first < end < last:
                 end = first
         return _blot(text, found, end=end), text[end:]
+
+    def begin(self, text: str) -> tuple[str, str]:
+        """Return what of an unfinished text can be shown, masked, and an end of it that may be a secret's beginning.
+
+        Unlike ``split`` it holds back nothing that cannot be one, so that a question to a person is shown at once.
+        """
+        if not self._forms:
+            return text, ""
+        found = self._find(text)
+        longest = max(map(len, self._forms))
+        for at in range(max(0, len(text) - longest + 1), len(text)):
+            if text[at] in self._starts and any(form.startswith(text[at:]) for form in self._forms):
+                end = next((first for first, last in found if first < at < last), at)
+                return _blot(text, found, end=end), text[end:]
+        return _blot(text, found, end=len(text)), ""
 
     def _find(self, text: str) -> list[tuple[int, int]]:
         """Return the stretches that are secrets, in order, those that overlap made one."""
@@ -124,12 +152,52 @@ def _spellings(secret: str) -> set[str]:
 
 def _encodings(text: str) -> Iterator[str]:
     yield text
-    for ascii_only in (True, False):
-        yield json.dumps(text, ensure_ascii=ascii_only)[1:-1]
+    yield from _json(text)
+    yield from _python(text)
+    yield from _shell(text)
+    yield html.escape(text)
+    yield html.escape(text, quote=False)
     for url in (quote(text, safe=""), quote(text), quote_plus(text)):
         yield url
         yield _lower_escapes(url)
     yield from _base64(text.encode())
+
+
+_JSON_DEPTH = 3
+"""JSON in JSON in JSON: a program's log line in an event in a report."""
+_UNSAFE_IN_SHELL = re.compile(r"[^A-Za-z0-9_@%+=:,./-]")
+_ESCAPED_HEX = re.compile(r"\\u[0-9a-f]{4}")
+
+
+def _json(text: str) -> Iterator[str]:
+    spelt = {text}
+    for _ in range(_JSON_DEPTH):
+        spelt = {json.dumps(each, ensure_ascii=ascii_only)[1:-1] for each in spelt for ascii_only in (True, False)}
+        for each in spelt:
+            yield each
+            yield each.replace("/", "\\/")
+            yield _ESCAPED_HEX.sub(lambda found: "\\u" + found[0][2:].upper(), each)
+
+
+def _python(text: str) -> Iterator[str]:
+    """Yield what ``repr`` writes, whichever quotes it chose, of text and of bytes; and that in ``repr`` and in JSON."""
+    for spelt in (repr(text)[1:-1], ascii(text)[1:-1], repr(text.encode(errors="replace"))[2:-1]):
+        bare = spelt.replace("\\'", "'")
+        for each in {spelt, bare, bare.replace("'", "\\'"), bare.replace('"', '\\"')}:
+            yield each
+            yield repr(f"'{each}")[2:-1].replace("\\'", "'")
+            yield repr(each)[1:-1]
+            for ascii_only in (True, False):
+                yield json.dumps(each, ensure_ascii=ascii_only)[1:-1]
+
+
+def _shell(text: str) -> Iterator[str]:
+    """Yield what shells write: in single quotes, in double quotes, with backslashes, and as ``set -x`` shows it."""
+    yield shlex.quote(text)[1:-1] if shlex.quote(text) != text else text
+    yield text.replace("'", "'\\''")
+    yield _UNSAFE_IN_SHELL.sub(lambda found: "\\" + found[0], text)
+    yield re.sub(r'([\\"$`])', r"\\\1", text)
+    yield text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\t", "\\t")
 
 
 def _lower_escapes(url: str) -> str:
@@ -144,3 +212,7 @@ def _base64(data: bytes) -> Iterator[str]:
         last = (before + len(data)) * 8 // 6
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             yield encode(bytes(before) + data).decode()[first:last]
+
+
+PROCESS = Masker()
+"""Knows every secret of this process that somebody put before a run; see ``masked_output``."""

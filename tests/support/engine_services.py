@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +43,12 @@ class EngineServices:
 
     def container(self, module: Module, /) -> Container | None:  # noqa: ARG002 - one for all
         return self.container_found
+
+    def mounting(self, module: Module, folders: Sequence[str], /) -> tuple[str, ...]:  # noqa: ARG002 - none runs
+        return ()
+
+    def compose_containers(self, module: Module, project: str, /) -> tuple[Container, ...]:  # noqa: ARG002 - as above
+        return ()
 
     @contextmanager
     def temporary_folder(self, prefix: str, /, *, below: Path | None = None) -> Iterator[Path]:

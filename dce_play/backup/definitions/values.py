@@ -6,6 +6,8 @@ import msgspec
 
 from dce_play.system.quantities import DURATION_PATTERN
 
+ENGINES = ("compose", "files", "meilisearch", "postgres", "redis", "s3", "vault")
+"""The names of all engines."""
 KIND = "kind"
 DURATION = "duration"
 SECRET = "secret"  # noqa: S105 - the name of a kind

@@ -44,6 +44,8 @@ class PackRules(msgspec.Struct, frozen=True, kw_only=True):
 
     exclude: tuple[str, ...] = ()
     """Globs: one with a slash is held against the path below the root, or the absolute path; else against a name."""
+    only: tuple[str, ...] = ()
+    """Names of files; with any, no other file is taken along."""
     one_file_system: bool = False
     sqlite: bool = True
     fail_on_change: bool = False
@@ -171,6 +173,8 @@ class TreePacker:
             kind = stat.S_IFMT(status.st_mode)
             if kind == stat.S_IFDIR:
                 return self._open_folder(folder, name, member, status)
+            if self._rules.only and os.fsdecode(name) not in self._rules.only:
+                return None
             if kind == stat.S_IFREG:
                 self._file(folder, name, member, where, siblings)
             elif kind == stat.S_IFLNK:

@@ -6,18 +6,21 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import click
 
 from dce_play import __version__
+from dce_play.cli.app.working_folder import WorkingFolderGone, is_gone, working_folder
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.layout import state_folder
 from dce_play.render.problems import render_problems
 from dce_play.source import InvalidDocument, did_you_mean
 from dce_play.system.clock import file_stamp
+from dce_play.system.masked_output import STANDARD_OUTPUT, painted
+from dce_play.system.redact import PROCESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,8 @@ COMMANDS = {
     "receive": CommandEntry(
         "dce_play.cli.receive.group:command", "Receive episodes from lab hosts, and look after them"
     ),
+    "doctor": CommandEntry("dce_play.cli.host.doctor:command", "Tell what is wrong on this machine, and the cure"),
+    "service": CommandEntry("dce_play.cli.host.service:command", "Put our services on a machine, as systemd units"),
     "simulate": CommandEntry("dce_play.cli.host.simulate:command", "Serve a Discord on loopback"),
     "completion": CommandEntry("dce_play.cli.app.completion:command", "Print the shell completion script"),
     "version": CommandEntry("dce_play.cli.app.version:command", "Tell versions, for a bug report"),
@@ -100,24 +105,43 @@ def root() -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code. Tells every error on standard error; raises nothing."""
-    _open_missing_streams()
+    open_missing_streams()
     try:
         code = _run(arguments)
     except Exception as error:  # noqa: BLE001 - whatever nobody foresaw ends here, once, with a traceback in a file
         code = _tell_bug(error)
+    return _flushed(code)
+
+
+def open_missing_streams() -> None:
+    """Let a program that was started with closed descriptors (``<&- >&-``) read and write nothing.
+
+    The numbers 0 to 2 are taken before any file is opened, or one of ours would become somebody's standard output.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stdin is None:
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - to the end of the process
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - likewise
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - likewise
+
+
+def _flushed(code: int) -> int:
+    """Return the exit code: what was said and cannot be written any more makes a good one a failure."""
     try:
         sys.stdout.flush()
-    except OSError:
+    except BrokenPipeError:  # the reader has what it wanted, as in ``| head``
         _forget_standard_output()
+    except OSError as error:
+        _forget_standard_output()
+        _tell(f"error: standard output: {(error.strerror or str(error)).lower()}")
+        return code or ExitCode.FAILED
     return code
-
-
-def _open_missing_streams() -> None:
-    """Let a program that was started with closed descriptors (``>&-``) write into nothing."""
-    if sys.stdout is None:
-        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - to the end of the process
-    if sys.stderr is None:
-        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - to the end of the process
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -136,25 +160,42 @@ def _run(arguments: Sequence[str]) -> int:
         _tell_problems(error)
         return error.exit_code
     except DcePlayError as error:
-        _tell(f"error: {error}", error.hint)
-        return error.exit_code
+        return _tell_error(error)
     except OSError as error:
-        if error.filename is None:
-            raise
-        _tell(f"error: {os.fsdecode(error.filename)}: {(error.strerror or str(error)).lower()}")
-        return ExitCode.FAILED
+        return _tell_machine_error(error)
     return code if isinstance(code, int) else ExitCode.OK
 
 
+def _tell_error(error: DcePlayError) -> int:
+    _tell(f"error: {error}", error.hint)
+    return error.exit_code
+
+
+def _tell_machine_error(error: OSError) -> int:
+    """Tell what the machine refuses, if it says of what; all else is a bug."""
+    if error.filename is None:
+        if isinstance(error, FileNotFoundError) and is_gone():
+            return _tell_error(WorkingFolderGone())
+        raise error
+    name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else str(error.filename)
+    if name == STANDARD_OUTPUT:
+        _forget_standard_output()
+    _tell(f"error: {name}: {(error.strerror or str(error)).lower()}")
+    return ExitCode.FAILED
+
+
 def _tell(line: str, hint: str = "") -> None:
-    click.echo(line, err=True)
-    if hint:
-        click.echo("  hint: " + hint.replace("\n", "\n        "), err=True)
+    with suppress(OSError):  # nobody is left to tell it to; the exit code says it
+        click.echo(line, err=True)
+        if hint:
+            click.echo("  hint: " + hint.replace("\n", "\n        "), err=True)
 
 
 def _tell_problems(error: InvalidDocument) -> None:
     colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    click.echo(render_problems(error.problems, error.texts, folder=Path.cwd(), colour=colour), err=True)
+    text = render_problems(error.problems, error.texts, folder=working_folder(), colour=colour)
+    with suppress(OSError):
+        click.echo(text, file=painted(sys.stderr))
 
 
 def _forget_standard_output() -> None:
@@ -163,12 +204,14 @@ def _forget_standard_output() -> None:
 
 
 def _tell_bug(error: Exception) -> int:
-    text = "".join(traceback.format_exception(error))
+    text = PROCESS.mask("".join(traceback.format_exception(error)))
     folder = state_folder(os.environ) / "crashes"
     path = folder / f"{file_stamp(datetime.now(UTC))}-{os.getpid()}.txt"
+    words = " ".join(sys.argv[:2])
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"dce-play {__version__}\n{' '.join(sys.argv[:2])}\n\n{text}", encoding="utf-8")
+        data = f"dce-play {__version__}\n{words}\n\n{text}"
+        path.write_text(data, encoding="utf-8", errors="backslashreplace")
         place = str(path)
     except OSError:
         place = ""

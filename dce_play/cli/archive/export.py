@@ -10,6 +10,7 @@ from types import FrameType
 
 import click
 
+from dce_play.cli.app.working_folder import working_folder
 from dce_play.discord.auth.discovery import discover_token, places
 from dce_play.discord.exporters.choose import (
     API_BASE_VARIABLE,
@@ -25,7 +26,7 @@ from dce_play.errors import ExitCode, UsageError
 from dce_play.snowflake import ChannelId, MessageId, is_number
 from dce_play.system.clock import SystemClock
 from dce_play.system.process.executor import LocalExecutor
-from dce_play.system.redact import Masker
+from dce_play.system.redact import PROCESS, Masker
 
 
 class OutputUnusable(UsageError):
@@ -97,14 +98,14 @@ def command(
     if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
         raise OutputUnusable(output)
     environ = dict(os.environ) | ({API_BASE_VARIABLE: api_base} if api_base else {})
-    found = discover_token(places(environ, Path.cwd()))
+    found = discover_token(places(environ, working_folder()))
     for warning in found.warnings:
         click.echo(f"warning: {warning}", err=True)
     surroundings = Surroundings(
         environ=environ,
         token=found.token,
         clock=SystemClock(),
-        executor=LocalExecutor(environ, Masker()),
+        executor=LocalExecutor(environ, Masker(PROCESS)),
         limits=ClientLimits(budget=max_requests),
         reaction_users=reactions == "users",
     )

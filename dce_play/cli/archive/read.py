@@ -1,6 +1,5 @@
 """``dce-play archive cursor``, ``stats`` and ``cat``: what is in a channel file."""
 
-import sys
 from pathlib import Path
 
 import click
@@ -13,6 +12,7 @@ from dce_play.discord.archive.records.cursor import read_cursor
 from dce_play.discord.archive.view.cat import cat_file, cat_messages
 from dce_play.discord.archive.view.stats import FileStats, file_stats
 from dce_play.errors import ExitCode
+from dce_play.render.terminal import data_output
 from dce_play.snowflake import MessageId, is_number
 
 
@@ -86,14 +86,14 @@ def cat(file: Path, *, messages: bool, after: str | None, until: str | None) -> 
             raise click.UsageError(f"{name} takes an id, and goes with --messages")
     file = file.absolute()
     layout = layout_of(file)
-    stream = sys.stdout.buffer
-    if not messages:
-        for block in cat_file(file, layout=layout):
-            stream.write(block)
-        return ExitCode.OK
-    first, last = (None if each is None else MessageId(each) for each in (after, until))
-    for message in cat_messages(file, layout=layout, after=first, until=last):
-        stream.write(message + b"\n")
+    with data_output() as stream:
+        if not messages:
+            for block in cat_file(file, layout=layout):
+                stream.write(block)
+            return ExitCode.OK
+        first, last = (None if each is None else MessageId(each) for each in (after, until))
+        for message in cat_messages(file, layout=layout, after=first, until=last):
+            stream.write(message + b"\n")
     return ExitCode.OK
 
 

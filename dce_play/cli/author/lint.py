@@ -8,12 +8,14 @@ from pathlib import Path
 
 import click
 
+from dce_play.cli.app.working_folder import working_folder
 from dce_play.errors import ExitCode
 from dce_play.playbook.document.cache import Cache, cache_folder, own_fingerprint
 from dce_play.playbook.lint.fix import fix_files
 from dce_play.playbook.lint.lint import Inspection, Linter, LintResult, NothingToLint
 from dce_play.render.problems import as_json, render_problems, summary
 from dce_play.source import Problem, Severity
+from dce_play.system.masked_output import painted
 
 _USUAL_PLACES = ("playbooks", "roles", "scrape-targets.yml", "scrape-targets.json", "config")
 
@@ -36,7 +38,7 @@ def command(
     PATHS are files or folders; without any, playbooks, roles and targets files in this folder. Nothing is run and
     nothing is asked of the network.
     """
-    folder = Path.cwd()
+    folder = working_folder()
     chosen = [folder / path for path in paths] or [folder / name for name in _USUAL_PLACES if (folder / name).exists()]
     if not chosen:
         raise NothingToLint(f"nothing to lint in {folder}", hint="name files or folders")
@@ -81,7 +83,7 @@ def _show(problems: list[Problem], result: LintResult, *, output_format: str, fo
     texts = {path: _text(path) for path in {problem.span.path for problem in problems}}
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     if problems:
-        click.echo(render_problems(problems, texts, folder=folder, colour=colour))
+        click.echo(render_problems(problems, texts, folder=folder, colour=colour), file=painted(sys.stdout))
     click.echo(summary(problems, len(result.files)))
 
 

@@ -2,12 +2,12 @@
 
 import json
 import os
-from pathlib import Path
 
 import click
 
 from dce_play.cli.app.find_playbook import find_playbook
 from dce_play.cli.app.step_table import is_shipped, step_table
+from dce_play.cli.app.working_folder import working_folder
 from dce_play.errors import ExitCode
 from dce_play.playbook.load.params import as_recorded, resolve_params
 from dce_play.playbook.plan.planning import make_plan
@@ -40,7 +40,7 @@ def command(  # noqa: PLR0913 - one argument an option
     plugins: bool,
 ) -> int:
     """Show what PLAYBOOK, a path or a bare name, will run, in order: ids, steps, conditions, loops and tags."""
-    folder = Path.cwd()
+    folder = working_folder()
     steps = step_table(plugins=plugins, folder=folder)
     plan = make_plan(find_playbook(playbook, folder), steps, shipped=is_shipped(steps))
     chosen = choose_steps(plan, tags=_words(tags), skip_tags=_words(skip_tags), start_at=start_at)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from dce_play.cli.app.step_table import step_table
+from dce_play.cli.app.working_folder import working_folder
 from dce_play.errors import ExitCode, UsageError
 from dce_play.playbook.load.schema import playbook_schema, role_schema
 from dce_play.playbook.load.schema_targets import targets_schema
@@ -45,7 +46,7 @@ def command(name: str | None, write: Path | None, *, plugins: bool) -> int:
 
     An editor finds it through a playbook's first line: # yaml-language-server: $schema=../schemas/playbook.schema.json
     """
-    known = schemas(plugins=plugins, folder=Path.cwd())
+    known = schemas(plugins=plugins, folder=working_folder())
     if write is not None:
         write.mkdir(parents=True, exist_ok=True)
         for each, make in known.items():

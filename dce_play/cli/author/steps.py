@@ -1,11 +1,11 @@
 """``dce-play steps``: which step plugins there are, and what each takes and gives."""
 
 import json
-from pathlib import Path
 
 import click
 
 from dce_play.cli.app.step_table import step_table
+from dce_play.cli.app.working_folder import working_folder
 from dce_play.errors import ExitCode
 from dce_play.playbook.load.schema import step_summary
 from dce_play.playbook.load.step_docs import describe_step, step_as_json
@@ -21,7 +21,7 @@ from dce_play.source import did_you_mean
 )
 def command(name: str | None, output_format: str, *, plugins: bool) -> int:
     """List the steps that playbooks can use, or describe the one called NAME."""
-    steps = step_table(plugins=plugins, folder=Path.cwd())
+    steps = step_table(plugins=plugins, folder=working_folder())
     if name is not None and name not in steps:
         raise NothingSelected(f'no step named "{name}"', hint=did_you_mean(name, steps))
     chosen = [step for each, step in sorted(steps.items()) if name in {None, each}]

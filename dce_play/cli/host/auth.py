@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from dce_play.cli.app.working_folder import working_folder
 from dce_play.discord.auth.discovery import FoundToken, NoToken, Places, discover_token, gui_token, places
 from dce_play.discord.auth.env_file import write_env_values
 from dce_play.discord.auth.token_file import check_token, read_token_file
@@ -95,7 +96,7 @@ def sync_gui(env_file: Path | None) -> int:
 
 
 def _here() -> Places:
-    return places(os.environ, Path.cwd())
+    return places(os.environ, working_folder())
 
 
 def _ask(where: Places, *, from_environment: bool) -> str:

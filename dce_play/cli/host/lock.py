@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
+from dce_play.cli.app.working_folder import working_folder
 from dce_play.discord.lock.archive_lock import SCRAPE_WORDS, guarding_root, lock_path
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.system.lock.held import LockHeld
@@ -94,7 +95,7 @@ def force_unlock(root: Path | None, config: Path | None, *, yes: bool) -> int:
 
 def _place(root: Path | None, config: Path | None) -> tuple[Path | None, Path]:
     """Return the targets file, if one was needed, and the lock file."""
-    folder = Path.cwd()
+    folder = working_folder()
     if root is not None:
         return None, lock_path(folder / root, os.environ)
     found = find_targets_file(config, os.environ, folder)

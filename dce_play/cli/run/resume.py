@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
+from dce_play.cli.app.working_folder import working_folder
 from dce_play.cli.run.run import DurationType, read_report_option
 from dce_play.cli.run.running import RunRequest, execute, runs_folder
 from dce_play.cli.run.sinks import now_stamp
@@ -50,7 +51,7 @@ def _choose(run: str | None, state_dir: Path | None, environment: Mapping[str, s
     runs = runs_folder(state_dir, environment)
     if run is not None:
         return find_run(runs, run)
-    folder = Path.cwd()
+    folder = working_folder()
     path = find_targets_file(None, environment, folder)
     root = load_targets_file(path).archive_root if path is not None and path.is_file() else None
     return newest_unfinished(runs, folder=folder, archive_root=root)
@@ -83,8 +84,8 @@ def _request(info: RunInfo, options: Mapping[str, Any], environment: Mapping[str
         lock_wait_s=options["lock_wait"],
         timeout_s=options["timeout"],
         output=options["output"],
-        report=read_report_option(options["report"], Path.cwd()),
-        log_file=Path.cwd() / options["log_file"] if options["log_file"] else None,
+        report=read_report_option(options["report"], working_folder()),
+        log_file=working_folder() / options["log_file"] if options["log_file"] else None,
         verbose=options["verbose"],
         state_dir=info.folder.parent.parent,
         run_id=info.run_id,

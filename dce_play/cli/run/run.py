@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem
 from dce_play.cli.app.find_playbook import find_playbook, playbook_names
 from dce_play.cli.app.playbook_params import given_params, param_options
 from dce_play.cli.app.step_table import is_shipped, reading_cache, step_table
+from dce_play.cli.app.working_folder import working_folder
 from dce_play.cli.run.listing import list_steps
 from dce_play.cli.run.running import RunRequest, execute, prepare
 from dce_play.cli.run.sinks import tell_unread
@@ -43,7 +44,7 @@ class PlaybookType(click.ParamType[str]):
 
     def shell_complete(self, _ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Return the bare names; and let the shell complete files."""
-        names = [name for name in playbook_names(Path.cwd()) if name.startswith(incomplete)]
+        names = [name for name in playbook_names(working_folder()) if name.startswith(incomplete)]
         return [CompletionItem(name) for name in names] or [CompletionItem(incomplete, type="file")]
 
 
@@ -123,7 +124,7 @@ class _WithParams(click.Command):
 
 def _declared(name: str, *, plugins: bool) -> Mapping[str, ParamSpec]:
     """Return the params that the playbook declares; none when it cannot be read: running it will tell why."""
-    folder = Path.cwd()
+    folder = working_folder()
     try:
         path = find_playbook(name, folder)
         cache = reading_cache(plugins=plugins, folder=folder, environment=os.environ)
@@ -172,7 +173,7 @@ def command(**options: Any) -> int:
 
     PLAYBOOK is a file, or the bare name of one in this folder, in ./playbooks, or of those that come with dce-play.
     """
-    request = request_from(options, folder=Path.cwd(), environment=dict(os.environ))
+    request = request_from(options, folder=working_folder(), environment=dict(os.environ))
     if options["list_steps"]:
         list_steps(prepare(request))
         return 0

@@ -12,6 +12,7 @@ from dce_play.cli.app.playbook_params import as_texts
 from dce_play.cli.app.step_table import is_shipped, reading_cache, step_table
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
 from dce_play.cli.run.sinks import asker, leave_report, lost_outputs, open_sinks, tell_stillborn
+from dce_play.discord.auth.known_secrets import known_secrets
 from dce_play.discord.targets.model import TargetsFile
 from dce_play.discord.targets.select import check_narrowing, select_targets
 from dce_play.errors import DcePlayError, ExitCode, UsageError
@@ -163,6 +164,7 @@ def prepare(request: RunRequest, /, *, ask: Ask | None = None) -> Prepared:
         detailed_exitcode=request.detailed_exitcode,
         apply_command=_apply_command(request),
         seal=request.dry_run,
+        known_secrets=known_secrets(request.environment, request.folder),
     )
     _check_place(settings)
     return Prepared(plan=plan, settings=settings)

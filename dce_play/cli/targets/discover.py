@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
+from dce_play.cli.app.working_folder import working_folder
 from dce_play.discord.exporters.choose import AUTO, ExporterName
 from dce_play.discord.exporters.protocol import ChannelListing, Exporter
 from dce_play.discord.scrape.session import Session, Surroundings
@@ -19,7 +20,7 @@ from dce_play.errors import ExitCode, UsageError
 from dce_play.snowflake import ChannelId, GuildId, is_number
 from dce_play.system.clock import SystemClock
 from dce_play.system.process.executor import LocalExecutor
-from dce_play.system.redact import Masker
+from dce_play.system.redact import PROCESS, Masker
 
 
 @click.command(short_help="List the guilds and channels that the token can see.")
@@ -47,7 +48,7 @@ def discover(
         raise click.UsageError("name --target or --guild, not both")
     if guild_id is not None and not is_number(guild_id):
         raise click.UsageError(f"--guild wants an id, digits only: {guild_id}")
-    path = find_targets_file(config, os.environ, Path.cwd())
+    path = find_targets_file(config, os.environ, working_folder())
     targets_file = load_targets_file(path) if path is not None else None
     target = _target(targets_file, target_name, guild_id)
     with Session(target, exporter or "", _surroundings(targets_file)) as session:
@@ -64,18 +65,18 @@ def _target(targets_file: TargetsFile | None, name: str | None, guild_id: str | 
     """Return the target asked for, or one that stands for a guild, or for nothing but the token."""
     if name is None:
         guilds = (GuildId(guild_id),) if guild_id is not None else ()
-        return Target(name="discover", output_dir=Path.cwd(), guild_ids=guilds, include_voice_channels=True)
+        return Target(name="discover", output_dir=working_folder(), guild_ids=guilds, include_voice_channels=True)
     if targets_file is None:
         raise UsageError("no targets file found", hint="name it with --config, or a guild with --guild")
     return targets_file.named(name) or select_targets(targets_file, [name])[0]
 
 
 def _surroundings(targets_file: TargetsFile | None) -> Surroundings:
-    masker = Masker()
+    masker = Masker(PROCESS)
     return Surroundings(
         environment=os.environ,
-        folder=Path.cwd(),
-        archive_root=targets_file.archive_root if targets_file is not None else Path.cwd(),
+        folder=working_folder(),
+        archive_root=targets_file.archive_root if targets_file is not None else working_folder(),
         executor=LocalExecutor(os.environ, masker),
         clock=SystemClock(),
         protect=masker.add,

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
+from dce_play.cli.app.working_folder import working_folder
 from dce_play.discord.targets.model import TargetsFile
 from dce_play.discord.targets.parse import parse_targets
 from dce_play.errors import ExitCode, UsageError
@@ -103,8 +104,8 @@ def add(
 
     Example: dce-play targets add workshop --archive-root /srv/archives --guild 754679440998400000
     """
-    found = find_targets_file(config, os.environ, Path.cwd())
-    path = found or Path.cwd() / "scrape-targets.yml"
+    found = find_targets_file(config, os.environ, working_folder())
+    path = found or working_folder() / "scrape-targets.yml"
     entry: dict[str, JsonValue] = {"name": name}
     if dms:
         entry["kind"] = "dms"
@@ -131,7 +132,7 @@ def _check_text(path: Path, text: str) -> None:
 
 
 def _load(config: Path | None) -> TargetsFile:
-    path = find_targets_file(config, os.environ, Path.cwd())
+    path = find_targets_file(config, os.environ, working_folder())
     if path is None:
         raise UsageError("no targets file found", hint="name it with --config, or make one: dce-play targets add NAME")
     return load_targets_file(path)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from dce_play.layout import home_folder, xdg_folder
 from dce_play.resources import schemas_folder
 from dce_play.source import Document, JsonValue, NodeSpan, Problem, Severity, Span
 from dce_play.system.durable.whole_files import write_atomic
@@ -28,8 +29,9 @@ def cache_folder(environment: Mapping[str, str]) -> Path | None:
     override = environment.get("DCE_PLAY_CACHE_DIR")
     if override:
         return Path(override).absolute()
-    base = environment.get("XDG_CACHE_HOME") or (environment.get("HOME", "") and f"{environment['HOME']}/.cache")
-    return Path(base) / "dce-play" if base else None
+    home = home_folder(environment)
+    base = xdg_folder(environment, "XDG_CACHE_HOME") or (home / ".cache" if home is not None else None)
+    return base / "dce-play" if base is not None else None
 
 
 @cache

@@ -26,7 +26,7 @@ RULES: Mapping[str, Rule] = {
     "E104": Rule("an expression without quotes", fixes=True),
     "E105": Rule("two targets have the same name"),
     "E109": Rule("an unknown step", fixes=True),
-    "E110": Rule("an unknown role or playbook, or one that runs itself"),
+    "E110": Rule("an unknown role or playbook, one that runs itself, or a plan over its bounds"),
     "E111": Rule("a param that is unknown or missing", fixes=True),
     "E113": Rule("a registered name is read where it may not be there"),
     "E116": Rule("a step does more than lock or preflight allow"),

@@ -32,9 +32,12 @@ from dce_play.playbook.load.library import Entry, Library, one_each
 from dce_play.playbook.load.schema import Steps
 from dce_play.playbook.plan.plan import Plan, PlannedBlock, PlannedCall, PlannedNode, PlannedStep, all_steps
 from dce_play.plugin import Effects
-from dce_play.source import InvalidDocument, Problem, Severity
+from dce_play.source import InvalidDocument, Problem, Severity, Span
 
-_MAX_NODES = 20_000
+MAX_NODES = 20_000
+"""Steps, blocks and included files of one plan, each counted as often as it is included."""
+MAX_INCLUDES = 50
+"""Files that include each other in a row."""
 _KEYWORD_NAMES = tuple(each.name for each in fields(Keywords) if each.name != "tags")  # tags only choose
 
 
@@ -65,6 +68,8 @@ def plan_or_problems(path: Path, library: Library, *, kind: CallKind = CallKind.
     plan = planner.plan(entry)
     problems = [problem for each in library.entries.values() for problem in each.problems]
     problems += planner.problems
+    if planner.over:  # what cannot be planned is not checked either: the checks go down the same includes
+        return plan, list(one_each(problems))
     proofs = Proofs(library)
     for each in list(library.entries.values()):
         problems += proofs.of(each.playbook).problems
@@ -79,6 +84,8 @@ class _Place:
     playbook: Playbook
     stack: tuple[Path, ...]
     tags: tuple[str, ...] = ()
+    entrance: Span | None = None
+    """The include of the planned file itself that leads here."""
 
     def with_tags(self, keywords: Keywords) -> Keywords:
         """Return the keywords with the tags of whatever called this file."""
@@ -92,6 +99,8 @@ class _Planner:
     library: Library
     problems: list[Problem] = field(default_factory=list)
     nodes: int = 0
+    over: bool = False
+    """Whether a bound was met: the plan is not whole, and there is a problem that says so."""
 
     def plan(self, entry: Entry) -> Plan:
         playbook = entry.playbook
@@ -130,7 +139,8 @@ class _Planner:
 
     def _node(self, statement: Statement, parent: str, keys: "_Keys", place: "_Place") -> PlannedNode | None:
         self.nodes += 1
-        if self.nodes > _MAX_NODES:
+        if self.nodes > MAX_NODES:
+            self._too_much(f"the plan has more than {MAX_NODES} steps and blocks", statement.span, place)
             return None
         key = keys.unique(_base_key(statement))
         own_id = f"{parent}/{key}" if parent else key
@@ -170,6 +180,17 @@ class _Planner:
             case Include():
                 return self._call(statement, key, own_id, place)
 
+    def _too_much(self, message: str, span: Span, place: "_Place") -> None:
+        """Note, once, that the plan is over a bound; nothing is added to it from here on.
+
+        It is told of the planned file, so that linting that one tells it too, and where the bound was met.
+        """
+        if not self.over:
+            met = (("met here", span),) if place.entrance is not None else ()
+            at, hint = place.entrance or span, "loop over a list instead"
+            self.problems.append(Problem(rule="E110", message=message, span=at, hint=hint, related=met))
+        self.over = True
+
     def _call(self, include: Include, key: str, own_id: str, place: "_Place") -> PlannedCall | None:
         found = self.library.find(include, place.playbook.path.parent)
         if isinstance(found, Problem):
@@ -182,9 +203,13 @@ class _Planner:
             message = f"this runs itself: {chain}"
             self.problems.append(Problem(rule="E110", message=message, span=include.target_span))
             return None
+        if len(place.stack) > MAX_INCLUDES:
+            self._too_much(f"more than {MAX_INCLUDES} files include each other in a row", include.target_span, place)
+            return None
         child = self.library.load(found, include.kind).playbook
         tags = place.with_tags(include.keywords).tags
-        inside = _Place(playbook=child, stack=(*place.stack, found), tags=tags)
+        entrance = place.entrance or include.target_span
+        inside = _Place(playbook=child, stack=(*place.stack, found), tags=tags, entrance=entrance)
         body = self._sequence((*child.preflight, *child.steps), own_id, inside)
         written = [include.keywords, child.vars, child.outputs, [node.definition for node in body]]
         return PlannedCall(

@@ -5,7 +5,7 @@
 
 import errno
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -13,6 +13,7 @@ from typing import ClassVar, Protocol
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.system.process.tree import Ended, Why, collect, started
 from dce_play.system.redact import Masker
+from dce_play.system.secret_names import without_secrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,14 +107,20 @@ class ProgramCancelled(DcePlayError):
 class LocalExecutor:
     """Runs programs on this machine, without a shell, and ends the whole tree of one that must end.
 
-    ``environment`` is what programs inherit. The secrets of each command join ``masker``, and what a program says
+    ``environment`` is what programs inherit, without the variables whose names say that they hold secrets, unless they
+    are among ``handed_on``. The secrets of each command join ``masker``, and what a program says
     is masked before anybody sees it; a file named by ``Command.stdout`` gets the bytes as they are.
     """
 
     def __init__(
-        self, environment: Mapping[str, str], masker: Masker, cancelled: Callable[[], bool] = lambda: False
+        self,
+        environment: Mapping[str, str],
+        masker: Masker,
+        cancelled: Callable[[], bool] = lambda: False,
+        *,
+        handed_on: Collection[str] = (),
     ) -> None:
-        self._environment = environment
+        self._environment = without_secrets(environment, handed_on)
         self._masker = masker
         self._cancelled = cancelled
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dce_play.render.text import ASCII, UNICODE, amount, clean, duration, one_line
+from dce_play.render.text import ASCII, UNICODE, amount, duration, one_line
+from dce_play.system.foreign_text import clean
 
 
 @given(st.text(alphabet=st.characters(codec=None), max_size=60))

@@ -1,7 +1,10 @@
 """Secrets do not show, however they are spelled and wherever a piece of text ends."""
 
 import base64
+import html
 import json
+import re
+import shlex
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -103,3 +106,46 @@ def test_a_stream_without_secrets_holds_nothing_back() -> None:
 def test_whether_a_text_reveals_a_secret_is_told() -> None:
     assert masker(TOKEN).reveals(f"--token {TOKEN}")
     assert not masker(TOKEN).reveals("--token-file somewhere")
+
+
+HARD = "p\\a\"s$s'CANARY`ör<d>&/0"
+SPELLINGS = {
+    "repr": repr(HARD),
+    "repr in a list": repr([HARD]),
+    "ascii": ascii(HARD),
+    "bytes": repr(HARD.encode()),
+    "mapping": str({"a": {"b": HARD}}),
+    "text of a list in a list": repr([repr([HARD])]),
+    "shell": shlex.quote(HARD),
+    "shell, backslashes": re.sub(r"([^A-Za-z0-9_@%+=:,./-])", r"\\\1", HARD),
+    "JSON": json.dumps(HARD),
+    "JSON in JSON": json.dumps(json.dumps(HARD)),
+    "JSON in JSON in JSON": json.dumps(json.dumps(json.dumps({"a": HARD}))),
+    "repr in JSON": json.dumps(repr(HARD)),
+    "repr in JSON, not ASCII": json.dumps(repr({"a": HARD}), ensure_ascii=False),
+    "JSON, capitals": json.dumps(HARD).replace("\\u00f6", "\\u00F6"),
+    "JSON, slashes": json.dumps(HARD).replace("/", "\\/"),
+    "HTML": html.escape(HARD),
+}
+
+
+@pytest.mark.contract("F-S3")
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_secret_is_masked_as_python_shells_and_json_in_json_spell_it(spelling: str) -> None:
+    shown = masker(HARD).mask(f"<{SPELLINGS[spelling]}>")
+    assert MASK in shown
+    assert "CANARY" not in shown
+
+
+@pytest.mark.contract("F-S2")
+@given(secret=secrets, before=st.text(max_size=8), cut=st.integers(0, 50))
+def test_what_is_shown_at_once_never_holds_a_beginning_that_goes_on(secret: str, before: str, cut: int) -> None:
+    known = masker(secret)
+    text = before + secret
+    shown, rest = known.begin(text[:cut])
+    more, last = known.begin(rest + text[cut:])
+    assert secret not in shown + more + known.mask(last) or secret in before
+
+
+def test_a_question_is_shown_at_once() -> None:
+    assert masker("question-secret").begin("really? ") == ("really? ", "")

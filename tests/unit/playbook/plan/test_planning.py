@@ -1,5 +1,6 @@
 """Plans: expansion, ids, hashes, locks, selection."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from dce_play.errors import ExitCode
 from dce_play.playbook.document.cache import Cache
 from dce_play.playbook.evaluate.binding import bind_call, bind_params
 from dce_play.playbook.language.model import Lock
+from dce_play.playbook.lint.file import inspect_file
+from dce_play.playbook.lint.lint import Linter
 from dce_play.playbook.load.library import Library
 from dce_play.playbook.plan.plan import Plan, PlannedCall, PlannedStep, all_steps, join_id, walk
 from dce_play.playbook.plan.planning import make_plan, plan_or_problems
@@ -154,3 +157,37 @@ def test_the_cache_changes_nothing_but_time(tmp_path: Path) -> None:
     plans = [plan_or_problems(path, Library(DEMO_STEPS, cache=each)) for each in (None, cache, cache)]
     assert plans[0] == plans[1] == plans[2]
     assert any((tmp_path / "cache").iterdir())
+
+
+@pytest.mark.contract("F-L7")
+def test_a_plan_over_its_bound_is_an_error_where_the_bound_is_met(tmp_path: Path) -> None:
+    """Thirteen roles, each running the next one twice: 8,192 steps asked for, 24,574 nodes."""
+    roles = [f"- role: r{number + 1}\n  name: a\n- role: r{number + 1}\n  name: b" for number in range(1, 13)]
+    for number, body in enumerate([*roles, "- report.say: {text: end}\n- report.say: {text: end}"], start=1):
+        role = tmp_path / "roles" / f"r{number}" / "role.yml"
+        role.parent.mkdir(parents=True)
+        steps = "\n".join(f"  {line}" for line in body.splitlines())
+        role.write_text(f"name: r{number}\nsteps:\n{steps}\n", encoding="utf-8")
+    path = tmp_path / "play.yml"
+    path.write_text("name: many\nsteps:\n  - role: r1\n  - role: r1\n  - role: r1\n", encoding="utf-8")
+    with pytest.raises(InvalidDocument) as caught:
+        make_plan(path, DEMO_STEPS)
+    assert caught.value.exit_code == ExitCode.INVALID
+    assert [each.rule for each in caught.value.problems] == ["E110"]
+    assert "more than 20000 steps and blocks" in caught.value.problems[0].message
+    assert caught.value.problems[0].span.path == path
+    assert caught.value.problems[0].related[0][1].path.name == "role.yml"
+
+
+@pytest.mark.contract("F-L7")
+def test_a_long_chain_of_includes_is_a_problem_with_its_place(tmp_path: Path) -> None:
+    for number in range(400):
+        following = f"playbook: p{number + 1}.yml" if number < 399 else "report.say: {text: end}"
+        (tmp_path / f"p{number}.yml").write_text(f"name: p\nsteps:\n  - {following}\n", encoding="utf-8")
+    with pytest.raises(InvalidDocument) as caught:
+        make_plan(tmp_path / "p0.yml", DEMO_STEPS)
+    problem = caught.value.problems[0]
+    assert (problem.rule, problem.span.path.name, problem.span.line) == ("E110", "p0.yml", 3)
+    assert [(span.path.name, span.line) for _, span in problem.related] == [("p50.yml", 3)]
+    linted = Linter(partial(inspect_file, steps=DEMO_STEPS)).lint([tmp_path / "p0.yml"])
+    assert "E110" in {each.rule for each in linted.problems}

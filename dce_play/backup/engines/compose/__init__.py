@@ -1,0 +1,1 @@
+"""A compose project: its folder as one archive, its configuration and images recorded."""

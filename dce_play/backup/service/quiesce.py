@@ -1,0 +1,236 @@
+"""Holding a service still while it is read, and letting it go in every case.
+
+What undoes is promised to a guard process and noted on disk before anything is done, so that our own end, of whatever
+kind, leaves nothing paused, stopped or frozen; ``recover`` undoes what even the guard could not.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from dce_play.backup.definitions.model import Module
+from dce_play.backup.errors import BackupError, ErrorId
+from dce_play.backup.protocols import Container, Services
+from dce_play.backup.service.containers import Containers
+from dce_play.backup.store.catalog import QUIESCE_NOTE
+from dce_play.backup.store.root import OURS
+from dce_play.errors import DcePlayError
+from dce_play.system.durable.whole_files import write_atomic
+from dce_play.system.process.executor import Command, Finished
+from dce_play.system.process.undo_guard import UndoGuard
+
+NONE = "none"
+_FREEZER = "fsfreeze"
+
+
+class Undo(msgspec.Struct, frozen=True, kw_only=True):
+    """How one thing is undone."""
+
+    what: str
+    """For people: ``unpause web``."""
+    argv: tuple[str, ...]
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """What is quiesced, on disk for ``recover``."""
+
+    module: str
+    undo: tuple[Undo, ...]
+
+
+class Quiesced:
+    """Tells a run how long the service was held, and whether it was for too long."""
+
+    def __init__(self, services: Services, max_s: float) -> None:
+        self._clock = services.clock
+        self._max_s = max_s
+        self._began: float | None = None
+        self.held_s = 0.0
+
+    def begin(self) -> None:
+        self._began = self._clock.monotonic()
+
+    def end(self) -> None:
+        if self._began is not None:
+            self.held_s = self._clock.monotonic() - self._began
+            self._began = None
+
+    def check(self) -> None:
+        """Refuse to go on once the time is up.
+
+        Raises: BackupError (``quiesce-failed``).
+        """
+        if self._began is not None and self._clock.monotonic() - self._began > self._max_s:
+            raise too_long(self._max_s)
+
+
+def too_long(max_s: float) -> BackupError:
+    """Return the failure of a backup that took longer than the service may be held."""
+    return BackupError(
+        ErrorId.QUIESCE_FAILED,
+        f"the service was held for longer than {max_s:g} s and was let go before all was read",
+        hint="raise quiesce.max, or take less at once",
+    )
+
+
+def describe(module: Module, container: Container | None) -> tuple[str, ...]:
+    """Return what would be done to the service, for the dry run."""
+    keys = module.keys.quiesce
+    match keys.mode:
+        case "pause" | "stop":
+            names = keys.containers or ((container.name,) if container is not None else ())
+            return tuple(f"{keys.mode} {name}" for name in names)
+        case "fsfreeze":
+            return (f"freeze {keys.mountpoint}",)
+        case "command":
+            return (f"run {keys.freeze[0]}",)
+    return ()
+
+
+@contextmanager
+def quiesced(module: Module, services: Services, containers: Containers, root: Path) -> Iterator[Quiesced]:
+    """Hold the service while the block runs; undone at its end, whatever that is.
+
+    Raises: BackupError: ``quiesce-failed``; ``unsafe-root`` for freezing the file system of backup_root.
+    """
+    keys = module.keys.quiesce
+    told = Quiesced(services, keys.max)
+    if keys.mode == NONE:
+        yield told
+        return
+    steps = _steps(module, services, containers, root)
+    note = root / OURS / f"{module.name}{QUIESCE_NOTE}"
+    with UndoGuard(services.streams, services.executor, max_s=keys.max) as guard:
+        try:
+            record = Note(module=module.name, undo=tuple(undo for _, undo in steps))
+            write_atomic(note, msgspec.json.encode(record), mode=0o600)
+            told.begin()
+            for argv, undo in steps:
+                _promise(guard, undo)
+                _do(services, argv)
+            yield told
+            told.check()
+        finally:
+            report = guard.undo()
+            told.end()
+            failed = [line for line in report.failed if not _is_undone(line)]
+            if not failed:
+                note.unlink(missing_ok=True)
+        if failed:
+            raise BackupError(
+                ErrorId.QUIESCE_FAILED,
+                f"could not undo what held {module.name} still: {'; '.join(failed)}",
+                hint="dce-play backup recover, then look at the service",
+            )
+        if report.expired:
+            raise too_long(keys.max)
+
+
+def undo_noted(path: Path, services: Services) -> Note:
+    """Undo what a note tells of, and remove the note.
+
+    Raises: BackupError (``quiesce-failed``), when something cannot be undone; the note stays.
+    """
+    try:
+        note = msgspec.json.decode(path.read_bytes(), type=Note)
+    except (OSError, msgspec.DecodeError) as error:
+        raise BackupError(ErrorId.QUIESCE_FAILED, f"{path} is no note of ours: {error}") from error
+    for undo in reversed(note.undo):
+        finished = _run(services, undo.argv)
+        if finished.exit_code != 0 and not _is_undone(finished.stderr):
+            raise BackupError(ErrorId.QUIESCE_FAILED, f"cannot {undo.what}: {finished.stderr.strip()}")
+    path.unlink(missing_ok=True)
+    return note
+
+
+def _is_undone(said: str) -> bool:
+    """Return whether a program complains that there is nothing to undo."""
+    return any(words in said.lower() for words in ("not paused", "only unpause paused", "invalid argument"))
+
+
+def _steps(
+    module: Module, services: Services, containers: Containers, root: Path
+) -> list[tuple[tuple[str, ...], Undo]]:
+    keys = module.keys.quiesce
+    match keys.mode:
+        case "fsfreeze":
+            _refuse_own_file_system(keys.mountpoint, root)
+            thaw = Undo(what=f"thaw {keys.mountpoint}", argv=(_FREEZER, "--unfreeze", keys.mountpoint))
+            return [((_FREEZER, "--freeze", keys.mountpoint), thaw)]
+        case "command":
+            return [(keys.freeze, Undo(what=f"run {keys.thaw[0]}", argv=keys.thaw))]
+    steps = []
+    for container in _chosen(module, services, containers):
+        if not container.running or container.paused:
+            continue  # only what ran before is held, and started again
+        name = container.name  # ids change
+        undo = "unpause" if keys.mode == "pause" else "start"
+        argv = (*container.program, keys.mode, name)
+        steps.append((argv, Undo(what=f"{undo} {name}", argv=(*container.program, undo, name))))
+    return steps
+
+
+def _chosen(module: Module, services: Services, containers: Containers) -> Sequence[Container]:
+    names = module.keys.quiesce.containers
+    if not names and module.engine == "compose":
+        return services.compose_containers(module, project_of(module))
+    if not names:
+        own = services.container(module)
+        if own is None:
+            raise BackupError(
+                ErrorId.QUIESCE_FAILED,
+                f"{module.name} has no container to {module.keys.quiesce.mode}",
+                hint="name it with container:, or quiesce by another mode",
+            )
+        return [own]
+    program = containers.program(module.keys.container_engine, needed=True) or ()
+    found = []
+    for name in names:
+        container = containers.called(program, name)
+        if container is None:
+            raise BackupError(ErrorId.QUIESCE_FAILED, f"no container {name} to {module.keys.quiesce.mode}")
+        found.append(container)
+    return found
+
+
+def project_of(module: Module) -> str:
+    """Return the name of a compose module's project: the definition's, else its folder's."""
+    keys = module.keys.compose
+    return keys.project or Path(keys.project_root).name
+
+
+def _refuse_own_file_system(mountpoint: str, root: Path) -> None:
+    try:
+        same = os.stat(mountpoint).st_dev == root.stat().st_dev  # noqa: PTH116 - beside the other stat
+    except OSError as error:
+        raise BackupError(ErrorId.QUIESCE_FAILED, f"cannot freeze {mountpoint}: {error.strerror}") from error
+    if same:
+        raise BackupError(
+            ErrorId.UNSAFE_ROOT,
+            f"{mountpoint} is on the file system of {root}: frozen, it would take no backup",
+            hint="put backup_root on another file system, or quiesce by another mode",
+        )
+
+
+def _promise(guard: UndoGuard, undo: Undo) -> None:
+    try:
+        guard.promise(undo.argv)
+    except DcePlayError as error:
+        raise BackupError(ErrorId.QUIESCE_FAILED, f"nothing was held: {error}") from error
+
+
+def _do(services: Services, argv: tuple[str, ...]) -> None:
+    try:
+        finished = _run(services, argv)
+    except DcePlayError as error:
+        raise BackupError(ErrorId.QUIESCE_FAILED, str(error), hint=error.hint) from error
+    if finished.exit_code != 0:
+        said = finished.stderr.strip() or f"exit code {finished.exit_code}"
+        raise BackupError(ErrorId.QUIESCE_FAILED, f"{' '.join(argv[:3])} failed: {said}")
+
+
+def _run(services: Services, argv: tuple[str, ...]) -> Finished:
+    return services.executor.run(Command(argv=argv, timeout_s=120.0, tidies_up=True))

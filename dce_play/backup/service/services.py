@@ -1,0 +1,83 @@
+"""The doors that engines are given, on this machine."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from dce_play.backup.definitions.model import Module
+from dce_play.backup.errors import BackupError, ErrorId
+from dce_play.backup.protocols import Container
+from dce_play.backup.service.containers import Containers
+from dce_play.errors import DcePlayError
+from dce_play.system.clock import Clock
+from dce_play.system.process.executor import Executor
+from dce_play.system.process.streaming import Streams
+
+
+class LocalServices:
+    """``Services`` on this machine. ``resolve`` is the house's door to secrets, which masks what it gives."""
+
+    def __init__(
+        self,
+        *,
+        executor: Executor,
+        streams: Streams,
+        environment: Mapping[str, str],
+        clock: Clock,
+        resolve: Callable[[str], str],
+        say: Callable[[str], None],
+    ) -> None:
+        self._executor = executor
+        self._streams = streams
+        self._environment = environment
+        self._clock = clock
+        self._resolve = resolve
+        self._say = say
+        self.containers = Containers(executor, environment)
+
+    @property
+    def executor(self) -> Executor:
+        return self._executor
+
+    @property
+    def streams(self) -> Streams:
+        return self._streams
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        return self._environment
+
+    @property
+    def clock(self) -> Clock:
+        return self._clock
+
+    def secret(self, reference: str, /) -> str:
+        """Return the secret behind a reference.
+
+        Raises: BackupError (``invalid``).
+        """
+        try:
+            return self._resolve(reference)
+        except DcePlayError as error:
+            raise BackupError(ErrorId.INVALID, str(error), hint=error.hint) from error
+
+    def container(self, module: Module, /) -> Container | None:
+        return self.containers.of_module(module)
+
+    def mounting(self, module: Module, folders: Sequence[str], /) -> tuple[str, ...]:
+        program = self.containers.program(module.keys.container_engine, needed=False)
+        return tuple(each.name for each in self.containers.mounting(program, folders)) if program else ()
+
+    def compose_containers(self, module: Module, project: str, /) -> tuple[Container, ...]:
+        program = self.containers.program(module.keys.container_engine, needed=False)
+        return tuple(self.containers.of_project(program, project)) if program else ()
+
+    @contextmanager
+    def temporary_folder(self, prefix: str, /, *, below: Path | None = None) -> Iterator[Path]:
+        """Give a new folder, 0700; it is removed at the end, with all in it."""
+        with tempfile.TemporaryDirectory(prefix=prefix, dir=below, ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
+
+    def say(self, line: str, /) -> None:
+        self._say(line)

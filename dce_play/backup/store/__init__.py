@@ -1,0 +1,1 @@
+"""The folder of backups: names, the writer, the reader, locks, and what lies there."""

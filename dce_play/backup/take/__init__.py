@@ -1,0 +1,1 @@
+"""Taking one backup: the pipeline, hooks, verification, and what is told of it."""

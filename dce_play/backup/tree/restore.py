@@ -1,0 +1,173 @@
+"""An archive of folders back in place, or into a folder of its own.
+
+In place each root is unpacked beside where it belongs, and only a whole and verified one is swapped in: what was there
+is renamed, never removed, and renamed back if anything fails.
+"""
+
+import errno
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from dce_play.backup.errors import BackupError, ErrorId
+from dce_play.backup.facts import RootFacts
+from dce_play.backup.protocols import OpenBackup
+from dce_play.backup.streams import SourceFile
+from dce_play.backup.tree.unpack import TreeUnpacker, UnpackRules
+from dce_play.errors import ExitCode
+from dce_play.system.durable.whole_files import sync_folder
+
+
+class Move(msgspec.Struct, frozen=True, kw_only=True):
+    """One root on its way back."""
+
+    label: str
+    place: Path
+    """Where it belongs: absolute, no part of its folder's path is a link."""
+
+    def aside(self, stamp: str) -> Path:
+        """Return where what is there now goes."""
+        return self.place.with_name(f"{self.place.name}.before-{stamp}")
+
+    def beside(self, stamp: str) -> Path:
+        """Return where it is unpacked."""
+        return self.place.with_name(f".{self.place.name}.restore-{stamp}")
+
+
+def moves(stored: Sequence[RootFacts], present: Sequence[RootFacts]) -> tuple[Move, ...]:
+    """Return where each root of a backup goes: to the module's root of the same label, else of the same place in order.
+
+    Raises: BackupError (``ambiguous``, exit 4), when the two do not fit each other.
+    """
+    by_label = {root.label: root for root in present}
+    if all(root.label in by_label for root in stored):
+        pairs = [(root, by_label[root.label]) for root in stored]
+    elif len(stored) == len(present):
+        order = sorted(stored, key=lambda root: root.label), sorted(present, key=lambda root: root.label)
+        pairs = list(zip(*order, strict=True))
+    else:
+        raise BackupError(
+            ErrorId.AMBIGUOUS,
+            f"the backup has {len(stored)} root(s), the module {len(present)}: which goes where?",
+            hint="restore it into an empty folder with --into",
+        )
+    return tuple(Move(label=old.label, place=_real(Path(new.source))) for old, new in pairs)
+
+
+def refuse_unmovable(found: Sequence[Move], mounting: Sequence[str]) -> None:
+    """Refuse roots that cannot be renamed.
+
+    Raises: BackupError (``ambiguous``, exit 4).
+    """
+    if mounting:
+        raise BackupError(
+            ErrorId.AMBIGUOUS,
+            f"the container {mounting[0]} runs and mounts what would be replaced",
+            hint="stop it, or set quiesce.mode: stop",
+        )
+    for move in found:
+        if move.place.is_mount():
+            raise _busy(move)
+
+
+def restore_in_place(backup: OpenBackup, found: Sequence[Move], *, stamp: str) -> None:
+    """Unpack all roots beside their places, then swap them in.
+
+    Raises: BackupError: ``write-failed``, ``truncated``, ``verify-failed``; then all is as it was.
+    """
+    try:
+        _unpack_beside(backup, found, stamp)
+        _swap(found, stamp)
+    except BaseException:
+        for move in found:
+            _remove(move.beside(stamp))
+        raise
+
+
+def restore_into_folder(backup: OpenBackup, folder: Path) -> None:
+    """Unpack a backup below an empty folder: ``<folder>/<root label>/…``.
+
+    Raises: BackupError: ``write-failed``, ``truncated``, ``verify-failed``.
+    """
+    top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with backup.plain() as source:
+            TreeUnpacker(top, UnpackRules(owners=os.geteuid() == 0)).unpack(SourceFile(source).read)
+            source.finish()
+    finally:
+        os.close(top)
+    sync_folder(folder)
+
+
+def _unpack_beside(backup: OpenBackup, found: Sequence[Move], stamp: str) -> None:
+    places = {os.fsencode(move.label): os.fsencode(move.beside(stamp)).lstrip(b"/") for move in found}
+
+    def rename(name: bytes) -> bytes | None:
+        for label, place in places.items():
+            if name == label or name.startswith(label + b"/"):
+                return place + name[len(label) :]
+        return None
+
+    top = os.open("/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with backup.plain() as source:
+            rules = UnpackRules(owners=os.geteuid() == 0, rename=rename)
+            TreeUnpacker(top, rules).unpack(SourceFile(source).read)
+            source.finish()
+    finally:
+        os.close(top)
+
+
+def _swap(found: Sequence[Move], stamp: str) -> None:
+    done: list[Move] = []
+    try:
+        for move in found:
+            if os.path.lexists(move.place):
+                _rename(move, move.place, move.aside(stamp))
+            done.append(move)
+            _rename(move, move.beside(stamp), move.place)
+            sync_folder(move.place.parent)
+    except BaseException:
+        for move in reversed(done):
+            if os.path.lexists(move.place):
+                move.place.rename(move.beside(stamp))
+            if os.path.lexists(move.aside(stamp)):
+                move.aside(stamp).rename(move.place)
+        raise
+
+
+def _rename(move: Move, source: Path, destination: Path) -> None:
+    try:
+        if os.path.lexists(destination):
+            raise FileExistsError(errno.EEXIST, "it is there already", str(destination))
+        source.rename(destination)
+    except OSError as error:
+        if error.errno == errno.EBUSY:
+            raise _busy(move) from error
+        raise BackupError(
+            ErrorId.WRITE_FAILED, f"cannot rename {source} to {destination}: {(error.strerror or str(error)).lower()}"
+        ) from error
+
+
+def _busy(move: Move) -> BackupError:
+    return BackupError(
+        ErrorId.AMBIGUOUS,
+        f"{move.place} is a mount point and cannot be put aside",
+        hint="restore it into an empty folder with --into, and copy it",
+        exit_code=ExitCode.PREFLIGHT,
+    )
+
+
+def _real(place: Path) -> Path:
+    return place.parent.resolve() / place.name
+
+
+def _remove(path: Path) -> None:
+    """Remove what we unpacked ourselves and did not use."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

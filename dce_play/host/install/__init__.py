@@ -1,0 +1,1 @@
+"""Installing our services on a machine: files planned, compared, written; units restarted."""

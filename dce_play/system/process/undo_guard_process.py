@@ -1,0 +1,87 @@
+"""The guard process itself: ``python undo_guard_process.py MAX_S``, standard library only, so that it starts at once.
+
+It reads JSON lines and answers each with one. The end of its input is the end of whoever it guards.
+"""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+
+_RUN_TIMEOUT_S = 60.0
+_TRIES = 3
+
+
+def main(max_s: float) -> int:
+    """Serve until the input ends. Returns the exit code: 1 when a promise could not be kept."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_IGN)
+    promises: list[tuple[list[str], dict[str, str]]] = []
+    failed: list[str] = []
+    expired = False
+    deadline = 0.0
+    rest = b""
+    while True:
+        wait_s = max(0.0, deadline - time.monotonic()) if promises else None
+        ready, _, _ = select.select([0], [], [], wait_s)
+        if not ready:
+            failed += _keep(promises)
+            expired = True
+            continue
+        part = os.read(0, 1 << 16)
+        if not part:
+            return 1 if failed + _keep(promises) else 0
+        *lines, rest = (rest + part).split(b"\n")
+        for line in lines:
+            message = json.loads(line)
+            answer: dict[str, object] = {"id": message["id"]}
+            if "argv" in message:
+                deadline = time.monotonic() + max_s if not promises else deadline
+                promises.append((message["argv"], message["env"]))
+            elif "undo" in message:
+                failed += _keep(promises)
+                answer |= {"expired": expired, "failed": failed}
+                failed, expired = [], False
+            os.write(1, json.dumps(answer).encode() + b"\n")
+
+
+def _keep(promises: list[tuple[list[str], dict[str, str]]]) -> list[str]:
+    """Run what was promised, last first, and forget it; return a line for each that failed every time."""
+    failed = []
+    while promises:
+        argv, env = promises.pop()
+        said = ""
+        for attempt in range(_TRIES):
+            said = _run(argv, env)
+            if not said:
+                break
+            time.sleep(0.2 * attempt)
+        if said:
+            failed.append(f"{argv[0]}: {said}")
+    return failed
+
+
+def _run(argv: list[str], env: dict[str, str]) -> str:
+    """Run a program; return what went wrong, or nothing."""
+    try:
+        ended = subprocess.run(
+            argv,
+            env={**os.environ, **env},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=_RUN_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    if ended.returncode == 0:
+        return ""
+    return f"exit code {ended.returncode}: {ended.stderr.decode(errors='replace').strip()[-500:]}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(float(sys.argv[1])))
