@@ -71,6 +71,14 @@ class TargetLayout:
     def edits(self, channel_id: ChannelId) -> Path:
         return self.meta / "edits" / f"{channel_id}.jsonl"
 
+    def odd(self, channel_id: ChannelId) -> Path:
+        """The messages that could not be read, or that no channel file takes, as they came: JSON lines."""
+        return self.meta / "odd" / f"{channel_id}.jsonl"
+
+    def raw(self, channel_id: ChannelId) -> Path:
+        """Every message as Discord gave it: gzipped JSON lines."""
+        return self.meta / "raw" / f"{channel_id}.jsonl.gz"
+
     def record(self, channel_id: ChannelId) -> Path:
         return self.meta / "records" / f"{channel_id}.json"
 

@@ -8,6 +8,8 @@ ChannelId = NewType("ChannelId", str)
 GuildId = NewType("GuildId", str)
 MessageId = NewType("MessageId", str)
 
+CLOCKS_DIFFER = timedelta(days=1)
+"""How far an id's time may lie ahead of this machine's clock. Beyond that it is no message's, and no cursor."""
 DISCORD_EPOCH_MS = 1_420_070_400_000
 _DIGITS = re.compile(r"[0-9]{1,20}", re.ASCII)
 _FULL_ID = re.compile(r"[0-9]{16,22}", re.ASCII)
@@ -27,6 +29,11 @@ def is_full_id(text: str) -> bool:
 def snowflake_time(identifier: str) -> datetime:
     """Return the UTC time at which the id was made, to the millisecond."""
     return _EPOCH + timedelta(milliseconds=(int(identifier) >> 22) + DISCORD_EPOCH_MS)
+
+
+def last_honest_id(now: datetime) -> int:
+    """Return the greatest id that can be there now, when clocks differ by a day at most."""
+    return int(first_snowflake_at(now + CLOCKS_DIFFER)) - 1
 
 
 def first_snowflake_at(moment: datetime) -> str:

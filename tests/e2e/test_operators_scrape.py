@@ -129,13 +129,15 @@ class TestARun:
         targets = {path.name: json.loads(path.read_bytes())["target"] for path in operator.folder.glob("x*.json")}
         assert targets == {"x-demo.json": "demo", "x-weird_name_.json": "weird name!"}
 
-    @pytest.mark.contract("R-14.03", "D-57", "S-17", "R-14.02")
+    @pytest.mark.contract("R-14.03", "D-57", "S-17", "R-14.02", "F-D7")
     def test_the_summary_says_for_each_channel_why_it_was_left_out_and_what_was_kept(self, operator: Operator) -> None:
         operator.archive("demo", OTHER, [1, 2])
         operator.answers(ROOM, "forbidden")
         operator.answers(OTHER, "abort")
         said = operator.run("scrape", "--skip-preflight")
-        assert said.code == 0
+        assert said.code == 1
+        assert "scrape completed successfully" not in said.out
+        assert any("1 unfinished" in line and OTHER in line for line in said.out.splitlines()[-6:])
         (summary,) = operator.summaries()
         forbidden, aborted = summary["channels"]
         assert (forbidden["action"], forbidden["reason"], forbidden["temp_kept"]) == ("SKIPPED", "forbidden", None)

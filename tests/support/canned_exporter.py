@@ -1,5 +1,7 @@
 """An exporter that writes canned channel files, and fails as told."""
 
+import gzip
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +13,7 @@ from dce_play.discord.exporters.protocol import (
     ExportProgress,
     ExportRequest,
     GuildListing,
+    OddMessage,
 )
 from dce_play.errors import DcePlayError
 from dce_play.snowflake import ChannelId, GuildId, MessageId
@@ -29,6 +32,8 @@ class CannedExporter:
     embedded: dict[str, str] = field(default_factory=dict)
     """The channel id inside the export, where it is not the one asked for."""
     exported_at: str = "2026-12-01T00:00:00+00:00"
+    odd: dict[str, list[OddMessage]] = field(default_factory=dict)
+    """Messages that are not in the export, but beside it."""
     overlap: bool = False
     """Ignore the cursor and export everything."""
     listings: Sequence[ChannelListing] = ()
@@ -65,9 +70,20 @@ class CannedExporter:
                 exported_at=self.exported_at,
             )
         )
+        self._keep_beside(request, ids)
         on_progress(ExportProgress(message_count=len(ids), last_timestamp="2026-01-01T00:00:00+00:00"))
         last = MessageId(str(ids[-1])) if ids else None
-        return ExportOutcome(completeness=self.completeness, message_count=len(ids), last_id=last)
+        odd = tuple(self.odd.get(channel, ()))
+        return ExportOutcome(completeness=self.completeness, message_count=len(ids), last_id=last, odd=odd)
+
+    def _keep_beside(self, request: ExportRequest, ids: list[int]) -> None:
+        odd = self.odd.get(request.channel_id, [])
+        if request.odd is not None and odd:
+            lines = (json.dumps({"id": each.message_id, "reason": each.reason, "message": {}}) for each in odd)
+            request.odd.write_text("".join(f"{line}\n" for line in lines))
+        if request.raw is not None:
+            lines = (json.dumps({"id": str(each)}) for each in ids)
+            request.raw.write_bytes(gzip.compress("".join(f"{line}\n" for line in lines).encode()))
 
     def probe(self, channel_id: ChannelId, after: MessageId | None, /) -> None:
         self.listed.append(f"probe {channel_id} {after}")

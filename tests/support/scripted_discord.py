@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,10 @@ class ScriptedDiscord:
                 return Reply(status=404, body={"message": "404: Not Found", "code": 0})
             answer = answers.pop(0) if len(answers) > 1 else answers[0]
         made = answer(query) if callable(answer) else answer
-        return made if isinstance(made, Reply) else Reply(body=made)
+        reply = made if isinstance(made, Reply) else Reply(body=made)
+        if reply.status >= 300 and reply.body is None and reply.raw is None:
+            return replace(reply, body={"message": f"{reply.status}: as Discord says it", "code": 0})
+        return reply
 
 
 @contextmanager
@@ -184,6 +187,9 @@ def replay(recording: Path, discord: ScriptedDiscord) -> None:
         )
     for path, by_query in bodies.items():
         discord.on(path, _recorded(by_query))
+        # DCE asks an empty channel for no message, as it believes the channel's own word; we ask.
+        if path.startswith("channels/") and f"{path}/messages" not in bodies and path.count("/") == 1:
+            discord.on(f"{path}/messages", [])
 
 
 def _recorded(by_query: dict[tuple[tuple[str, str], ...], Reply]) -> Callable[[dict[str, str]], Reply]:

@@ -136,7 +136,7 @@ class _Teller:
 
 def _summary(outcome: ExportOutcome, output: Path) -> str:
     if outcome.message_count == 0:
-        return f"nothing newer: {output} has no messages"
+        return f"nothing newer: {output} has no messages" if output.exists() else f"nothing newer: no {output} is made"
     requests = "" if outcome.request_count is None else f", {outcome.request_count:,} requests"
     last = f"last id {outcome.last_id}, {outcome.completeness.value}{requests}"
     return f"exported {outcome.message_count:,} messages into {output} ({last})"

@@ -116,6 +116,8 @@ def add(
     for key, ids in (("guild_ids", guilds), ("channel_ids", channels)):
         if ids:
             entry[key] = list(ids)
+    if guilds and not channels:
+        entry["discover"] = "always"
     text = with_target(load_document(path), entry) if path.exists() else new_targets_file(str(root.absolute()), entry)
     _check_text(path, text)
     if dry_run:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from dce_play.errors import DcePlayError, ExitCode
+from dce_play.system.redact import SHORTEST_SECRET
 
 _LONGEST = 4096
 
@@ -45,6 +46,10 @@ def check_token(token: str, source: str) -> str:
     """
     if not token:
         raise BadTokenFile(Path(source), "there is no token in it", hint="its first line should be the token")
+    if len(token) < SHORTEST_SECRET:
+        raise BadTokenFile(
+            Path(source), f"fewer than {SHORTEST_SECRET} characters are no token", hint="is it complete? copy it again"
+        )
     if any(character.isspace() or not character.isprintable() or ord(character) > 126 for character in token):
         raise BadTokenFile(
             Path(source),

@@ -28,12 +28,21 @@ _NAMED = r"(?:^|: )"  # a message stands alone, or behind a name or a .NET excep
 
 _BAD_TOKEN = re.compile(_NAMED + r"Authentication token is invalid\.$")
 _NO_INTENT = re.compile(_NAMED + r"Provided bot account is missing the MESSAGE_CONTENT privileged intent\.$")
-_REFUSED = re.compile(_NAMED + r"Request to '[^']*' failed: (forbidden|not found)\.$")
+_REFUSED = re.compile(_NAMED + r"Request to '(?P<path>[^']*)' failed: (?P<how>forbidden|not found)\.$")
+_WRONG_KIND = re.compile(
+    _NAMED + r"Request to 'channels/[^']*' failed: bad request\. Response content: \{.*\"code\": ?50024\b[^'\"]*\}\.?$"
+)
 _FORUM = re.compile(r"is a forum and cannot be exported directly\b[^']*$")
 _DISK_FULL = re.compile(_NAMED + r"No space left on device(?: : '[^']*')?\.?$")
-_EMPTY = re.compile(
-    r"does not contain any messages(?: within the specified period)?(?:; an empty file will be created)?\.$"
+EMPTY_WORDS = (
+    r"does not contain any messages(?: within the specified period)?(?:; an empty file will be created)?\.$",  # 2.41 on
+    r"does not contain any matching messages within the specified period\.$",  # 2.34 to 2.44
+    r"Channel is empty or contains no messages for the specified period\.?$",  # 2.38 to 2.40
+    r"Channel '.*' contains no messages for the specified period\.$",  # 2.37 and before
+    _NAMED + r"No messages for the specified period\.$",
 )
+"""How each version says that there is nothing to export: as a failure up to 2.44, as a warning from 2.45 on."""
+_EMPTY = re.compile("|".join(f"(?:{words})" for words in EMPTY_WORDS))
 _CANCELLED = re.compile(
     r"^(?:Unhandled exception\. )?System\.(?:Threading\.Tasks\.TaskCanceled|OperationCanceled)Exception\b"
 )
@@ -92,6 +101,11 @@ def listing_error(what: str, ending: Ending) -> ExportError | None:
     return ExportFailed(f"listing {what} failed (exit {ending.exit_code}): {gist(ending)}")
 
 
+def is_stack(line: str) -> bool:
+    """Return whether a line is of .NET's stack, which tells an operator nothing."""
+    return _FRAME.match(_ANSI.sub("", line)) is not None
+
+
 def gist(ending: Ending) -> str:
     """Return the lines that tell most, on one line: what came last on standard error, without the stack."""
     said = [line for line in ending.error_lines() if not _FRAME.match(line) and line not in _FRAMEWORK]
@@ -102,9 +116,16 @@ def gist(ending: Ending) -> str:
 def _refusal(channel_id: str, ending: Ending) -> ExportError | None:
     for line in ending.error_lines():
         refused = _REFUSED.search(line)
+        if refused and not refused["path"].startswith("channels/"):
+            return ExportFailed(
+                f"request to '{refused['path']}' failed: {refused['how']}; the export of channel {channel_id} needs it",
+                channel_id=channel_id,
+            )
         if refused:
-            reason = SkipReason.FORBIDDEN if refused[1] == "forbidden" else SkipReason.NOT_FOUND
+            reason = SkipReason.FORBIDDEN if refused["how"] == "forbidden" else SkipReason.NOT_FOUND
             return ChannelSkipped(channel_id, reason)
+        if _WRONG_KIND.search(line):
+            return ChannelSkipped(channel_id, SkipReason.FORUM, "it is of a kind without messages of its own")
         if _BAD_TOKEN.search(line):
             return _dead_token()
         if _NO_INTENT.search(line):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dce_play.discord.exporters.classify import Ending, export_error, is_empty, listing_error
+from dce_play.discord.exporters.classify import Ending, export_error, is_empty, is_stack, listing_error
 from dce_play.discord.exporters.dce_launch import Launcher
 from dce_play.discord.exporters.followed_export import FollowedExport
 from dce_play.discord.exporters.listing import parse_channels, parse_direct_messages, parse_guilds
@@ -163,8 +163,12 @@ class CliExporter:
             return False
         with self._launcher.scratch() as folder:
             arguments = export_arguments(channel_id, folder / "newer.json", after=last_id)
-            ending = self._run(arguments, timeout_s=self._limits.other_s, channel_id=channel_id)
-        return ending.exit_code == 0 and is_empty(ending)
+            ending = self._run(arguments, timeout_s=self._limits.other_s, channel_id=channel_id, aloud=False)
+        return is_empty(ending)
+
+    def _tell(self, stream: str, line: str) -> None:
+        if self._on_line is not None and not (stream == "stderr" and is_stack(line)):
+            self._on_line(stream, line)
 
     def _run(
         self,
@@ -174,11 +178,13 @@ class CliExporter:
         channel_id: str = "",
         watch: "_Watch | None" = None,
         pass_fds: tuple[int, ...] = (),
+        aloud: bool = True,
     ) -> Ending:
+        """Run DCE; what it says of a channel that is asked only for a proof (not ``aloud``) is nobody's news."""
         try:
             with self._launcher.command(arguments, timeout_s=timeout_s, pass_fds=pass_fds) as command:
                 finished = self._executor.run(
-                    command, on_line=self._on_line, cancelled=watch.stop if watch is not None else None
+                    command, on_line=self._tell if aloud else None, cancelled=watch.stop if watch is not None else None
                 )
         except ProgramTimedOut as error:
             raise ExportFailed(f"{error}: {' '.join(arguments[:3])}", channel_id=channel_id) from error

@@ -40,15 +40,20 @@ def parse_channels(text: str, guild_id: GuildId, /) -> list[ChannelListing]:
     """Return the channels in the output of ``channels``, each thread behind its channel."""
     found: list[ChannelListing] = []
     parent = ""
+    parent_id: ChannelId | None = None
     for row in _rows(text.split("\n")):
         name = row.name
         if row.thread:
             name = f"{parent} / {name}" if parent else name
         else:
-            parent = name
+            parent, parent_id = name, ChannelId(row.identifier)
         found.append(
             ChannelListing(
-                channel_id=ChannelId(row.identifier), guild_id=guild_id, name=name, kind=_kind(row, guild_id)
+                channel_id=ChannelId(row.identifier),
+                guild_id=guild_id,
+                name=name,
+                kind=_kind(row, guild_id),
+                parent_id=parent_id if row.thread else None,
             )
         )
     return found

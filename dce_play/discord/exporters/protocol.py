@@ -19,6 +19,23 @@ class Completeness(StrEnum):
     """The exporter says so, and its word is all there is."""
 
 
+class ExportFormat(StrEnum):
+    """Which DiscordChatExporter's files an export is like. A channel file keeps the one it was begun in."""
+
+    LATEST = "latest"
+    """The one that its source writes now: forwarded messages, polls, components, canonical URLs."""
+    V2_46 = "2.46"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OddMessage:
+    """One message that cannot be read, or that cannot stand in a channel file."""
+
+    message_id: str
+    reason: str
+    """Begins with the place inside the message where there is one: ``embeds[0].footer.text is not a text``."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportRequest:
     """One export of one channel."""
@@ -29,6 +46,13 @@ class ExportRequest:
     after: MessageId | None = None
     """Fetch only what is newer than this id, exclusive; ``None`` fetches everything."""
     lock_fds: tuple[int, ...] = ()
+    format: ExportFormat = ExportFormat.V2_46
+    """Exporters that are programs write what they write."""
+    odd: Path | None = None
+    """Gets the messages that cannot be read, as JSON lines; without it the first one ends the export."""
+    stop_at_odd: bool = True
+    raw: Path | None = None
+    """Gets every message as Discord gave it, as gzipped JSON lines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +63,8 @@ class ExportOutcome:
     message_count: int
     last_id: MessageId | None
     request_count: int | None = None
+    odd: tuple[OddMessage, ...] = ()
+    """Messages that are not in the file, but beside it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +79,8 @@ class ChannelListing:
     """DCE's name for the channel's type, such as ``GuildTextChat``."""
     exportable: bool = True
     """False for a forum or media channel, whose threads are listed beside it."""
+    parent_id: ChannelId | None = None
+    """A thread's channel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +114,8 @@ class SkipReason(StrEnum):
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
     FORUM = "forum"
+    NO_HISTORY = "no_history"
+    """The channel has messages and shows none: the right to read its history is missing."""
 
 
 class ChannelSkipped(ExportError):

@@ -8,7 +8,7 @@ from threading import Lock
 from dce_play.discord.archive.append.append import AppendOptions, append
 from dce_play.discord.archive.append.create import publish_first
 from dce_play.discord.archive.folder.channel_map import ChannelMap, check_channel
-from dce_play.discord.archive.folder.temps import Temp, end_ownership, new_temp, remove
+from dce_play.discord.archive.folder.temps import ODD_NAME, RAW_NAME, Temp, end_ownership, new_temp, remove
 from dce_play.discord.archive.records.cursor import Cursor, read_cursor, remember
 from dce_play.discord.archive.records.recover import recover_channel
 from dce_play.discord.archive.records.write_errors import NotEnoughSpace
@@ -24,7 +24,9 @@ from dce_play.discord.exporters.protocol import (
     ExportOutcome,
     ExportRequest,
 )
+from dce_play.discord.scrape.beside import format_for, keep_odd, keep_raw
 from dce_play.discord.scrape.channels import ChosenChannel
+from dce_play.discord.scrape.future import check_not_future
 from dce_play.discord.scrape.outcome import ChannelAction, ChannelOutcome
 from dce_play.discord.scrape.tools import Tools
 from dce_play.errors import DcePlayError
@@ -86,7 +88,7 @@ class _ChannelScrape:
             self._note(action=ChannelAction.SKIPPED, reason=error.reason.value)
         except ExportAborted as error:
             action = ChannelAction.SKIPPED_OOM if error.out_of_memory else ChannelAction.SKIPPED
-            self._note(action=action, reason=f"aborted (exit {error.exit_code_seen})")
+            self._note(action=action, reason=f"aborted (exit {error.exit_code_seen})", unfinished=True)
         except (AuthenticationFailed, DiskFull, ExportCancelled, NotEnoughSpace) as error:
             self._note(reason=str(error))
             raise RunMustStop(error, self._timed()) from error
@@ -109,10 +111,11 @@ class _ChannelScrape:
         placed = False
         try:
             exported = tools.exporter.export(
-                ExportRequest(channel_id=channel_id, output=temp.export, after=cursor, lock_fds=tools.lock_fds),
+                self._request(temp, archive, cursor),
                 on_progress=lambda progress: tools.listener.progressed(channel_id, progress),
                 cancelled=tools.cancelled,
             )
+            self._take_aside(temp, exported)
             if exported.message_count == 0 and not temp.export.exists():  # DCE up to 2.43 writes no empty file
                 placed = self._append(archive, temp, exported) if archive else self._nothing_yet()
                 return
@@ -126,6 +129,34 @@ class _ChannelScrape:
             placed = self._create(temp, head, exported) if archive is None else self._append(archive, temp, exported)
         finally:
             self._clean_up(temp, placed=placed)
+
+    def _request(self, temp: Temp, archive: Path | None, cursor: MessageId | None) -> ExportRequest:
+        policies = self._tools.policies
+        return ExportRequest(
+            channel_id=self._chosen.channel_id,
+            output=temp.export,
+            after=cursor,
+            lock_fds=self._tools.lock_fds,
+            format=format_for(archive, policies.format),
+            odd=temp.place / ODD_NAME,
+            stop_at_odd=policies.stop_at_odd,
+            raw=temp.place / RAW_NAME if policies.raw else None,
+        )
+
+    def _take_aside(self, temp: Temp, exported: ExportOutcome) -> None:
+        """Make durable what goes beside the channel file, and refuse an export that ends in the future."""
+        channel_id, layout = self._chosen.channel_id, self._place.layout
+        check_not_future(channel_id, exported.last_id, self._tools.clock.now())
+        keep_raw(layout, channel_id, temp)
+        if not exported.odd:
+            return
+        keep_odd(layout, channel_id, temp)
+        self._note(odd=exported.odd)
+        for odd in exported.odd:
+            self._tools.listener.noted(
+                f"WARN: message {odd.message_id} of channel {channel_id} is not in its file ({odd.reason}); "
+                f"kept as it came in {layout.odd(channel_id)}"
+            )
 
     def _prepare(self) -> tuple[Path | None, MessageId | None]:
         """Finish or undo what an earlier run left, and return the channel file and its cursor."""
@@ -173,6 +204,7 @@ class _ChannelScrape:
         if archive is None:
             return 0
         cursor = self._cursor(archive)
+        check_not_future(self._chosen.channel_id, cursor.last_id, self._tools.clock.now())
         self._note(
             file_path=archive,
             guild_label=_label(read_head(archive)),

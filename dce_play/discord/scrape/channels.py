@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import ClassVar
 
 from dce_play.discord.exporters.protocol import ChannelListing, Exporter
@@ -43,6 +44,8 @@ class Choice:
     channels: tuple[ChosenChannel, ...]
     discovered: tuple[ChannelId, ...] = ()
     """Listed by the exporter and without a channel file yet."""
+    left_out: tuple[ChosenChannel, ...] = ()
+    """Listed without a channel file, too, and not part of this run, as it was narrowed."""
 
 
 def choose_channels(
@@ -98,7 +101,7 @@ def _everything(
 ) -> Choice:
     seeded = {channel_id: ChosenChannel(channel_id=channel_id) for channel_id in seeds}
     if target.kind is TargetKind.DMS:
-        listed = _chosen(listing().direct_messages())
+        listed = _chosen(target, listing().direct_messages())
         return _choice(f"DM target ({len(listed)} channel(s))", listed, seeds)
     if target.channel_ids:
         named = {channel_id: ChosenChannel(channel_id=channel_id) for channel_id in target.channel_ids}
@@ -118,7 +121,7 @@ def _everything(
     found: dict[ChannelId, ChosenChannel] = {}
     for guild_id in chosen_guilds:
         found |= _chosen(
-            exporter.channels(guild_id, threads=target.include_threads, voice=target.include_voice_channels)
+            target, exporter.channels(guild_id, threads=target.include_threads, voice=target.include_voice_channels)
         )
     scope = "; ".join(f"guild {guild_id}" for guild_id in chosen_guilds)
     return _choice(scope, {**seeded, **found}, seeds)
@@ -136,10 +139,32 @@ def _guilds(target: Target, exporter: Exporter, only: tuple[GuildId, ...]) -> tu
     return only or guilds
 
 
-def _chosen(listed: list[ChannelListing]) -> dict[ChannelId, ChosenChannel]:
+def not_archived(target: Target, *, known: Collection[ChannelId], exporter: Exporter) -> tuple[ChosenChannel, ...]:
+    """Return the channels of the target's guilds that have no channel file and are not unwanted; threads apart.
+
+    For targets that go by the files they have: what is never listed is never missed. Empty where that is no question.
+    Raises: ExportError.
+    """
+    if target.kind is not TargetKind.GUILD or target.channel_ids or target.discover is Discover.NEVER:
+        return ()
+    found: dict[ChannelId, ChosenChannel] = {}
+    for guild_id in target.guild_ids:
+        found |= _chosen(target, exporter.channels(guild_id, threads="none", voice=target.include_voice_channels))
+    return tuple(each for each in found.values() if each.exportable and each.channel_id not in known)
+
+
+def _chosen(target: Target, listed: list[ChannelListing]) -> dict[ChannelId, ChosenChannel]:
+    """Return what is listed and wanted. A thread goes with its channel."""
+    unwanted = set(target.exclude_channel_ids)
+    unwanted |= {
+        each.channel_id
+        for each in listed
+        if any(fnmatchcase(each.name, pattern) for pattern in target.exclude_channel_patterns)
+    }
     return {
         each.channel_id: ChosenChannel(channel_id=each.channel_id, name=each.name, exportable=each.exportable)
         for each in listed
+        if each.channel_id not in unwanted and each.parent_id not in unwanted
     }
 
 
@@ -161,4 +186,8 @@ def _narrow(target: Target, choice: Choice, only: tuple[ChannelId, ...]) -> Choi
     if not channels:
         raise NoChannels(target.name, choice.scope)
     discovered = tuple(channel_id for channel_id in choice.discovered if not only or channel_id in only)
-    return Choice(scope=choice.scope, channels=channels, discovered=discovered)
+    chosen = {each.channel_id for each in channels}
+    left_out = tuple(
+        each for each in choice.channels if each.channel_id in choice.discovered and each.channel_id not in chosen
+    )
+    return Choice(scope=choice.scope, channels=channels, discovered=discovered, left_out=left_out)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from dce_play.discord.exporters.protocol import OddMessage
 from dce_play.snowflake import ChannelId, MessageId
 
 
@@ -50,8 +51,12 @@ class ChannelOutcome:
     duration_s: float = 0.0
     temp_kept: Path | None = None
     """The folder of a partial export that the next run will salvage."""
+    unfinished: bool = False
+    """The exporter was ended in the middle: what it left waits for salvage, and the rest was not fetched."""
     unproven: bool = False
     """The exporter's word is all there is for the export's completeness."""
+    odd: tuple[OddMessage, ...] = ()
+    """Messages that are kept beside the channel file, as they could not be read or are too large for it."""
     behind: bool = False
     """The delta was kept staged: the archive has a hole and was told to report it."""
 
@@ -66,6 +71,8 @@ class TargetOutcome:
 
     target: str
     channels: tuple[ChannelOutcome, ...]
+    unarchived: tuple[str, ...] = ()
+    """Names of the guild's channels that have no channel file and that this run did not take."""
 
     @property
     def exported(self) -> tuple[ChannelId, ...]:

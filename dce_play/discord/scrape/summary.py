@@ -191,7 +191,9 @@ def _row(channel: ChannelOutcome) -> dict[str, JsonValue]:
         "fetched_bytes": channel.fetched_bytes,
         "duration_s": round(channel.duration_s, 3),
         "temp_kept": str(channel.temp_kept) if channel.temp_kept else None,
+        "unfinished": channel.unfinished,
         "unproven": channel.unproven,
+        "odd_count": len(channel.odd),
         "behind": channel.behind,
     }
 

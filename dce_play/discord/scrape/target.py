@@ -7,16 +7,20 @@ from threading import Event, Lock
 
 from dce_play.discord.archive.folder.channel_map import ChannelMap
 from dce_play.discord.archive.folder.temps import list_temps
-from dce_play.discord.exporters.protocol import AuthenticationFailed, Exporter
+from dce_play.discord.exporters.protocol import AuthenticationFailed, Exporter, ExportError
 from dce_play.discord.scrape.channel import Place, RunMustStop, scrape_channel
-from dce_play.discord.scrape.channels import Choice, ChosenChannel, choose_channels
+from dce_play.discord.scrape.channels import Choice, ChosenChannel, choose_channels, not_archived
 from dce_play.discord.scrape.outcome import ChannelAction, ChannelOutcome, TargetOutcome
 from dce_play.discord.scrape.tools import Tools
 from dce_play.discord.scrape.unfinished import read_unfinished, remember_unfinished, settle_unfinished
-from dce_play.discord.targets.model import Target
+from dce_play.discord.targets.model import Discover, Target
 from dce_play.errors import DcePlayError
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId, GuildId
+
+_LIST_CHEAPLY = frozenset({"discord_api"})
+"""The exporters that can tell a guild's channels in one request; DiscordChatExporter is a process, and slow."""
+_SHOWN = 10
 
 
 class ScrapeStopped(DcePlayError):
@@ -60,7 +64,9 @@ def scrape_target(job: Job, tools: Tools, *, refresh: Callable[[], Exporter | No
     _bootstrap(channel_map, tools)
     choice, tools, refreshed = _choose(job, channel_map, tools, refresh)
     _tell_choice(job, choice, tools)
-    remember_unfinished(layout, choice.discovered)
+    unarchived = (*choice.left_out, *_missed(job, choice, channel_map, tools))
+    _tell_unarchived(unarchived, job, tools)
+    remember_unfinished(layout, (*choice.discovered, *(each.channel_id for each in choice.left_out)))
     outcomes: dict[ChannelId, ChannelOutcome] = {}
     pending: Sequence[ChosenChannel] = choice.channels
     while True:
@@ -74,7 +80,9 @@ def scrape_target(job: Job, tools: Tools, *, refresh: Callable[[], Exporter | No
         tools = replace(tools, exporter=exporter)
         pending = [each for each in pending if outcomes[each.channel_id].action is ChannelAction.NOT_TRIED]
     outcome = TargetOutcome(
-        target=job.target.name, channels=tuple(outcomes[each.channel_id] for each in choice.channels)
+        target=job.target.name,
+        channels=tuple(outcomes[each.channel_id] for each in choice.channels),
+        unarchived=tuple(each.name or each.channel_id for each in unarchived),
     )
     if cause is not None:
         raise ScrapeStopped(cause, outcome) from cause
@@ -163,6 +171,34 @@ def _tell_choice(job: Job, choice: Choice, tools: Tools) -> None:
     tools.listener.noted(f"  Server scope: {choice.scope}")
     if choice.discovered:
         tools.listener.noted(f"  New channels without a channel file yet: {', '.join(choice.discovered)}")
+
+
+def _missed(job: Job, choice: Choice, channel_map: ChannelMap, tools: Tools) -> tuple[ChosenChannel, ...]:
+    """Return the channels of a target's guilds that no run archives, as the target goes by its files."""
+    if job.target.discover is not Discover.WHEN_UNSEEDED or choice.discovered or choice.left_out:
+        return ()
+    if tools.exporter.name not in _LIST_CHEAPLY:
+        return ()
+    known = {*channel_map.channels(), *(each.channel_id for each in choice.channels)}
+    try:
+        return not_archived(job.target, known=known, exporter=tools.exporter)
+    except AuthenticationFailed:
+        raise
+    except ExportError as error:
+        tools.listener.noted(f"WARN: whether the guild has channels without a channel file is not known: {error}")
+        return ()
+
+
+def _tell_unarchived(unarchived: Sequence[ChosenChannel], job: Job, tools: Tools) -> None:
+    if not unarchived:
+        return
+    shown = ", ".join(f"{each.name or 'channel'} ({each.channel_id})" for each in unarchived[:_SHOWN])
+    more = f" and {len(unarchived) - _SHOWN} more" if len(unarchived) > _SHOWN else ""
+    rest = "the next run without --channel takes them" if job.only else "discover: always takes them"
+    tools.listener.noted(
+        f"WARN: Target '{job.target.name}': {len(unarchived)} channel(s) of the guild are not archived: {shown}{more}; "
+        f"{rest}, exclude_channel_ids says that they are not wanted"
+    )
 
 
 def _tell_refresh(tools: Tools) -> None:

@@ -36,6 +36,12 @@ class Policies:
     reader_safe: ReaderSafe = ReaderSafe.AUTO
     strict: bool = False
     """An export whose completeness nobody proved counts as failed."""
+    stop_at_odd: bool = True
+    """A message that cannot be read ends its channel's export; else it is kept beside the file."""
+    format: str | None = None
+    """``latest`` or ``2.46`` for all channel files; ``None`` keeps what each was begun in, and begins with latest."""
+    raw: bool = False
+    """Keep every new message as Discord gave it, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dce_play.discord.targets.model import Discover, TargetKind
+from dce_play.discord.targets.model import Discover, OddMessages, TargetKind
 
 
 class KeyType(StrEnum):
@@ -30,6 +30,7 @@ class Key:
     default: bool | str | None = None
 
 
+FORMATS = ("latest", "2.46")
 THREADS = ("none", "active", "all")
 MEMORY_PATTERN = r"[1-9][0-9]*([bkmg]b?)?"
 
@@ -83,6 +84,27 @@ TARGET_KEYS: dict[str, Key] = {
         type=KeyType.STRING,
         help="The program that fetches this target's messages.",
         choices=("auto", "discord_api", "dce_cli", "container"),
+    ),
+    "exclude_channel_ids": Key(type=KeyType.IDS, help="Channels of the guild that are not wanted; nor their threads."),
+    "exclude_channel_patterns": Key(
+        type=KeyType.STRINGS,
+        help="Shell patterns of names, as discover shows them, of channels that are not wanted: Archive / *, *bot*.",
+    ),
+    "odd_messages": Key(
+        type=KeyType.STRING,
+        help="A message that cannot be read stops its channel, or is kept as it came beside the file (raw).",
+        choices=tuple(OddMessages),
+        default=OddMessages.STOP,
+    ),
+    "format": Key(
+        type=KeyType.STRING,
+        help="Which DiscordChatExporter's files to write; without it latest for new files, old ones keep theirs.",
+        choices=FORMATS,
+    ),
+    "raw": Key(
+        type=KeyType.BOOLEAN,
+        help="Also keep every new message as Discord gave it, in compressed JSON lines beside the file.",
+        default=False,
     ),
 }
 

@@ -14,6 +14,14 @@ class TargetKind(StrEnum):
     DMS = "dms"
 
 
+class OddMessages(StrEnum):
+    """What a message that cannot be read does to its channel."""
+
+    STOP = "stop"
+    RAW = "raw"
+    """It is kept as it came, beside the channel file, and the channel goes on."""
+
+
 class Discover(StrEnum):
     """When a guild's channels are listed, besides the channels that already have a channel file."""
 
@@ -40,6 +48,13 @@ class Target:
     discover: Discover = Discover.WHEN_UNSEEDED
     exporter: str | None = None
     """Name of the exporter for this target; ``None`` follows the run's choice."""
+    exclude_channel_ids: tuple[ChannelId, ...] = ()
+    exclude_channel_patterns: tuple[str, ...] = ()
+    """Shell patterns over a listed channel's name, such as ``Archive / *``."""
+    odd_messages: OddMessages = OddMessages.STOP
+    format: str | None = None
+    """``latest`` or ``2.46``; ``None`` is latest for new channel files and what it was for old ones."""
+    raw: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

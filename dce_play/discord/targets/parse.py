@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from dce_play.discord.targets.keys import DEFAULT_KEYS, TARGET_KEYS, TOP_KEYS
-from dce_play.discord.targets.model import Discover, Target, TargetKind, TargetsFile
+from dce_play.discord.targets.model import Discover, OddMessages, Target, TargetKind, TargetsFile
 from dce_play.discord.targets.places import check_places
 from dce_play.discord.targets.values import Reader
 from dce_play.snowflake import ChannelId, GuildId
@@ -116,6 +116,11 @@ def _target(
         container_memory=_text(entry, "container_memory"),
         discover=Discover(str(entry.get("discover", Discover.WHEN_UNSEEDED))),
         exporter=_text(entry, "exporter"),
+        exclude_channel_ids=tuple(ChannelId(text) for text in _texts(entry, "exclude_channel_ids")),
+        exclude_channel_patterns=tuple(_texts(entry, "exclude_channel_patterns")),
+        odd_messages=OddMessages(str(entry.get("odd_messages", OddMessages.STOP))),
+        format=_text(entry, "format"),
+        raw=entry.get("raw") is True,
     )
 
 

@@ -20,7 +20,7 @@ from dce_play.discord.scrape.target import Job, ScrapeStopped, known_seeds, scra
 from dce_play.discord.scrape.told import TellingListener, Voice
 from dce_play.discord.scrape.tools import Policies, Tools
 from dce_play.discord.scrape.unfinished import read_unfinished
-from dce_play.discord.targets.model import Target
+from dce_play.discord.targets.model import OddMessages, Target
 from dce_play.errors import ExitCode
 from dce_play.layout import TargetLayout
 from dce_play.plugin import Change, Context, Effects, Info, StepFailed, StepPlan, StepResult, View
@@ -53,6 +53,10 @@ class Params:
     reader_safe: Annotated[
         Literal["auto", "reflink", "rewrite", "off"], Info(help="How readers are kept from seeing an unfinished file.")
     ] = "auto"
+    odd_messages: Annotated[
+        Literal["", "stop", "raw"],
+        Info(help="An unreadable message stops its channel, or is kept as it came (raw); empty: the target's choice."),
+    ] = ""
     strict: Annotated[bool, Info(help="Fail on skipped channels and on exports of unproven completeness.")] = False
     stop_at_first_failure: Annotated[bool, Info(help="Try no further channel after one failed.")] = False
 
@@ -67,6 +71,7 @@ class Outputs:
     failed: Annotated[tuple[str, ...], Info(help="Channels that failed or were not tried.")]
     skipped: Annotated[tuple[str, ...], Info(help="Channels that were skipped.")]
     behind: Annotated[tuple[str, ...], Info(help="Channels whose delta waits for a hole to be filled.")]
+    unarchived: Annotated[tuple[str, ...], Info(help="Names of the guild's channels that no run archives.")]
     appended: Annotated[int, Info(help="Messages added, salvaged ones included.")]
     summary_file: Annotated[str, Info(help="The run summary, JSON version 1.")]
 
@@ -113,6 +118,8 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     _check(outcome, params, outputs)
     ctx.reporter.say(f"Target '{target.name}': scrape completed successfully.")
     summary = f"+{outcome.appended} messages in {len(outcome.channels)} channel(s)"
+    if outcome.unarchived:
+        summary += f"; {len(outcome.unarchived)} channel(s) are not archived"
     return StepResult(changed=outcome.changed, summary=summary, outputs=outputs)
 
 
@@ -132,7 +139,7 @@ def _scrape(target: Target, params: Params, ctx: Context) -> TargetOutcome:
             environment=ctx.environment,
             listener=_listener(ctx),
             cancelled=ctx.cancelled,
-            policies=_policies(params),
+            policies=_policies(params, target),
             lock_fds=ctx.lock_fds,
         )
         return scrape_target(job, tools, refresh=session.refresh)
@@ -159,13 +166,15 @@ def _check(outcome: TargetOutcome, params: Params, outputs: Outputs) -> None:
     failed = outcome.count(ChannelAction.FAILED)
     skipped = outcome.count(ChannelAction.SKIPPED, ChannelAction.SKIPPED_OOM)
     unproven = sum(channel.unproven for channel in outcome.channels)
+    unfinished = sum(channel.unfinished for channel in outcome.channels)
     reasons = [f"{failed} failed"] if failed else []
+    reasons += [f"{unfinished} unfinished"] if unfinished else []
     if params.strict:
         reasons += [f"{skipped} skipped"] if skipped else []
         reasons += [f"{unproven} of unproven completeness"] if unproven else []
     if not reasons:
         return
-    first = next((channel for channel in outcome.channels if channel.action is ChannelAction.FAILED), None)
+    first = next((each for each in outcome.channels if each.action is ChannelAction.FAILED or each.unfinished), None)
     detail = f"; first: channel {first.channel_id}: {first.reason}" if first else ""
     raise StepFailed(
         f"target {outcome.target!r}: of {len(outcome.channels)} channel(s) {', '.join(reasons)}{detail}",
@@ -174,9 +183,14 @@ def _check(outcome: TargetOutcome, params: Params, outputs: Outputs) -> None:
     )
 
 
-def _policies(params: Params) -> Policies:
+def _policies(params: Params, target: Target) -> Policies:
     return Policies(
-        edits=EditPolicy(params.edits), holes=HolePolicy(params.holes), reader_safe=ReaderSafe(params.reader_safe)
+        edits=EditPolicy(params.edits),
+        holes=HolePolicy(params.holes),
+        reader_safe=ReaderSafe(params.reader_safe),
+        stop_at_odd=(params.odd_messages or target.odd_messages) == OddMessages.STOP,
+        format=target.format,
+        raw=target.raw,
     )
 
 
@@ -191,6 +205,7 @@ def _outputs(outcome: TargetOutcome, path: Path) -> Outputs:
         failed=ids(ChannelAction.FAILED, ChannelAction.NOT_TRIED),
         skipped=ids(ChannelAction.SKIPPED, ChannelAction.SKIPPED_OOM),
         behind=tuple(channel.channel_id for channel in outcome.channels if channel.behind),
+        unarchived=outcome.unarchived,
         appended=outcome.appended,
         summary_file=str(path),
     )

@@ -29,10 +29,14 @@ EXPORT_NAME = "export.json"
 WHOLE_NAME = "whole.json"
 """What salvage makes of a truncated export before it goes into the archive."""
 REASON_NAME = "quarantine_reason.json"
+ODD_NAME = "odd.jsonl"
+"""Messages of an export that could not be read, as they came."""
+RAW_NAME = "raw.jsonl.gz"
+"""All messages of an export, as they came."""
 
 _TEMP = re.compile(r"export\.(?P<id>[0-9]{1,22})\.[^/]+", re.ASCII)
 _REPLACEMENT = re.compile(r"\.(?P<name>.+)\.dce-replace\.[^.]+", re.DOTALL)
-_DISPOSABLE = frozenset({EXPORT_NAME, WHOLE_NAME, OWNER_NAME, "merged.json"})
+_DISPOSABLE = frozenset({EXPORT_NAME, WHOLE_NAME, OWNER_NAME, ODD_NAME, RAW_NAME, "merged.json"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

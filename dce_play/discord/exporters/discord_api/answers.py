@@ -1,10 +1,18 @@
-"""Reading Discord's answers: the border where JSON becomes values with types."""
+"""Reading Discord's answers: the border where JSON becomes values with types.
 
-from collections.abc import Mapping
-from typing import Any
+Values are read as DiscordChatExporter reads them: what it takes for null when it is of another type is null here, and
+what stops it is an error, which names the place inside the answer. Numbers have its widths.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from dce_play.discord.exporters.protocol import ExportFailed
 from dce_play.snowflake import is_number
+
+_Read = TypeVar("_Read")
+_INT32 = range(-(1 << 31), 1 << 31)
+_INT64 = range(-(1 << 63), 1 << 63)
 
 
 class UnexpectedAnswer(ExportFailed):
@@ -15,6 +23,12 @@ class UnexpectedAnswer(ExportFailed):
             f"unexpected answer from discord: {what}",
             hint="is the API base right? a proxy or a captive portal may be answering in its place",
         )
+        self.what = what
+
+    def inside(self, place: str) -> "UnexpectedAnswer":
+        """Return the same complaint about a value that lies in a larger one."""
+        joint = "" if self.what.startswith("[") else "."
+        return UnexpectedAnswer(f"{place}{joint}{self.what}")
 
 
 def as_object(value: object, what: str) -> Mapping[str, Any]:
@@ -40,12 +54,12 @@ def identifier(source: Mapping[str, Any], key: str = "id") -> str:
 
 
 def optional_identifier(source: Mapping[str, Any], key: str) -> str | None:
-    """Return an id, or ``None`` where it is null, blank or not there."""
+    """Return an id, or ``None`` where it is blank, of another type or not there."""
     value = source.get(key)
-    if value is None or value == "":
+    if not (isinstance(value, str) and value.strip()) and type(value) is not int:
         return None
     found = str(value)
-    if isinstance(value, bool | float) or not is_number(found):
+    if not is_number(found):
         raise UnexpectedAnswer(f"{key} is not an id")
     return found
 
@@ -70,18 +84,18 @@ def filled_text(source: Mapping[str, Any], key: str) -> str | None:
     return value if isinstance(value, str) and value.strip() else None
 
 
-def integer(source: Mapping[str, Any], key: str) -> int:
-    """Return a whole number that must be there."""
+def integer(source: Mapping[str, Any], key: str, *, wide: bool = False) -> int:
+    """Return a whole number that must be there, of 32 bits or, when ``wide``, of 64."""
     value = source.get(key)
-    if not isinstance(value, int) or isinstance(value, bool):
+    if type(value) is not int or value not in (_INT64 if wide else _INT32):
         raise UnexpectedAnswer(f"{key} is not a whole number")
     return value
 
 
 def optional_integer(source: Mapping[str, Any], key: str) -> int | None:
-    """Return a whole number, or ``None`` where it is null, of another type or not there."""
+    """Return a whole number of 32 bits, or ``None`` where it is null, anything else or not there."""
     value = source.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if type(value) is int and value in _INT32 else None
 
 
 def flag(source: Mapping[str, Any], key: str) -> bool:
@@ -90,12 +104,33 @@ def flag(source: Mapping[str, Any], key: str) -> bool:
 
 
 def optional_object(source: Mapping[str, Any], key: str) -> Mapping[str, Any] | None:
-    """Return an object, or ``None`` where it is null, of another type or not there."""
+    """Return an object, or ``None`` where it is null or not there. Of another type it is one without any field."""
     value = source.get(key)
-    return value if isinstance(value, dict) else None
+    return value if value is None or isinstance(value, dict) else {}
 
 
 def objects(source: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
-    """Return an array of objects; empty where it is null or not there."""
+    """Return an array of objects; empty where it is no array. An item of another type has no field."""
     value = source.get(key)
-    return [] if value is None else as_objects(value, key)
+    return [item if isinstance(item, dict) else {} for item in value] if isinstance(value, list) else []
+
+
+def each(source: Mapping[str, Any], key: str, read: Callable[[Mapping[str, Any]], _Read]) -> list[_Read]:
+    """Return what ``read`` makes of each object in an array; a complaint says which one it is about."""
+    found: list[_Read] = []
+    for index, item in enumerate(objects(source, key)):
+        try:
+            found.append(read(item))
+        except UnexpectedAnswer as error:
+            raise error.inside(f"{key}[{index}]") from error
+    return found
+
+
+def within(source: Mapping[str, Any], key: str, read: Callable[[Mapping[str, Any]], _Read]) -> _Read:
+    """Return what ``read`` makes of an object that must be there."""
+    try:
+        return read(as_object(source.get(key), "it"))
+    except UnexpectedAnswer as error:
+        if error.what == "it is not an object":
+            raise UnexpectedAnswer(f"{key} is not an object") from error
+        raise error.inside(key) from error

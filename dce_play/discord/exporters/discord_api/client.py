@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
+from dce_play.discord.exporters.discord_api.answers import UnexpectedAnswer
+from dce_play.discord.exporters.discord_api.endpoints import complaint
 from dce_play.discord.exporters.discord_api.rate_limits import (
     GLOBAL_PER_SECOND,
     RateLimits,
@@ -14,17 +16,19 @@ from dce_play.discord.exporters.discord_api.rate_limits import (
     route_of,
 )
 from dce_play.discord.exporters.discord_api.transport import Answer, Timeouts, Transport, Unanswered
+from dce_play.discord.exporters.discord_api.verdicts import Meaning, error_code, meaning_of, reason_of
 from dce_play.discord.exporters.discord_api.watch import Watch
 from dce_play.discord.exporters.protocol import AuthenticationFailed, ExportFailed
 from dce_play.errors import UsageError
 from dce_play.system.clock import Clock
 
 RETRIES = 8
+DOUBTS = 3
+"""How often an answer that nobody can believe is asked for again: time may mend a busy proxy, hardly a wrong one."""
 LONGEST_WAIT_S = 900.0
 """Whoever asks to wait longer than this has banned us for now: better said than sat out."""
 _MARGIN_S = 1.0
 _LONG_WAIT_S = 4.0
-_FORBIDDEN, _NOT_FOUND = 403, 404
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,19 +53,32 @@ class BadToken(UsageError):
 
 
 class RequestRefused(ExportFailed):
-    """Discord refuses one request for good; ``status`` is 403 or 404 where the token may not or the thing is not."""
+    """Discord itself refuses one request for good."""
 
-    _WORDS: ClassVar = {400: "bad request", _FORBIDDEN: "forbidden", _NOT_FOUND: "not found"}
+    _WORDS: ClassVar = {Meaning.FORBIDDEN: "forbidden", Meaning.GONE: "not found", 400: "bad request"}
 
-    def __init__(self, path: str, status: int) -> None:
-        super().__init__(f"request to '{path}' failed: {self._WORDS.get(status, f'HTTP {status}')}")
+    def __init__(self, path: str, status: int, meaning: Meaning = Meaning.REFUSED, code: int | None = None) -> None:
+        words = self._WORDS.get(meaning) or self._WORDS.get(status, f"HTTP {status}")
+        super().__init__(f"request to '{path}' failed: {words}{f' (code {code})' if code else ''}")
         self.path = path
         self.status = status
+        self.meaning = meaning
 
     @property
     def out_of_reach(self) -> bool:
-        """Whether the thing is gone or not for us, which concerns that thing only."""
-        return self.status in {_FORBIDDEN, _NOT_FOUND}
+        """Whether what was asked for is gone or not for us, which concerns that thing only."""
+        return self.meaning in {Meaning.FORBIDDEN, Meaning.GONE}
+
+
+class ClientBlocked(ExportFailed):
+    """What answers does not let this client in, or is not Discord. That says nothing about the channel."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(
+            f"request to '{path}' failed: this client is kept out ({reason})",
+            hint="is this address or account blocked, or does a proxy answer in Discord's place?",
+        )
+        self.path = path
 
 
 class RequestGivenUp(ExportFailed):
@@ -111,6 +128,8 @@ class DiscordClient:
         self._kind_lock = threading.Lock()
         self._authorization: str | None = None
         self._token_is_dead = False
+        self._kept_out = False
+        """Whether the last request was blocked for good: the next one is then not asked for again and again."""
         self.request_count = 0
 
     def is_bot(self, watch: Watch) -> bool:
@@ -121,17 +140,18 @@ class DiscordClient:
         return self._authorized(watch).startswith("Bot ")
 
     def get(self, path: str, query: Mapping[str, str] | None = None, *, watch: Watch) -> Any:
-        """Return the JSON at a path below the API base.
+        """Return the JSON at a path below the API base, its shape checked.
 
-        Raises: RequestRefused; AuthenticationFailed; RequestGivenUp; BudgetSpent; ExportCancelled.
+        Raises: RequestRefused; AuthenticationFailed; ClientBlocked; UnexpectedAnswer; RequestGivenUp; BudgetSpent;
+        ExportCancelled.
         """
         whole = f"{path}?{urlencode(query)}" if query else path
-        answer = self._ask(whole, self._authorized(watch), watch)
-        if answer.status == 401:
+        answer, meaning = self._ask(whole, self._authorized(watch), watch)
+        if meaning is Meaning.TOKEN_REFUSED:
             self._token_is_dead = True
             raise _token_refused()
-        if not 200 <= answer.status < 300:
-            raise RequestRefused(whole, answer.status)
+        if meaning is not Meaning.ANSWER:
+            raise RequestRefused(whole, answer.status, meaning, error_code(answer))
         return answer.body
 
     def find(self, path: str, query: Mapping[str, str] | None = None, *, watch: Watch) -> Any | None:
@@ -152,7 +172,7 @@ class DiscordClient:
             if self._authorization is None and not self._token_is_dead:
                 # Bots put a word before the token; which of the two it is, only the answers tell.
                 for tried in (self._token, f"Bot {self._token}"):
-                    if self._ask("users/@me", tried, watch).status != 401:
+                    if self._ask("users/@me", tried, watch)[1] is not Meaning.TOKEN_REFUSED:
                         self._authorization = tried
                         break
                 else:
@@ -161,28 +181,49 @@ class DiscordClient:
                 raise _token_refused()
             return self._authorization
 
-    def _ask(self, path: str, authorization: str, watch: Watch) -> Answer:
-        route = route_of(path.partition("?")[0])
+    def _ask(self, path: str, authorization: str, watch: Watch) -> tuple[Answer, Meaning]:
+        """Ask until there is an answer to go by, and return it with its meaning, which is none of WAIT and BLOCKED."""
+        bare = path.partition("?")[0]
+        route = route_of(bare)
+        doubts = 0
         for attempt in range(RETRIES + 1):
-            while wait_s := self._limits.reserve(route):
-                watch.wait(wait_s)
-            self._count(watch)
             pause_s = 2.0**attempt
+            error: ExportFailed | None = None
             try:
-                answer = self._transport.get(path, authorization, watch.beat)
+                answer = self._once(path, route, authorization, watch)
             except Unanswered as unanswered:
                 reason = str(unanswered)
             else:
-                self._limits.learn(route, answer.headers)
-                if answer.status not in {408, 429} and answer.status < 500:
-                    return answer
-                reason = f"HTTP {answer.status}"
-                pause_s = self._asked_wait(route, path, answer, pause_s)
+                meaning = meaning_of(answer)
+                wrong = complaint(bare, answer.body) if meaning is Meaning.ANSWER else None
+                if wrong is None and meaning not in {Meaning.WAIT, Meaning.BLOCKED}:
+                    self._kept_out = False
+                    return answer, meaning
+                reason = wrong or reason_of(answer)
+                if wrong is not None:
+                    error = UnexpectedAnswer(f"'{path}': {wrong}")
+                elif meaning is Meaning.BLOCKED:
+                    error = ClientBlocked(path, reason)
+                else:
+                    pause_s = self._asked_wait(route, path, answer, pause_s)
+            if error is not None:
+                doubts += 1
+                if self._kept_out or doubts > DOUBTS:
+                    self._kept_out = isinstance(error, ClientBlocked)
+                    raise error
             if attempt < RETRIES:
                 if pause_s >= _LONG_WAIT_S:
                     self._note(f"WARN: {reason} for '{path}'; trying again in {pause_s + _MARGIN_S:.0f} s")
                 watch.wait(pause_s + _MARGIN_S)
         raise RequestGivenUp(path, f"{reason}, {RETRIES + 1} times")
+
+    def _once(self, path: str, route: str, authorization: str, watch: Watch) -> Answer:
+        while wait_s := self._limits.reserve(route):
+            watch.wait(wait_s)
+        self._count(watch)
+        answer = self._transport.get(path, authorization, watch.beat)
+        self._limits.learn(route, answer.headers)
+        return answer
 
     def _asked_wait(self, route: str, path: str, answer: Answer, otherwise_s: float) -> float:
         body = answer.body if isinstance(answer.body, dict) else None

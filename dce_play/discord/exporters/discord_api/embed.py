@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from dce_play.discord.exporters.discord_api.answers import (
+    UnexpectedAnswer,
+    each,
     filled_text,
     flag,
     objects,
@@ -11,6 +13,7 @@ from dce_play.discord.exporters.discord_api.answers import (
     optional_object,
     optional_text,
     text,
+    within,
 )
 from dce_play.discord.exporters.discord_api.content import readable
 from dce_play.discord.exporters.discord_api.emoji import emoji_object
@@ -18,27 +21,33 @@ from dce_play.discord.exporters.discord_api.entities import hex_color
 from dce_play.discord.exporters.discord_api.guild_view import GuildView
 from dce_play.discord.exporters.discord_api.json_writer import JsonObject
 from dce_play.discord.exporters.discord_api.markdown import inline_emoji
-from dce_play.discord.exporters.discord_api.timestamps import normal_stamp
+from dce_play.discord.exporters.discord_api.timestamps import stamp_or_none
 
 _Source = Mapping[str, Any]
 
 
 def embeds(source: _Source, view: GuildView) -> list[JsonObject]:
     """Return a message's embeds. Posts of several images come as one embed each, and are joined again."""
-    return [_embed(embed, images, view) for embed, images in _joined(objects(source, "embeds"))]
+    made: list[JsonObject] = []
+    for place, embed, images in _joined(objects(source, "embeds")):
+        try:
+            made.append(_embed(embed, images, view))
+        except UnexpectedAnswer as error:
+            raise error.inside(f"embeds[{place}]") from error
+    return made
 
 
-def _joined(sources: list[_Source]) -> list[tuple[_Source, list[_Source]]]:
-    joined: list[tuple[_Source, list[_Source]]] = []
-    for source in sources:
+def _joined(sources: list[_Source]) -> list[tuple[int, _Source, list[_Source]]]:
+    joined: list[tuple[int, _Source, list[_Source]]] = []
+    for place, source in enumerate(sources):
         image = optional_object(source, "image")
         images = [] if image is None else [image]
         url = filled_text(source, "url")
-        same_post = joined and url == filled_text(joined[-1][0], "url") and "://twitter.com/" in (url or "").lower()
+        same_post = joined and url == filled_text(joined[-1][1], "url") and "://twitter.com/" in (url or "").lower()
         if same_post and _is_continuation(source, images):
-            joined[-1][1].extend(images)
+            joined[-1][2].extend(images)
         else:
-            joined.append((source, images))
+            joined.append((place, source, images))
     return joined
 
 
@@ -54,13 +63,12 @@ def _is_continuation(source: _Source, images: list[_Source]) -> bool:
 
 
 def _embed(source: _Source, images: list[_Source], view: GuildView) -> JsonObject:
-    timestamp = filled_text(source, "timestamp")
     color = optional_integer(source, "color")
     description = optional_text(source, "description") or ""
     written: JsonObject = {
         "title": readable(optional_text(source, "title") or "", view),
         "url": filled_text(source, "url"),
-        "timestamp": None if timestamp is None else normal_stamp(timestamp),
+        "timestamp": stamp_or_none(filled_text(source, "timestamp")),
         "description": readable(description, view),
     }
     if color is not None:
@@ -77,10 +85,10 @@ def _embed(source: _Source, images: list[_Source], view: GuildView) -> JsonObjec
         written["image"] = _media(images[0])
     if (video := optional_object(source, "video")) is not None:
         written["video"] = _media(video)
-    if (footer := optional_object(source, "footer")) is not None:
-        written["footer"] = {"text": text(footer, "text"), **_icon(footer)}
+    if source.get("footer") is not None:
+        written["footer"] = within(source, "footer", lambda footer: {"text": text(footer, "text"), **_icon(footer)})
     written["images"] = [_media(image) for image in images]
-    written["fields"] = [_field(field, view) for field in objects(source, "fields")]
+    written["fields"] = each(source, "fields", lambda field: _field(field, view))
     written["inlineEmojis"] = [emoji_object(emoji) for emoji in inline_emoji(description)]
     return written
 

@@ -6,16 +6,16 @@ from typing import Any
 
 from dce_play.discord.exporters.discord_api import images
 from dce_play.discord.exporters.discord_api.answers import (
-    as_object,
+    each,
     filled_text,
     flag,
     identifier,
     integer,
-    objects,
     optional_identifier,
     optional_integer,
     optional_text,
     text,
+    within,
 )
 from dce_play.snowflake import ChannelId, GuildId
 
@@ -37,6 +37,9 @@ _KINDS = {
     15: "GuildForum",
 }
 CATEGORY = 4
+_LONGEST_DISCRIMINATOR = 10
+"""In digits; Discord's have four, or the single digit 0."""
+_THREADS = frozenset({10, 11, 12})
 _VOICE = frozenset({2, 13})
 _WITHOUT_MESSAGES = {4: "a category", 14: "a directory", 15: "a forum", 16: "a media channel"}
 
@@ -71,6 +74,10 @@ class Channel:
     def kind(self) -> str:
         """DiscordChatExporter's name for the type; the number where it has none."""
         return _KINDS.get(self.type_number, str(self.type_number))
+
+    @property
+    def is_thread(self) -> bool:
+        return self.type_number in _THREADS
 
     @property
     def is_voice(self) -> bool:
@@ -133,7 +140,7 @@ def parse_guild(source: Mapping[str, Any]) -> Guild:
 def parse_channel(source: Mapping[str, Any], parent: Channel | None = None) -> Channel:
     channel_id = ChannelId(identifier(source))
     icon = filled_text(source, "icon")
-    recipients = ", ".join(parse_user(user).display_name for user in objects(source, "recipients"))
+    recipients = ", ".join(user.display_name for user in each(source, "recipients", parse_user))
     return Channel(
         id=channel_id,
         type_number=integer(source, "type"),
@@ -161,7 +168,7 @@ def parse_user(source: Mapping[str, Any]) -> User:
     user_id = identifier(source)
     name = text(source, "username")
     written = filled_text(source, "discriminator") or "0"
-    discriminator = int(written) if written.isdecimal() else 0
+    discriminator = int(written) if written.isdecimal() and len(written) < _LONGEST_DISCRIMINATOR else 0
     image_hash = filled_text(source, "avatar")
     if image_hash is not None:
         avatar_url = images.user_avatar(user_id, image_hash)
@@ -179,7 +186,7 @@ def parse_user(source: Mapping[str, Any]) -> User:
 
 
 def parse_member(source: Mapping[str, Any], guild_id: GuildId) -> Member:
-    user = parse_user(as_object(source.get("user"), "a member's user"))
+    user = within(source, "user", parse_user)
     image_hash = filled_text(source, "avatar")
     role_ids = source.get("roles")
     return Member(

@@ -5,12 +5,24 @@ import os
 from pathlib import Path
 from typing import Self
 
+from dce_play.discord.archive.scan.scanner import MAX_MESSAGE_BYTES
 from dce_play.discord.exporters.discord_api.json_writer import JsonObject, rendered
 from dce_play.discord.exporters.protocol import DiskFull, ExportFailed
-from dce_play.snowflake import ChannelId
+from dce_play.snowflake import ChannelId, MessageId
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _BUFFER_BYTES = 1 << 20
+LARGEST_MESSAGE_BYTES = MAX_MESSAGE_BYTES - 4096
+"""What an archive takes, with room for what stands between two messages."""
+
+
+class MessageTooLarge(Exception):
+    """No archive takes a message of so many bytes."""
+
+    def __init__(self, size_bytes: int) -> None:
+        super().__init__(
+            f"it takes {size_bytes:,} bytes of JSON, more than the {LARGEST_MESSAGE_BYTES:,} of an archive"
+        )
 
 
 class ExportFile:
@@ -25,6 +37,7 @@ class ExportFile:
         self._buffer = bytearray(f'{rendered(header)[:-2]},\n  "messages": ['.encode())
         self._good_bytes = 0
         self.message_count = 0
+        self.last_id: MessageId | None = None
         try:
             self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
         except OSError as error:
@@ -43,11 +56,16 @@ class ExportFile:
     def add(self, message: JsonObject) -> None:
         """Write one message.
 
-        Raises: DiskFull, ExportFailed.
+        Raises: MessageTooLarge, and nothing of it is written then; DiskFull, ExportFailed.
         """
-        separator = ",\n    " if self.message_count else "\n    "
-        self._buffer += f"{separator}{rendered(message, '    ')}".encode()
+        separator = b",\n    " if self.message_count else b"\n    "
+        written = rendered(message, "    ").encode()
+        if len(written) > LARGEST_MESSAGE_BYTES:
+            raise MessageTooLarge(len(written))
+        self._buffer += separator
+        self._buffer += written
         self.message_count += 1
+        self.last_id = MessageId(str(message["id"]))
         if len(self._buffer) >= _BUFFER_BYTES:
             self.flush()
 

@@ -6,16 +6,19 @@ from typing import Any
 
 from dce_play import __version__
 from dce_play.discord.exporters.discord_api import pages
-from dce_play.discord.exporters.discord_api.answers import as_object, identifier, optional_identifier, optional_integer
+from dce_play.discord.exporters.discord_api.answers import as_object, optional_identifier, optional_integer
+from dce_play.discord.exporters.discord_api.channel_export import ChannelExport, check_history, extent_of
 from dce_play.discord.exporters.discord_api.client import ClientLimits, DiscordClient, RequestRefused
-from dce_play.discord.exporters.discord_api.emoji import Emoji
-from dce_play.discord.exporters.discord_api.entities import Channel, User, parse_channel, parse_user
+from dce_play.discord.exporters.discord_api.entities import Channel, parse_channel
 from dce_play.discord.exporters.discord_api.export_file import ExportFile
 from dce_play.discord.exporters.discord_api.guild_view import GuildCaches, GuildView
 from dce_play.discord.exporters.discord_api.json_writer import JsonObject
 from dce_play.discord.exporters.discord_api.listings import direct_messages, guild_channels, guilds
-from dce_play.discord.exporters.discord_api.message import is_blank, message_object
+from dce_play.discord.exporters.discord_api.message import is_blank
+from dce_play.discord.exporters.discord_api.odd_messages import OddMessages
+from dce_play.discord.exporters.discord_api.raw_messages import RawMessages
 from dce_play.discord.exporters.discord_api.timestamps import stamp
+from dce_play.discord.exporters.discord_api.verdicts import Meaning
 from dce_play.discord.exporters.discord_api.watch import Watch
 from dce_play.discord.exporters.protocol import (
     ChannelListing,
@@ -33,6 +36,12 @@ from dce_play.snowflake import ChannelId, GuildId, MessageId, snowflake_time
 from dce_play.system.clock import Clock
 
 DEFAULT_API_BASE = "https://discord.com/api/v10"
+_SKIPS = {
+    Meaning.FORBIDDEN: SkipReason.FORBIDDEN,
+    Meaning.GONE: SkipReason.NOT_FOUND,
+    Meaning.WRONG_KIND: SkipReason.FORUM,
+}
+"""What a refusal of a channel comes to. A refusal of anything else, such as its guild, is a failure."""
 _MESSAGE_CONTENT = (1 << 18) | (1 << 19)
 """The application flags of bots that may read message contents: granted, or granted for few guilds."""
 
@@ -45,18 +54,6 @@ class NoMessageContent(ExportFailed):
             "the bot may not read message contents",
             hint="switch on the Message Content intent of the bot in Discord's developer portal",
         )
-
-
-class ListingEndedEarly(ExportFailed):
-    """Discord's pages ended before a message that exists: the export would miss messages in silence."""
-
-    def __init__(self, channel_id: str, message_id: int) -> None:
-        super().__init__(
-            f"messages of channel {channel_id} ended before {message_id}, which exists",
-            channel_id=channel_id,
-            hint="the partial export is kept; run again",
-        )
-        self.message_id = message_id
 
 
 class DiscordApiExporter:
@@ -112,21 +109,35 @@ class DiscordApiExporter:
         """
         channel_id = request.channel_id
         watch = Watch(self._clock, channel_id=channel_id, on_progress=on_progress, cancelled=cancelled)
+        odd = OddMessages(channel_id, request.odd, stop=request.stop_at_odd)
         with _concerning(channel_id):
             channel = self._channel(channel_id, watch)
             view = GuildView(self._client, self._guilds.get(channel.guild_id, watch), watch)
-            newest_id = self._newest_id(channel, request.after, watch)
-            last_id = int(request.after or 0)
-            with ExportFile(channel_id, request.output, self._header(channel, view, request)) as file:
-                if newest_id > last_id:
-                    last_id = self._write_messages(file, view, channel_id, last_id, newest_id, watch)
-                self._check_end(channel, last_id, newest_id, watch)
+            extent = extent_of(self._client, channel, int(request.after or 0), now=self._clock.now(), watch=watch)
+            with (
+                ExportFile(channel_id, request.output, self._header(channel, view, request)) as file,
+                RawMessages(request.raw) as raw,
+            ):
+                ChannelExport(
+                    client=self._client,
+                    request=request,
+                    channel=channel,
+                    extent=extent,
+                    view=view,
+                    file=file,
+                    odd=odd,
+                    raw=raw,
+                    watch=watch,
+                    reaction_users=self._with_reaction_users,
+                    check_page=lambda page: self._check_contents(page, watch),
+                ).run()
                 file.finish()
             return ExportOutcome(
                 completeness=Completeness.COMPLETE,
                 message_count=file.message_count,
-                last_id=MessageId(str(last_id)) if file.message_count else None,
+                last_id=file.last_id,
                 request_count=watch.request_count,
+                odd=odd.found,
             )
 
     def probe(self, channel_id: ChannelId, after: MessageId | None, /) -> None:
@@ -136,11 +147,13 @@ class DiscordApiExporter:
         """
         watch = Watch(self._clock, channel_id=channel_id)
         with _concerning(channel_id):
-            self._channel(channel_id, watch)
+            channel = self._channel(channel_id, watch)
             if after is None:
-                pages.newest_message(self._client, channel_id, watch)
+                found = pages.newest_message(self._client, channel_id, watch) is not None
             else:
-                pages.oldest_message_id_after(self._client, channel_id, int(after), watch)
+                found = pages.oldest_message_id_after(self._client, channel_id, int(after), watch) is not None
+            if not found:
+                check_history(channel, int(after or 0))
 
     def guilds(self) -> list[GuildListing]:
         """List the guilds that the token is in, by name."""
@@ -170,13 +183,6 @@ class DiscordApiExporter:
         parent = None if found is None else self._with_parents(as_object(found, path), watch, depth + 1)
         return parse_channel(source, parent)
 
-    def _newest_id(self, channel: Channel, after: MessageId | None, watch: Watch) -> int:
-        """Return the newest message's id: what is posted from now on is left for the next run. 0 for none newer."""
-        if channel.last_message_id is None or int(channel.last_message_id) <= int(after or 0):
-            return 0
-        newest = pages.newest_message(self._client, channel.id, watch)
-        return 0 if newest is None else int(identifier(newest))
-
     def _header(self, channel: Channel, view: GuildView, request: ExportRequest) -> JsonObject:
         guild, parent = view.guild, channel.parent
         described: JsonObject = {
@@ -199,31 +205,6 @@ class DiscordApiExporter:
             "exportedAt": stamp(self._clock.now()),
         }
 
-    def _write_messages(
-        self, file: ExportFile, view: GuildView, channel_id: ChannelId, after: int, newest_id: int, watch: Watch
-    ) -> int:
-        """Write the messages between the two ids, and return the last one's id."""
-
-        def reaction_users(message_id: str, emoji: Emoji) -> Iterator[User]:
-            if self._with_reaction_users:
-                key = emoji.reaction_key
-                yield from map(parse_user, pages.reaction_users(self._client, channel_id, message_id, key, watch))
-
-        last_id = after
-        for page in pages.message_pages(self._client, channel_id, after, watch):
-            self._check_contents(page, watch)
-            for source in page:
-                message_id = int(identifier(source))
-                if message_id > newest_id:
-                    return last_id
-                written = message_object(source, view, reaction_users)
-                file.add(written)
-                last_id = message_id
-                watch.written(file.message_count, str(written["timestamp"]))
-            file.flush()
-            watch.report()
-        return last_id
-
     def _check_contents(self, page: list[Mapping[str, Any]], watch: Watch) -> None:
         """Make sure that messages without content really have none, and are not just shown so to this bot."""
         if self._may_read_contents or not all(map(is_blank, page)) or not self._client.is_bot(watch):
@@ -234,14 +215,6 @@ class DiscordApiExporter:
         if not self._may_read_contents:
             raise NoMessageContent
 
-    def _check_end(self, channel: Channel, last_id: int, newest_id: int, watch: Watch) -> None:
-        """Prove that nothing is missing: the newest message that Discord told of is ours, or deleted by now."""
-        promised = max(int(channel.last_message_id or 0), newest_id)
-        if promised <= last_id:
-            return
-        if pages.oldest_message_id_after(self._client, channel.id, promised - 1, watch) == promised:
-            raise ListingEndedEarly(channel.id, promised)
-
 
 @contextmanager
 def _concerning(channel_id: ChannelId) -> Iterator[None]:
@@ -250,9 +223,9 @@ def _concerning(channel_id: ChannelId) -> Iterator[None]:
         yield
     except RequestRefused as refused:
         refused.channel_id = channel_id
-        if not refused.out_of_reach:
+        reason = _SKIPS.get(refused.meaning)
+        if reason is None or not refused.path.startswith("channels/"):
             raise
-        reason = SkipReason.FORBIDDEN if refused.status == 403 else SkipReason.NOT_FOUND
         raise ChannelSkipped(channel_id, reason, str(refused)) from refused
     except ExportError as error:
         error.channel_id = error.channel_id or channel_id

@@ -47,8 +47,8 @@ def direct_messages(client: DiscordClient, watch: Watch) -> list[ChannelListing]
 
 
 def _may_have_threads(channel: Channel) -> bool:
-    """Return whether to ask for threads: voice channels have none, nor do channels without any message."""
-    return not channel.is_voice and channel.last_message_id is not None
+    """Return whether to ask for threads: voice channels have none. A missing ``last_message_id`` proves nothing."""
+    return not channel.is_voice
 
 
 def _category_position(channel: Channel) -> int:
@@ -63,6 +63,7 @@ def _listing(channel: Channel, guild_id: GuildId) -> ChannelListing:
         name=" / ".join(_clean(name) for name in names),
         kind=channel.kind,
         exportable=channel.without_messages is None,
+        parent_id=channel.parent.id if channel.is_thread and channel.parent is not None else None,
     )
 
 

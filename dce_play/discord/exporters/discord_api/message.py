@@ -4,16 +4,16 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from dce_play.discord.exporters.discord_api.answers import (
-    as_object,
+    each,
     filled_text,
     flag,
     identifier,
     integer,
-    objects,
     optional_identifier,
     optional_object,
     optional_text,
     text,
+    within,
 )
 from dce_play.discord.exporters.discord_api.content import readable
 from dce_play.discord.exporters.discord_api.embed import embeds
@@ -24,11 +24,11 @@ from dce_play.discord.exporters.discord_api.images import sticker as sticker_url
 from dce_play.discord.exporters.discord_api.json_writer import JsonObject
 from dce_play.discord.exporters.discord_api.markdown import inline_emoji
 from dce_play.discord.exporters.discord_api.system_messages import is_system, system_content
-from dce_play.discord.exporters.discord_api.timestamps import normal_stamp
+from dce_play.discord.exporters.discord_api.timestamps import normal_stamp, stamp_or_none
 
 _Source = Mapping[str, Any]
-ReactionUsers = Callable[[str, Emoji], Iterator[User]]
-"""Who reacted to a message (its id) with an emoji."""
+ReactionUsers = Callable[[str, Emoji, int], Iterator[User]]
+"""Who reacted to a message (its id) with an emoji; so many were announced."""
 
 _KINDS = {
     0: "Default",
@@ -57,8 +57,8 @@ def message_object(source: _Source, view: GuildView, reaction_users: ReactionUse
 
     Members are fetched in the order in which DiscordChatExporter meets them: later parts show what earlier ones met.
     """
-    author = parse_user(as_object(source.get("author"), "author"))
-    mentioned = [parse_user(user) for user in objects(source, "mentions")]
+    author = within(source, "author", parse_user)
+    mentioned = each(source, "mentions", parse_user)
     interaction = optional_object(source, "interaction")
     for user in _referenced(source, author, mentioned, interaction):
         view.meet(user)
@@ -75,12 +75,10 @@ def message_object(source: _Source, view: GuildView, reaction_users: ReactionUse
         "isPinned": flag(source, "pinned"),
         "content": system_content(number, source, author, mentioned) if is_system(number) else readable(content, view),
         "author": user_object(author, view),
-        "attachments": [_attachment(attachment) for attachment in objects(source, "attachments")],
+        "attachments": each(source, "attachments", _attachment),
         "embeds": embeds(source, view),
-        "stickers": [_sticker(sticker) for sticker in objects(source, "sticker_items")],
-        "reactions": [
-            _reaction(reaction, message_id, view, reaction_users) for reaction in objects(source, "reactions")
-        ],
+        "stickers": each(source, "sticker_items", _sticker),
+        "reactions": each(source, "reactions", lambda reaction: _reaction(reaction, message_id, view, reaction_users)),
         "mentions": [user_object(user, view) for user in mentioned],
     }
     if (reference := optional_object(source, "message_reference")) is not None:
@@ -90,11 +88,7 @@ def message_object(source: _Source, view: GuildView, reaction_users: ReactionUse
             "guildId": optional_identifier(reference, "guild_id"),
         }
     if interaction is not None:
-        written["interaction"] = {
-            "id": identifier(interaction),
-            "name": text(interaction, "name"),
-            "user": user_object(parse_user(as_object(interaction.get("user"), "user")), view),
-        }
+        written["interaction"] = within(source, "interaction", lambda found: _interaction(found, view))
     written["inlineEmojis"] = [emoji_object(emoji) for emoji in inline_emoji(content)]
     return written
 
@@ -122,15 +116,22 @@ def user_object(user: User, view: GuildView, *, with_roles: bool = True) -> Json
 def _referenced(source: _Source, author: User, mentioned: list[User], interaction: _Source | None) -> Iterator[User]:
     yield author
     yield from mentioned
-    if (referenced := optional_object(source, "referenced_message")) is not None:
-        yield parse_user(as_object(referenced.get("author"), "author"))
+    if source.get("referenced_message") is not None:
+        yield within(source, "referenced_message", lambda referenced: within(referenced, "author", parse_user))
     if interaction is not None:
-        yield parse_user(as_object(interaction.get("user"), "user"))
+        yield within(source, "interaction", lambda found: within(found, "user", parse_user))
+
+
+def _interaction(source: _Source, view: GuildView) -> JsonObject:
+    return {
+        "id": identifier(source),
+        "name": text(source, "name"),
+        "user": user_object(within(source, "user", parse_user), view),
+    }
 
 
 def _optional_stamp(source: _Source, key: str) -> str | None:
-    written = filled_text(source, key)
-    return None if written is None else normal_stamp(written)
+    return stamp_or_none(filled_text(source, key))
 
 
 def _attachment(source: _Source) -> JsonObject:
@@ -138,7 +139,7 @@ def _attachment(source: _Source) -> JsonObject:
         "id": identifier(source),
         "url": text(source, "url"),
         "fileName": text(source, "filename"),
-        "fileSizeBytes": integer(source, "size"),
+        "fileSizeBytes": integer(source, "size", wide=True),
     }
 
 
@@ -155,9 +156,10 @@ def _sticker(source: _Source) -> JsonObject:
 
 
 def _reaction(source: _Source, message_id: str, view: GuildView, reaction_users: ReactionUsers) -> JsonObject:
-    emoji = parse_emoji(as_object(source.get("emoji"), "emoji"))
+    emoji = within(source, "emoji", parse_emoji)
+    count = integer(source, "count")
     return {
         "emoji": emoji_object(emoji),
-        "count": integer(source, "count"),
-        "users": [user_object(user, view, with_roles=False) for user in reaction_users(message_id, emoji)],
+        "count": count,
+        "users": [user_object(user, view, with_roles=False) for user in reaction_users(message_id, emoji, count)],
     }

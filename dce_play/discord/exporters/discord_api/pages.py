@@ -11,13 +11,18 @@ from dce_play.discord.exporters.protocol import ExportFailed
 from dce_play.snowflake import ChannelId
 
 PAGE_SIZE = 100
+MOST_GUILDS = 20_000
+"""Of one token; users are in at most 200, and few bots in more than this."""
 
 
 class EndlessListing(ExportFailed):
-    """The server answers with messages older than those asked for: it would give the same page for ever."""
+    """The server gives the same page again and again, or more and more than it announced."""
 
     def __init__(self, path: str) -> None:
-        super().__init__(f"listing '{path}' does not end: the server ignores 'after'")
+        super().__init__(
+            f"listing '{path}' does not end: its pages do not get on, or hold more than was announced",
+            hint="what came is not taken for the whole; try again later",
+        )
         self.path = path
 
 
@@ -42,10 +47,11 @@ def oldest_message_id_after(client: DiscordClient, channel_id: ChannelId, after:
 
 
 def message_pages(
-    client: DiscordClient, channel_id: ChannelId, after: int, watch: Watch
+    client: DiscordClient, channel_id: ChannelId, after: int, watch: Watch, *, horizon: int
 ) -> Iterator[list[Mapping[str, Any]]]:
     """Yield pages of messages newer than ``after``, oldest first. Only an empty page is the end, a short one is not.
 
+    An id beyond ``horizon`` is handed out, too, but never asked on from: whatever is honest lies below it.
     Raises: EndlessListing.
     """
     path = f"channels/{channel_id}/messages"
@@ -59,12 +65,18 @@ def message_pages(
         if not page:
             raise EndlessListing(path)
         yield page
-        after = max(by_id)
+        honest = [message_id for message_id in by_id if message_id <= horizon]
+        if not honest or max(honest) <= after:
+            return
+        after = max(honest)
 
 
 def guilds(client: DiscordClient, watch: Watch) -> Iterator[Mapping[str, Any]]:
-    """Yield the guilds that the token is in."""
-    after = 0
+    """Yield the guilds that the token is in.
+
+    Raises: EndlessListing, after more than ``MOST_GUILDS``.
+    """
+    after = told = 0
     while True:
         query = {"limit": str(PAGE_SIZE), "after": str(after)}
         found = as_objects(client.get("users/@me/guilds", query, watch=watch), "users/@me/guilds")
@@ -72,19 +84,23 @@ def guilds(client: DiscordClient, watch: Watch) -> Iterator[Mapping[str, Any]]:
         if not fresh:
             return
         yield from fresh
+        told += len(fresh)
+        if told > MOST_GUILDS:
+            raise EndlessListing("users/@me/guilds")
         after = max(int(identifier(guild)) for guild in fresh)
 
 
 def reaction_users(
-    client: DiscordClient, channel_id: ChannelId, message_id: str, emoji: str, watch: Watch
+    client: DiscordClient, channel_id: ChannelId, message_id: str, emoji: str, count: int, watch: Watch
 ) -> Iterator[Mapping[str, Any]]:
     """Yield the users who reacted with an emoji (``name:id``, or the character); none where Discord refuses to tell.
 
     It refuses with 403 and 404, and with 400 once a custom emoji is deleted. A page that is not full is the last one:
-    that halves the requests of busy channels.
+    that halves the requests of busy channels. ``count`` is how many were announced.
+    Raises: EndlessListing, when far more come.
     """
-    path = f"channels/{channel_id}/messages/{message_id}/reactions/{quote(emoji, safe='')}"
-    after = 0
+    path = f"channels/{channel_id}/messages/{message_id}/reactions/{quote(emoji, safe='', errors='replace')}"
+    after = told = 0
     while True:
         try:
             found = as_objects(client.get(path, {"limit": str(PAGE_SIZE), "after": str(after)}, watch=watch), path)
@@ -92,6 +108,9 @@ def reaction_users(
             return
         fresh = [user for user in found if int(identifier(user)) > after]
         yield from fresh
+        told += len(fresh)
         if len(found) < PAGE_SIZE or not fresh:
             return
+        if told > 2 * max(count, 0) + 2 * PAGE_SIZE:
+            raise EndlessListing(path)
         after = max(int(identifier(user)) for user in fresh)

@@ -6,7 +6,7 @@ from typing import Any
 
 from dce_play.discord.exporters.discord_api.answers import filled_text, optional_object, optional_text, text
 from dce_play.discord.exporters.discord_api.entities import User
-from dce_play.discord.exporters.discord_api.timestamps import parse
+from dce_play.discord.exporters.discord_api.timestamps import moment_of, parse
 
 _FIXED = {
     5: "Changed the channel icon.",
@@ -42,8 +42,8 @@ def system_content(type_number: int, source: Mapping[str, Any], author: User, me
 
 
 def _call_minutes(source: Mapping[str, Any]) -> int:
-    ended = filled_text(optional_object(source, "call") or {}, "ended_timestamp")
+    ended = moment_of(filled_text(optional_object(source, "call") or {}, "ended_timestamp") or "")
     if ended is None:
         return 0
-    lasted = parse(ended) - parse(text(source, "timestamp"))
+    lasted = ended - parse(text(source, "timestamp"))
     return int(Decimal(lasted.total_seconds() / 60).quantize(Decimal(1), ROUND_HALF_UP))

@@ -2,10 +2,12 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+import zlib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from dce_play import __version__
 from dce_play.errors import UsageError
@@ -14,6 +16,7 @@ from dce_play.system.loopback import is_loopback
 
 LARGEST_ANSWER_BYTES = 64 << 20
 """A page of 100 messages with all their embeds has far less than this."""
+_KEPT_ALIVE_S = 15.0
 
 
 class BadApiBase(UsageError):
@@ -30,7 +33,7 @@ class Unanswered(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """How long one request may take. ``total_s`` holds also against a server that answers byte by byte."""
+    """How long one request may take. ``total_s`` is for the whole answer, headers and all, however it drips."""
 
     connect_s: float = 10.0
     silence_s: float = 30.0
@@ -39,11 +42,15 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a server answered. ``body`` is parsed JSON, or ``None`` where a refusal has none."""
+    """What a server answered. ``body`` is parsed JSON, or ``None``, as it is when the body is no JSON."""
 
     status: int
     headers: Mapping[str, str]
+    """By name in lower case."""
     body: Any
+    is_json: bool = True
+    is_blank: bool = False
+    """Whether there was no body at all."""
 
 
 def check_api_base(base_url: str) -> str:
@@ -68,20 +75,40 @@ class Transport:
     """
 
     def __init__(self, base_url: str, *, clock: Clock, timeouts: Timeouts, connections: int) -> None:
-        import httpx2  # 100 ms that only an export needs
+        import httpcore2  # 50 ms that only an export needs
 
-        self._httpx = httpx2
+        from dce_play.discord.exporters.discord_api.guarded_network import Guard, GuardedBackend, TooSlow
+
+        self._failures = (
+            httpcore2.NetworkError,
+            httpcore2.TimeoutException,
+            httpcore2.ProtocolError,
+            httpcore2.ProxyError,
+            zlib.error,
+        )
+        self._too_slow = TooSlow
         self._base_url = check_api_base(base_url)
-        self._clock = clock
         self._timeouts = timeouts
         self._slots = threading.BoundedSemaphore(connections)
-        self._client = httpx2.Client(
-            timeout=httpx2.Timeout(timeouts.silence_s, connect=timeouts.connect_s),
-            limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=connections),
-            trust_env=urlsplit(base_url).scheme == "https",
-            follow_redirects=False,
-            headers={"Accept-Encoding": "gzip, deflate", "User-Agent": f"DiscordBot (dce-play, {__version__})"},
-        )
+        self._guard = Guard(clock)
+        self._patience = {
+            "timeout": {"connect": timeouts.connect_s, "read": timeouts.silence_s, "write": timeouts.silence_s}
+        }
+        settings: dict[str, Any] = {
+            "ssl_context": httpcore2.default_ssl_context(),
+            "max_connections": connections,
+            "max_keepalive_connections": connections,
+            "keepalive_expiry": _KEPT_ALIVE_S,
+            "network_backend": GuardedBackend(self._guard),
+        }
+        proxy = _proxy_for(self._base_url)
+        self._pool: Any
+        if proxy is None:
+            self._pool = httpcore2.ConnectionPool(**settings)
+        elif proxy.startswith("socks"):
+            self._pool = httpcore2.SOCKSProxy(proxy, **settings)
+        else:
+            self._pool = httpcore2.HTTPProxy(_without_user(proxy), proxy_auth=_user_of(proxy), **settings)
 
     def get(self, path_and_query: str, authorization: str, beat: Callable[[], None]) -> Answer:
         """Ask once. ``beat`` is called while the answer comes in, and may raise to stop.
@@ -90,42 +117,106 @@ class Transport:
         """
         while not self._slots.acquire(timeout=1.0):
             beat()
+        self._guard.begin(self._timeouts.total_s, beat)
         try:
-            with self._client.stream(
-                "GET", f"{self._base_url}/{path_and_query}", headers={"Authorization": authorization}
-            ) as response:
-                raw = self._read(response.iter_bytes(), beat)
-                return Answer(
-                    status=response.status_code,
-                    headers=response.headers,
-                    body=_parse(raw, must_be_json=response.is_success),
-                )
-        except (self._httpx.TransportError, self._httpx.DecodingError) as error:
+            return self._exchange(f"{self._base_url}/{path_and_query}", authorization)
+        except self._too_slow as error:
+            raise Unanswered(f"an answer that took more than {self._timeouts.total_s:g} s") from error
+        except self._failures as error:
             raise Unanswered(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__) from error
         finally:
             self._slots.release()
 
-    def _read(self, chunks: Iterator[bytes], beat: Callable[[], None]) -> bytes:
-        ends_at = self._clock.monotonic() + self._timeouts.total_s
-        raw = bytearray()
-        for chunk in chunks:
-            raw += chunk
-            beat()
-            if len(raw) > LARGEST_ANSWER_BYTES:
-                raise Unanswered(f"an answer of more than {LARGEST_ANSWER_BYTES >> 20} MiB")
-            if self._clock.monotonic() > ends_at:
-                raise Unanswered(f"an answer that took more than {self._timeouts.total_s:g} s")
-        return bytes(raw)
+    def _exchange(self, url: str, authorization: str) -> Answer:
+        headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip, deflate",
+            "Authorization": authorization,
+            "Connection": "keep-alive",
+            "User-Agent": f"DiscordBot (dce-play, {__version__})",
+        }
+        with self._pool.stream("GET", url, headers=headers, extensions=self._patience) as response:
+            told = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+            raw = _whole_body(response.iter_stream(), told.get("content-encoding", ""))
+        body, is_json = _parse(raw)
+        return Answer(status=response.status, headers=told, body=body, is_json=is_json, is_blank=not raw.strip())
 
     def close(self) -> None:
         """End all connections."""
-        self._client.close()
+        self._pool.close()
 
 
-def _parse(raw: bytes, *, must_be_json: bool) -> Any:
-    try:
-        return json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        if must_be_json:
-            raise Unanswered("an answer that is not JSON") from error
+def _proxy_for(base_url: str) -> str | None:
+    """Return the proxy that the environment names for this server; none for one on this machine."""
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    if parts.scheme != "https" or proxy_bypass(host):
         return None
+    proxies = getproxies()
+    found = proxies.get("https") or proxies.get("all")
+    if not found:
+        return None
+    return found if "://" in found else f"http://{found}"
+
+
+def _user_of(proxy: str) -> tuple[str, str] | None:
+    parts = urlsplit(proxy)
+    return None if parts.username is None else (unquote(parts.username), unquote(parts.password or ""))
+
+
+def _without_user(proxy: str) -> str:
+    parts = urlsplit(proxy)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def _whole_body(chunks: Iterable[bytes], encoding: str) -> bytes:
+    """Return the body, decompressed, at most ``LARGEST_ANSWER_BYTES`` of it in memory."""
+    inflate = _inflater(encoding.strip().lower())
+    raw = bytearray()
+    for chunk in chunks:
+        raw += chunk if inflate is None else inflate.feed(chunk, LARGEST_ANSWER_BYTES - len(raw) + 1)
+        if len(raw) > LARGEST_ANSWER_BYTES:
+            raise Unanswered(f"an answer of more than {LARGEST_ANSWER_BYTES >> 20} MiB")
+    if inflate is not None and not inflate.is_whole:
+        raise Unanswered("a compressed answer that is cut off")
+    return bytes(raw)
+
+
+class _Inflate:
+    """One compressed body. What some servers call deflate has zlib's frame, what others do has none."""
+
+    def __init__(self, *, may_be_bare: bool) -> None:
+        self._inner = zlib.decompressobj(32 + zlib.MAX_WBITS)
+        self._may_be_bare = may_be_bare
+        self._fed = False
+
+    @property
+    def is_whole(self) -> bool:
+        return self._inner.eof or not self._fed
+
+    def feed(self, chunk: bytes, most: int) -> bytes:
+        """Return at most so many bytes of what this chunk decodes to; more is lost, and too much anyway."""
+        bare = self._may_be_bare and not self._fed
+        self._fed = True
+        try:
+            return self._inner.decompress(chunk, max(most, 1))
+        except zlib.error:
+            if not bare:
+                raise
+            self._inner = zlib.decompressobj(-zlib.MAX_WBITS)
+            return self._inner.decompress(chunk, max(most, 1))
+
+
+def _inflater(encoding: str) -> _Inflate | None:
+    if encoding in {"", "identity"}:
+        return None
+    if encoding in {"gzip", "x-gzip", "deflate"}:
+        return _Inflate(may_be_bare=encoding == "deflate")
+    raise Unanswered(f"an answer in an encoding that was not asked for: {encoding[:20]}")
+
+
+def _parse(raw: bytes) -> tuple[Any, bool]:
+    try:
+        return json.loads(raw), True
+    except (ValueError, RecursionError):
+        return None, False

@@ -72,3 +72,11 @@ def test_a_dry_run_prints_and_writes_nothing(folder: Path) -> None:
 def test_a_missing_file_is_a_clear_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["targets", "check", "--config", "nothing.json"]) == 2
     assert "nothing.json" in capsys.readouterr().err
+
+
+@pytest.mark.contract("F-L6")
+def test_a_new_target_of_a_guild_looks_for_new_channels(folder: Path) -> None:
+    run("add", "lab", "--archive-root", str(folder / "x"), "--guild", GUILD)
+    assert "discover: always" in (folder / "scrape-targets.yml").read_text().replace('"', "").replace("'", "")
+    run("add", "one", "--channel", GUILD)
+    assert (folder / "scrape-targets.yml").read_text().count("discover") == 1

@@ -94,7 +94,7 @@ def test_a_token_file_that_was_named_and_is_missing_is_an_error(where: Places) -
 
 @pytest.mark.contract("R-11.07")
 def test_a_token_file_that_others_can_read_is_warned_about(where: Places) -> None:
-    put(where.folder / ".discord-token", "tok", mode=0o644)
+    put(where.folder / ".discord-token", "token", mode=0o644)
     assert any("chmod 600" in warning for warning in discover_token(where).warnings)
 
 
@@ -103,6 +103,13 @@ def test_a_token_with_a_blank_or_line_break_inside_is_refused_without_showing_it
     with pytest.raises(BadTokenFile) as caught:
         discover_token(with_environment(where, DISCORD_TOKEN="canary\nX-Header: 1"))
     assert "canary" not in str(caught.value) + caught.value.hint
+
+
+@pytest.mark.contract("F-D9")
+def test_a_text_too_short_for_a_token_is_no_token_and_ends_with_7(where: Places) -> None:
+    with pytest.raises(BadTokenFile, match="fewer than 4 characters are no token") as caught:
+        discover_token(with_environment(where, DISCORD_TOKEN="bad"))
+    assert caught.value.exit_code == 7
 
 
 @pytest.mark.contract("R-11.08")

@@ -100,13 +100,48 @@ def test_a_bot_that_may_not_read_content_is_told_what_to_do() -> None:
     assert "portal" in error.hint
 
 
+WHERE = "Channel 'room' of guild 'g'"
+PERIOD = "within the specified period"
+EMPTY = {
+    "2.46": (0, f"{WHERE} does not contain any messages; an empty file will be created."),
+    "2.45": (0, f"{WHERE} does not contain any messages {PERIOD}; an empty file will be created."),
+    "2.44": (1, f"Channel 'room' (#1) of guild 'g' (#2) does not contain any matching messages {PERIOD}."),
+    "2.43": (1, f"{WHERE} does not contain any matching messages {PERIOD}."),
+    "2.42.7": (1, f"{WHERE} does not contain any messages {PERIOD}."),
+    "2.41": (1, f"Channel does not contain any matching messages {PERIOD}."),
+    "2.40": (1, "Channel is empty or contains no messages for the specified period"),
+    "2.38": (1, "Channel is empty or contains no messages for the specified period."),
+    "2.37": (1, "Channel 'room' contains no messages for the specified period."),
+}
+
+
+@pytest.mark.contract("F-D5")
+@pytest.mark.parametrize("version", EMPTY)
+@pytest.mark.parametrize("name", ["", "room: ", "failed: forbidden: "])
+def test_an_empty_channel_is_no_error_in_any_version(version: str, name: str) -> None:
+    exit_code, words = EMPTY[version]
+    line = f"{name}{words}"
+    assert error_of(exit_code, line) is None
+    assert is_empty(ended(exit_code, line))
+
+
+@pytest.mark.contract("F-D6")
 @pytest.mark.parametrize("exit_code", [0, 1])
-def test_an_empty_channel_is_no_error_in_any_version(exit_code: int) -> None:
-    new = "room: Channel 'room' of guild 'g' does not contain any messages; an empty file will be created."
-    old = "room: Channel 'room' of guild 'g' does not contain any messages within the specified period."
-    for line in (new, old):
-        assert error_of(exit_code, line) is None
-        assert is_empty(ended(exit_code, line))
+def test_a_channel_of_a_kind_without_messages_is_a_skip(exit_code: int) -> None:
+    content = '{"message": "Cannot execute action on this channel type", "code": 50024}'
+    line = f"clips: Request to 'channels/111/messages?limit=1' failed: bad request. Response content: {content}"
+    error = error_of(exit_code, f"{line}\n   at DiscordChatExporter.Core()")
+    assert isinstance(error, ChannelSkipped)
+    assert error.reason is SkipReason.FORUM
+    assert isinstance(error_of(1, line.replace("50024", "50035")), ExportFailed)
+
+
+@pytest.mark.contract("F-D8")
+@pytest.mark.parametrize("path", ["guilds/222/channels", "guilds/222", "users/@me/channels"])
+def test_only_a_refused_channel_is_a_skip(path: str) -> None:
+    error = error_of(1, f"Request to '{path}' failed: forbidden.\n   at DiscordChatExporter.Core()")
+    assert isinstance(error, ExportFailed)
+    assert path in str(error)
 
 
 @pytest.mark.contract("R-3.15", "R-3.21", "D-03", "D-47")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dce_play.discord.exporters.dce_cli import CliExporter, Limits, version_warning
+from dce_play.discord.exporters.dce_cli import CliExporter, Limits, LineSink, version_warning
 from dce_play.discord.exporters.dce_launch import LocalLauncher, NoDceCli, find_dce_cli, installed_dce_cli
 from dce_play.discord.exporters.protocol import (
     AuthenticationFailed,
@@ -38,12 +38,15 @@ class Bench:
         self.script: dict[str, object] = {"log": str(folder / "calls.log")}
         self.lines: list[tuple[str, str]] = []
 
-    def exporter(self, *, limits: Limits | None = None, prove: bool = False) -> CliExporter:
+    def exporter(
+        self, *, limits: Limits | None = None, prove: bool = False, on_line: LineSink | None = None
+    ) -> CliExporter:
         path = self.folder / "standin.json"
         path.write_text(json.dumps(self.script))
         environ = {"PATH": os.environ["PATH"], "DCE_STANDIN": str(path)}
         executor = LocalExecutor(environ, Masker())
-        return CliExporter(executor, LocalLauncher(binary=STANDIN, token=TOKEN), limits=limits, prove=prove)
+        launcher = LocalLauncher(binary=STANDIN, token=TOKEN)
+        return CliExporter(executor, launcher, limits=limits, prove=prove, on_line=on_line)
 
     def case(self, case: str, **more: object) -> None:
         self.script["channels"] = {CHANNEL: {"case": case, **more}}
@@ -324,3 +327,18 @@ def test_the_real_program_tells_its_version() -> None:
     launcher = LocalLauncher(binary=installed_dce_cli(os.environ), token=TOKEN)
     exporter = CliExporter(LocalExecutor(os.environ, Masker()), launcher)
     assert version_warning(exporter.version()) is None
+
+
+@pytest.mark.contract("F-D9")
+def test_neither_a_proofs_own_words_nor_a_stack_are_told(tmp_path: Path) -> None:
+    told: list[str] = []
+    bench = Bench(tmp_path)
+    proving = bench.exporter(prove=True, on_line=lambda _, line: told.append(line))
+    run(proving, bench.output)
+    assert any("Successfully exported" in line for line in told)
+    assert not any("does not contain any messages" in line for line in told)
+    bench.case("not_found")
+    proving = bench.exporter(prove=True, on_line=lambda _, line: told.append(line))
+    with pytest.raises(ChannelSkipped):
+        run(proving, bench.output)
+    assert not any(line.lstrip().startswith("at ") for line in told)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,19 @@ def test_a_guild_outside_the_target_is_refused_and_a_seeded_target_takes_none(ex
         choose_channels(target(guild_ids=(GUILD,)), seeds=[], guilds=(OTHER,), exporter=exporter)
     with pytest.raises(UsageError, match="Archive-seeded target"):
         choose_channels(target(guild_ids=(GUILD,)), seeds=[A], guilds=(GUILD,), exporter=exporter)
+
+
+@pytest.mark.contract("F-L6")
+def test_what_is_not_wanted_is_left_out_with_its_threads(exporter: CannedExporter) -> None:
+    thread = ChannelListing(
+        channel_id=ChannelId("100000000000000009"),
+        guild_id=GUILD,
+        name="bots / a thread",
+        kind="GuildPublicThread",
+        parent_id=A,
+    )
+    rooms = ((A, "Lab / bots"), (B, "Lab / general"), (C, "Old / attic"))
+    exporter.listings = [replace(listing(channel_id), name=name) for channel_id, name in rooms] + [thread]
+    wanted = target(guild_ids=(GUILD,), exclude_channel_ids=(A,), exclude_channel_patterns=("Old / *",))
+    choice = choose_channels(wanted, seeds=[], exporter=exporter)
+    assert [each.channel_id for each in choice.channels] == [B]

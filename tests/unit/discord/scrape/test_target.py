@@ -1,4 +1,5 @@
 import contextlib
+import gzip
 import json
 import os
 import stat
@@ -17,6 +18,7 @@ from dce_play.discord.exporters.protocol import (
     ExportAborted,
     Exporter,
     ExportFailed,
+    OddMessage,
     SkipReason,
 )
 from dce_play.discord.scrape.outcome import ChannelAction, ChannelOutcome, TargetOutcome
@@ -238,7 +240,7 @@ def test_a_forbidden_channel_is_skipped_with_its_reason_and_leaves_no_file(scene
     assert not list(scene.folder.rglob(f"*{OTHER}*"))
 
 
-@pytest.mark.contract("S-17", "S-18", "R-3.15")
+@pytest.mark.contract("S-17", "S-18", "R-3.15", "F-D7")
 @pytest.mark.parametrize(
     ("exit_code", "action"),
     [(134, "SKIPPED_OOM"), (137, "SKIPPED_OOM"), (139, "SKIPPED_OOM"), (143, "SKIPPED"), (130, "SKIPPED")],
@@ -249,6 +251,7 @@ def test_an_aborted_export_is_a_skip_and_its_partial_is_kept(scene: Scene, exit_
     scene.exporter.partials[OTHER] = channel_bytes([5, 6], channel_id=OTHER)[:-60]
     first, second = scene.scrape().channels
     assert (first.action, second.action) == ("CREATED", action)
+    assert (first.unfinished, second.unfinished) == (False, True)
     assert f"exit {exit_code}" in second.reason
     assert second.temp_kept is not None
     assert (second.temp_kept / "export.json").stat().st_size > 0
@@ -418,6 +421,86 @@ def test_a_channel_that_cannot_be_read_is_not_owed(scene: Scene) -> None:
     scene.exporter.troubles[OTHER] = ChannelSkipped(OTHER, SkipReason.FORBIDDEN)
     scene.scrape()
     assert [each.channel_id for each in scene.scrape().channels] == [ROOM]
+
+
+@pytest.mark.contract("F-L6")
+def test_a_first_run_that_was_narrowed_owes_the_rest_and_says_so(scene: Scene) -> None:
+    scene.target = Target(name="demo", output_dir=scene.folder, guild_ids=(GuildId(OTHER),))
+    scene.exporter.listings = listed(ROOM, OTHER, THIRD)
+    scene.exporter.messages |= {OTHER: [9], THIRD: [8]}
+    first = scene.scrape(only=(ChannelId(ROOM),))
+    assert [each.channel_id for each in first.channels] == [ROOM]
+    assert len(first.unarchived) == 2
+    assert any("2 channel(s) of the guild are not archived" in line and OTHER in line for line in scene.lines.lines)
+    second = scene.scrape()
+    assert [(each.channel_id, each.action) for each in second.channels] == [
+        (ROOM, "UNCHANGED"),
+        (OTHER, "CREATED"),
+        (THIRD, "CREATED"),
+    ]
+    assert second.unarchived == ()
+
+
+@pytest.mark.contract("F-L6")
+def test_a_target_that_goes_by_its_files_names_what_the_guild_has_besides(scene: Scene) -> None:
+    write_channel(scene.archive, [1, 2], channel_id=ROOM)
+    scene.target = Target(
+        name="demo", output_dir=scene.folder, guild_ids=(GuildId(OTHER),), exclude_channel_ids=(ChannelId(THIRD),)
+    )
+    scene.exporter.name = "discord_api"
+    scene.exporter.listings = listed(ROOM, OTHER, THIRD)
+    outcome = scene.scrape()
+    assert outcome.unarchived == ("room",)
+    assert [each.channel_id for each in outcome.channels] == [ROOM]
+    assert scene.exporter.listed == [f"channels {OTHER} none False"]
+    scene.exporter.troubles["listing"] = ExportFailed("HTTP 503")
+    assert scene.scrape().unarchived == ()
+    assert any("is not known: HTTP 503" in line for line in scene.lines.lines)
+
+
+FUTURE = 4_000_000_000_000_000_000
+
+
+@pytest.mark.contract("F-L5")
+def test_no_cursor_rests_on_a_message_of_the_future(scene: Scene) -> None:
+    scene.exporter.messages[ROOM] = [1, 2, FUTURE]
+    new = scene.only()
+    assert (new.action, scene.archive.exists()) == ("FAILED", False)
+    assert str(FUTURE) in new.reason
+    write_channel(scene.archive, [1, 2, FUTURE], channel_id=ROOM)
+    asked = len(scene.exporter.requests)
+    stands = scene.only()
+    assert stands.action == "FAILED"
+    assert str(FUTURE) in stands.reason
+    assert len(scene.exporter.requests) == asked
+
+
+@pytest.mark.contract("F-B7", "F-B6", "F-L13")
+def test_messages_that_cannot_be_read_are_kept_beside_the_file_and_told(scene: Scene) -> None:
+    scene.policies = Policies(stop_at_odd=False, raw=True)
+    scene.exporter.odd = {ROOM: [OddMessage(message_id="2", reason="author is not an object")]}
+    for _ in range(2):
+        outcome = scene.only()
+        assert [each.message_id for each in outcome.odd] == ["2"]
+        scene.exporter.messages[ROOM].append(3)
+    kept = (scene.folder / f".dce-meta/odd/{ROOM}.jsonl").read_text().splitlines()
+    assert [json.loads(line)["id"] for line in kept] == ["2"]
+    raw = gzip.decompress((scene.folder / f".dce-meta/raw/{ROOM}.jsonl.gz").read_bytes()).splitlines()
+    assert [json.loads(line)["id"] for line in raw] == ["1", "2", "3"]
+    assert any("message 2 of channel" in line and "author is not an object" in line for line in scene.lines.lines)
+    assert not (scene.folder / ".dce-temp").exists() or not list((scene.folder / ".dce-temp").iterdir())
+
+
+@pytest.mark.contract("F-L13")
+def test_a_new_file_is_begun_in_the_latest_format_and_an_old_one_keeps_its_own(scene: Scene) -> None:
+    scene.scrape()
+    scene.scrape()
+    write_channel(scene.folder / f"old [{OTHER}].json", [1], channel_id=OTHER)
+    scene.channels(OTHER)
+    scene.scrape()
+    scene.policies = Policies(format="latest")
+    scene.scrape()
+    assert [each.format for each in scene.exporter.requests] == ["latest", "2.46", "2.46", "latest"]
 
 
 @pytest.mark.contract("R-3.03", "D-28", "E-08")

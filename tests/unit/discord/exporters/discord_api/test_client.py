@@ -101,9 +101,9 @@ def test_a_token_that_is_refused_twice_is_dead(discord: ScriptedDiscord, client:
 def test_a_passing_failure_is_waited_out_and_asked_again(
     discord: ScriptedDiscord, client: DiscordClient, watch: Watch, clock: FakeClock, refusal: Reply, waited_s: float
 ) -> None:
-    discord.on("channels/1", refusal, {"id": "1"})
+    discord.on("channels/1", refusal, {"id": "1", "type": 0})
 
-    assert client.get("channels/1", watch=watch) == {"id": "1"}
+    assert client.get("channels/1", watch=watch) == {"id": "1", "type": 0}
     client.close()
 
     assert clock.monotonic() == pytest.approx(waited_s)
@@ -114,7 +114,7 @@ def test_a_passing_failure_is_waited_out_and_asked_again(
 def test_long_waits_for_another_try_are_told(discord: ScriptedDiscord, clock: FakeClock, watch: Watch) -> None:
     told: list[str] = []
     client = DiscordClient(discord.base_url, TOKEN, clock=clock, note=told.append)
-    discord.on("channels/1", *[Reply(status=503)] * 4, {"id": "1"})
+    discord.on("channels/1", *[Reply(status=503)] * 4, {"id": "1", "type": 0})
 
     client.get("channels/1", watch=watch)
     client.close()
@@ -192,7 +192,7 @@ def test_a_global_limit_closes_all_routes(
     discord: ScriptedDiscord, client: DiscordClient, watch: Watch, clock: FakeClock, refusal: Reply
 ) -> None:
     discord.on("channels/1", refusal)
-    discord.on("guilds/2", {"id": "2"})
+    discord.on("guilds/2", {"id": "2", "name": "g"})
     with pytest.raises(RequestGivenUp):
         client.get("channels/1", watch=watch)
     before = clock.monotonic()
@@ -205,7 +205,7 @@ def test_a_global_limit_closes_all_routes(
 
 def test_no_more_requests_leave_in_a_second_than_granted(discord: ScriptedDiscord, clock: FakeClock) -> None:
     client = DiscordClient(discord.base_url, TOKEN, clock=clock, limits=ClientLimits(per_second=10))
-    discord.on("channels/1", {"id": "1"})
+    discord.on("channels/1", {"id": "1", "type": 0})
 
     for _ in range(39):
         client.get("channels/1", watch=Watch(clock))
@@ -257,9 +257,9 @@ def test_an_answer_that_comes_byte_by_byte_is_not_waited_for(discord: ScriptedDi
 def test_a_server_that_says_nothing_is_not_waited_for(discord: ScriptedDiscord, clock: FakeClock, watch: Watch) -> None:
     limits = ClientLimits(timeouts=Timeouts(silence_s=0.05))
     client = DiscordClient(discord.base_url, TOKEN, clock=clock, limits=limits)
-    discord.on("channels/1", Reply(body={"id": "1"}, pause_s=0.5), {"id": "1"})
+    discord.on("channels/1", Reply(body={"id": "1"}, pause_s=0.5), {"id": "1", "type": 0})
 
-    assert client.get("channels/1", watch=watch) == {"id": "1"}
+    assert client.get("channels/1", watch=watch) == {"id": "1", "type": 0}
     client.close()
 
     assert discord.paths.count("channels/1") == 2

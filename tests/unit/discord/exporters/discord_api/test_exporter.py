@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from dce_play.discord.exporters.discord_api.channel_export import ListingEndedEarly
 from dce_play.discord.exporters.discord_api.client import BudgetSpent, ClientLimits
-from dce_play.discord.exporters.discord_api.exporter import ListingEndedEarly, NoMessageContent
+from dce_play.discord.exporters.discord_api.exporter import NoMessageContent
 from dce_play.discord.exporters.discord_api.pages import EndlessListing
 from dce_play.discord.exporters.protocol import (
     AuthenticationFailed,
@@ -168,9 +169,7 @@ def test_after_is_exclusive_and_dated(discord: ScriptedDiscord, tmp_path: Path) 
     assert written["dateRange"] == {"after": "2024-01-01T01:00:00+00:00", "before": None}
 
 
-def test_nothing_newer_costs_no_message_request_once_the_guild_is_known(
-    discord: ScriptedDiscord, tmp_path: Path
-) -> None:
+def test_nothing_newer_costs_one_request_for_one_message(discord: ScriptedDiscord, tmp_path: Path) -> None:
     Room(discord=discord, message_ids=[5]).open()
 
     with opened(discord) as exporter:
@@ -179,7 +178,7 @@ def test_nothing_newer_costs_no_message_request_once_the_guild_is_known(
     assert outcome.message_count == 0
     assert outcome.last_id is None
     assert outcome.completeness is Completeness.COMPLETE
-    assert "channels/111/messages" not in discord.paths
+    assert [seen.query for seen in discord.requests if seen.path == "channels/111/messages"] == [{"limit": "1"}]
     assert (tmp_path / "export.json").read_bytes().endswith(b'  "messages": [],\n  "messageCount": 0\n}')
 
 
@@ -446,7 +445,7 @@ def test_progress_is_told_at_every_page(discord: ScriptedDiscord, tmp_path: Path
 @pytest.mark.contract("R-3.23")
 def test_progress_is_told_during_a_long_wait(discord: ScriptedDiscord, tmp_path: Path, clock: FakeClock) -> None:
     Room(discord=discord, message_ids=[5]).open()
-    discord.on("guilds/222/members/9", Reply(status=429, headers={"Retry-After": "60"}), Reply(status=404, body={}))
+    discord.on("guilds/222/members/9", Reply(status=429, headers={"Retry-After": "60"}), Reply(status=404))
     told: list[float] = []
 
     with opened(discord, clock) as exporter:

@@ -21,7 +21,7 @@ def written(**changes: Any) -> dict[str, Any]:
     client = DiscordClient("http://127.0.0.1:9", TOKEN, clock=FakeClock())
     view = GuildView(client, GuildCache(DIRECT_MESSAGES, {}, {}), Watch(FakeClock()))
     try:
-        return message_object(message(5, **changes), view, lambda _id, _emoji: iter(()))
+        return message_object(message(5, **changes), view, lambda _id, _emoji, _count: iter(()))
     finally:
         client.close()
 
@@ -130,10 +130,10 @@ def test_the_images_of_one_post_are_joined() -> None:
         {"author": {"id": "9"}},
         {"timestamp": None},
         {"timestamp": "soon"},
-        {"mentions": "none"},
+        {"mentions": ["none"]},
         {"attachments": [{"id": "1", "url": "u", "filename": "f", "size": "big"}]},
         {"reactions": [{"count": 1}]},
-        {"embeds": [3]},
+        {"embeds": [{"footer": {}}]},
         {"interaction": {"id": "1"}},
     ],
     ids=str,
