@@ -56,10 +56,14 @@ class RunSettings:
     """A dry run that would change something ends with exit code 10."""
     seal: bool = False
     """Whether a dry run may have the kernel forbid this process to write elsewhere until it ends."""
+    report_folders: tuple[Path, ...] = ()
+    """Where the run's report goes besides the run folder: the seal leaves these open, the guard over steps does not."""
     known_secrets: frozenset[str] = field(default_factory=frozenset, repr=False)
     """Masked from the first event on, whether a step needs them or not."""
     apply_command: str = ""
     """What to type after a dry run."""
+    resume_command: str = ""
+    """What to type after a run that did not end well."""
     clock: Clock = field(default_factory=SystemClock)
 
 
