@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.system.clock import SystemClock
-from dce_play.system.lock.file_lock import open_locked
+from dce_play.system.lock.file_lock import FileBusy, open_locked
 from dce_play.system.redact import Masker
 from dce_play.system.sd_notify import Notifier, notifier_from
 from dce_play.transfer.sending.answer import Answer
@@ -96,15 +96,23 @@ class Shipper:
         self._notifier.ready("queue built")
         try:
             while not self._stopper.event.is_set():
-                done = self._pass(obey=True)
-                self._notifier.watchdog()
-                self._notifier.status(_status_line(done))
+                self._try_pass()
                 self._stopper.event.wait(config.scan_interval_s)
         except Stopped:
             pass
         finally:
             self._notifier.stopping()
             self.tools.state.save()
+
+    def _try_pass(self) -> None:
+        """Make a pass; what the disk refuses ends the pass, not the service, and does not feed the watchdog."""
+        try:
+            done = self._pass(obey=True)
+        except (OSError, FileBusy) as error:
+            self.tools.log.event("ship.pass_failed", Level.ERROR, why=error)
+            return
+        self._notifier.watchdog()
+        self._notifier.status(_status_line(done))
 
     def _pass(self, *, obey: bool) -> PassResult:
         done = self._passes.once(obey=obey)
