@@ -88,6 +88,7 @@ def test_an_episode_is_stored_once_listed_once_and_other_content_is_a_conflict(s
     assert one.admin("/healthz").body == b"ok\n"
 
 
+@pytest.mark.soak
 def test_large_episodes_go_in_parts(start: Start) -> None:
     one = start()
     data = archive(files={"a": os.urandom(2 * PART + 12345)})
@@ -114,6 +115,7 @@ def test_an_upload_goes_on_after_kill_and_restart(start: Start) -> None:
     assert one.verb("verify", "--deep")[1] == {"episodes": 1, "bytes": len(data), "broken": []}
 
 
+@pytest.mark.soak
 def test_an_upload_that_is_not_what_was_promised_is_refused_and_forgotten(start: Start) -> None:
     one = start()
     data = archive(files={"a": os.urandom(PART + 12345)})
@@ -127,6 +129,7 @@ def test_an_upload_that_is_not_what_was_promised_is_refused_and_forgotten(start:
     assert one.request("GET", "/v1/episodes/ep-1").status == 404
 
 
+@pytest.mark.soak
 def test_tokens_are_seen_and_revoked(start: Start) -> None:
     one = start()
     code, told = one.verb("token", "add", "lab-2")
