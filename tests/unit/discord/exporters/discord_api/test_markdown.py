@@ -127,7 +127,7 @@ def steps_of(text: str) -> int:
 @pytest.mark.contract("F-B4")
 def test_twice_the_text_takes_at_most_three_times_the_steps(first: str) -> None:
     for second in ("", *PIECES):
-        text = (first + second) * 24
+        text = (first + second) * 12
         once, twice = steps_of(text + SMILE), steps_of(text * 2 + SMILE)
         assert twice <= 3 * once + 200, (first, second)
 
