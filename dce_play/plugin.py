@@ -100,6 +100,12 @@ class StepFailed(DcePlayError):
         self.outputs = outputs
 
 
+class NotAccepted(StepFailed):
+    """The other side (a receiver, a service) does not accept our token, certificate or password."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.AUTHENTICATION
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """What the operator chose on the command line."""

@@ -31,6 +31,7 @@ from dce_play.steps.host import (
     command_run,
     disk_free,
     disk_report,
+    doctor_check,
     file_copy,
     file_remove,
     file_write,
@@ -42,6 +43,10 @@ from dce_play.steps.scrape import operator_ready, token_sync_gui
 from dce_play.steps.scrape import plan as scrape_plan
 from dce_play.steps.scrape import preflight as scrape_preflight
 from dce_play.steps.scrape import run as scrape_run
+from dce_play.steps.ship import drain as ship_drain
+from dce_play.steps.ship import once as ship_once
+from dce_play.steps.ship import ping as ship_ping
+from dce_play.steps.ship import quarantine_clean, quarantine_requeue, receive_backfill, receive_verify
 
 MODULES: tuple[CheckStep | ActionStep, ...] = (
     archive_adopt,
@@ -64,6 +69,7 @@ MODULES: tuple[CheckStep | ActionStep, ...] = (
     command_run,
     disk_free,
     disk_report,
+    doctor_check,
     file_copy,
     file_remove,
     file_write,
@@ -72,11 +78,18 @@ MODULES: tuple[CheckStep | ActionStep, ...] = (
     operator_ready,
     pause_confirm,
     report_say,
+    quarantine_clean,
+    quarantine_requeue,
+    receive_backfill,
+    receive_verify,
     report_summary,
     schedule_cron,
     scrape_plan,
     scrape_preflight,
     scrape_run,
+    ship_drain,
+    ship_once,
+    ship_ping,
     token_sync_gui,
 )
 
