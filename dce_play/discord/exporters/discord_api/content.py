@@ -83,7 +83,7 @@ def _time(written: str, style: str | None) -> str:
     minute, second = f"{moment:%H:%M}", f"{moment:%H:%M:%S}"
     if style in {None, "r", "R"}:
         return f"{short_day} {minute}"
-    written = {
+    forms = {
         "t": minute,
         "T": second,
         "d": short_day,
@@ -91,4 +91,4 @@ def _time(written: str, style: str | None) -> str:
         "f": f"{long_day} {minute}",
         "F": f"{long_day} {second}",
     }
-    return written.get(style or "", _INVALID)
+    return forms.get(style or "", _INVALID)
