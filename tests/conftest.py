@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.postgres_server import Postgres, postgres_server
+from tests.support.postgres_server import fill as fill_postgres
 from tests.support.real_engines import OpenBao, SeaweedFS, openbao, seaweedfs
 
 
@@ -25,4 +27,19 @@ def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
 def bao_in_memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
     """Give a running OpenBao whose storage is not raft."""
     with openbao(tmp_path_factory.mktemp("bao-in-memory"), storage="inmem") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """Give a running PostgreSQL with some databases. For tests that only read."""
+    with postgres_server() as running:
+        fill_postgres(running)
+        yield running
+
+
+@pytest.fixture(scope="session")
+def own_postgres() -> Iterator[Postgres]:
+    """Give a running PostgreSQL for tests that change it: each makes what it needs, and removes it."""
+    with postgres_server() as running:
         yield running

@@ -1,11 +1,14 @@
 """The records that travel between engines and the framework, and that end up in a manifest."""
 
 from enum import StrEnum
+from typing import Any, TypeAlias
 
 import msgspec
 
 from dce_play.backup.errors import WarningId
-from dce_play.source import JsonValue
+
+Plain: TypeAlias = Any
+"""A JSON value. msgspec knows no type that names itself, as ``JsonValue`` does."""
 
 
 class Health(StrEnum):
@@ -94,7 +97,7 @@ class Produced(msgspec.Struct, frozen=True, kw_only=True):
     format: str
     """``sql``, ``pg.tar``, ``rdb``, ``tar``, ``raft-snapshot``, ``meilisearch-dump``."""
     consistency: Consistency
-    counts: dict[str, JsonValue]
+    counts: dict[str, Plain]
     """The keys of the manifest's ``counts`` for this engine."""
     command: tuple[str, ...] = ()
     """An argv without secrets, of the program that wrote the stream; empty without one."""
@@ -115,16 +118,16 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """Something of which a drill restored another number or content than the backup says it holds."""
 
     what: str
-    expected: JsonValue
-    restored: JsonValue
+    expected: Plain
+    restored: Plain
 
 
 class Drilled(msgspec.Struct, frozen=True, kw_only=True):
     """What a drill restored. ``expected`` and ``restored`` have the same keys."""
 
     engine: EngineFacts
-    expected: dict[str, JsonValue]
-    restored: dict[str, JsonValue]
+    expected: dict[str, Plain]
+    restored: dict[str, Plain]
     differences: tuple[Difference, ...] = ()
     level: int = 3
     """The level that was reached: 2 where the drill could only go as far as the sums (C without its keys)."""
@@ -132,6 +135,10 @@ class Drilled(msgspec.Struct, frozen=True, kw_only=True):
     """Where the engine that was left running is, and how to reach it; empty when nothing stays."""
     note: str = ""
     """One line for people, such as why the drill stopped at the sums."""
+
+
+REFUSE = "refuse"
+"""What a plan's item says when ``--apply`` would be refused: then ``restore`` raises before it touches anything."""
 
 
 class PlanItem(msgspec.Struct, frozen=True, kw_only=True):

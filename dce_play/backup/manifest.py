@@ -10,12 +10,12 @@ from dce_play.backup.facts import (
     Consistency,
     EngineFacts,
     Health,
+    Plain,
     RemoteCopy,
     RootFacts,
     SourceFacts,
     Warned,
 )
-from dce_play.source import JsonValue
 
 SCHEMA = "dce-play/backup-manifest/1"
 SUFFIX = ".manifest.json"
@@ -127,7 +127,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
     plain_bytes: int
     plain_sha256: str
-    counts: dict[str, JsonValue]
+    counts: dict[str, Plain]
     consistency: Consistency
     health: HealthRecord
     verification: Verification

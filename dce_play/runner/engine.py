@@ -37,7 +37,7 @@ from dce_play.runner.supervise import Gate
 from dce_play.runner.tell import Teller
 from dce_play.runner.walk import Walk
 
-_PASSED_ON = frozenset({ExitCode.AUTHENTICATION, ExitCode.BUG, ExitCode.LOCKED, ExitCode.UNATTENDED})
+_PASSED_ON = frozenset({ExitCode.AUTHENTICATION, ExitCode.BUG, ExitCode.INVALID, ExitCode.LOCKED, ExitCode.UNATTENDED})
 """Exit codes of a failed step that scripts tell apart; any other failure of a step is 1."""
 
 
@@ -191,7 +191,7 @@ class _Running:
             steps = reachable_steps(self._plan, self._names())
             programs = frozenset[str]().union(*(programs_of(step.plugin) for step in steps))
             if self._settings.seal and not programs:  # a container engine that only looks still opens its database
-                seal_process(allowed)
+                seal_process((*allowed, *self._settings.report_folders))
             stack.enter_context(dry_run(allowed_writable=allowed, allowed_programs=programs))
 
     # The steps.
@@ -288,7 +288,7 @@ class _Running:
         if self._settings.mode is Mode.DRY_RUN:
             return self._settings.apply_command if trouble is None else ""
         started = self._walk is not None
-        return f"dce-play resume {self._settings.run_id}" if trouble is not None and started else ""
+        return self._settings.resume_command if trouble is not None and started else ""
 
 
 def _with_parents(plan: Plan, steps: frozenset[str] | None) -> frozenset[str] | None:

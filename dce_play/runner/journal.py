@@ -135,6 +135,13 @@ def look(path: Path) -> JournalState:
             os.close(descriptor)
 
 
+def _resume_command(events: list[dict[str, JsonValue]]) -> str:
+    """Return the command that the run itself would have told to type; empty where it did not come to say one."""
+    options = events[0].get("options")
+    command = options.get("resume_command") if isinstance(options, dict) else None
+    return command if isinstance(command, str) else ""
+
+
 def close_lost(path: Path, *, ts: str) -> None:
     """Write the end of a run that was killed. Does nothing for one that goes on, or that has its end.
 
@@ -149,9 +156,8 @@ def close_lost(path: Path, *, ts: str) -> None:
         raise JournalDamaged(path, len(state.events))
     journal = Journal(path)
     try:
-        body = RunEnded(
-            outcome=Outcome.LOST, exit_code=137, duration_s=0.0, next_command=f"dce-play resume {path.parent.name}"
-        )
+        again = _resume_command(state.events) or f"dce-play resume {path.parent.name}"
+        body = RunEnded(outcome=Outcome.LOST, exit_code=137, duration_s=0.0, next_command=again)
         journal.accept(Event(seq=seq + 1, ts=ts, run=run, body=body))
     finally:
         journal.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 from dce_play.discord.targets.model import TargetsFile
 from dce_play.errors import ExitCode
 from dce_play.events import Failure, Mode, Outcome
-from dce_play.plugin import Selection, StepRecord
+from dce_play.plugin import Selection, StepRecord, no_steps
 from dce_play.source import JsonValue
 from dce_play.system.clock import Clock, SystemClock
 from dce_play.system.process.executor import Executor
@@ -50,16 +50,24 @@ class RunSettings:
     timeout_s: float | None = None
     grace_s: float = 10.0
     """How long a step may take to stop when asked to."""
+    allow_unattended: bool = False
+    """Whether the command line allows what needs a person where nobody is."""
+    steps_of: Callable[[str], frozenset[str]] = no_steps
+    """Tells which step plugins a playbook uses."""
     strict: bool = False
     """Items that steps skipped make the run end with exit code 8."""
     detailed_exitcode: bool = False
     """A dry run that would change something ends with exit code 10."""
     seal: bool = False
     """Whether a dry run may have the kernel forbid this process to write elsewhere until it ends."""
+    report_folders: tuple[Path, ...] = ()
+    """Where the run's report goes besides the run folder: the seal leaves these open, the guard over steps does not."""
     known_secrets: frozenset[str] = field(default_factory=frozenset, repr=False)
     """Masked from the first event on, whether a step needs them or not."""
     apply_command: str = ""
     """What to type after a dry run."""
+    resume_command: str = ""
+    """What to type after a run that did not end well."""
     clock: Clock = field(default_factory=SystemClock)
 
 

@@ -36,7 +36,7 @@ class StopHooks:
                 outcome=Outcome.INTERRUPTED,
                 exit_code=code,
                 duration_s=self.settings.clock.monotonic() - self.started,
-                next_command=f"dce-play resume {self.settings.run_id}",
+                next_command=self.settings.resume_command,
             ),
             then=leave,
         )

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dce_play.services.shipper import open_shipper
+from dce_play.transfer.sending.settings import load_config
+from dce_play.transfer.sending.ship_pass import PassResult
 from tests.support.stand_in_receiver import TOKEN
 
 COMMIT = "a1" * 20
@@ -102,3 +105,14 @@ def lab_host(folder: Path, url: str, *, more: str = "", receiver: str = "") -> L
     host = LabHost(folder=folder, url=url, more=more, receiver=receiver)
     host.write_config()
     return host
+
+
+def ship(host: LabHost, **variables: str) -> PassResult:
+    """Make one pass in this process, as ``ship once`` does."""
+    with open_shipper(load_config(host.config), environment=variables) as shipper:
+        return shipper.once()
+
+
+def outcomes(done: PassResult) -> dict[str, tuple[str, int, str]]:
+    """Return outcome, status and code by episode."""
+    return {each.id: (str(each.verdict.outcome), each.verdict.http, each.verdict.code) for each in done.results}

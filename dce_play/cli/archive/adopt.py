@@ -1,5 +1,6 @@
 """``dce-play archive adopt``: take over archives that others made, and mend the maps of those that moved."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -76,7 +77,7 @@ def _merge_channel(layout: TargetLayout, channel_id: ChannelId, output_format: s
     lines = [
         f"Merged {len(done.originals)} files of channel {channel_id} into {into}: {count} messages",
         *(f"  original kept: {shown(path)}" for path in done.originals),
-        f"  when you are content: dce-play archive normalise --confirm '{into}'",
+        f"  when you are content: dce-play archive normalise --confirm {shlex.quote(into)}",
     ]
     facts = {
         "channel_id": channel_id,

@@ -13,7 +13,7 @@ from typing import ClassVar
 import click
 
 from dce_play.cli.app.find_playbook import find_playbook
-from dce_play.cli.run.running import Prepared, RunRequest, execute, new_run_id, prepare
+from dce_play.cli.run.running import Prepared, RunRequest, apply_command, execute, new_run_id, prepare
 from dce_play.discord.simulator.server import Simulator, running_simulator
 from dce_play.discord.simulator.worlds import REHEARSAL_GROWTH, rehearsal_world
 from dce_play.errors import DcePlayError, ExitCode
@@ -70,7 +70,7 @@ def rehearse(request: RunRequest) -> int:
         staged = _staged(request, stage, simulator)
         _check(prepare(staged))
         _tell(f"Rehearsal against a simulated Discord at {simulator.base_url}; everything lies in {stage.folder}")
-        if request.dry_run:
+        if request.options.dry_run:
             return execute(staged).exit_code
         first = _pass("First pass: the archives are new.", staged)
         if first.exit_code is not ExitCode.OK:
@@ -93,7 +93,7 @@ def _set_stage(stage: Stage, request: RunRequest, simulator: Simulator) -> None:
     (stage.folder / "home").mkdir()
     stage.archives.mkdir()
     guild_ids = list(simulator.world.guilds)
-    names = tuple(dict.fromkeys(request.targets)) or _DEFAULT_TARGETS
+    names = tuple(dict.fromkeys(request.options.targets)) or _DEFAULT_TARGETS
     targets = [
         {
             "name": name,
@@ -114,10 +114,8 @@ def _staged(request: RunRequest, stage: Stage, simulator: Simulator) -> RunReque
         playbook=str(find_playbook(request.playbook, request.folder)),
         folder=stage.folder,
         environment=_environment(request.environment, stage, simulator),
-        config=stage.targets,
-        state_dir=stage.state,
-        log_file=(request.folder / request.log_file) if request.log_file else None,
-        report=(request.folder / request.report) if request.report else None,
+        options=replace(request.options, config=stage.targets, state_dir=stage.state),
+        next_command=apply_command(request),  # what was staged here is gone with the simulator
     )
 
 

@@ -1,7 +1,6 @@
 """From what the command line says to a finished run. ``run``, ``resume`` and ``--rehearse`` all come through here."""
 
 import secrets
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -11,6 +10,8 @@ from dce_play.cli.app.find_playbook import find_playbook
 from dce_play.cli.app.playbook_params import as_texts
 from dce_play.cli.app.step_table import is_shipped, reading_cache, step_table
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
+from dce_play.cli.run.options import RunOptions, command_line, resume_words, run_words, said, to_journal
+from dce_play.cli.run.person import refuse_without_person, steps_used
 from dce_play.cli.run.sinks import asker, leave_report, lost_outputs, open_sinks, tell_stillborn
 from dce_play.discord.auth.known_secrets import known_secrets
 from dce_play.discord.targets.model import TargetsFile
@@ -18,7 +19,7 @@ from dce_play.discord.targets.select import check_narrowing, select_targets
 from dce_play.errors import DcePlayError, ExitCode, UsageError
 from dce_play.events import Mode, Sink
 from dce_play.layout import state_folder
-from dce_play.playbook.load.params import as_names, as_recorded, resolve_params
+from dce_play.playbook.load.params import as_names, as_recorded, option_name, resolve_params
 from dce_play.playbook.plan.plan import Plan
 from dce_play.playbook.plan.planning import make_plan
 from dce_play.playbook.plan.selection import choose_steps
@@ -52,31 +53,12 @@ class RunRequest:
     environment: Mapping[str, str]
     given: Mapping[str, JsonValue] = field(default_factory=dict)
     """The playbook's own options, as typed."""
-    extra: tuple[str, ...] = ()
-    targets: tuple[str, ...] = ()
-    channels: tuple[str, ...] = ()
-    guilds: tuple[str, ...] = ()
-    config: Path | None = None
-    dry_run: bool = False
-    diff: bool = False
-    detailed_exitcode: bool = False
-    tags: tuple[str, ...] = ()
-    skip_tags: tuple[str, ...] = ()
-    start_at: str | None = None
-    step_by_step: bool = False
-    assume_yes: bool = False
-    lock_wait_s: float = 0.0
-    timeout_s: float | None = None
-    output: str = "text"
-    report: Path | None = None
-    log_file: Path | None = None
-    verbose: bool = False
-    state_dir: Path | None = None
-    plugins: bool = False
-    strict: bool = False
+    options: RunOptions = field(default_factory=RunOptions)
     interrupted: str | None = None
     run_id: str = ""
     """Chosen when empty."""
+    next_command: str | None = None
+    """What to type after it, however it ends; ``None`` for what follows from the rest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,12 +83,12 @@ def execute(request: RunRequest, /, *, earlier: EarlierRun | None = None, accept
     try:
         open_sinks(
             sinks,
-            machine=request.output == "jsonl",
+            machine=request.options.output == "jsonl",
             environment=request.environment,
-            verbose=request.verbose,
-            diff=request.diff,
-            log_file=request.log_file,
-            report=request.report,
+            verbose=request.options.verbose,
+            diff=request.options.diff,
+            log_file=request.options.log_file,
+            report=request.options.report_file,
         )
         prepared = prepare(request, ask=asker(sinks))
         progress = None
@@ -116,7 +98,7 @@ def execute(request: RunRequest, /, *, earlier: EarlierRun | None = None, accept
     except DcePlayError as error:
         tell_stillborn(sinks, error, run_id=request.run_id)
         raise
-    written = leave_report(outcome.run_folder, also=request.report)
+    written = leave_report(outcome.run_folder, also=request.options.report_file)
     if (lost_outputs(sinks) or not written) and outcome.exit_code == ExitCode.OK:
         return replace(outcome, exit_code=ExitCode.FAILED)
     return outcome
@@ -127,43 +109,57 @@ def prepare(request: RunRequest, /, *, ask: Ask | None = None) -> Prepared:
 
     Raises: InvalidDocument, UsageError, NothingSelected, NoTargetsFile, PluginBroken.
     """
+    options = request.options
     path = find_playbook(request.playbook, request.folder)
-    steps = step_table(plugins=request.plugins, folder=request.folder)
+    steps = step_table(plugins=options.plugins, folder=request.folder)
     plan = make_plan(
         path,
         steps,
         shipped=is_shipped(steps),
-        cache=reading_cache(plugins=request.plugins, folder=request.folder, environment=request.environment),
+        cache=reading_cache(plugins=options.plugins, folder=request.folder, environment=request.environment),
     )
     params = resolve_params(
-        plan.params, extra=request.extra, options=as_texts(request.given), environment=request.environment
+        plan.params, extra=options.extra, options=as_texts(request.given), environment=request.environment
     )
-    chosen = choose_steps(plan, tags=request.tags, skip_tags=request.skip_tags, start_at=request.start_at)
+    chosen = choose_steps(plan, tags=options.tags, skip_tags=options.skip_tags, start_at=options.start_at)
+    refuse_without_person(
+        plan,
+        request.environment,
+        allow_unattended=options.allow_unattended,
+        looks_only=options.dry_run or options.list_steps,
+    )
     targets = _targets(request, plan)
     run_id = request.run_id or new_run_id()
+    again = request.next_command
+    if again is None:
+        again = command_line("resume", run_id, resume_words(options))
     settings = RunSettings(
         run_id=run_id,
-        run_folder=runs_folder(request.state_dir, request.environment) / run_id,
+        run_folder=runs_folder(options.state_dir, request.environment) / run_id,
         folder=request.folder,
         environment=request.environment,
-        mode=Mode.DRY_RUN if request.dry_run else Mode.RUN,
+        mode=Mode.DRY_RUN if options.dry_run else Mode.RUN,
         params=as_names(params),
         recorded_params=as_recorded(params),
         archive_root=targets.archive_root if targets else None,
         targets=targets,
         selection=_selection(request, targets),
         steps=chosen,
-        options=remembered(request),
+        options=_remembered(request, again),
         ask=ask,
-        assume_yes=request.assume_yes,
-        step_by_step=request.step_by_step,
+        assume_yes=options.assume_yes,
+        step_by_step=options.step_by_step,
         interrupted=request.interrupted,
-        lock_wait_s=request.lock_wait_s,
-        timeout_s=request.timeout_s,
-        strict=request.strict,
-        detailed_exitcode=request.detailed_exitcode,
-        apply_command=_apply_command(request),
-        seal=request.dry_run,
+        lock_wait_s=options.lock_wait_s,
+        timeout_s=options.timeout_s,
+        allow_unattended=options.allow_unattended,
+        steps_of=steps_used(request.folder, steps, shipped=is_shipped(steps)),
+        strict=options.strict,
+        detailed_exitcode=options.detailed_exitcode,
+        apply_command=apply_command(request) if request.next_command is None else request.next_command,
+        resume_command=again,
+        seal=options.dry_run,
+        report_folders=() if options.report_file is None else (options.report_file.resolve().parent,),
         known_secrets=known_secrets(request.environment, request.folder),
     )
     _check_place(settings)
@@ -182,10 +178,10 @@ def runs_folder(state_dir: Path | None, environment: Mapping[str, str]) -> Path:
 
 
 def _targets(request: RunRequest, plan: Plan) -> TargetsFile | None:
-    path = find_targets_file(request.config, request.environment, request.folder)
+    path = find_targets_file(request.options.config, request.environment, request.folder)
     if path is not None:
         return load_targets_file(path)
-    narrowed = request.targets or request.channels or request.guilds
+    narrowed = request.options.targets or request.options.channels or request.options.guilds
     if "targets" in plan.names or Effects.ARCHIVE in plan.effects or narrowed:
         raise NoTargetsFile
     return None
@@ -194,8 +190,8 @@ def _targets(request: RunRequest, plan: Plan) -> TargetsFile | None:
 def _selection(request: RunRequest, targets: TargetsFile | None) -> Selection:
     if targets is None:
         return Selection()
-    chosen = select_targets(targets, request.targets)
-    channels, guilds = check_narrowing(chosen, channels=request.channels, guilds=request.guilds)
+    chosen = select_targets(targets, request.options.targets)
+    channels, guilds = check_narrowing(chosen, channels=request.options.channels, guilds=request.options.guilds)
     return Selection(targets=tuple(target.name for target in chosen), channels=channels, guilds=guilds)
 
 
@@ -208,44 +204,24 @@ def _check_place(settings: RunSettings) -> None:
         )
 
 
-def remembered(request: RunRequest, /) -> dict[str, JsonValue]:
-    """Return what ``resume`` must know to ask for the same again. No secret is in it: they are given as references."""
+def _remembered(request: RunRequest, resume_command: str) -> dict[str, JsonValue]:
     return {
         "playbook": request.playbook,
         "folder": str(request.folder),
         "given": dict(request.given),
-        "extra": list(request.extra),
-        "targets": list(request.targets),
-        "channels": list(request.channels),
-        "guilds": list(request.guilds),
-        "config": str(request.config) if request.config else None,
-        "tags": list(request.tags),
-        "skip_tags": list(request.skip_tags),
-        "start_at": request.start_at,
-        "plugins": request.plugins,
-        "strict": request.strict,
+        **to_journal(request.options),
+        "resume_command": resume_command,
     }
 
 
-def _apply_command(request: RunRequest) -> str:
-    words = ["dce-play", "run", request.playbook]
-    for option, values in (
-        ("--target", request.targets),
-        ("--channel", request.channels),
-        ("--guild", request.guilds),
-        ("-e", request.extra),
-        ("--tags", (",".join(request.tags),) if request.tags else ()),
-        ("--skip-tags", (",".join(request.skip_tags),) if request.skip_tags else ()),
-        ("--start-at", (request.start_at,) if request.start_at else ()),
-        ("--config", (str(request.config),) if request.config else ()),
-    ):
-        for value in values:
-            words += [option, value]
+def apply_command(request: RunRequest, /) -> str:
+    """Return the command that does for real what a dry run of this request shows, to be typed in its folder."""
+    words = run_words(request.options)
     for name, given in request.given.items():
-        flag = name.replace("_", "-")
+        flag = option_name(name)
         if isinstance(given, bool):
-            words.append(f"--{flag}" if given else f"--no-{flag}")
+            words.append(flag if given else f"--no-{flag.removeprefix('--')}")
         else:
             for each in given if isinstance(given, list) else [given]:
-                words += [f"--{flag}", str(each)]
-    return shlex.join(words)
+                words += said(flag, str(each))
+    return command_line("run", request.playbook, words)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from dce_play.cli.run.run import DurationType
+from dce_play.cli.run.options import DurationType, RunOptions, command_line, resume_words
 from dce_play.cli.run.running import runs_folder
 from dce_play.errors import UsageError
 from dce_play.events import Mode
@@ -79,7 +79,8 @@ def show(run: str | None, output_format: str, state_dir: Path | None) -> None:
         if isinstance(step, dict) and not step["group"]:
             click.echo(f"  {step['status']!s:<8}  {step['id']}  {step['summary']}".rstrip())
     if info.resumable:
-        click.echo(f"next: dce-play resume {info.run_id}")
+        words = resume_words(RunOptions(state_dir=state_dir))
+        click.echo(f"next: {command_line('resume', info.run_id, words)}")
 
 
 def _newest(runs: Path) -> RunInfo:

@@ -5,12 +5,13 @@ import hashlib
 import os
 import shutil
 import threading
-from typing import Any
 
 import msgspec
 
 from dce_play.system.clock import utc_stamp
+from dce_play.system.lock.file_lock import FileBusy
 from dce_play.transfer.ids import EpisodeId
+from dce_play.transfer.sending.answer import Answer
 from dce_play.transfer.sending.delivery import Delivery
 from dce_play.transfer.sending.episode import Meta, MetaState, UnsafeMember, changed_within, read_meta
 from dce_play.transfer.sending.log_lines import Level
@@ -19,7 +20,7 @@ from dce_play.transfer.sending.pack import EpisodeChanged, Packer
 from dce_play.transfer.sending.reason import Reason, read_reason
 from dce_play.transfer.sending.spool import PackRecord, Suffix
 from dce_play.transfer.sending.tools import Tools
-from dce_play.transfer.sending.verdict import Outcome, Verdict
+from dce_play.transfer.sending.verdict import Outcome, Verdict, receipt_of
 
 _MOST_ROUNDS = 3
 """How often an episode is packed in one pass while its writer goes on writing."""
@@ -66,6 +67,8 @@ class Attempt:
             code = "no_space" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "io_error"
             self._backoff.failed(identifier, None)
             result = self._result(identifier, Verdict(outcome=Outcome.RETRY, code=code, detail=_told(error)))
+        except FileBusy as error:
+            result = self._result(identifier, Verdict(outcome=Outcome.RETRY, code="busy", detail=str(error)))
         if result is not None and result.tried:
             self._tell(result, round(1000 * (self._clock.monotonic() - began)))
         return result
@@ -81,7 +84,7 @@ class Attempt:
             return self._result(identifier, held, tried=False)
         for _ in range(_MOST_ROUNDS):
             record = self._sound_record(identifier)
-            if record is not None and self._spool.file(identifier, Suffix.RECEIPT).exists():
+            if record is not None and self._is_acknowledged(record):
                 verdict: Verdict | None = Verdict(outcome=Outcome.STORED, detail="was acknowledged before")
             elif obey and self._backoff.waits(identifier):
                 waits = Verdict(outcome=Outcome.RETRY, code="backoff", detail="waits for its next try")
@@ -114,6 +117,17 @@ class Attempt:
             return record
         self._discard(identifier)
         return None
+
+    def _is_acknowledged(self, record: PackRecord) -> bool:
+        """Return whether a receipt of this very content lies beside it; any other goes."""
+        identifier = EpisodeId(record.id)
+        data = self._spool.read_file(identifier, Suffix.RECEIPT)
+        if data is None:
+            return False
+        if receipt_of(Answer(status=200, body=data), identifier) == record.manifest_digest:
+            return True
+        self._spool.file(identifier, Suffix.RECEIPT).unlink(missing_ok=True)
+        return False
 
     def _discard(self, identifier: EpisodeId) -> None:
         with self._spool.moving():
@@ -221,9 +235,9 @@ class Attempt:
             id=identifier,
             reason=verdict.code,
             http=verdict.http or None,
-            detail=self._log.masked(verdict.detail),
-            problem=self._masked(verdict.problem),
-            fix=[self._log.masked(line) for line in verdict.fix],
+            detail=verdict.detail,
+            problem=verdict.problem,
+            fix=verdict.fix,
             commit=record.commit if record else read_meta(self._spool.episode(identifier)).commit,
             host_id=self._config.host_id,
             attempts=record.attempts + 1 if record else 0,
@@ -234,13 +248,6 @@ class Attempt:
         name = quarantine(self._spool, identifier, reason)
         self._backoff.forget(identifier)
         return None if name is None else self._result(identifier, verdict)
-
-    def _masked(self, problem: dict[str, Any] | None) -> dict[str, Any] | None:
-        if problem is None:
-            return None
-        text = msgspec.json.encode(problem).decode("utf-8")
-        masked = self._log.masked(text)
-        return problem if masked == text else {"code": str(problem.get("code", "")), "detail": "it held a secret"}
 
     def _found_quarantined(self, identifier: EpisodeId, name: str) -> Result:
         reason = read_reason(self._spool.quarantine / name)

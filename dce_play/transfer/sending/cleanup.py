@@ -23,7 +23,7 @@ def clean_up(config: ShipConfig, spool: Spool, state: ShipState, *, clock: Clock
     now = clock.now()
     if not _is_due(config, spool, now):
         return []
-    write_atomic(spool.private / "last_cleanup", f"{utc_stamp(now)}\n".encode())
+    write_atomic(spool.private / "last_cleanup", f"{utc_stamp(now)}\n".encode(), durable=False)
     if not config.quarantine_keep_days and not config.shipped_keep_days:
         return []
     doubt = _doubt(config, state, now)

@@ -16,7 +16,7 @@ import httpcore2
 
 from dce_play import __version__
 from dce_play.errors import DcePlayError, ExitCode
-from dce_play.system.redact import Masker
+from dce_play.system.redact import SHORTEST_SECRET, Masker
 from dce_play.system.secret_reference import NoSecret, read_reference
 from dce_play.transfer.sending.answer import LARGEST_BODY, Answer, NoAnswer
 from dce_play.transfer.sending.network import BoundedBackend, Deadline
@@ -65,6 +65,7 @@ class Client:
         parts = urlsplit(config.url)
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._base = parts.path.rstrip("/")
+        self._token = ""
         self._token = self._read_token()
         self._pool = self._make_pool(tls_context(config))
 
@@ -146,14 +147,23 @@ class Client:
                     data += piece
                     if len(data) > LARGEST_BODY:
                         return _missing(NoAnswer.HALF, "the answer is too long")
-                return Answer(status=response.status, headers=found, body=data)
+                return Answer(status=response.status, headers=found, body=self._without_secrets(data))
         except (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError) as error:
             return self._failure(error)
 
+    def _without_secrets(self, data: bytes) -> bytes:
+        """Return a body without our token: what repeats it must not carry it into logs, reasons and reports."""
+        text = data.decode("utf-8", errors="surrogateescape")
+        if not self._masker.reveals(text):
+            return data
+        return self._masker.mask(text).encode("utf-8", errors="surrogateescape")
+
     def _bounded(self, body: Iterable[bytes] | bytes, limit: float) -> Iterator[bytes]:
-        """Yield the body, and begin the answer's time when it is all on its way."""
-        yield from (body,) if isinstance(body, bytes) else body
-        self._deadline.at = time.monotonic() + 2 * limit
+        """Yield the body, and begin the answer's time when it is all on its way, or nobody takes it any more."""
+        try:
+            yield from (body,) if isinstance(body, bytes) else body
+        finally:
+            self._deadline.at = time.monotonic() + 2 * limit
 
     def _failure(self, error: Exception) -> Answer:
         text = self._masker.mask(" ".join(str(error).split()))
@@ -199,7 +209,10 @@ class Client:
             raise NoToken(reference, str(error)) from error
         if not token or not token.isascii() or any(not "!" <= character <= "~" for character in token):
             raise NoToken(reference, "a token has no blanks, line breaks or control characters")
-        self._masker.add(token)
+        if len(token) < SHORTEST_SECRET:
+            raise NoToken(reference, "it is too short for a token")
+        if token != self._token:
+            self._masker.add(token)
         return token
 
 

@@ -73,10 +73,6 @@ class ShipLog:
         for line in block:
             self._line(f"ship.fix {line}", Level.ERROR)
 
-    def masked(self, text: str) -> str:
-        """Return a text as it may be shown or kept."""
-        return self._masker.mask(text)
-
     def _line(self, text: str, level: Level) -> None:
         if level <= self._level:
             prefix = f"<{level:d}>" if self._journal else ""

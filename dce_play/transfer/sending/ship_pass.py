@@ -1,6 +1,6 @@
 """One pass: clean up, sweep, look at every episode, send what may be sent, tell what came of it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import datetime
@@ -51,7 +51,11 @@ class _Halt:
 class Passes:
     """Makes passes, with what one remembers for the next."""
 
-    def __init__(self, tools: Tools, *, attempt: Attempt, client: Client) -> None:
+    def __init__(
+        self, tools: Tools, *, attempt: Attempt, client: Client, on_result: Callable[[Result], None] = lambda _: None
+    ) -> None:
+        """``on_result`` is told of each episode that was tried, as it ends."""
+        self._on_result = on_result
         self._tools = tools
         self._attempt = attempt
         self._client = client
@@ -74,7 +78,7 @@ class Passes:
         results: list[Result] = []
         waiting = missing
         paused = tools.backoff.paused if obey else None
-        if ready and self._may_send(obey=obey):
+        if ready and self._may_send(ready, obey=obey):
             results, not_ready, paused = self._send_all(ready, obey=obey)
             waiting += not_ready
         elif not ready and not obey:
@@ -86,7 +90,7 @@ class Passes:
         tools.state.save()
         return done
 
-    def _may_send(self, *, obey: bool) -> bool:
+    def _may_send(self, ready: list[EpisodeId], *, obey: bool) -> bool:
         """Return whether anything may be sent; asks the receiver when the wait is over, or a commit is held."""
         backoff = self._tools.backoff
         if obey and backoff.paused is not None:
@@ -97,7 +101,8 @@ class Passes:
                 self._pause_by(answer)
                 return False
             backoff.resume()
-        self._ask_for_held()
+        if self._tools.config.on_gate == "hold" and self._tools.state.state.held:
+            self._ask_for_held(ready)
         return True
 
     def _pause_by(self, answer: Answer) -> None:
@@ -105,14 +110,16 @@ class Passes:
         self._tools.backoff.pause(why, answer.retry_after_s(self._tools.clock.now()))
         self._tools.log.event("ship.paused", Level.WARNING, why=why)
 
-    def _ask_for_held(self) -> None:
+    def _ask_for_held(self, ready: list[EpisodeId]) -> None:
+        """Ask, at most once a minute, whether a commit is accepted again; forget commits that no episode has."""
         state = self._tools.state
         now = self._tools.clock.monotonic()
+        commits = {_commit_of(self._tools.spool, identifier) for identifier in ready}
         for commit in list(state.state.held):
-            if now - self._asked_gate.get(commit, float("-inf")) < _ASK_GATE_S:
+            if commit in commits and now - self._asked_gate.get(commit, float("-inf")) < _ASK_GATE_S:
                 continue
             self._asked_gate[commit] = now
-            if gate_takes(ask_ping(self._client, self._tools.config, commit)):
+            if commit not in commits or gate_takes(ask_ping(self._client, self._tools.config, commit)):
                 with state.lock:
                     state.state.held.pop(commit, None)
 
@@ -127,6 +134,7 @@ class Passes:
                 not_ready += 1
                 continue
             results.append(result)
+            self._on_result(result)
             verdict = result.verdict
             if verdict.in_a_row and result.tried:
                 row += 1
@@ -147,6 +155,7 @@ class Passes:
         left = iter(identifiers)
         if most == 1:
             for identifier in left:
+                self._tools.moved(0)
                 yield self._attempt.run(identifier, obey=obey)
                 if halt.why is not None:
                     return
@@ -181,6 +190,13 @@ def in_order(spool: Spool, identifiers: list[EpisodeId]) -> tuple[list[EpisodeId
         with suppress(OSError):
             found.append(((spool.episode(identifier) / META).lstat().st_mtime_ns, identifier))
     return [identifier for _, identifier in sorted(found)], len(identifiers) - len(found)
+
+
+def _commit_of(spool: Spool, identifier: EpisodeId) -> str | None:
+    try:
+        return read_meta(spool.episode(identifier)).commit
+    except OSError:
+        return None
 
 
 def newest_commit(spool: Spool) -> str | None:

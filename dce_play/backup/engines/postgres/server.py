@@ -42,6 +42,8 @@ _NOT_READY = re.compile(
     r"is (?:starting up|shutting down|in recovery mode|not yet accepting)|too many clients|remaining"
 )
 _FORBIDDEN = re.compile(r"permission denied|must be superuser|must be owner")
+_ERROR_LINE = re.compile(r"error:|FATAL:|ERROR:|PANIC:|aborting")
+_MOST_WORDS = 500
 _OLDER = re.compile(r"server version mismatch")
 
 
@@ -190,9 +192,10 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _last_words(said: str) -> str:
+    """Return the last error that a program told, on one line; an error's text may itself have several."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    errors = [line for line in lines if re.search(r"error|FATAL|ERROR|failed|aborting", line)]
-    return (errors or lines or [""])[-1]
+    begins = [number for number, line in enumerate(lines) if _ERROR_LINE.search(line)]
+    return " ".join(lines[begins[-1] if begins else 0 :])[-_MOST_WORDS:]
 
 
 def reach_server(module: Module, services: Services) -> Server:

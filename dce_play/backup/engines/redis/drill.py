@@ -1,6 +1,5 @@
 """The drill of class B: a server started on a copy of the data, and the keys of each database compared."""
 
-import os
 import tempfile
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from dce_play.backup.engines.redis.checked import RdbContents, rdb_probe
-from dce_play.backup.engines.redis.throwaway import Held, link_to, server_argv, serving
+from dce_play.backup.engines.redis.throwaway import Held, await_loaded, link_to, server_argv, serving
 from dce_play.backup.engines.redis.unpacking import make_folder
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import Difference, Drilled, EngineFacts
@@ -137,5 +136,7 @@ def _keep(folder: Path, settings: tuple[str, ...], services: Services) -> str:
     )
     if finished.exit_code != 0:
         raise BackupError(ErrorId.ENGINE_FAILED, f"redis-server did not start: {finished.stderr or finished.stdout}")
-    where = os.fspath(link_to(folder, services).keys.socket)
+    link = link_to(folder, services)
+    await_loaded(link, give_up=lambda: None)
+    where = link.keys.socket
     return f"{folder}: redis-cli -s {where}; stop it with: redis-cli -s {where} SHUTDOWN NOSAVE"

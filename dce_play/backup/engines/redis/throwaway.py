@@ -7,7 +7,7 @@ what it holds can be compared with what the snapshot announces. The server dies 
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -72,26 +72,40 @@ def serving(folder: Path, services: Services, *settings: str) -> Iterator[Held]:
 
 
 def _loaded(link: Link, program: StreamedProgram) -> Held:
-    """Wait until the server has loaded its data, however long that takes.
+    """Return what a server has loaded.
 
     Raises: BackupError (``verify-failed``), with its last words.
+    """
+
+    def ended() -> BackupError | None:
+        gone = os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        return None if gone is None else _not_loaded(program)
+
+    await_loaded(link, give_up=ended)
+    keyspace = link.info("keyspace")
+    databases = {name.removeprefix("db"): _keys(value) for name, value in keyspace.items() if name.startswith("db")}
+    return Held(databases=databases, version=link.info("server").get("redis_version", ""))
+
+
+def await_loaded(link: Link, *, give_up: Callable[[], BackupError | None]) -> None:
+    """Wait until the server has loaded its data, however long that takes; ``give_up`` says why it never will.
+
+    Raises: BackupError.
     """
     clock = link.services.clock
     answers_by = clock.monotonic() + _PROMPT_S
     while True:
-        if os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
-            raise _not_loaded(program)
+        reason = give_up()
+        if reason is not None:
+            raise reason
         try:
             if link.info("persistence").get("loading") == "0":
-                break
+                return
             answers_by = clock.monotonic() + _PROMPT_S
         except BackupError as error:
             if error.error_id is ErrorId.NO_TOOL or clock.monotonic() >= answers_by:
                 raise
         clock.sleep(0.05)
-    keyspace = link.info("keyspace")
-    databases = {name.removeprefix("db"): _keys(value) for name, value in keyspace.items() if name.startswith("db")}
-    return Held(databases=databases, version=link.info("server").get("redis_version", ""))
 
 
 def _not_loaded(program: StreamedProgram) -> BackupError:

@@ -5,6 +5,7 @@ The map is the file that the operators' own scripts keep: one flat JSON object o
 
 import json
 import os
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,7 @@ class OutsideTarget(DcePlayError):
     def __init__(self, channel_id: ChannelId, path: Path, folder: Path) -> None:
         super().__init__(
             f"Mapped destination '{shown(path)}' for channel {channel_id} is outside target root '{shown(folder)}'.",
-            hint=f"dce-play archive adopt '{shown(folder)}' points the map at the files that are there",
+            hint=f"dce-play archive adopt {shlex.quote(shown(folder))} points the map at the files that are there",
         )
         self.channel_id = channel_id
         self.path = path
@@ -68,10 +69,10 @@ class TwinFiles(DcePlayError):
         self.channel_id = channel_id
         self.paths = tuple(sorted(paths))
         told = ", ".join(f"'{shown(path)}' ({_size_told(path)})" for path in self.paths)
-        files = " ".join(f"'{shown(path)}'" for path in self.paths)
+        files = " ".join(shlex.quote(shown(path)) for path in self.paths)
         super().__init__(
             f"channel {channel_id} has {len(self.paths)} files: {told}",
-            hint=f"dce-play archive merge {files} --into '{shown(self.paths[0])}' makes one of them",
+            hint=f"dce-play archive merge {files} --into {shlex.quote(shown(self.paths[0]))} makes one of them",
         )
 
 

@@ -1,6 +1,7 @@
 """Recovery: finish or undo an append that was interrupted. Always the first thing an append does."""
 
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -67,7 +68,8 @@ class JournalStranded(DcePlayError):
     def __init__(self, journal: Path, archive: Path, reason: str) -> None:
         super().__init__(
             f"append journal {journal} does not fit {archive}: {reason}",
-            hint=f"audit the file; once it is clean: dce-play archive recover --discard-journal '{archive}'",
+            hint="audit the file; once it is clean: "
+            f"dce-play archive recover --discard-journal {shlex.quote(str(archive))}",
         )
         self.journal = journal
         self.archive = archive

@@ -1,5 +1,6 @@
 """A file that cannot be read to its end, and where."""
 
+import shlex
 from enum import StrEnum
 from pathlib import Path
 
@@ -28,7 +29,8 @@ class DamagedFile(DcePlayError):
 
     def __init__(self, path: Path, *, offset: int, reason: str, damage: Damage = Damage.NOT_JSON) -> None:
         super().__init__(
-            f"{path} is damaged at byte {offset}: {reason}", hint=f"look at it: dce-play archive audit '{path}'"
+            f"{path} is damaged at byte {offset}: {reason}",
+            hint=f"look at it: dce-play archive audit {shlex.quote(str(path))}",
         )
         self.path = path
         self.offset = offset

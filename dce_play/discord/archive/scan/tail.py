@@ -5,6 +5,7 @@ found without reading more than the last few kilobytes.
 """
 
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,9 +28,9 @@ class NotCanonical(DcePlayError):
     """A channel file whose end cannot be appended to as it is."""
 
     def __init__(self, path: Path, reason: str, *, whole: bool = False) -> None:
-        advice = f"dce-play archive normalise '{path}'"
+        advice = f"dce-play archive normalise {shlex.quote(str(path))}"
         if not whole:
-            advice = f"dce-play archive audit '{path}'; if it is sound: {advice}"
+            advice = f"dce-play archive audit {shlex.quote(str(path))}; if it is sound: {advice}"
         super().__init__(f"{path} cannot be appended to: {reason}", hint=advice)
         self.path = path
         self.reason = reason

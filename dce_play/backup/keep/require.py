@@ -1,0 +1,59 @@
+"""Is there a fresh verified backup? What an apply asks before it touches a module."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+import msgspec
+
+from dce_play.backup.store.catalog import Catalog
+from dce_play.system.quantities import show_duration
+
+_CLOCK_SLACK_S = 300.0
+"""How far a backup may be from the future before we believe neither its clock nor ours."""
+
+
+class Required(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer: a file, or a reason and the command to type."""
+
+    file: str | None = None
+    age_s: float | None = None
+    level: int | None = None
+    reason: str = ""
+    hint: str = ""
+
+
+def require(
+    module: str,
+    catalog: Catalog,
+    *,
+    now: datetime,
+    max_age_s: float,
+    min_level: int,
+    consistency: Collection[str] = (),
+) -> Required:
+    """Return the newest good regular backup that is young, checked and consistent enough, or why there is none."""
+    hint = f"dce-play backup run {module}" + (" --drill" if min_level > 2 else "")
+    regular = [entry for entry in catalog.of(module) if not entry.is_safety]
+    if not regular:
+        return Required(reason=f"there is no backup of {module}", hint=hint)
+    good = [entry for entry in regular if entry.is_good]
+    if not good:
+        return Required(reason=f"no backup of {module} is good: {regular[0].file} is the newest", hint=hint)
+    checked = [entry for entry in good if entry.manifest.verification.level >= min_level]
+    if not checked:
+        level = max(entry.manifest.verification.level for entry in good)
+        hint = f"dce-play backup verify {good[0].file}" if min_level < 3 else f"dce-play backup drill {good[0].file}"
+        return Required(reason=f"no backup of {module} is verified at level {min_level}, only at {level}", hint=hint)
+    fitting = [entry for entry in checked if not consistency or entry.manifest.consistency in consistency]
+    if not fitting:
+        wanted = " or ".join(sorted(consistency))
+        return Required(reason=f"no backup of {module} is {wanted}: {checked[0].manifest.consistency}", hint=hint)
+    for entry in fitting:
+        age_s = (now - entry.ended).total_seconds()
+        if age_s < -_CLOCK_SLACK_S:
+            continue
+        if age_s <= max_age_s:
+            return Required(file=entry.file, age_s=max(0.0, age_s), level=entry.manifest.verification.level)
+        age, most = show_duration(age_s), show_duration(max_age_s)
+        return Required(reason=f"the newest backup of {module} is {age} old, and at most {most} will do", hint=hint)
+    return Required(reason=f"every backup of {module} is from the future: which clock is wrong?", hint=hint)

@@ -1,0 +1,1 @@
+"""Backups brought back: drilled in a throw-away engine, restored in place, or into a folder."""

@@ -1,0 +1,1 @@
+"""``dce-play backup``: the verbs, thin over the core."""

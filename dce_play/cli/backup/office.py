@@ -1,0 +1,218 @@
+"""What the backup verbs share: their options, the doors that they work through, and how they answer.
+
+With ``--format json`` standard output is exactly one object on one line, on failure too; people's text is on standard
+error then.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from dce_play.backup.desk import Desk, Places
+from dce_play.backup.errors import BackupError, ErrorId
+from dce_play.backup.service.services import SECRET_VARIABLES, LocalServices
+from dce_play.cli.backup.ending import Stopped, stoppable
+from dce_play.errors import DcePlayError, ExitCode
+from dce_play.playbook.document.document import load_document
+from dce_play.runner.secrets import RunSecrets
+from dce_play.source import InvalidDocument
+from dce_play.system.clock import SystemClock
+from dce_play.system.process.executor import LocalExecutor
+from dce_play.system.process.streaming import Streams
+from dce_play.system.quantities import parse_duration
+
+_Verb = TypeVar("_Verb", bound=Callable[..., Any])
+_IDS = {
+    ExitCode.USAGE: ErrorId.USAGE,
+    ExitCode.INVALID: ErrorId.INVALID,
+    ExitCode.PREFLIGHT: ErrorId.NO_TOOL,
+    ExitCode.LOCKED: ErrorId.LOCK_HELD,
+    ExitCode.INTERRUPTED: ErrorId.INTERRUPTED,
+    ExitCode.TIMEOUT: ErrorId.TIMEOUT,
+    ExitCode.UNATTENDED: ErrorId.UNATTENDED,
+}
+
+
+class Answer(msgspec.Struct, kw_only=True):
+    """What a verb has to say."""
+
+    facts: Mapping[str, Any]
+    """The JSON object's own keys."""
+    lines: Iterable[str] = ()
+    """For people, on standard output."""
+    code: int = ExitCode.OK
+    ok: bool = True
+    error: DcePlayError | None = None
+    """What went wrong with a part, for the words on standard error and the exit code; the object has its own key."""
+
+
+class Office:
+    """One verb's surroundings."""
+
+    def __init__(self, verb: str, options: Mapping[str, Any]) -> None:
+        self.verb = verb
+        self._json = options["output_format"] == "json"
+        self._timeout_s: float | None = options["timeout_s"]
+        self._log: Path | None = options["log_file"]
+        self.secrets = RunSecrets(environment=os.environ, folder=Path.cwd())
+        child = {name: value for name, value in os.environ.items() if name not in SECRET_VARIABLES}
+        self.clock = SystemClock()
+        self.services = LocalServices(
+            executor=LocalExecutor(child, self.secrets),
+            streams=Streams(child, self.secrets),
+            environment=os.environ,
+            clock=self.clock,
+            resolve=self.secrets.resolve,
+            say=self.say,
+        )
+        places = Places(
+            folder=Path.cwd(),
+            modules=options["modules"],
+            backup_root=options["backup_root"],
+            classes=options["classes"],
+        )
+        self.desk = Desk(places, os.environ, self.clock, load_document)
+        self._child = child
+
+    def say(self, line: str) -> None:
+        """Tell people one line, on standard error and in the log."""
+        shown = self.secrets.mask(line)
+        click.echo(shown, err=True)
+        self._note(shown)
+
+    def hide(self, names: Iterable[str]) -> None:
+        """Take variables out of what programs inherit: they hold secrets that are handed out by name."""
+        for name in names:
+            self._child.pop(name, None)
+
+    def answer(self, act: Callable[[], Answer], *, empty: Mapping[str, Any] | None = None) -> int:
+        """Do it and tell what came of it; ``empty`` are keys that the object has also when it fails as a whole.
+
+        Raises: DcePlayError, whatever the verb raised, for the words on standard error and the exit code.
+        """
+        try:
+            with stoppable(self._timeout_s):
+                answer = act()
+        except Stopped as stop:
+            self._failed(stop.error, empty or {})
+            raise stop.error from None
+        except (DcePlayError, OSError) as error:
+            self._failed(error, empty or {})
+            raise
+        if answer.error is not None:
+            self._object({"ok": False, "backup_root": self._root(), **answer.facts})
+            if not self._json:
+                self._print(answer.lines)
+            raise answer.error
+        self._object({"ok": answer.ok, "backup_root": self._root(), **answer.facts})
+        if not self._json:
+            self._print(answer.lines)
+        return answer.code
+
+    def _failed(self, error: DcePlayError | OSError, empty: Mapping[str, Any]) -> None:
+        self._note(str(error))
+        self._object({"ok": False, "backup_root": self._root(), **empty, "error": failure(error)})
+
+    def _object(self, facts: Mapping[str, Any]) -> None:
+        if not self._json:
+            return
+        plain = msgspec.to_builtins({"schema": f"dce-play/backup-{self.verb}/1", **facts})
+        click.echo(self.secrets.mask(json.dumps(plain, ensure_ascii=False)))
+
+    def _print(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            shown = self.secrets.mask(line)
+            click.echo(shown)
+            self._note(shown)
+
+    def _note(self, line: str) -> None:
+        if self._log is None:
+            return
+        stamp = self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(descriptor, f"{stamp} backup {self.verb}: {self.secrets.mask(line)}\n".encode())
+        finally:
+            os.close(descriptor)
+
+    def _root(self) -> str:
+        try:
+            return str(self.desk.root)
+        except DcePlayError:
+            return ""
+
+
+def failure(error: DcePlayError | OSError) -> dict[str, str]:
+    """Return a failure as the JSON has it: its id of the closed set, one line, what to do."""
+    if isinstance(error, OSError):
+        where = os.fsdecode(error.filename) if error.filename else ""
+        message = f"{where}: {(error.strerror or str(error)).lower()}"
+        return {"id": ErrorId.WRITE_FAILED, "message": message, "hint": ""}
+    error_id = error.error_id if isinstance(error, BackupError) else _IDS.get(error.exit_code, ErrorId.ENGINE_FAILED)
+    message = str(error)
+    if isinstance(error, InvalidDocument) and len(error.problems) > 1:
+        message = "; ".join(f"{problem.span}: {problem.message}" for problem in error.problems)
+    return {"id": error_id, "message": message, "hint": error.hint}
+
+
+class Verb(click.Command):
+    """A command that answers in JSON also when it is called wrongly, if JSON is what was asked for."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> click.Context:
+        given = list(args)
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            if "--format=json" in given or ("--format", "json") in pairwise(given):
+                told = {"id": ErrorId.USAGE, "message": error.format_message(), "hint": ""}
+                facts = {"schema": f"dce-play/backup-{info_name}/1", "ok": False, "backup_root": "", "error": told}
+                if info_name == "run":
+                    facts |= {"backups": [], "failed": []}
+                click.echo(json.dumps(facts))
+            raise
+
+
+def common_options(verb: _Verb) -> _Verb:
+    """Add the options that every verb has."""
+    options = (
+        click.option("--modules", type=click.Path(path_type=Path), help="A folder with */module.yaml, or a file."),
+        click.option("--backup-root", type=click.Path(path_type=Path), help="The folder of backups."),
+        click.option("--classes", type=click.Path(path_type=Path), help="A class table that is asked before ours."),
+        click.option(
+            "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True
+        ),
+        click.option("--timeout", "timeout_s", type=duration, metavar="TIME", help="End it after this long, as 10m."),
+        click.option("--log-file", type=click.Path(path_type=Path), help="Note every line here too."),
+    )
+    for option in reversed(options):
+        verb = option(verb)
+    return verb
+
+
+def duration(text: str) -> float:
+    """Return seconds.
+
+    Raises: click.BadParameter.
+    """
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def split_words(_ctx: click.Context, _option: click.Parameter, values: Iterable[str]) -> tuple[str, ...]:
+    """Return the words of a repeatable option that also takes commas."""
+    return tuple(word for value in values for word in value.split(",") if word)
+
+
+def is_terminal() -> bool:
+    """Return whether a question can be asked and answered."""
+    return sys.stdin.isatty() and sys.stderr.isatty()

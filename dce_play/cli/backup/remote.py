@@ -1,0 +1,95 @@
+"""Backups at the targets: listed beside those that are here, and pruned by the same rules."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from dce_play.backup.keep.retention import Reasoned
+from dce_play.backup.protocols import RemoteBackup, Target
+from dce_play.backup.targets.upload import plan_remote, targets_of
+from dce_play.cli.backup.asking import ask_for_person, confirm, plan_lines, rules_of
+from dce_play.cli.backup.list_row import ListRow
+from dce_play.cli.backup.office import Answer, Office
+from dce_play.errors import ExitCode
+
+
+def add_remote(office: Office, names: Sequence[str], rows: Sequence[ListRow]) -> list[ListRow]:
+    """Return the rows with what each target really holds now; copies without a file here get rows of their own."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    only: dict[str, RemoteBackup] = {}
+    for target, backup in _backups(office, names):
+        copy = {"target": target.name, "key": backup.key, "bytes": backup.bytes, "sha256": backup.manifest.sha256}
+        found.setdefault(backup.file, []).append(copy)
+        only[backup.file] = backup
+    here = [msgspec.structs.replace(row, remote=tuple(found.pop(row.file, ()))) for row in rows]
+    return [*here, *(_row(office, only[file], copies) for file, copies in found.items())]
+
+
+def prune_remote(office: Office, names: tuple[str, ...], options: dict[str, Any]) -> Answer:
+    """Plan and apply a prune at every target of the modules.
+
+    Raises: BackupError.
+    """
+    if options["apply"] and not options["yes"]:
+        ask_for_person("pruning")
+    chosen = names or tuple(module.name for module in office.desk.definitions.modules if module.keys.targets)
+    keep: list[Reasoned] = []
+    going: list[tuple[Target, RemoteBackup]] = []
+    remove: list[Reasoned] = []
+    for name in chosen:
+        rules = rules_of(office, name, options)
+        for target in targets_of(office.desk.module(name), office.services):
+            backups = [each for each in target.backups() if each.manifest.module == name]
+            plan = plan_remote(backups, rules, now=office.desk.now)
+            keep += plan.keep
+            remove += plan.remove
+            files = {each.file for each in plan.remove}
+            going += [(target, each) for each in backups if each.file in files]
+    facts: dict[str, Any] = {"keep": keep, "remove": remove, "removed": [], "applied": False}
+    lines = plan_lines(keep, remove)
+    if not options["apply"]:
+        code = ExitCode.CHANGES_PENDING if remove and options["detailed_exitcode"] else ExitCode.OK
+        return Answer(facts=facts, lines=lines, code=code)
+    if remove and not options["yes"]:
+        confirm(office, lines, f"Remove {len(going)} copies at the targets?")
+    for target, backup in going:
+        target.remove(backup)
+        facts["removed"].append(backup.file)
+    facts["applied"] = True
+    return Answer(facts=facts, lines=lines)
+
+
+def _backups(office: Office, names: Sequence[str]) -> list[tuple[Target, RemoteBackup]]:
+    modules = [module for name in names if (module := office.desk.definitions.named(name)) is not None]
+    if not names:
+        modules = list(office.desk.definitions.modules)
+    return [
+        (target, backup)
+        for module in modules
+        for target in targets_of(module, office.services)
+        for backup in target.backups()
+        if backup.manifest.module == module.name
+    ]
+
+
+def _row(office: Office, backup: RemoteBackup, copies: list[dict[str, Any]]) -> ListRow:
+    manifest = backup.manifest
+    ended = datetime.fromisoformat(manifest.ended)
+    return ListRow(
+        file=backup.file,
+        module=manifest.module,
+        class_name=manifest.class_name,
+        purpose=manifest.purpose,
+        ended=manifest.ended,
+        age_s=round((office.desk.now - ended).total_seconds(), 3),
+        bytes=backup.bytes,
+        level=manifest.verification.level,
+        good=manifest.verification.good and manifest.verification.level >= 1,
+        consistency=manifest.consistency,
+        encrypted=manifest.encryption is not None,
+        change_percent=manifest.previous.change_percent if manifest.previous is not None else None,
+        warnings=tuple(warning.id for warning in manifest.warnings),
+        remote=tuple(copies),
+    )

@@ -1,0 +1,80 @@
+"""``dce-play backup restore``: a plan to read, and only with ``--apply`` and a person's word a restore."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dce_play import __version__
+from dce_play.backup.attended import admit, decide, look
+from dce_play.backup.errors import BackupError, ErrorId
+from dce_play.backup.facts import PlanItem
+from dce_play.backup.manifest import OperatorRecord
+from dce_play.backup.restore.restore import RestoreRun, check_empty
+from dce_play.backup.take.options import TakeOptions
+from dce_play.cli.backup.office import Answer, Office, Verb, common_options
+
+
+@click.command("restore", cls=Verb)
+@click.argument("backup", metavar="BACKUP")
+@click.option("--to", metavar="MODULE", help="Another module of the same engine; default: the one it was taken of.")
+@click.option("--into", type=click.Path(path_type=Path), help="An empty or new folder instead (files, compose, redis).")
+@click.option("--apply", is_flag=True, help="Do it. Without this the plan is printed, and nothing is touched.")
+@click.option("--confirm", metavar="NAME", help="The module's name, typed here instead of at the question.")
+@click.option("--identity", metavar="REF", help="The key of an encrypted one: env:NAME, file:PATH or keyring:NAME.")
+@click.option("--no-safety-backup", is_flag=True, help="Do not take a backup of what is there first.")
+@common_options
+def restore(backup: str, **options: Any) -> int:
+    """Show what restoring BACKUP would do; with --apply do it, after the module's name was typed.
+
+    What is replaced is put aside, never removed. No service is restarted.
+
+    Exit codes: 0 planned or restored; 1 failed; 2 another name was typed; 4 refused before anything was touched;
+    5 no such backup; 7 the service does not accept our password; 75 somebody works on it; 77 nobody is there.
+    """
+    office = Office("restore", options)
+    return office.answer(lambda: _act(office, backup, options))
+
+
+def _act(office: Office, backup: str, options: dict[str, Any]) -> Answer:
+    entry = office.desk.entry(backup)
+    name = options["to"] or entry.manifest.module
+    into = Path.cwd() / options["into"] if options["into"] else None
+    if options["confirm"] is not None and options["confirm"] != name:
+        raise BackupError(ErrorId.USAGE, f"--confirm says {options['confirm']}, and the module is {name}")
+    operator = _operator(options) if options["apply"] else None
+    if into is not None:
+        check_empty(into)
+    module = office.desk.module(name)
+    run = RestoreRun(entry, module, office.services, office.desk.root, into=into, identity=options["identity"])
+    plan = run.plan(safety=not options["no_safety_backup"])
+    if operator is None:
+        lines = [*_lines(plan), f"nothing was touched; to do it: dce-play backup restore {backup} --apply"]
+        return Answer(facts={"plan": plan, "applied": False, "safety_backup": None}, lines=lines)
+    if options["confirm"] is None:
+        for line in _lines(plan):
+            office.say(line)
+        typed = click.prompt(f"Type the module's name ({name}) to restore it", default="", show_default=False, err=True)
+        if typed != name:
+            raise BackupError(ErrorId.USAGE, f"{typed!r} is not {name}: nothing was touched")
+    wanted = TakeOptions(operator=operator, tool_version=__version__)
+    safety = run.apply(wanted, safety=not options["no_safety_backup"], replace=options["confirm"] is not None)
+    done = [*_lines(plan), f"restored {entry.file}" + (f"; what was there is in {safety}" if safety else "")]
+    return Answer(facts={"plan": plan, "applied": True, "safety_backup": safety}, lines=done)
+
+
+def _operator(options: dict[str, Any]) -> OperatorRecord:
+    seen = look(os.environ)
+    if not decide(seen).attended and options["confirm"] is None:
+        error = BackupError(
+            ErrorId.UNATTENDED,
+            f"restoring needs a person: {decide(seen).reason}",
+            hint="run it at a terminal (over ssh: ssh -t), or type the module's name with --confirm",
+        )
+        raise error
+    return admit(seen, allow_unattended=True, what="restoring")
+
+
+def _lines(plan: tuple[PlanItem, ...]) -> list[str]:
+    return [f"{item.what}: {item.detail}" for item in plan]

@@ -1,0 +1,174 @@
+"""A restore in place puts aside what is there, loads, counts, and puts back when any of it fails."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from dce_play.backup.engines.postgres.engine import ENGINE
+from dce_play.backup.engines.postgres.put_aside import aside_name
+from dce_play.backup.errors import BackupError, ErrorId
+from dce_play.errors import ExitCode
+from tests.support.engine_services import EngineServices, StoredBackup, take
+from tests.support.postgres_server import Postgres, postgres_server
+
+STAMP = "20261128T221500Z"
+FORMATS = ("sql", "custom")
+
+
+@pytest.fixture
+def server(own_postgres: Postgres) -> Iterator[Postgres]:
+    """Give a server with a database and a role of its own; all of its databases are removed afterwards."""
+    own_postgres.sql("CREATE ROLE owner LOGIN; CREATE DATABASE shop OWNER owner;")
+    own_postgres.sql("CREATE TABLE t (i int); INSERT INTO t VALUES (1), (2), (3);", database="shop")
+    yield own_postgres
+    for name in own_postgres.databases():
+        if name not in {"postgres", "template0", "template1"}:
+            own_postgres.sql(f'DROP DATABASE "{name}" WITH (FORCE)')
+    own_postgres.sql("DROP ROLE IF EXISTS owner, later;")
+
+
+def restore(stored: StoredBackup, server: Postgres, services: EngineServices | None = None) -> None:
+    ENGINE.restore(stored, server.module(), services or EngineServices(), stamp=STAMP, replace=False)
+
+
+def refusal(stored: StoredBackup, server: Postgres) -> BackupError:
+    with pytest.raises(BackupError) as caught:
+        restore(stored, server)
+    return caught.value
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.contract("P9")
+def test_a_restore_brings_the_rows_back_and_deletes_nothing(server: Postgres, tmp_path: Path, form: str) -> None:
+    stored = take(ENGINE, server.module(format=form), EngineServices(), tmp_path / "dump")
+    server.sql("DELETE FROM t; CREATE TABLE newer (i int);", database="shop")
+    services = EngineServices()
+    plan = ENGINE.plan_restore(stored, server.module(), services, into=None)
+    assert any(item.what == "replace" and '"shop"' in item.detail for item in plan)
+    assert server.sql("SELECT count(*) FROM t", database="shop") == "0"
+    restore(stored, server, services)
+    assert server.sql("SELECT i FROM t ORDER BY 1", database="shop") == "1\n2\n3"
+    aside = f"shop_before_{STAMP}"
+    assert server.sql("SELECT count(*) FROM newer", database=aside) == "0"
+    assert any(aside in line for line in services.said)
+    owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'shop'"
+    assert server.sql(owner) == "owner"
+
+
+@pytest.mark.contract("P9")
+def test_sessions_of_the_database_are_ended(server: Postgres, tmp_path: Path) -> None:
+    stored = take(ENGINE, server.module(), EngineServices(), tmp_path / "dump")
+    client = subprocess.Popen(
+        ["psql", "-h", str(server.folder), "-U", "boss", "-d", "shop", "-Xq"],
+        stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert client.stdin is not None
+        client.stdin.write(b"BEGIN; DELETE FROM t;\n")
+        client.stdin.flush()
+        restore(stored, server)
+        assert server.sql("SELECT count(*) FROM t", database="shop") == "3"
+    finally:
+        client.kill()
+        client.communicate(timeout=20)
+
+
+@pytest.mark.contract("P9")
+def test_a_restore_that_fails_half_way_puts_everything_back(server: Postgres, tmp_path: Path) -> None:
+    stored = take(ENGINE, server.module(), EngineServices(), tmp_path / "dump")
+    server.sql("UPDATE t SET i = i * 10;", database="shop")
+    stored.path.write_bytes(stored.path.read_bytes().replace(b"(i) FROM stdin;\n", b"(i) FROM stdin;\nx\n"))
+    before = server.databases()
+    error = refusal(stored, server)
+    assert error.exit_code == ExitCode.FAILED
+    assert "put back" in str(error)
+    assert server.databases() == before
+    assert server.sql("SELECT i FROM t ORDER BY 1", database="shop") == "10\n20\n30"
+
+
+@pytest.mark.contract("P9")
+def test_a_database_that_the_restore_made_is_gone_when_it_fails(server: Postgres, tmp_path: Path) -> None:
+    stored = take(ENGINE, server.module(), EngineServices(), tmp_path / "dump")
+    server.sql("DROP DATABASE shop")
+    stored.path.write_bytes(stored.path.read_bytes().replace(b"(i) FROM stdin;\n", b"(i) FROM stdin;\nx\n"))
+    before = server.databases()
+    refusal(stored, server)
+    assert server.databases() == before
+
+
+@pytest.mark.contract("P9")
+def test_the_own_password_may_change_under_a_restore_that_fails(tmp_path: Path) -> None:
+    """The dump sets the password of the very role that restores; what was put aside must come back all the same."""
+    with postgres_server(host_based="local all keeper scram-sha-256\n") as server:
+        server.sql("CREATE ROLE keeper SUPERUSER LOGIN PASSWORD 'old secret'; CREATE DATABASE shop;")
+        server.sql("CREATE TABLE t (i int); INSERT INTO t VALUES (1);", database="shop")
+        stored = take(ENGINE, server.module(), EngineServices(), tmp_path / "dump")
+        server.sql("ALTER ROLE keeper PASSWORD 'new secret'")
+        server.sql("UPDATE t SET i = 2", database="shop")
+        services = EngineServices(environment={**os.environ, "PGPW": "new secret"})
+        with pytest.raises(BackupError) as caught:
+            ENGINE.restore(
+                stored, server.module(user="keeper", password="env:PGPW"), services, stamp=STAMP, replace=False
+            )
+        assert "put back" in str(caught.value)
+        assert server.sql("SELECT i FROM t", database="shop") == "2"
+
+
+@pytest.mark.contract("P9")
+def test_roles_that_exist_keep_their_place_and_get_the_backups_settings(server: Postgres, tmp_path: Path) -> None:
+    server.sql("ALTER ROLE owner CONNECTION LIMIT 7")
+    stored = take(ENGINE, server.module(), EngineServices(), tmp_path / "dump")
+    server.sql("ALTER ROLE owner CONNECTION LIMIT 3; CREATE ROLE later;")
+    restore(stored, server)
+    assert server.sql("SELECT rolconnlimit FROM pg_roles WHERE rolname = 'owner'") == "7"
+    assert server.sql("SELECT count(*) FROM pg_roles WHERE rolname = 'later'") == "1"
+
+
+@pytest.mark.contract("P10")
+def test_objects_in_postgres_itself_are_refused_before_anything(server: Postgres, tmp_path: Path) -> None:
+    server.sql("CREATE TABLE stray (i int)")
+    try:
+        stored = take(ENGINE, server.module(), EngineServices(), tmp_path / "dump")
+    finally:
+        server.sql("DROP TABLE stray")
+    before = server.databases()
+    error = refusal(stored, server)
+    assert (error.error_id, error.exit_code) == (ErrorId.AMBIGUOUS, ExitCode.PREFLIGHT)
+    assert server.databases() == before
+    plan = ENGINE.plan_restore(stored, server.module(), EngineServices(), into=None)
+    command = next(item.detail for item in plan if item.what == "command")
+    section = command.split(" | ")[1]
+    with stored.path.open("rb") as dump:
+        taken = subprocess.run(["sh", "-c", section], stdin=dump, capture_output=True, check=True, timeout=20).stdout
+    assert b"CREATE TABLE public.stray" in taken
+    assert b"CREATE DATABASE" not in taken
+
+
+@pytest.mark.contract("P10")
+def test_an_older_server_is_refused(server: Postgres, tmp_path: Path) -> None:
+    stored = take(ENGINE, server.module(), EngineServices(), tmp_path / "dump")
+    engine = msgspec.structs.replace(stored.manifest.engine, server_version="99.0")
+    stored.manifest = msgspec.structs.replace(stored.manifest, engine=engine)
+    before = server.databases()
+    error = refusal(stored, server)
+    assert (error.error_id, error.exit_code) == (ErrorId.VERSION, ExitCode.PREFLIGHT)
+    assert server.databases() == before
+
+
+@pytest.mark.contract("P10")
+def test_into_a_folder_is_refused(server: Postgres, tmp_path: Path) -> None:
+    stored = take(ENGINE, server.module(), EngineServices(), tmp_path / "dump")
+    with pytest.raises(BackupError) as caught:
+        ENGINE.plan_restore(stored, server.module(), EngineServices(), into=tmp_path)
+    assert caught.value.exit_code == ExitCode.USAGE
+
+
+@pytest.mark.contract("P9")
+def test_a_long_name_is_cut_so_that_the_stamp_stays() -> None:
+    name = aside_name("x" * 63, STAMP)
+    assert len(name.encode()) == 63
+    assert name.endswith(f"_before_{STAMP}")
