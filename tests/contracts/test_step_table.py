@@ -20,6 +20,12 @@ from dce_play.steps.archive import recover as archive_recover
 from dce_play.steps.archive import salvage as archive_salvage
 from dce_play.steps.archive import snapshot as archive_snapshot
 from dce_play.steps.archive import verify as archive_verify
+from dce_play.steps.backup import audit as backup_audit
+from dce_play.steps.backup import drill as backup_drill
+from dce_play.steps.backup import prune as backup_prune
+from dce_play.steps.backup import require as backup_require
+from dce_play.steps.backup import take as backup_take
+from dce_play.steps.backup import verify as backup_verify
 from dce_play.steps.flow import assert_that, pause_confirm, report_say, report_summary
 from dce_play.steps.host import (
     command_run,
@@ -54,6 +60,12 @@ MODULES: tuple[CheckStep | ActionStep, ...] = (
     archive_snapshot,
     archive_verify,
     assert_that,
+    backup_audit,
+    backup_drill,
+    backup_prune,
+    backup_require,
+    backup_take,
+    backup_verify,
     command_run,
     disk_free,
     disk_report,

@@ -58,6 +58,12 @@ NEEDS_A_WORLD = frozenset(
         "archive.salvage",
         "archive.snapshot",
         "archive.verify",
+        "backup.audit",
+        "backup.drill",
+        "backup.prune",
+        "backup.require",
+        "backup.take",
+        "backup.verify",
         "http.check",
         "operator.ready",
         "quarantine.clean",
@@ -74,7 +80,7 @@ NEEDS_A_WORLD = frozenset(
         "token.sync_gui",
     }
 )
-"""Steps that need an archive, a server, a crontab or a token; tests/unit/steps and tests/e2e build these."""
+"""Steps that need an archive, backups, a server, a crontab or a token; tests/unit/steps and tests/e2e build these."""
 RUNNABLE = sorted(CASES)
 
 

@@ -58,6 +58,7 @@ def command_lines() -> set[str]:
 
 
 @pytest.mark.parametrize("form", ["sql", "custom"])
+@pytest.mark.contract("P11")
 def test_a_postgres_container_is_dumped_by_its_own_programs(
     podman: Podman, tmp_path: Path, form: Literal["sql", "custom"]
 ) -> None:
@@ -115,6 +116,7 @@ def podman_only(folder: Path) -> str:
     return str(place)
 
 
+@pytest.mark.contract("R9")
 def test_a_redis_containers_mount_is_found_and_its_rewriting_held(podman: Podman, tmp_path: Path) -> None:
     data = Path(f"/tmp/dce-rec-{os.getpid()}")
     data.mkdir()
