@@ -31,7 +31,8 @@ def postgres() -> Iterator[Postgres]:
 def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
     """Return what starts a receiver on one store of the wanted kind; a second call starts another on the same."""
     running: list[Receiver] = []
-    config, environment = OPEN, {}
+    config: str = OPEN
+    environment: dict[str, str] = {}
     if request.param == "s3":
         config, environment = shared_store(request)
 
