@@ -215,7 +215,7 @@ def on_disk(folder: Path) -> dict[str, bytes]:
 
 
 def live(examples: int, steps: int) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]  # hypothesis has no types here
+    run_state_machine_as_test(
         ShipperLife,
         settings=settings(
             max_examples=examples,
