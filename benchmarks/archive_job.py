@@ -9,7 +9,7 @@ from pathlib import Path
 from dce_play.discord.archive.audit.audit import audit_file
 from dce_play.discord.archive.merge.merge import merge
 from dce_play.discord.archive.salvage.repair import salvage_file
-from dce_play.discord.archive.scan.byte_source import open_source
+from dce_play.discord.archive.scan.channel_bytes import open_bytes
 from dce_play.discord.archive.scan.engine import ENGINES
 from dce_play.discord.archive.scan.scanner import Scanner
 
@@ -28,7 +28,7 @@ def main() -> None:
             assert found.ok, found.findings
         case "scan":
             engine = next(engine for engine in ENGINES if engine.name == arguments.engine)
-            with open_source(arguments.files[0]) as source:
+            with open_bytes(arguments.files[0]) as source:
                 Scanner(source, engine=engine()).read_all()
         case "merge":
             merge(arguments.files, arguments.into)

@@ -4,7 +4,7 @@ A step is a module of ``dce_play.steps`` (or of a project's ``steps`` folder, or
 of ``CheckStep`` or ``ActionStep``. ``plan`` gets a ``View``, which cannot write; ``apply`` gets a ``Context``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -100,6 +100,12 @@ class StepFailed(DcePlayError):
         self.outputs = outputs
 
 
+class NotAccepted(StepFailed):
+    """The other side (a receiver, a service) does not accept our token, certificate or password."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.AUTHENTICATION
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """What the operator chose on the command line."""
@@ -189,6 +195,11 @@ class NoOperator:
         raise NobodyToAsk(question)
 
 
+def no_steps(_playbook: str, /) -> frozenset[str]:
+    """Know of no playbook."""
+    return frozenset()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """All that a step may look at. Holds nothing that can write."""
@@ -205,6 +216,10 @@ class View:
     records: tuple[StepRecord, ...] = ()
     params: Mapping[str, JsonValue] = field(default_factory=dict)
     """The playbook's own params, secrets left out."""
+    allow_unattended: bool = False
+    """Whether the command line itself allows what needs a person where nobody is; nothing else can."""
+    steps_of: Callable[[str], frozenset[str]] = no_steps
+    """Tells which step plugins a playbook uses, by its path or bare name; none of one that cannot be read."""
 
     @property
     def targets_file(self) -> TargetsFile:

@@ -35,6 +35,16 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     classes: Path | None = None
 
 
+def places_of(folder: Path, modules: str, backup_root: str, classes: str) -> Places:
+    """Return the places that a step's params name; an empty text says nothing."""
+    return Places(
+        folder=folder,
+        modules=Path(modules) if modules else None,
+        backup_root=Path(backup_root) if backup_root else None,
+        classes=Path(classes) if classes else None,
+    )
+
+
 class Desk:
     """Reads each thing once, when it is asked for."""
 

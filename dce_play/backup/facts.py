@@ -137,6 +137,10 @@ class Drilled(msgspec.Struct, frozen=True, kw_only=True):
     """One line for people, such as why the drill stopped at the sums."""
 
 
+REFUSE = "refuse"
+"""What a plan's item says when ``--apply`` would be refused: then ``restore`` raises before it touches anything."""
+
+
 class PlanItem(msgspec.Struct, frozen=True, kw_only=True):
     """One line of a restore's plan."""
 

@@ -127,6 +127,8 @@ class Workshop:
             selection=settings.selection,
             records=tuple(self.records),
             params=self.shown_params,
+            allow_unattended=settings.allow_unattended,
+            steps_of=settings.steps_of,
         )
 
     def context(
@@ -153,6 +155,8 @@ class Workshop:
             selection=settings.selection,
             records=tuple(self.records),
             params=self.shown_params,
+            allow_unattended=settings.allow_unattended,
+            steps_of=settings.steps_of,
             executor=executor,
             reporter=StepReporter(self.stream, step, self.skipped_items, silent),
             checkpoint=JournalCheckpoint(self.stream, step, self.checkpoints.setdefault(step.id, {})),

@@ -37,7 +37,7 @@ from dce_play.runner.supervise import Gate
 from dce_play.runner.tell import Teller
 from dce_play.runner.walk import Walk
 
-_PASSED_ON = frozenset({ExitCode.AUTHENTICATION, ExitCode.BUG, ExitCode.LOCKED, ExitCode.UNATTENDED})
+_PASSED_ON = frozenset({ExitCode.AUTHENTICATION, ExitCode.BUG, ExitCode.INVALID, ExitCode.LOCKED, ExitCode.UNATTENDED})
 """Exit codes of a failed step that scripts tell apart; any other failure of a step is 1."""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from dce_play.discord.targets.model import TargetsFile
 from dce_play.errors import ExitCode
 from dce_play.events import Failure, Mode, Outcome
-from dce_play.plugin import Selection, StepRecord
+from dce_play.plugin import Selection, StepRecord, no_steps
 from dce_play.source import JsonValue
 from dce_play.system.clock import Clock, SystemClock
 from dce_play.system.process.executor import Executor
@@ -50,6 +50,10 @@ class RunSettings:
     timeout_s: float | None = None
     grace_s: float = 10.0
     """How long a step may take to stop when asked to."""
+    allow_unattended: bool = False
+    """Whether the command line allows what needs a person where nobody is."""
+    steps_of: Callable[[str], frozenset[str]] = no_steps
+    """Tells which step plugins a playbook uses."""
     strict: bool = False
     """Items that steps skipped make the run end with exit code 8."""
     detailed_exitcode: bool = False

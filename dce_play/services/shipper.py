@@ -17,7 +17,7 @@ from dce_play.system.lock.file_lock import FileBusy, open_locked
 from dce_play.system.redact import Masker
 from dce_play.system.sd_notify import Notifier, notifier_from
 from dce_play.transfer.sending.answer import Answer
-from dce_play.transfer.sending.attempt import Attempt
+from dce_play.transfer.sending.attempt import Attempt, Result
 from dce_play.transfer.sending.backoff import Backoff
 from dce_play.transfer.sending.bandwidth import Pacer
 from dce_play.transfer.sending.client import Client
@@ -53,8 +53,9 @@ class Stopped(Exception):
 class Stopper:
     """Whether to stop, and the beat of bytes that feeds the watchdog. Threads share it."""
 
-    def __init__(self, notifier: Notifier) -> None:
+    def __init__(self, notifier: Notifier, cancelled: Callable[[], bool] = lambda: False) -> None:
         self.event = threading.Event()
+        self._cancelled = cancelled
         self._notifier = notifier
         self._fed_at = 0.0
 
@@ -63,7 +64,7 @@ class Stopper:
 
         Raises: Stopped.
         """
-        if self.event.is_set():
+        if self.event.is_set() or self._cancelled():
             raise Stopped
         now = time.monotonic()
         if count and now - self._fed_at >= _FEED_S:
@@ -129,8 +130,16 @@ class Shipper:
 
 
 @contextmanager
-def open_shipper(config: ShipConfig, *, environment: Mapping[str, str]) -> Iterator[Shipper]:
+def open_shipper(
+    config: ShipConfig,
+    *,
+    environment: Mapping[str, str],
+    cancelled: Callable[[], bool] = lambda: False,
+    on_result: Callable[[Result], None] = lambda _: None,
+) -> Iterator[Shipper]:
     """Check folders, TLS files and token, take the data folder's lock, and give a shipper that holds it.
+
+    ``cancelled`` is asked while bytes move and before each episode; ``on_result`` is told of each as it ends.
 
     Raises: BadFolder; BadTlsFile; NoToken; AnotherShipper.
     """
@@ -140,7 +149,7 @@ def open_shipper(config: ShipConfig, *, environment: Mapping[str, str]) -> Itera
     check_folders(config, spool)
     with _locked(spool.private / "lock"):
         notifier = notifier_from(environment)
-        stopper = Stopper(notifier)
+        stopper = Stopper(notifier, cancelled)
         state = StateFile(spool.private)
 
         def heard(answer: Answer) -> None:
@@ -166,7 +175,8 @@ def open_shipper(config: ShipConfig, *, environment: Mapping[str, str]) -> Itera
             delivery=Delivery(tools, client, pacer),
         )
         try:
-            yield Shipper(tools, Passes(tools, attempt=attempt, client=client), client, stopper, notifier)
+            passes = Passes(tools, attempt=attempt, client=client, on_result=on_result)
+            yield Shipper(tools, passes, client, stopper, notifier)
         finally:
             client.close()
 

@@ -20,11 +20,18 @@ from dce_play.steps.archive import recover as archive_recover
 from dce_play.steps.archive import salvage as archive_salvage
 from dce_play.steps.archive import snapshot as archive_snapshot
 from dce_play.steps.archive import verify as archive_verify
+from dce_play.steps.backup import audit as backup_audit
+from dce_play.steps.backup import drill as backup_drill
+from dce_play.steps.backup import prune as backup_prune
+from dce_play.steps.backup import require as backup_require
+from dce_play.steps.backup import take as backup_take
+from dce_play.steps.backup import verify as backup_verify
 from dce_play.steps.flow import assert_that, pause_confirm, report_say, report_summary
 from dce_play.steps.host import (
     command_run,
     disk_free,
     disk_report,
+    doctor_check,
     file_copy,
     file_remove,
     file_write,
@@ -36,6 +43,10 @@ from dce_play.steps.scrape import operator_ready, token_sync_gui
 from dce_play.steps.scrape import plan as scrape_plan
 from dce_play.steps.scrape import preflight as scrape_preflight
 from dce_play.steps.scrape import run as scrape_run
+from dce_play.steps.ship import drain as ship_drain
+from dce_play.steps.ship import once as ship_once
+from dce_play.steps.ship import ping as ship_ping
+from dce_play.steps.ship import quarantine_clean, quarantine_requeue, receive_backfill, receive_verify
 
 MODULES: tuple[CheckStep | ActionStep, ...] = (
     archive_adopt,
@@ -49,9 +60,16 @@ MODULES: tuple[CheckStep | ActionStep, ...] = (
     archive_snapshot,
     archive_verify,
     assert_that,
+    backup_audit,
+    backup_drill,
+    backup_prune,
+    backup_require,
+    backup_take,
+    backup_verify,
     command_run,
     disk_free,
     disk_report,
+    doctor_check,
     file_copy,
     file_remove,
     file_write,
@@ -60,11 +78,18 @@ MODULES: tuple[CheckStep | ActionStep, ...] = (
     operator_ready,
     pause_confirm,
     report_say,
+    quarantine_clean,
+    quarantine_requeue,
+    receive_backfill,
+    receive_verify,
     report_summary,
     schedule_cron,
     scrape_plan,
     scrape_preflight,
     scrape_run,
+    ship_drain,
+    ship_once,
+    ship_ping,
     token_sync_gui,
 )
 

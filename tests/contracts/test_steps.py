@@ -37,6 +37,7 @@ CASES: dict[str, Case] = {
     ),
     "disk.free": Case(params={"path": ".", "at_least": 1}),
     "disk.report": Case(params={"paths": ["."]}),
+    "doctor.check": Case(params={}),
     "file.copy": Case(params={"source": "a", "target": "b"}, files=(("a", "text"),)),
     "file.remove": Case(params={"path": "a"}, files=(("a", "text"),)),
     "file.write": Case(params={"path": "a", "content": "text"}),
@@ -57,16 +58,29 @@ NEEDS_A_WORLD = frozenset(
         "archive.salvage",
         "archive.snapshot",
         "archive.verify",
+        "backup.audit",
+        "backup.drill",
+        "backup.prune",
+        "backup.require",
+        "backup.take",
+        "backup.verify",
         "http.check",
         "operator.ready",
+        "quarantine.clean",
+        "quarantine.requeue",
+        "receive.backfill",
+        "receive.verify",
         "schedule.cron",
         "scrape.plan",
         "scrape.preflight",
         "scrape.run",
+        "ship.drain",
+        "ship.once",
+        "ship.ping",
         "token.sync_gui",
     }
 )
-"""Steps that need an archive, a server, a crontab or a token; tests/unit/steps and tests/e2e build these."""
+"""Steps that need an archive, backups, a server, a crontab or a token; tests/unit/steps and tests/e2e build these."""
 RUNNABLE = sorted(CASES)
 
 

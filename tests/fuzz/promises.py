@@ -12,7 +12,7 @@ from typing import Any
 
 from dce_play.discord.archive.audit.audit import audit_file
 from dce_play.discord.archive.salvage.repair import NothingToRecover, find_boundary
-from dce_play.discord.archive.scan.byte_source import FileSource
+from dce_play.discord.archive.scan.channel_bytes import ChannelBytes
 from dce_play.discord.archive.scan.damage import DamagedFile
 from dce_play.discord.archive.scan.engine import ENGINES
 from dce_play.discord.archive.scan.scanner import Scanner
@@ -30,7 +30,7 @@ def check(data: bytes) -> None:
     try:
         os.write(descriptor, data)
         path = Path(f"/proc/self/fd/{descriptor}")
-        source = FileSource(path=path, size_bytes=len(data), descriptor=descriptor)
+        source = ChannelBytes(path, descriptor, len(data))
         verdicts = [_scan(source, engine, chunk_bytes) for engine in ENGINES for chunk_bytes in CHUNKS]
         _check_verdicts(data, verdicts)
         audit = audit_file(path, now=NOW, layout=TargetLayout(Path("/nonexistent")))
@@ -40,7 +40,7 @@ def check(data: bytes) -> None:
         os.close(descriptor)
 
 
-def _scan(source: FileSource, engine: Any, chunk_bytes: int) -> list[str] | None:
+def _scan(source: ChannelBytes, engine: Any, chunk_bytes: int) -> list[str] | None:
     """Return the ids, or ``None`` for a file that is refused."""
     ids: list[str] = []
     try:

@@ -9,7 +9,7 @@ import msgspec
 
 from dce_play.backup.definitions.model import Module
 from dce_play.backup.errors import BackupError, ErrorId
-from dce_play.backup.facts import Health, PlanItem
+from dce_play.backup.facts import REFUSE, Health, PlanItem
 from dce_play.backup.registry import engine_named
 from dce_play.backup.service.health import Probe
 from dce_play.backup.service.quiesce import quiesced
@@ -89,8 +89,10 @@ class RestoreRun:
                 with _empty_folder(self._into) as folder:
                     self._engine.restore_into(self._backup, folder, self._services)
                 return None
-            self._engine.plan_restore(self._backup, self._module, self._services, into=None)
-            taken = self._safety(options) if safety else None
+            items = self._engine.plan_restore(self._backup, self._module, self._services, into=None)
+            refused = any(item.what == REFUSE for item in items)
+            # a refused restore raises before it touches anything, so nothing needs a safety backup
+            taken = self._safety(options) if safety and not refused else None
             with self._held():
                 stamp = file_stamp(self._services.clock.now())
                 self._engine.restore(self._backup, self._module, self._services, stamp=stamp, replace=replace)

@@ -13,6 +13,10 @@ from dce_play.errors import DcePlayError
 from dce_play.system.clock import Clock
 from dce_play.system.process.executor import Executor
 from dce_play.system.process.streaming import Streams
+from dce_play.system.redact import Masker
+
+SECRET_VARIABLES = frozenset({"VAULT_TOKEN", "DISCORD_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"})
+"""Variables of ours that no program inherits: what needs one gets it by name."""
 
 
 class LocalServices:
@@ -81,3 +85,19 @@ class LocalServices:
 
     def say(self, line: str, /) -> None:
         self._say(line)
+
+
+def services_around(
+    executor: Executor,
+    environment: Mapping[str, str],
+    clock: Clock,
+    *,
+    resolve: Callable[[str], str],
+    say: Callable[[str], None],
+) -> LocalServices:
+    """Return services around an executor that is there already: a step's. Secret variables reach no program."""
+    child = {name: value for name, value in environment.items() if name not in SECRET_VARIABLES}
+    streams = Streams(child, Masker())
+    return LocalServices(
+        executor=executor, streams=streams, environment=environment, clock=clock, resolve=resolve, say=say
+    )

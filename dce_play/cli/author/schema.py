@@ -12,6 +12,7 @@ from dce_play.cli.app.step_table import step_table
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.errors import ExitCode, UsageError
 from dce_play.playbook.load.schema import playbook_schema, role_schema
+from dce_play.playbook.load.schema_backup import classes_schema, modules_schema
 from dce_play.playbook.load.schema_targets import targets_schema
 from dce_play.render.event_schema import event_schema
 from dce_play.source import did_you_mean
@@ -25,6 +26,8 @@ def schemas(*, plugins: bool, folder: Path) -> Mapping[str, Callable[[], dict[st
         "playbook": lambda: playbook_schema(step_table(plugins=plugins, folder=folder)),
         "role": lambda: role_schema(step_table(plugins=plugins, folder=folder)),
         "targets": targets_schema,
+        "backup-modules": modules_schema,
+        "backup-classes": classes_schema,
         "event": event_schema,
         "ship": ship_schema,
     }

@@ -17,7 +17,7 @@ import msgspec
 
 from dce_play.backup.desk import Desk, Places
 from dce_play.backup.errors import BackupError, ErrorId
-from dce_play.backup.service.services import LocalServices
+from dce_play.backup.service.services import SECRET_VARIABLES, LocalServices
 from dce_play.cli.backup.ending import Stopped, stoppable
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.playbook.document.document import load_document
@@ -29,7 +29,6 @@ from dce_play.system.process.streaming import Streams
 from dce_play.system.quantities import parse_duration
 
 _Verb = TypeVar("_Verb", bound=Callable[..., Any])
-_SECRET_VARIABLES = frozenset({"VAULT_TOKEN", "DISCORD_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"})
 _IDS = {
     ExitCode.USAGE: ErrorId.USAGE,
     ExitCode.INVALID: ErrorId.INVALID,
@@ -63,7 +62,7 @@ class Office:
         self._timeout_s: float | None = options["timeout_s"]
         self._log: Path | None = options["log_file"]
         self.secrets = RunSecrets(environment=os.environ, folder=Path.cwd())
-        child = {name: value for name, value in os.environ.items() if name not in _SECRET_VARIABLES}
+        child = {name: value for name, value in os.environ.items() if name not in SECRET_VARIABLES}
         self.clock = SystemClock()
         self.services = LocalServices(
             executor=LocalExecutor(child, self.secrets),

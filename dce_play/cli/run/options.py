@@ -109,6 +109,10 @@ class RunOptions:
     assume_yes: Annotated[
         bool, Flag(names=("--yes", "-y"), help="Answer every question of the playbook with yes.", resumes=True)
     ] = False
+    allow_unattended: Annotated[
+        bool,
+        Flag(names=("--allow-unattended",), help="Take backups also where nobody is there; otherwise exit 77."),
+    ] = False
     lock_wait_s: Annotated[
         float, Flag(names=("--lock-wait",), metavar="DURATION", help="Wait for the archive's lock.", resumes=True)
     ] = 0.0

@@ -11,13 +11,14 @@ from dce_play.cli.app.playbook_params import as_texts
 from dce_play.cli.app.step_table import is_shipped, reading_cache, step_table
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
 from dce_play.cli.run.options import RunOptions, command_line, resume_words, run_words, said, to_journal
+from dce_play.cli.run.person import refuse_without_person, steps_used
 from dce_play.cli.run.sinks import asker, leave_report, lost_outputs, open_sinks, tell_stillborn
 from dce_play.discord.auth.known_secrets import known_secrets
 from dce_play.discord.targets.model import TargetsFile
 from dce_play.discord.targets.select import check_narrowing, select_targets
 from dce_play.errors import DcePlayError, ExitCode, UsageError
 from dce_play.events import Mode, Sink
-from dce_play.layout import state_folder
+from dce_play.layout import runs_folder
 from dce_play.playbook.load.params import as_names, as_recorded, option_name, resolve_params
 from dce_play.playbook.plan.plan import Plan
 from dce_play.playbook.plan.planning import make_plan
@@ -121,6 +122,12 @@ def prepare(request: RunRequest, /, *, ask: Ask | None = None) -> Prepared:
         plan.params, extra=options.extra, options=as_texts(request.given), environment=request.environment
     )
     chosen = choose_steps(plan, tags=options.tags, skip_tags=options.skip_tags, start_at=options.start_at)
+    refuse_without_person(
+        plan,
+        request.environment,
+        allow_unattended=options.allow_unattended,
+        looks_only=options.dry_run or options.list_steps,
+    )
     targets = _targets(request, plan)
     run_id = request.run_id or new_run_id()
     again = request.next_command
@@ -145,6 +152,8 @@ def prepare(request: RunRequest, /, *, ask: Ask | None = None) -> Prepared:
         interrupted=request.interrupted,
         lock_wait_s=options.lock_wait_s,
         timeout_s=options.timeout_s,
+        allow_unattended=options.allow_unattended,
+        steps_of=steps_used(request.folder, steps, shipped=is_shipped(steps)),
         strict=options.strict,
         detailed_exitcode=options.detailed_exitcode,
         apply_command=apply_command(request) if request.next_command is None else request.next_command,
@@ -160,12 +169,6 @@ def prepare(request: RunRequest, /, *, ask: Ask | None = None) -> Prepared:
 def new_run_id() -> str:
     """Return an id that sorts by time: ``20261121T011507Z-4f2a91``."""
     return f"{file_stamp(datetime.now(UTC))}-{secrets.token_hex(3)}"
-
-
-def runs_folder(state_dir: Path | None, environment: Mapping[str, str]) -> Path:
-    """Return the folder of all run folders: ``--state-dir``, else our state folder."""
-    base = state_dir.absolute() if state_dir is not None else state_folder(environment)
-    return base / "runs"
 
 
 def _targets(request: RunRequest, plan: Plan) -> TargetsFile | None:

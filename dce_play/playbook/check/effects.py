@@ -9,6 +9,9 @@ from dce_play.playbook.types.shapes import signature
 from dce_play.plugin import Effects, StepInfo
 from dce_play.source import Problem, Severity
 
+_LOOKING = frozenset({Effects.NONE, Effects.REMOTE})
+"""What a preflight step may do: read here, and ask others."""
+
 
 def effects(playbook: Playbook, library: Library) -> Iterator[Problem]:
     """Yield E116, W411, W412 and W431."""
@@ -25,7 +28,7 @@ def effects(playbook: Playbook, library: Library) -> Iterator[Problem]:
             )
     for statement in _all_uses(playbook.preflight, playbook, library):
         step = library.steps[statement.step]
-        if step.EFFECTS is not Effects.NONE:
+        if step.EFFECTS not in _LOOKING:
             message = f'"{statement.step}" does something, and preflight only looks'
             yield Problem(rule="E116", message=message, span=statement.span, hint="move it to steps")
     yield from _network(playbook.steps, library, timed=False)

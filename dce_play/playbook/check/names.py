@@ -27,8 +27,10 @@ RESERVED_NAMES = BUILT_IN_NAMES | {"result", "failure"}
 
 RESERVED_PARAMS = frozenset(
     {
+        "allow_unattended",
         "channel",
         "check",
+        "cluster",
         "config",
         "detailed_exitcode",
         "diff",
@@ -36,6 +38,7 @@ RESERVED_PARAMS = frozenset(
         "exporter",
         "extra",
         "help",
+        "jobs",
         "list_steps",
         "lock_wait",
         "log_file",

@@ -8,10 +8,11 @@ import difflib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from dce_play.discord.auth.discovery import places
 from dce_play.discord.targets.select import check_narrowing
+from dce_play.errors import DcePlayError, ExitCode
 from dce_play.host.cron_fields import check_schedule, interval_schedule
 from dce_play.host.cron_table import crontab_program, read_crontab, write_crontab
 from dce_play.host.crontab import Job, check_name, install, job_line, remove
@@ -21,6 +22,22 @@ NAME = "schedule.cron"
 EFFECTS = Effects.LOCAL
 REPEATABLE = True
 REHEARSABLE = False
+
+
+_TAKES_A_BACKUP = "backup.take"
+
+
+class NotForCron(DcePlayError):
+    """A playbook that takes a backup needs a person, and cron is none."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.INVALID
+
+    def __init__(self, playbook: str) -> None:
+        self.playbook = playbook
+        super().__init__(
+            f"the playbook {playbook} takes a backup, and cron must not",
+            hint="let a person run it; what cron runs may demand a backup: backup.require",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +104,8 @@ def _job(params: Params, view: View) -> Job:
     chosen = view.chosen_targets()
     if view.selection.channels or view.selection.guilds:
         check_narrowing(chosen, channels=view.selection.channels, guilds=view.selection.guilds)
+    if _TAKES_A_BACKUP in view.steps_of(params.playbook):
+        raise NotForCron(params.playbook)
     words = ["run", _playbook(params, view.folder), "--config", str(targets_file.path.absolute())]
     words += ["--log-file", str(view.folder / params.log_file)]
     enabled = tuple(target for target in targets_file.targets if target.enabled)

@@ -13,6 +13,7 @@ from pathlib import Path
 from dce_play.system.durable.keeping import keep_attributes
 
 _NO_COPY_RANGE = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
+_MAY_NOT_WRITE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ETXTBSY})
 _FICLONE = 0x40049409
 """The ioctl that makes one file share another's blocks. Source: linux/fs.h, FICLONE."""
 
@@ -53,6 +54,19 @@ class Disk:
         """Return a new descriptor, closed on exec."""
         return os.open(path, flags | os.O_CLOEXEC, mode)
 
+    def open_for_all(self, path: Path, flags: int, mode: int = 0o666) -> int:
+        """Open an existing file for reading and writing, or for reading where it may not be written."""
+        try:
+            return self.open(path, flags | os.O_RDWR, mode)
+        except OSError as error:
+            if error.errno not in _MAY_NOT_WRITE:
+                raise
+        return self.open(path, flags, mode)
+
+    def may_write(self, descriptor: int) -> bool:
+        """Return whether an open file was opened for writing."""
+        return fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
+
     def close(self, descriptor: int) -> None:
         os.close(descriptor)
 
@@ -78,6 +92,16 @@ class Disk:
             size_bytes -= len(part)
             offset += len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def read_into(self, descriptor: int, view: memoryview, offset: int) -> int:
+        """Fill the view from the offset on and return how many bytes there were; fewer only where the file ends."""
+        done = 0
+        while done < len(view):
+            count = os.preadv(descriptor, [view[done:]], offset + done)
+            if count == 0:
+                break
+            done += count
+        return done
 
     def write_at(self, descriptor: int, data: bytes, offset: int) -> None:
         """Write all of the data at the offset."""

@@ -16,12 +16,12 @@ from dce_play.system.durable.disk import REAL, Disk
 _LOOK_BACK_BYTES = 64 << 10
 
 
-def add_lines(path: Path, lines: Iterable[bytes], *, mode: int = 0o666, disk: Disk = REAL) -> None:
+def add_lines(path: Path, lines: Iterable[bytes], *, unless: bytes = b"", mode: int = 0o666, disk: Disk = REAL) -> None:
     """Make lines durable at the end of a file, which is made where there is none; each comes without a line break.
 
     A torn last line is left alone and closed with a line break, as nobody was told that it was written. The file is
-    opened for appending: two processes do not write over each other's lines. Without lines, what stands there
-    becomes durable.
+    opened for appending: two processes do not write over each other's lines. Nothing is written where ``unless``
+    stands in the last 64 KiB of whole lines already; what stands there becomes durable then, too.
 
     Raises: OSError, also when what was written cannot be read back.
     """
@@ -30,7 +30,11 @@ def add_lines(path: Path, lines: Iterable[bytes], *, mode: int = 0o666, disk: Di
     try:
         size_bytes = disk.facts(descriptor).size_bytes
         data = b"".join(line + b"\n" for line in lines)
-        if data and disk.read_at(descriptor, 1, max(size_bytes - 1, 0)) not in {b"", b"\n"}:
+        look_bytes = min(_LOOK_BACK_BYTES if unless else 1, size_bytes)
+        end = disk.read_at(descriptor, look_bytes, size_bytes - look_bytes)
+        if unless and unless in end[: end.rfind(b"\n") + 1]:
+            data = b""
+        if data and end[-1:] not in {b"", b"\n"}:
             data = b"\n" + data
         if data:
             disk.write_at(descriptor, data, size_bytes)
@@ -55,20 +59,6 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
                     yield value
     except FileNotFoundError:
         return
-
-
-def end_of(path: Path, *, disk: Disk = REAL) -> bytes:
-    """Return the whole lines in a file's last 64 KiB; nothing where there is no file."""
-    try:
-        descriptor = disk.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return b""
-    try:
-        start = max(disk.facts(descriptor).size_bytes - _LOOK_BACK_BYTES, 0)
-        end = disk.read_at(descriptor, _LOOK_BACK_BYTES, start)
-    finally:
-        disk.close(descriptor)
-    return end[: end.rfind(b"\n") + 1]
 
 
 class LineFile:

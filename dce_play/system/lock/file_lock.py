@@ -7,7 +7,7 @@ last process that has the descriptor open is gone, however it went.
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
@@ -17,6 +17,8 @@ from dce_play.system.clock import Clock, SystemClock
 
 SHORTEST_PAUSE_S = 0.01
 LONGEST_PAUSE_S = 0.25
+Opener = Callable[[Path, int, int], int]
+"""Opens a file: path, flags, mode of a new one; returns the descriptor."""
 _NO_FLOCK = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL})
 
 
@@ -56,19 +58,26 @@ class NoRegularFile(DcePlayError):
 
 
 def open_locked(
-    path: Path, flags: int, *, mode: int = 0o666, wait_s: float = 0.0, clock: Clock | None = None
+    path: Path,
+    flags: int,
+    *,
+    mode: int = 0o666,
+    wait_s: float = 0.0,
+    clock: Clock | None = None,
+    open_file: Opener = os.open,
 ) -> int | None:
     """Open the file that the path names now and lock it; return the descriptor, or ``None`` when it stays locked.
 
     The caller closes the descriptor, which programs inherit only when told to. A file that was replaced between
-    opening and locking is let go and opened anew. ``mode`` is for a file that ``O_CREAT`` makes.
+    opening and locking is let go and opened anew. ``mode`` is for a file that ``O_CREAT`` makes;
+    ``open_file`` opens instead of ``os.open``.
 
     Raises: NoRegularFile; FlockUnsupported; OSError, as ``open`` does.
     """
     clock = clock or SystemClock()
     deadline = clock.monotonic() + wait_s
     pause_s = SHORTEST_PAUSE_S
-    while (descriptor := _open_and_try(path, flags, mode)) is None:
+    while (descriptor := _open_and_try(path, flags, mode, open_file)) is None:
         if clock.monotonic() >= deadline:
             return None
         clock.sleep(pause_s)
@@ -77,12 +86,14 @@ def open_locked(
 
 
 @contextmanager
-def flock_file(path: Path, *, wait_s: float = 0.0, clock: Clock | None = None) -> Iterator[int]:
-    """Hold the lock of an existing file; gives the descriptor, opened for reading.
+def flock_file(
+    path: Path, *, wait_s: float = 0.0, clock: Clock | None = None, open_file: Opener = os.open
+) -> Iterator[int]:
+    """Hold the lock of an existing file; gives the descriptor, opened for reading unless ``open_file`` does more.
 
     Raises: FileBusy, when it is still locked after ``wait_s``; NoRegularFile; FlockUnsupported; FileNotFoundError.
     """
-    descriptor = open_locked(path, os.O_RDONLY, wait_s=wait_s, clock=clock)
+    descriptor = open_locked(path, os.O_RDONLY, wait_s=wait_s, clock=clock, open_file=open_file)
     if descriptor is None:
         raise FileBusy(path)
     try:
@@ -91,10 +102,10 @@ def flock_file(path: Path, *, wait_s: float = 0.0, clock: Clock | None = None) -
         os.close(descriptor)
 
 
-def _open_and_try(path: Path, flags: int, mode: int) -> int | None:
+def _open_and_try(path: Path, flags: int, mode: int, open_file: Opener) -> int | None:
     while True:
         # Not blocking: opening a FIFO would wait for its other end. A lock on anything but a file holds nothing.
-        descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY, mode)
+        descriptor = open_file(path, flags | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY, mode)
         kept = False
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -141,6 +141,14 @@ def read_config(path: Path) -> ReceiveConfig:
     )
 
 
+def read_named(name: str, *, folder: Path, environment: Mapping[str, str]) -> ReceiveConfig:
+    """Read the ``receive.toml`` that a text names, relative to the folder; for an empty one the usual one.
+
+    Raises: NoConfig; InvalidDocument.
+    """
+    return read_config(find_config(folder / name if name else None, environment))
+
+
 def _table(values: Mapping[str, Any], name: str) -> dict[str, Any]:
     prefix = f"{name}."
     return {key.removeprefix(prefix): value for key, value in values.items() if key.startswith(prefix)}

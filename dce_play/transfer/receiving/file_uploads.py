@@ -36,6 +36,7 @@ class FileIncoming:
         self._disk = disk
         self._descriptor = descriptor
         self._at = 0
+        self._gone = False
 
     def write(self, data: bytes, /) -> None:
         if self._descriptor is None:
@@ -50,8 +51,10 @@ class FileIncoming:
 
     def discard(self) -> None:
         self._close()
-        with suppress(OSError):  # what stays is swept
-            self._disk.unlink(self.path)
+        if not self._gone:
+            self._gone = True
+            with suppress(OSError):  # what stays is swept
+                self._disk.unlink(self.path)
 
     def _close(self) -> None:
         if self._descriptor is not None:

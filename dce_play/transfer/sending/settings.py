@@ -206,6 +206,14 @@ def load_config(path: Path) -> ShipConfig:
     return ShipConfig(path=path, **values)
 
 
+def load_named(name: str, *, folder: Path, environment: Mapping[str, str]) -> ShipConfig:
+    """Read the ``ship.toml`` that a text names, relative to the folder; for an empty one the usual one.
+
+    Raises: NoConfig; InvalidDocument.
+    """
+    return load_config(find_config(folder / name if name else None, environment))
+
+
 def ship_schema() -> dict[str, Any]:
     """Return the JSON Schema of ``ship.toml``."""
     return toml_schema(KEYS, title="ship.toml: the configuration of a dce-play shipper")

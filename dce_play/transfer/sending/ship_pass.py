@@ -1,6 +1,6 @@
 """One pass: clean up, sweep, look at every episode, send what may be sent, tell what came of it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import datetime
@@ -51,7 +51,11 @@ class _Halt:
 class Passes:
     """Makes passes, with what one remembers for the next."""
 
-    def __init__(self, tools: Tools, *, attempt: Attempt, client: Client) -> None:
+    def __init__(
+        self, tools: Tools, *, attempt: Attempt, client: Client, on_result: Callable[[Result], None] = lambda _: None
+    ) -> None:
+        """``on_result`` is told of each episode that was tried, as it ends."""
+        self._on_result = on_result
         self._tools = tools
         self._attempt = attempt
         self._client = client
@@ -130,6 +134,7 @@ class Passes:
                 not_ready += 1
                 continue
             results.append(result)
+            self._on_result(result)
             verdict = result.verdict
             if verdict.in_a_row and result.tried:
                 row += 1
@@ -150,6 +155,7 @@ class Passes:
         left = iter(identifiers)
         if most == 1:
             for identifier in left:
+                self._tools.moved(0)
                 yield self._attempt.run(identifier, obey=obey)
                 if halt.why is not None:
                     return

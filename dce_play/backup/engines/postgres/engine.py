@@ -13,10 +13,11 @@ from dce_play.backup.engines.postgres.restore import plan, restore
 from dce_play.backup.engines.postgres.server import open_server, reach_server
 from dce_play.backup.engines.postgres.source import SqlSource
 from dce_play.backup.engines.postgres.sql_check import SqlCheck
-from dce_play.backup.engines.postgres.tools import tools_here
+from dce_play.backup.engines.postgres.tools import Tools, tools_here, tools_inside
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import Drilled, Health, PlanItem
 from dce_play.backup.manifest import Manifest
+from dce_play.backup.origin import origin_container, origin_folder
 from dce_play.backup.protocols import DrillOptions, EngineSource, OpenBackup, Services
 from dce_play.backup.streams import Sink
 from dce_play.errors import DcePlayError
@@ -58,8 +59,7 @@ class PostgresEngine:
 
     def check(self, manifest: Manifest, services: Services, /) -> Sink | None:
         if manifest.format == CUSTOM:
-            tools = tools_here("pg_restore", services)
-            return CustomCheck(tools, services, expected=manifest.counts)
+            return CustomCheck(_checking_tools(manifest, services), services, expected=manifest.counts)
         return SqlCheck(manifest.counts)
 
     def drill(self, backup: OpenBackup, services: Services, options: DrillOptions, /) -> Drilled:
@@ -77,6 +77,20 @@ class PostgresEngine:
 
     def restore_into(self, backup: OpenBackup, folder: Path, services: Services, /) -> None:  # noqa: ARG002 - refused
         raise _no_folder()
+
+
+def _checking_tools(manifest: Manifest, services: Services) -> Tools:
+    """Return the tools that read a stored dump: this machine's, else those of the container that it came from.
+
+    Raises: BackupError (``no-tool``).
+    """
+    try:
+        return tools_here("pg_restore", services)
+    except BackupError:
+        container = origin_container(manifest, services)
+        if container is None:
+            raise
+        return tools_inside(container, origin_folder(manifest), services)
 
 
 def _no_folder() -> BackupError:

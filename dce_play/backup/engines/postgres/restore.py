@@ -13,7 +13,7 @@ from dce_play.backup.engines.postgres.put_aside import Moved, aside_name, put_as
 from dce_play.backup.engines.postgres.server import Server, ServerFacts, open_server
 from dce_play.backup.engines.postgres.tools import parse_version
 from dce_play.backup.errors import BackupError, ErrorId
-from dce_play.backup.facts import PlanItem
+from dce_play.backup.facts import REFUSE, PlanItem
 from dce_play.backup.protocols import OpenBackup, Services
 from dce_play.backup.streams import SourceFile, chunks
 from dce_play.errors import ExitCode
@@ -84,7 +84,7 @@ def plan(backup: OpenBackup, module: Module, services: Services) -> tuple[PlanIt
             detail=f"the backup is of {manifest.engine.server_version}, the server {target.facts.version}",
         ),
         PlanItem(
-            what="backup",
+            what="contents",
             detail=f"{len(record.databases)} databases, {len(record.roles)} roles, {len(record.tables)} tables,"
             f" {record.rows} rows; {manifest.plain_bytes} bytes of SQL",
         ),
@@ -106,7 +106,7 @@ def plan(backup: OpenBackup, module: Module, services: Services) -> tuple[PlanIt
         items.append(PlanItem(what="keep", detail=f"roles that exist get the backup's settings: {', '.join(present)}"))
     untouched = [name for name in sizes if name not in record.databases and name not in MAINTENANCE]
     if untouched:
-        items.append(PlanItem(what="present", detail=f"not in the backup and left as they are: {', '.join(untouched)}"))
+        items.append(PlanItem(what="keep", detail=f"not in the backup and left as they are: {', '.join(untouched)}"))
     return (*items, *_own_objects(target, backup))
 
 
@@ -114,7 +114,7 @@ def _own_objects(target: Target, backup: OpenBackup) -> list[PlanItem]:
     items = []
     for name in target.record.own_objects:
         items.append(
-            PlanItem(what="refuse", detail=f'the backup has objects in database "{name}" itself: --apply is refused')
+            PlanItem(what=REFUSE, detail=f'the backup has objects in database "{name}" itself: --apply is refused')
         )
         cat = f"dce-play backup cat {backup.manifest.file} --plain"
         section = f"sed -n '/^\\\\connect {name}$/,/^-- PostgreSQL database dump complete$/p'"

@@ -1,6 +1,7 @@
 """The engine of class B: one Redis server, its data folder or the snapshot that it sends."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from dce_play.backup.engines.redis.unpacking import make_folder
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import Drilled, Health, PlanItem
 from dce_play.backup.manifest import Manifest
+from dce_play.backup.origin import origin_container
 from dce_play.backup.protocols import DrillOptions, EngineSource, OpenBackup, Services
 from dce_play.backup.streams import Sink
 from dce_play.errors import DcePlayError
@@ -63,9 +65,11 @@ class RedisEngine:
         return () if place is None else (str(place.folder),)
 
     def check(self, manifest: Manifest, services: Services, /) -> Sink | None:
+        here = shutil.which("redis-check-rdb", path=services.environment.get("PATH"))
+        container = None if here else origin_container(manifest, services)
         if manifest.format == FOLDER:
-            return folder_check(services, expected=manifest.counts)
-        return StreamCheck(services, expected=manifest.counts)
+            return folder_check(services, container=container, expected=manifest.counts)
+        return StreamCheck(services, container=container, expected=manifest.counts)
 
     def drill(self, backup: OpenBackup, services: Services, options: DrillOptions, /) -> Drilled:
         return drill(backup, services, options)

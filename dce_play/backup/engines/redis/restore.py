@@ -7,7 +7,7 @@ from dce_play.backup.engines.redis.folder_source import FORMAT as FOLDER
 from dce_play.backup.engines.redis.link import open_link
 from dce_play.backup.engines.redis.places import find_place
 from dce_play.backup.errors import BackupError, ErrorId
-from dce_play.backup.facts import PlanItem
+from dce_play.backup.facts import REFUSE, PlanItem
 from dce_play.backup.protocols import OpenBackup, Services
 
 
@@ -21,7 +21,7 @@ def plan(backup: OpenBackup, module: Module, services: Services, *, into: Path |
     where = str(into) if into is not None else f"/var/tmp/{module.name}-restored"  # noqa: S108 - a proposal
     items = [
         PlanItem(
-            what="backup",
+            what="contents",
             detail=f"{counts.get('keys', '?')} keys of Redis {manifest.engine.server_version},"
             f" {manifest.plain_bytes} bytes",
         )
@@ -30,7 +30,7 @@ def plan(backup: OpenBackup, module: Module, services: Services, *, into: Path |
         items.append(PlanItem(what="write", detail=f"the data folder as it was, into {into}"))
     else:
         refused = "a running server would overwrite what is restored under it: --apply needs --into FOLDER"
-        items.append(PlanItem(what="refuse", detail=refused))
+        items.append(PlanItem(what=REFUSE, detail=refused))
     return (*items, *_commands(backup, module, services, where))
 
 

@@ -17,9 +17,9 @@ from dce_play.discord.archive.append.holes import HolePolicy
 from dce_play.discord.archive.append.job import AppendOptions, AppendOutcome, prepare
 from dce_play.discord.archive.records.edits import EditPolicy
 from dce_play.discord.archive.records.reader_safe import ReaderSafe, open_consistent
-from dce_play.discord.archive.records.recover import FILE_LOCK_WAIT_S, recover_held
+from dce_play.discord.archive.records.recover import FILE_LOCK_WAIT_S, RecoveryState, recover_held
 from dce_play.discord.archive.records.write_errors import disk_errors
-from dce_play.discord.archive.scan.channel_bytes import ChannelBytes, open_bytes
+from dce_play.discord.archive.scan.channel_bytes import ChannelBytes
 from dce_play.discord.archive.scan.spans import read_head
 from dce_play.layout import TargetLayout
 from dce_play.system.clock import Clock
@@ -45,12 +45,16 @@ def append(
     NotEnoughSpace and WriteFailed, with the file as it was or with a journal that undoes it at the next append.
     """
     archive = archive.resolve()
-    with disk_errors(archive), flock_file(archive, wait_s=FILE_LOCK_WAIT_S, clock=clock):
-        with open_bytes(archive, disk=disk) as channel:
-            channel_id = read_head(channel).channel_id
-        recovery = recover_held(layout, channel_id, disk=disk)
-        with open_bytes(archive, disk=disk) as channel, open_deltas(deltas, disk=disk) as opened:
-            job = prepare(channel, opened, options, layout=layout, disk=disk)
+    locked = flock_file(archive, wait_s=FILE_LOCK_WAIT_S, clock=clock, open_file=disk.open_for_all)
+    with disk_errors(archive), locked as descriptor:
+        # Opened here and nowhere else: what is read, locked, written and synced is this one file.
+        channel = ChannelBytes(archive, descriptor, disk.facts(descriptor).size_bytes, disk=disk)
+        head = read_head(channel)
+        recovery = recover_held(layout, head.channel_id, disk=disk)
+        if recovery.state is not RecoveryState.NOTHING:  # its end has changed; what stands before the messages has not
+            channel = ChannelBytes(archive, descriptor, disk.facts(descriptor).size_bytes, disk=disk)
+        with open_deltas(deltas, disk=disk) as opened:
+            job = prepare(channel, head, opened, options, layout=layout, disk=disk)
             outcome = replace(carry_out(job, layout=layout, clock=clock, disk=disk), recovery=recovery.state)
     return outcome
 
@@ -69,4 +73,4 @@ def plan_append(
     """
     archive = archive.resolve()
     with open_consistent(archive, layout=layout, disk=disk) as channel, open_deltas(deltas, disk=disk) as opened:
-        return prepare(channel, opened, options, layout=layout, disk=disk).outcome()
+        return prepare(channel, read_head(channel), opened, options, layout=layout, disk=disk).outcome()

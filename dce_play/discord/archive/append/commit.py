@@ -63,7 +63,7 @@ def _append(job: Job, selected: Selected, *, time: str, layout: TargetLayout, di
         whole = job.cursor.size_bytes if way is ReaderSafe.REWRITE else 0
         check_space(job.archive.parent, whole + payload_bytes, disk=disk)
         try:
-            append_to_clone(job.archive, journal, payload, copy=way is ReaderSafe.REWRITE, disk=disk)
+            append_to_clone(job.channel, journal, payload, copy=way is ReaderSafe.REWRITE, disk=disk)
         except CannotClone:
             if way is ReaderSafe.REFLINK:
                 raise
@@ -71,7 +71,7 @@ def _append(job: Job, selected: Selected, *, time: str, layout: TargetLayout, di
             add_append_line(layout, line_of(journal), disk=disk)
             return
     check_space(job.archive.parent, payload_bytes, disk=disk)
-    append_in_place(layout, job.archive, journal, payload, disk=disk)
+    append_in_place(layout, job.channel, journal, payload, disk=disk)
 
 
 def _journal(job: Job, selected: Selected, payload: Payload, *, time: str, layout: TargetLayout) -> AppendJournal:
@@ -138,7 +138,7 @@ def _newer_copies(job: Job) -> Iterable[Edit]:
 
 
 def _keep_edits(job: Job, edits: Iterable[Edit], *, time: str, layout: TargetLayout, disk: Disk) -> None:
-    add_edits(layout, job.head.channel_id, edits, run_id=job.options.run_id, time=time, disk=disk)
+    add_edits(layout, job.head.channel_id, list(edits), run_id=job.options.run_id, time=time, disk=disk)
 
 
 def _id(identifier: int) -> MessageId:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from dce_play.discord.archive.scan.channel_bytes import ChannelBytes, open_bytes
 from dce_play.discord.archive.scan.head import Head
-from dce_play.discord.archive.scan.spans import Spans, read_all_spans, read_head
+from dce_play.discord.archive.scan.spans import Spans, read_whole_file
 from dce_play.errors import DcePlayError
 from dce_play.snowflake import ChannelId, GuildId, MessageId
 from dce_play.system.durable.disk import Disk
@@ -151,8 +151,8 @@ def pieces_of(chosen: Iterable[Copy], deltas: Sequence[Delta], *, separator: byt
 
 
 def _open_delta(channel: ChannelBytes) -> Delta:
-    head = read_head(channel)
-    return Delta(channel=channel, head=head, spans=read_all_spans(channel))
+    head, spans = read_whole_file(channel)
+    return Delta(channel=channel, head=head, spans=spans)
 
 
 def _in_order(number: int, delta: Delta) -> Iterator[Copy]:

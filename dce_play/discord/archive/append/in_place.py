@@ -2,6 +2,8 @@
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from dce_play.discord.archive.append.payload import Payload
@@ -19,15 +21,15 @@ _NO_CLONE = frozenset({errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.EXDEV
 
 
 def append_in_place(
-    layout: TargetLayout, archive: Path, journal: AppendJournal, payload: Payload, *, disk: Disk
+    layout: TargetLayout, channel: ChannelBytes, journal: AppendJournal, payload: Payload, *, disk: Disk
 ) -> None:
     """Write the payload at the cut; when this returns, it and its line in ``appends.jsonl`` are durable.
 
     Raises: OSError and WriteFailed, with the file as it was or with the journal left to undo or finish it.
     """
     path = layout.journal(journal.channel_id)
-    descriptor = disk.open(archive, os.O_RDWR)
-    try:
+    archive = channel.path
+    with _writable(channel, disk) as descriptor:
         _arm_or_leave(path, journal, disk=disk)
         try:
             write_payload(descriptor, journal, payload, disk=disk)
@@ -39,18 +41,16 @@ def append_in_place(
         # Before the journal goes: whoever finishes this append after a crash adds the line too, so none is lost.
         add_append_line(layout, line_of(journal), disk=disk)
         disarm(disk, path)
-    finally:
-        disk.close(descriptor)
 
 
-def append_to_clone(archive: Path, journal: AppendJournal, payload: Payload, *, copy: bool, disk: Disk) -> None:
+def append_to_clone(channel: ChannelBytes, journal: AppendJournal, payload: Payload, *, copy: bool, disk: Disk) -> None:
     """Write the payload to a clone of the file, or to a copy, and put that in the file's place.
 
     Raises: CannotClone, OSError; the file is as it was.
     """
-    source = disk.open(archive, os.O_RDONLY)
+    archive, source = channel.path, channel.descriptor
+    facts = channel.facts()
     try:
-        facts = disk.facts(source)
         with replacing(archive, like=facts, disk=disk) as (path, descriptor):
             if copy:
                 disk.copy(source, descriptor, facts.size_bytes)
@@ -62,8 +62,19 @@ def append_to_clone(archive: Path, journal: AppendJournal, payload: Payload, *, 
         if not copy and error.errno in _NO_CLONE:
             raise CannotClone(archive) from error
         raise
+
+
+@contextmanager
+def _writable(channel: ChannelBytes, disk: Disk) -> Iterator[int]:
+    """Give the channel's own descriptor, or tell that the file may not be written as opening it does."""
+    if disk.may_write(channel.descriptor):
+        yield channel.descriptor
+        return
+    descriptor = disk.open(channel.path, os.O_RDWR)
+    try:
+        yield descriptor
     finally:
-        disk.close(source)
+        disk.close(descriptor)
 
 
 def write_payload(descriptor: int, journal: AppendJournal, payload: Payload, *, disk: Disk) -> None:

@@ -12,7 +12,6 @@ from dce_play.discord.archive.records.recover import RecoveryState
 from dce_play.discord.archive.scan.channel_bytes import ChannelBytes
 from dce_play.discord.archive.scan.dates import moment_of
 from dce_play.discord.archive.scan.head import Head
-from dce_play.discord.archive.scan.spans import read_head
 from dce_play.discord.archive.scan.tail import NotCanonical, Tail, read_tail
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId, MessageId
@@ -115,13 +114,18 @@ class Job:
 
 
 def prepare(
-    channel: ChannelBytes, deltas: tuple[Delta, ...], options: AppendOptions, *, layout: TargetLayout, disk: Disk
+    channel: ChannelBytes,
+    head: Head,
+    deltas: tuple[Delta, ...],
+    options: AppendOptions,
+    *,
+    layout: TargetLayout,
+    disk: Disk,
 ) -> Job:
-    """Look through the deltas and the channel file.
+    """Look through the deltas and the channel file, whose head has been read.
 
     Raises: DamagedFile, NotCanonical, ForeignChannel.
     """
-    head = read_head(channel)
     if head.states_count:
         raise NotCanonical(channel.path, "its messageCount stands before its messages", whole=True)
     tail = read_tail(channel)

@@ -24,8 +24,7 @@ from dce_play.discord.archive.records.journal import JournalDamaged
 from dce_play.discord.archive.records.reader_safe import open_consistent
 from dce_play.discord.archive.records.records import AppendLine, read_appends
 from dce_play.discord.archive.scan.block_hashes import BLOCK_BYTES, HashThread, first_change, hash_blocks
-from dce_play.discord.archive.scan.byte_source import ChannelSource, read_bytes
-from dce_play.discord.archive.scan.channel_bytes import open_bytes
+from dce_play.discord.archive.scan.channel_bytes import ChannelBytes, open_bytes
 from dce_play.discord.archive.scan.damage import DamagedFile
 from dce_play.discord.archive.scan.frame import Frame, read_preamble
 from dce_play.discord.archive.scan.id_order import IdOrder
@@ -149,7 +148,7 @@ class _Audit:
             return self._known(entry, bytes_read=0)
         with ExitStack() as stack:
             source = _open(self._path, self._layout, stack)
-            cut = cut_of(source.channel)
+            cut = cut_of(source)
             if entry is not None and not options.full and entry.grown_by(self._lines, cut):
                 grown = self._grown(source, entry, cut)
                 if grown is not None:
@@ -172,12 +171,12 @@ class _Audit:
             ),
         )
 
-    def _grown(self, source: ChannelSource, entry: AuditEntry, cut: int) -> FileAudit | None:
+    def _grown(self, source: ChannelBytes, entry: AuditEntry, cut: int) -> FileAudit | None:
         """Audit what our appends added; ``None`` where that does not come out sound: then the whole file is read."""
         last_block = max(len(entry.blocks) - 1, 0)
         if hash_blocks(source, entry.hashed, start=last_block) != list(entry.blocks[last_block:]):
             return None
-        if entry.last_id is None or read_bytes(source, 1, entry.cut) != b",":
+        if entry.last_id is None or source.read_at(1, entry.cut) != b",":
             return None
         reading = read_messages(source, read_preamble(source), start=entry.cut, on_bytes=self._options.on_bytes)
         findings = findings_of(self._path, source, reading, count_before=entry.message_count)
@@ -196,7 +195,7 @@ class _Audit:
         self._keep(None if grown is None else replace(grown, blocks=blocks, hashed=cut))
         return None if grown is None else self._known(grown, bytes_read=source.size_bytes - entry.cut)
 
-    def _whole(self, source: ChannelSource, cut: int) -> FileAudit:
+    def _whole(self, source: ChannelBytes, cut: int) -> FileAudit:
         """Audit every byte."""
         options = self._options
         try:
@@ -227,7 +226,7 @@ class _Audit:
         self._keep(entry)
         return audit
 
-    def _bit_rot(self, source: ChannelSource, cut: int, blocks: list[str]) -> list[Finding]:
+    def _bit_rot(self, source: ChannelBytes, cut: int, blocks: list[str]) -> list[Finding]:
         """Return the finding for old bytes that changed though, by all that is known, nobody wrote them."""
         entry = self._entry
         if entry is None or entry.rewritten_by(self._lines):
@@ -277,7 +276,7 @@ class _Audit:
         else:
             self._options.index.put(self._path, entry)
 
-    def _told(self, source: ChannelSource, reading: Reading | None, findings: list[Finding]) -> FileAudit:
+    def _told(self, source: ChannelBytes, reading: Reading | None, findings: list[Finding]) -> FileAudit:
         order = reading.tally.order if reading else IdOrder()
         frame = reading.frame if reading else None
         extent = Extent.NONE if frame is None else Extent.FULL
@@ -297,12 +296,12 @@ class _Audit:
         )
 
 
-def _open(path: Path, layout: TargetLayout, stack: ExitStack) -> ChannelSource:
+def _open(path: Path, layout: TargetLayout, stack: ExitStack) -> ChannelBytes:
     """Open a file as it was between two appends; one too damaged for that as it is."""
     try:
-        return ChannelSource(stack.enter_context(open_consistent(path, layout=layout)))
+        return stack.enter_context(open_consistent(path, layout=layout))
     except (DamagedFile, JournalDamaged):
-        return ChannelSource(stack.enter_context(open_bytes(path)))
+        return stack.enter_context(open_bytes(path))
 
 
 def _id(identifier: str | None) -> MessageId | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dce_play.discord.archive.scan.boundaries import guess_boundaries
-from dce_play.discord.archive.scan.byte_source import ByteSource
+from dce_play.discord.archive.scan.channel_bytes import ChannelBytes
 from dce_play.discord.archive.scan.damage import DamagedFile
 from dce_play.discord.archive.scan.engine import fastest_engine
 from dce_play.discord.archive.scan.frame import Frame, Preamble, read_frame
@@ -58,7 +58,7 @@ class Reading:
 
 
 def read_messages(
-    source: ByteSource,
+    source: ChannelBytes,
     preamble: Preamble,
     *,
     start: int | None = None,
@@ -87,19 +87,19 @@ def read_messages(
     return _framed(source, preamble, tally)
 
 
-def _framed(source: ByteSource, preamble: Preamble, tally: Tally) -> Reading:
+def _framed(source: ChannelBytes, preamble: Preamble, tally: Tally) -> Reading:
     try:
         return Reading(tally, read_frame(source, preamble, tally.end), None)
     except DamagedFile as error:
         return Reading(tally, None, error)
 
 
-def _stretch(source: ByteSource, start: int, *, stop: int | None = None, after_comma: bool = False) -> Stretch:
+def _stretch(source: ChannelBytes, start: int, *, stop: int | None = None, after_comma: bool = False) -> Stretch:
     engine = fastest_engine()()
     return Stretch(source, start, stop=stop, engine=engine, chunk_bytes=engine.chunk_bytes, after_comma=after_comma)
 
 
-def _halfway(source: ByteSource, start: int) -> int | None:
+def _halfway(source: ChannelBytes, start: int) -> int | None:
     """Return the offset of a comma near the middle that seems to part two messages."""
     middle = (start + source.size_bytes) // 2
     buffer = bytearray(_LOOK_BYTES)
@@ -108,7 +108,7 @@ def _halfway(source: ByteSource, start: int) -> int | None:
     return middle + comma if comma > 0 else None
 
 
-def _read_halves(source: ByteSource, start: int, comma: int, on_bytes: OnBytes) -> Tally | None:
+def _read_halves(source: ChannelBytes, start: int, comma: int, on_bytes: OnBytes) -> Tally | None:
     """Read both halves at once; ``None`` when one of them cannot be read."""
 
     def first_half() -> Tally:

@@ -7,7 +7,7 @@ from pathlib import Path
 from dce_play.discord.archive.audit.findings import RULE_OF_DAMAGE, Finding, Rule
 from dce_play.discord.archive.audit.parts import Reading
 from dce_play.discord.archive.folder.seeds import channel_id_of
-from dce_play.discord.archive.scan.byte_source import ByteSource
+from dce_play.discord.archive.scan.channel_bytes import ChannelBytes
 from dce_play.discord.archive.scan.damage import DamagedFile
 from dce_play.discord.archive.scan.frame import Frame
 from dce_play.discord.archive.scan.id_order import MAX_TOLD, repeated_ids
@@ -15,7 +15,7 @@ from dce_play.discord.archive.scan.scanner import Scanner
 from dce_play.snowflake import ChannelId, MessageId, is_number
 
 
-def findings_of(path: Path, source: ByteSource, reading: Reading, *, count_before: int = 0) -> list[Finding]:
+def findings_of(path: Path, source: ChannelBytes, reading: Reading, *, count_before: int = 0) -> list[Finding]:
     """Return what is wrong with a file that was read. Reads it again where ids are out of order.
 
     ``count_before`` is how many messages stand before those that were read.
@@ -58,7 +58,7 @@ def _flaws(path: Path, reading: Reading) -> Iterator[Finding]:
         yield Finding(rule=rules[flaw.without], path=path, offset=flaw.offset, detail=flaw.reason + _and(more))
 
 
-def _order(path: Path, source: ByteSource, reading: Reading) -> Iterator[Finding]:
+def _order(path: Path, source: ChannelBytes, reading: Reading) -> Iterator[Finding]:
     order = reading.tally.order
     if order.increasing:
         return
@@ -78,7 +78,7 @@ def _order(path: Path, source: ByteSource, reading: Reading) -> Iterator[Finding
     yield from _duplicates(path, source)
 
 
-def _duplicates(path: Path, source: ByteSource) -> Iterator[Finding]:
+def _duplicates(path: Path, source: ChannelBytes) -> Iterator[Finding]:
     repeated: list[int] = []
     count = 0
     for identifier in repeated_ids(_all_ids(source)):
@@ -97,7 +97,7 @@ def _duplicates(path: Path, source: ByteSource) -> Iterator[Finding]:
         )
 
 
-def _all_ids(source: ByteSource) -> "array[int]":
+def _all_ids(source: ChannelBytes) -> "array[int]":
     ids = array("Q")
     try:
         for block in Scanner(source, lenient=True).blocks():
@@ -107,7 +107,7 @@ def _all_ids(source: ByteSource) -> "array[int]":
     return ids
 
 
-def _second_places(source: ByteSource, wanted: set[int]) -> dict[int, int]:
+def _second_places(source: ChannelBytes, wanted: set[int]) -> dict[int, int]:
     """Return where each of these ids stands for the second time."""
     seen: set[int] = set()
     places: dict[int, int] = {}

@@ -9,11 +9,10 @@ from dce_play.layout import META_FOLDER, TEMP_FOLDER, TargetLayout
 def layout_of(path: Path) -> TargetLayout:
     """Return the target's folder of a channel file: the nearest above it with our records, else its own folder.
 
-    A link to a file counts as the file: its journal has to be found whatever name an append was given.
+    A link, to the file or to a folder above it, counts as what it leads to: the file's journal has to be found
+    whatever name an append was given.
     """
-    place = path.absolute()
-    if place.is_symlink() and not place.is_dir():
-        place = place.resolve()
+    place = path.resolve()
     start = place if place.is_dir() else place.parent
     for folder in (start, *start.parents):
         if (folder / META_FOLDER).is_dir():

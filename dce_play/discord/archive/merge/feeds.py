@@ -12,7 +12,7 @@ from itertools import islice
 from operator import lt
 from typing import Protocol
 
-from dce_play.discord.archive.scan.byte_source import ByteSource, read_bytes
+from dce_play.discord.archive.scan.channel_bytes import ChannelBytes
 from dce_play.discord.archive.scan.frame import Frame, Preamble
 from dce_play.discord.archive.scan.scanner import Block, Scanner
 from dce_play.discord.archive.scan.tokens import skip_space
@@ -25,7 +25,7 @@ _SORTED_AT_ONCE = 1 << 16
 class NotOrdered(Exception):
     """A file with an id that is not greater than the one before it."""
 
-    def __init__(self, source: ByteSource) -> None:
+    def __init__(self, source: ChannelBytes) -> None:
         super().__init__(source.path)
         self.source = source
 
@@ -51,7 +51,7 @@ class Feed(Protocol):
 class OrderedFeed:
     """A file whose ids strictly increase. Making one and ``skip`` raise NotOrdered where they do not."""
 
-    def __init__(self, source: ByteSource, preamble: Preamble, *, chunk_bytes: int | None = None) -> None:
+    def __init__(self, source: ChannelBytes, preamble: Preamble, *, chunk_bytes: int | None = None) -> None:
         self._source = source
         self._scan = Scanner(source, preamble, chunk_bytes=chunk_bytes)
         self._blocks = self._scan.blocks()
@@ -114,7 +114,7 @@ class OrderedFeed:
 class IndexedFeed:
     """Any file, read whole before the first message is given; one at a time, equal ids in file order."""
 
-    def __init__(self, source: ByteSource, preamble: Preamble, *, chunk_bytes: int | None = None) -> None:
+    def __init__(self, source: ChannelBytes, preamble: Preamble, *, chunk_bytes: int | None = None) -> None:
         self._source = source
         self._ids, self._starts, self._sizes = array("Q"), array("Q"), array("I")
         scan = Scanner(source, preamble, chunk_bytes=chunk_bytes)
@@ -134,7 +134,7 @@ class IndexedFeed:
     def view(self, _count: int, /) -> bytes:
         if self._at is None:
             return b""
-        return read_bytes(self._source, self._sizes[self._at], self._starts[self._at])
+        return self._source.read_at(self._sizes[self._at], self._starts[self._at])
 
     def skip(self, _count: int, /) -> None:
         self._at = next(self._order, None)
@@ -149,7 +149,7 @@ class IndexedFeed:
         return heapq.merge(*parts, key=self._ids.__getitem__)
 
 
-def open_feed(source: ByteSource, preamble: Preamble, *, ordered: bool, chunk_bytes: int | None = None) -> Feed:
+def open_feed(source: ChannelBytes, preamble: Preamble, *, ordered: bool, chunk_bytes: int | None = None) -> Feed:
     """Return the file's messages in order of their ids.
 
     Raises: NotOrdered, DamagedFile.

@@ -18,7 +18,7 @@ from dce_play.discord.archive.merge.output import MergeOutput, Nowhere
 from dce_play.discord.archive.records.edits import same_message
 from dce_play.discord.archive.records.publish import check_space, replacing
 from dce_play.discord.archive.records.write_errors import disk_errors
-from dce_play.discord.archive.scan.byte_source import FileSource, open_source
+from dce_play.discord.archive.scan.channel_bytes import ChannelBytes, open_bytes
 from dce_play.discord.archive.scan.dates import edited_at, widest_dates
 from dce_play.discord.archive.scan.envelope import Style, envelope_like, patched, style_of
 from dce_play.discord.archive.scan.frame import Frame, Preamble, opening_at, read_preamble
@@ -92,7 +92,7 @@ def merge(
 @dataclass(frozen=True, slots=True)
 class _Input:
     number: int
-    source: FileSource
+    source: ChannelBytes
     preamble: Preamble
     head: Head
     style: Style
@@ -136,7 +136,7 @@ class _Job:
     def run(self) -> MergeOutcome:
         with ExitStack() as stack:
             inputs = [
-                _open_input(number, stack.enter_context(open_source(path))) for number, path in enumerate(self._files)
+                _open_input(number, stack.enter_context(open_bytes(path))) for number, path in enumerate(self._files)
             ]
             for other in inputs[1:]:
                 _check_same_channel(inputs[0], other)
@@ -277,7 +277,7 @@ def _copies(identifier: int, feeds: list[tuple[Feed, Path]]) -> Iterator[tuple[b
             yield copy, path
 
 
-def _open_input(number: int, source: FileSource) -> _Input:
+def _open_input(number: int, source: ChannelBytes) -> _Input:
     preamble = read_preamble(source)
     style = style_of(preamble, opening_at(source, preamble.start))
     return _Input(number=number, source=source, preamble=preamble, head=head_of(source), style=style)

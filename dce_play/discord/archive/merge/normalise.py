@@ -18,7 +18,6 @@ from dce_play.discord.archive.records.edits import add_edits
 from dce_play.discord.archive.records.records import AppendLine, add_append_line, read_appends
 from dce_play.discord.archive.records.recover import FILE_LOCK_WAIT_S, recover_held
 from dce_play.discord.archive.records.write_errors import disk_errors
-from dce_play.discord.archive.scan.byte_source import ChannelSource
 from dce_play.discord.archive.scan.channel_bytes import ChannelBytes, open_bytes
 from dce_play.discord.archive.scan.dates import moment_of
 from dce_play.discord.archive.scan.frame import Frame
@@ -109,7 +108,7 @@ def confirm(layout: TargetLayout, channel_id: ChannelId, *, disk: Disk = REAL) -
 
 
 def _read(channel: ChannelBytes) -> tuple[Delta, Frame]:
-    source = ChannelSource(channel)
+    source = channel
     scanner = Scanner(source)
     spans = spans_of(scanner.blocks())
     head = head_from(source, scanner.preamble, scanner.frame.values)

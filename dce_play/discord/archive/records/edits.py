@@ -6,7 +6,7 @@ Each line of ``.dce-meta/edits/<channel id>.jsonl`` is one newer copy, in its ow
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -51,9 +51,11 @@ def _value(message: bytes) -> object:
 
 
 def add_edits(
-    layout: TargetLayout, channel_id: ChannelId, edits: Iterable[Edit], *, run_id: str, time: str, disk: Disk
+    layout: TargetLayout, channel_id: ChannelId, edits: Sequence[Edit], *, run_id: str, time: str, disk: Disk
 ) -> None:
     """Make the edits durable. One that this run has written, or that is the newest of its message, is not repeated."""
+    if not edits:
+        return
     path = layout.edits(channel_id)
     newest: dict[str, str] = {}
     written = set()

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId, MessageId
 from dce_play.system.durable.disk import REAL, Disk, FileFacts
-from dce_play.system.durable.json_lines import add_lines, end_of, read_lines
+from dce_play.system.durable.json_lines import add_lines, read_lines
 from dce_play.system.durable.sealed import SealBroken, seal, unseal
 from dce_play.system.durable.whole_files import read_whole, write_atomic
 
@@ -83,8 +83,8 @@ def write_record(layout: TargetLayout, record: ChannelRecord, *, disk: Disk = RE
 
 def add_append_line(layout: TargetLayout, line: AppendLine, *, disk: Disk) -> None:
     """Make the append's line durable. It is not written again where it stands in the last 64 KiB already."""
-    known = line.append_id.encode("ascii") in end_of(layout.appends, disk=disk)
-    add_lines(layout.appends, [] if known else [json.dumps(asdict(line)).encode("ascii")], disk=disk)
+    text = json.dumps(asdict(line)).encode("ascii")
+    add_lines(layout.appends, [text], unless=line.append_id.encode("ascii"), disk=disk)
 
 
 def read_appends(layout: TargetLayout, channel_id: ChannelId | None = None) -> Iterator[AppendLine]:

@@ -8,13 +8,14 @@ fetched again, while a message left out in the middle would be missed for good.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dce_play.discord.archive.records.publish import check_space, replacing
 from dce_play.discord.archive.records.write_errors import disk_errors
-from dce_play.discord.archive.scan.byte_source import FileSource, open_source, read_bytes
+from dce_play.discord.archive.scan.channel_bytes import ChannelBytes, open_bytes
 from dce_play.discord.archive.scan.damage import Damage, DamagedFile
 from dce_play.discord.archive.scan.engine import Engine
 from dce_play.discord.archive.scan.envelope import Envelope, envelope_like, envelope_rebuilt, style_of
@@ -22,7 +23,7 @@ from dce_play.discord.archive.scan.frame import BOM, Frame, Preamble, opening_at
 from dce_play.discord.archive.scan.head import Head, head_from
 from dce_play.discord.archive.scan.scanner import Scanner
 from dce_play.discord.archive.scan.strict_json import NotJson, strict_object
-from dce_play.discord.archive.scan.tokens import Member, members_until, skip_space
+from dce_play.discord.archive.scan.tokens import Member, TooDeep, members_until, skip_space
 from dce_play.errors import DcePlayError
 from dce_play.snowflake import MessageId
 from dce_play.system.durable.disk import REAL, Disk
@@ -93,7 +94,7 @@ def find_boundary(path: Path, *, engine: Engine | None = None) -> Boundary:
 
     Raises: NothingToRecover, OSError.
     """
-    with open_source(path) as source:
+    with open_bytes(path) as source:
         return _boundary(source, engine)
 
 
@@ -103,7 +104,7 @@ def salvage_file(partial: Path, into: Path, *, disk: Disk = REAL, engine: Engine
     ``into`` appears whole or not at all, with the mode and the owner of ``partial``, and may be ``partial`` itself.
     Raises: NothingToRecover, ReversedExport, NotEnoughSpace, WriteFailed; FileNotFoundError.
     """
-    with disk_errors(into), open_source(partial) as source:
+    with disk_errors(into), open_bytes(partial) as source:
         boundary = _boundary(source, engine)
         if boundary.reversed:
             raise ReversedExport(partial)
@@ -150,7 +151,7 @@ class _Tally:
         self.cut = end
 
 
-def _boundary(source: FileSource, engine: Engine | None) -> Boundary:
+def _boundary(source: ChannelBytes, engine: Engine | None) -> Boundary:
     preamble, scan, tally = _begin(source, engine)
     damage: DamagedFile | None = None
     try:
@@ -188,7 +189,7 @@ def _boundary(source: FileSource, engine: Engine | None) -> Boundary:
     )
 
 
-def _begin(source: FileSource, engine: Engine | None) -> tuple[Preamble, Scanner, _Tally]:
+def _begin(source: ChannelBytes, engine: Engine | None) -> tuple[Preamble, Scanner, _Tally]:
     try:
         preamble = read_preamble(source)
         values_before(preamble)
@@ -199,15 +200,24 @@ def _begin(source: FileSource, engine: Engine | None) -> tuple[Preamble, Scanner
     return preamble, Scanner(source, preamble, engine=engine), _Tally(cut=preamble.start)
 
 
+def _whole_members(data: bytes, start: int) -> tuple[Member, ...]:
+    """Return the members up to the first that is cut, or nested deeper than any reader takes."""
+    members: list[Member] = []
+    with suppress(TooDeep):
+        for member in members_until(data, start, stop_key=""):
+            members.append(member)  # noqa: PERF402 - what came before the error stays
+    return tuple(members)
+
+
 def _kept_trailer(
-    source: FileSource, preamble: Preamble, cut: int
+    source: ChannelBytes, preamble: Preamble, cut: int
 ) -> tuple[bytes, tuple[Member, ...], Mapping[str, Any]]:
     """Return what is whole of a damaged trailer, its members, and the values of all members of the file."""
-    data = read_bytes(source, _MAX_TRAILER_BYTES, cut)
+    data = source.read_at(_MAX_TRAILER_BYTES, cut)
     data = data[skip_space(data, 0) :]
     comma = skip_space(data, 1)
     if data[:1] == b"]" and data[comma : comma + 1] == b",":
-        members = tuple(members_until(data, comma + 1, stop_key=""))
+        members = _whole_members(data, comma + 1)
         if members and members[-1].end == len(data):
             members = members[:-1]  # a number or a word that may go on
         while members:

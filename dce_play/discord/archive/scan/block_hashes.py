@@ -4,13 +4,13 @@ import hashlib
 import threading
 from collections.abc import Sequence
 
-from dce_play.discord.archive.scan.byte_source import ByteSource
+from dce_play.discord.archive.scan.channel_bytes import ChannelBytes
 
 BLOCK_BYTES = 4 << 20
 _PIECE_BYTES = 256 << 10
 
 
-def hash_blocks(source: ByteSource, end: int, *, start: int = 0) -> list[str]:
+def hash_blocks(source: ChannelBytes, end: int, *, start: int = 0) -> list[str]:
     """Return the hashes of the blocks of the bytes up to ``end``, from block ``start`` on; the last may be partial."""
     hashes = []
     buffer = memoryview(bytearray(_PIECE_BYTES))
@@ -27,7 +27,7 @@ def hash_blocks(source: ByteSource, end: int, *, start: int = 0) -> list[str]:
     return hashes
 
 
-def first_change(source: ByteSource, old: Sequence[str], old_end: int, new: Sequence[str]) -> int | None:
+def first_change(source: ChannelBytes, old: Sequence[str], old_end: int, new: Sequence[str]) -> int | None:
     """Return the offset of the first block that is not what it was, or ``None``; ``new`` may go on behind the end."""
     whole = old_end // BLOCK_BYTES
     for number in range(min(whole, len(new))):
@@ -41,7 +41,7 @@ def first_change(source: ByteSource, old: Sequence[str], old_end: int, new: Sequ
 class HashThread:
     """Hashes taken in the background. The kernel reads and the hash function run without the interpreter's lock."""
 
-    def __init__(self, source: ByteSource, end: int) -> None:
+    def __init__(self, source: ChannelBytes, end: int) -> None:
         self._hashes: list[str] = []
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._run, args=(source, end), daemon=True)
@@ -54,7 +54,7 @@ class HashThread:
             raise self._error
         return self._hashes
 
-    def _run(self, source: ByteSource, end: int) -> None:
+    def _run(self, source: ChannelBytes, end: int) -> None:
         try:
             self._hashes = hash_blocks(source, end)
         except OSError as error:

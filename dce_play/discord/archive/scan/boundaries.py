@@ -6,7 +6,7 @@ A guess is never trusted: a stretch that was cut in the wrong place does not par
 import re
 from typing import Protocol
 
-from dce_play.discord.archive.scan.byte_source import ByteSource, read_bytes
+from dce_play.discord.archive.scan.channel_bytes import ChannelBytes
 from dce_play.discord.archive.scan.frame import opening_at
 
 _LOOK_BYTES = 4096
@@ -54,10 +54,10 @@ class OpeningBoundaries:
         return -1
 
 
-def guess_boundaries(source: ByteSource, start: int) -> Boundaries:
+def guess_boundaries(source: ChannelBytes, start: int) -> Boundaries:
     """Return the guess for a file whose first message, if any, follows this offset."""
     opening = opening_at(source, start)
-    if b"\n" in opening or not (first := read_bytes(source, _LOOK_BYTES, start + len(opening))).startswith(b"{"):
+    if b"\n" in opening or not (first := source.read_at(_LOOK_BYTES, start + len(opening))).startswith(b"{"):
         return LineBoundaries(opening.rpartition(b"\n")[2])
     key = _FIRST_KEY.match(first)
     if key is None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dce_play.discord.archive.scan.byte_source import ByteSource, read_bytes
+from dce_play.discord.archive.scan.channel_bytes import ChannelBytes
 from dce_play.discord.archive.scan.damage import Damage, DamagedFile
 from dce_play.discord.archive.scan.strict_json import NotJson, strict_object
 from dce_play.discord.archive.scan.tokens import Member, TooDeep, members_until, skip_space
@@ -52,14 +52,14 @@ class Frame:
     states_count: bool
 
 
-def read_preamble(source: ByteSource) -> Preamble:
+def read_preamble(source: ChannelBytes) -> Preamble:
     """Return what stands before the messages. Reads 4 KiB, and more only for a longer header.
 
     Raises: DamagedFile.
     """
     size_bytes = _FIRST_READ_BYTES
     while True:
-        data = read_bytes(source, size_bytes, 0)
+        data = source.read_at(size_bytes, 0)
         found = _preamble_in(source.path, data, whole=len(data) >= source.size_bytes)
         if found is not None:
             return found
@@ -83,7 +83,7 @@ def values_before(preamble: Preamble) -> Mapping[str, Any]:
     return values
 
 
-def read_frame(source: ByteSource, preamble: Preamble, end: int) -> Frame:
+def read_frame(source: ChannelBytes, preamble: Preamble, end: int) -> Frame:
     """Return header and trailer, proved to be one JSON object around the messages; ``end`` is the array's ``]``.
 
     Raises: DamagedFile.
@@ -92,7 +92,7 @@ def read_frame(source: ByteSource, preamble: Preamble, end: int) -> Frame:
     if source.size_bytes - end > MAX_FRAME_BYTES:
         reason = f"more than {MAX_FRAME_BYTES} bytes after its messages"
         raise DamagedFile(path, offset=end, reason=reason, damage=Damage.TOO_LARGE)
-    trailer = read_bytes(source, source.size_bytes - end, end)
+    trailer = source.read_at(source.size_bytes - end, end)
     try:
         members = tuple(_members_after(trailer))
     except TooDeep as error:
@@ -119,9 +119,9 @@ def read_frame(source: ByteSource, preamble: Preamble, end: int) -> Frame:
     )
 
 
-def opening_at(source: ByteSource, start: int) -> bytes:
+def opening_at(source: ChannelBytes, start: int) -> bytes:
     """Return the white space between the ``[`` and the first message; empty when there is no message."""
-    data = read_bytes(source, 256, start)
+    data = source.read_at(256, start)
     first = skip_space(data, 0)
     return data[:first] if data[first : first + 1] == b"{" else b""
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dce_play.discord.archive.scan.byte_source import ByteSource, open_source
+from dce_play.discord.archive.scan.channel_bytes import ChannelBytes, open_bytes
 from dce_play.discord.archive.scan.damage import Damage, DamagedFile
 from dce_play.discord.archive.scan.frame import Preamble, opening_at, read_preamble, values_before
 from dce_play.discord.archive.scan.scanner import Scanner
@@ -54,23 +54,30 @@ def read_head(path: Path) -> Head:
 
     Raises: DamagedFile, OSError.
     """
-    with open_source(path) as source:
+    with open_bytes(path) as source:
         return head_of(source)
 
 
-def head_of(source: ByteSource) -> Head:
+def head_of(source: ChannelBytes) -> Head:
     """Return what an open file says of itself.
 
     Raises: DamagedFile.
     """
-    preamble = read_preamble(source)
+    return head_after(source, read_preamble(source))
+
+
+def head_after(source: ChannelBytes, preamble: Preamble) -> Head:
+    """Return what an open file says of itself whose header has been read.
+
+    Raises: DamagedFile.
+    """
     values = values_before(preamble)
     if "channel" not in values:
         values = Scanner(source, preamble, lenient=True).read_all().values
     return head_from(source, preamble, values)
 
 
-def head_from(source: ByteSource, preamble: Preamble, values: Mapping[str, Any]) -> Head:
+def head_from(source: ChannelBytes, preamble: Preamble, values: Mapping[str, Any]) -> Head:
     """Return the head that these values make.
 
     Raises: DamagedFile, when they name no channel.

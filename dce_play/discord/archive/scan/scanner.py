@@ -1,6 +1,6 @@
 """Reading a channel file from one end to the other in bounded memory, every byte of it checked.
 
-    with open_source(path) as source:
+    with open_bytes(path) as source:
         scan = Scanner(source)
         for block in scan.blocks():
             block.ids, block.numbers, block.data
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dce_play.discord.archive.scan.boundaries import Boundaries, LineBoundaries, guess_boundaries
-from dce_play.discord.archive.scan.byte_source import ByteSource, open_source, read_bytes
+from dce_play.discord.archive.scan.channel_bytes import ChannelBytes, open_bytes
 from dce_play.discord.archive.scan.damage import Damage, DamagedFile
 from dce_play.discord.archive.scan.engine import Engine, NotMessages, fastest_engine
 from dce_play.discord.archive.scan.frame import Frame, Preamble, read_frame, read_preamble
@@ -81,7 +81,7 @@ class Scanner:
 
     def __init__(
         self,
-        source: ByteSource,
+        source: ChannelBytes,
         preamble: Preamble | None = None,
         *,
         engine: Engine | None = None,
@@ -122,7 +122,7 @@ class Stretch:
 
     def __init__(
         self,
-        source: ByteSource,
+        source: ChannelBytes,
         start: int,
         *,
         stop: int | None = None,
@@ -205,7 +205,7 @@ class Stretch:
         """Return the next bytes with at least one whole message, or with the reason why there is none."""
         size_bytes = len(self._buffer)
         while True:
-            data = read_bytes(self._source, min(size_bytes, self._stop - at), at)
+            data = self._source.read_at(min(size_bytes, self._stop - at), at)
             whole = at + len(data) >= self._stop
             found = walk(data, first=self._is_first(at), whole=whole)
             if whole or found.elements or found.stop is not None or found.end is not None:
@@ -265,7 +265,7 @@ def scan(path: Path, *, engine: Engine | None = None) -> Iterator[Block]:
 
     Raises: DamagedFile, OSError.
     """
-    with open_source(path) as source:
+    with open_bytes(path) as source:
         yield from Scanner(source, engine=engine).blocks()
 
 

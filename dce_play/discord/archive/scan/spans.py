@@ -4,10 +4,10 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from dce_play.discord.archive.scan.byte_source import ChannelSource
 from dce_play.discord.archive.scan.channel_bytes import ChannelBytes
 from dce_play.discord.archive.scan.engine import fastest_engine
-from dce_play.discord.archive.scan.head import Head, head_of
+from dce_play.discord.archive.scan.frame import read_preamble
+from dce_play.discord.archive.scan.head import Head, head_after, head_of
 from dce_play.discord.archive.scan.scanner import Block, Scanner, Stretch
 
 
@@ -37,7 +37,7 @@ def read_head(channel: ChannelBytes) -> Head:
 
     Raises: DamagedFile.
     """
-    return head_of(ChannelSource(channel))
+    return head_of(channel)
 
 
 def read_ids(channel: ChannelBytes, start: int, end: int) -> "array[int]":
@@ -64,7 +64,16 @@ def read_all_spans(channel: ChannelBytes) -> Spans:
 
     Raises: DamagedFile.
     """
-    return spans_of(Scanner(ChannelSource(channel)).blocks())
+    return spans_of(Scanner(channel).blocks())
+
+
+def read_whole_file(channel: ChannelBytes) -> tuple[Head, Spans]:
+    """Return what a file of any layout says of itself, and all its messages. Its header is read once.
+
+    Raises: DamagedFile.
+    """
+    preamble = read_preamble(channel)
+    return head_after(channel, preamble), spans_of(Scanner(channel, preamble).blocks())
 
 
 def message_blocks(channel: ChannelBytes, start: int, end: int) -> Iterator[Block]:
@@ -73,8 +82,7 @@ def message_blocks(channel: ChannelBytes, start: int, end: int) -> Iterator[Bloc
     Raises: DamagedFile.
     """
     engine = fastest_engine()()
-    source = ChannelSource(channel)
-    return Stretch(source, start, stop=end, engine=engine, chunk_bytes=engine.chunk_bytes).blocks()
+    return Stretch(channel, start, stop=end, engine=engine, chunk_bytes=engine.chunk_bytes).blocks()
 
 
 def spans_of(blocks: Iterator[Block]) -> Spans:

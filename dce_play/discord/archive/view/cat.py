@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dce_play.discord.archive.records.reader_safe import open_consistent
-from dce_play.discord.archive.scan.byte_source import ChannelSource
 from dce_play.discord.archive.scan.scanner import Scanner
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import MessageId
@@ -33,7 +32,7 @@ def cat_messages(
     low = -1 if after is None else int(after)
     high = None if until is None else int(until)
     with open_consistent(path, layout=layout) as channel:
-        for block in Scanner(ChannelSource(channel)).blocks():
+        for block in Scanner(channel).blocks():
             if block.numbers and (max(block.numbers) <= low or (high is not None and min(block.numbers) > high)):
                 continue
             data = bytes(block.data)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dce_play.discord.archive.records.reader_safe import open_consistent
-from dce_play.discord.archive.scan.byte_source import ChannelSource
 from dce_play.discord.archive.scan.head import Head, head_of
 from dce_play.discord.archive.scan.scanner import Scanner
 from dce_play.layout import TargetLayout
@@ -45,7 +44,7 @@ def file_stats(path: Path, *, layout: TargetLayout) -> FileStats:
     count = size_bytes = 0
     least = greatest = None
     with open_consistent(path, layout=layout) as channel:
-        source = ChannelSource(channel)
+        source = channel
         head = head_of(source)
         for block in Scanner(source).blocks():
             if not block.numbers:

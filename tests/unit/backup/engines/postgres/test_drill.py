@@ -50,6 +50,7 @@ def changed(stored: StoredBackup, change: Callable[[bytes], bytes]) -> StoredBac
 
 
 @pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.contract("P7")
 def test_a_drill_restores_every_row_and_leaves_nothing(
     postgres: Postgres, tmp_path: Path, place: Path, form: str
 ) -> None:
@@ -65,6 +66,7 @@ def test_a_drill_restores_every_row_and_leaves_nothing(
     assert postgres.databases() == before
 
 
+@pytest.mark.contract("P7")
 def test_a_dump_that_lacks_rows_differs_from_its_manifest(postgres: Postgres, tmp_path: Path, place: Path) -> None:
     def without_a_row(dump: bytes) -> bytes:
         lines = dump.splitlines(keepends=True)
@@ -80,6 +82,7 @@ def test_a_dump_that_lacks_rows_differs_from_its_manifest(postgres: Postgres, tm
     ]
 
 
+@pytest.mark.contract("P7")
 def test_rows_that_a_trigger_throws_away_are_missed(own_postgres: Postgres, tmp_path: Path, place: Path) -> None:
     own_postgres.sql("CREATE DATABASE lossy")
     try:
@@ -101,6 +104,7 @@ def test_rows_that_a_trigger_throws_away_are_missed(own_postgres: Postgres, tmp_
     ]
 
 
+@pytest.mark.contract("P7")
 def test_sql_that_does_not_run_fails_the_drill_and_leaves_nothing(
     postgres: Postgres, tmp_path: Path, place: Path
 ) -> None:
@@ -114,6 +118,7 @@ def test_sql_that_does_not_run_fails_the_drill_and_leaves_nothing(
     assert servers_below(place) == []
 
 
+@pytest.mark.contract("P7")
 def test_half_a_dump_fails_the_drill(postgres: Postgres, tmp_path: Path, place: Path) -> None:
     stored = take(ENGINE, postgres.module(), EngineServices(), tmp_path / "dump")
     half = changed(stored, lambda dump: dump[: len(dump) // 2])
@@ -123,6 +128,7 @@ def test_half_a_dump_fails_the_drill(postgres: Postgres, tmp_path: Path, place: 
     assert list(place.iterdir()) == []
 
 
+@pytest.mark.contract("P8")
 def test_a_tablespace_is_made_in_the_drills_own_folder(own_postgres: Postgres, tmp_path: Path, place: Path) -> None:
     folder = own_postgres.folder / "fast disk"
     subprocess.run(["install", "-d", "-o", str(own_postgres.folder.stat().st_uid), folder], check=True)
@@ -139,6 +145,7 @@ def test_a_tablespace_is_made_in_the_drills_own_folder(own_postgres: Postgres, t
         own_postgres.sql("DROP TABLESPACE fast;")
 
 
+@pytest.mark.contract("P8")
 def test_a_drill_that_is_kept_says_where_it_runs(postgres: Postgres, tmp_path: Path, place: Path) -> None:
     stored = take(ENGINE, postgres.module(), EngineServices(), tmp_path / "dump")
     drilled = ENGINE.drill(stored, EngineServices(), DrillOptions(keep=True))
@@ -171,6 +178,7 @@ with throwaway(drill_tools(services, major=0), services, DrillOptions(folder=Pat
 """
 
 
+@pytest.mark.contract("P8")
 def test_a_drill_that_is_killed_leaves_no_process(place: Path) -> None:
     program = subprocess.Popen(
         [sys.executable, "-c", _DRILL, str(place)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -186,6 +194,7 @@ def test_a_drill_that_is_killed_leaves_no_process(place: Path) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.contract("P7")
 def test_a_manifest_of_a_newer_server_is_refused(postgres: Postgres, tmp_path: Path) -> None:
     stored = take(ENGINE, postgres.module(), EngineServices(), tmp_path / "dump")
     engine = msgspec.structs.replace(stored.manifest.engine, server_version="99.1")

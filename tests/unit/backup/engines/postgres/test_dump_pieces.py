@@ -89,10 +89,12 @@ def record_of(dump: bytes) -> DumpRecord:
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=8))
+@pytest.mark.contract("P3")
 def test_the_pieces_do_not_depend_on_the_chunks(sizes: list[int]) -> None:
     assert pieces_of(DUMP, sizes) == pieces_of(DUMP, [len(DUMP)])
 
 
+@pytest.mark.contract("P3")
 def test_rows_are_counted_per_table_and_traps_are_not_followed() -> None:
     record = record_of(DUMP)
     assert record.flaw == ""
@@ -107,21 +109,25 @@ def test_rows_are_counted_per_table_and_traps_are_not_followed() -> None:
 
 
 @pytest.mark.parametrize("cut", range(5, len(DUMP) - 12, 37))
+@pytest.mark.contract("P1")
 def test_a_dump_that_is_cut_anywhere_has_a_flaw(cut: int) -> None:
     assert record_of(DUMP[:cut]).flaw
 
 
+@pytest.mark.contract("P6")
 def test_a_dump_without_its_middle_has_a_flaw() -> None:
     end = DUMP.rindex(b"--\n-- PostgreSQL database cluster dump complete")
     assert record_of(DUMP[: DUMP.index(b"CREATE VIEW")] + DUMP[end:]).flaw
 
 
+@pytest.mark.contract("P10")
 def test_objects_of_the_maintenance_databases_are_named() -> None:
     own = DUMP.replace(b"SET lock_timeout = 0;", b"CREATE TABLE public.mine (i integer);")
     assert record_of(own).own_objects == ("template1",)
 
 
 @pytest.mark.parametrize("opening", [b"SELECT '", b"SELECT $x$", b"SELECT E'\\'", b'SELECT "', b"SELECT 1 /*"])
+@pytest.mark.contract("P6")
 def test_a_statement_that_never_ends_is_not_kept(opening: bytes) -> None:
     cutter = DumpPieces()
     given = 0
@@ -133,11 +139,13 @@ def test_a_statement_that_never_ends_is_not_kept(opening: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", ["plain", "dbname=other host=evil", "it's", 'quo"te', "back\\slash", "postgresql://x"])
+@pytest.mark.contract("P3")
 def test_a_database_of_any_name_is_recognised_in_its_connect_line(name: str) -> None:
     quoted = connection_string(name).replace('"', '""')
     assert connected(f'\\connect -reuse-previous=on "{quoted}"\n'.encode()) == name
 
 
+@pytest.mark.contract("P9")
 def test_what_exists_is_left_out_and_all_else_stays_byte_for_byte() -> None:
     edits = Edits(roles=frozenset({"bob"}), place_tablespace=lambda name: f"/drill/it's {name}")
     edited = b"".join(edits.apply(piece) for piece in DumpPieces().feed(DUMP))

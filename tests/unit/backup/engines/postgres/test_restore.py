@@ -42,6 +42,7 @@ def refusal(stored: StoredBackup, server: Postgres) -> BackupError:
 
 
 @pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.contract("P9")
 def test_a_restore_brings_the_rows_back_and_deletes_nothing(server: Postgres, tmp_path: Path, form: str) -> None:
     stored = take(ENGINE, server.module(format=form), EngineServices(), tmp_path / "dump")
     server.sql("DELETE FROM t; CREATE TABLE newer (i int);", database="shop")
@@ -58,6 +59,7 @@ def test_a_restore_brings_the_rows_back_and_deletes_nothing(server: Postgres, tm
     assert server.sql(owner) == "owner"
 
 
+@pytest.mark.contract("P9")
 def test_sessions_of_the_database_are_ended(server: Postgres, tmp_path: Path) -> None:
     stored = take(ENGINE, server.module(), EngineServices(), tmp_path / "dump")
     client = subprocess.Popen(
@@ -75,6 +77,7 @@ def test_sessions_of_the_database_are_ended(server: Postgres, tmp_path: Path) ->
         client.communicate(timeout=20)
 
 
+@pytest.mark.contract("P9")
 def test_a_restore_that_fails_half_way_puts_everything_back(server: Postgres, tmp_path: Path) -> None:
     stored = take(ENGINE, server.module(), EngineServices(), tmp_path / "dump")
     server.sql("UPDATE t SET i = i * 10;", database="shop")
@@ -87,6 +90,7 @@ def test_a_restore_that_fails_half_way_puts_everything_back(server: Postgres, tm
     assert server.sql("SELECT i FROM t ORDER BY 1", database="shop") == "10\n20\n30"
 
 
+@pytest.mark.contract("P9")
 def test_a_database_that_the_restore_made_is_gone_when_it_fails(server: Postgres, tmp_path: Path) -> None:
     stored = take(ENGINE, server.module(), EngineServices(), tmp_path / "dump")
     server.sql("DROP DATABASE shop")
@@ -96,6 +100,7 @@ def test_a_database_that_the_restore_made_is_gone_when_it_fails(server: Postgres
     assert server.databases() == before
 
 
+@pytest.mark.contract("P9")
 def test_the_own_password_may_change_under_a_restore_that_fails(tmp_path: Path) -> None:
     """The dump sets the password of the very role that restores; what was put aside must come back all the same."""
     with postgres_server(host_based="local all keeper scram-sha-256\n") as server:
@@ -113,6 +118,7 @@ def test_the_own_password_may_change_under_a_restore_that_fails(tmp_path: Path) 
         assert server.sql("SELECT i FROM t", database="shop") == "2"
 
 
+@pytest.mark.contract("P9")
 def test_roles_that_exist_keep_their_place_and_get_the_backups_settings(server: Postgres, tmp_path: Path) -> None:
     server.sql("ALTER ROLE owner CONNECTION LIMIT 7")
     stored = take(ENGINE, server.module(), EngineServices(), tmp_path / "dump")
@@ -122,6 +128,7 @@ def test_roles_that_exist_keep_their_place_and_get_the_backups_settings(server: 
     assert server.sql("SELECT count(*) FROM pg_roles WHERE rolname = 'later'") == "1"
 
 
+@pytest.mark.contract("P10")
 def test_objects_in_postgres_itself_are_refused_before_anything(server: Postgres, tmp_path: Path) -> None:
     server.sql("CREATE TABLE stray (i int)")
     try:
@@ -141,6 +148,7 @@ def test_objects_in_postgres_itself_are_refused_before_anything(server: Postgres
     assert b"CREATE DATABASE" not in taken
 
 
+@pytest.mark.contract("P10")
 def test_an_older_server_is_refused(server: Postgres, tmp_path: Path) -> None:
     stored = take(ENGINE, server.module(), EngineServices(), tmp_path / "dump")
     engine = msgspec.structs.replace(stored.manifest.engine, server_version="99.0")
@@ -151,6 +159,7 @@ def test_an_older_server_is_refused(server: Postgres, tmp_path: Path) -> None:
     assert server.databases() == before
 
 
+@pytest.mark.contract("P10")
 def test_into_a_folder_is_refused(server: Postgres, tmp_path: Path) -> None:
     stored = take(ENGINE, server.module(), EngineServices(), tmp_path / "dump")
     with pytest.raises(BackupError) as caught:
@@ -158,6 +167,7 @@ def test_into_a_folder_is_refused(server: Postgres, tmp_path: Path) -> None:
     assert caught.value.exit_code == ExitCode.USAGE
 
 
+@pytest.mark.contract("P9")
 def test_a_long_name_is_cut_so_that_the_stamp_stays() -> None:
     name = aside_name("x" * 63, STAMP)
     assert len(name.encode()) == 63

@@ -27,6 +27,7 @@ def failure(services: EngineServices, server: Postgres, path: Path, **keys: Any)
 
 
 @pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.contract("P3")
 def test_a_dump_counts_what_the_server_has(postgres: Postgres, tmp_path: Path, form: str) -> None:
     stored = take(ENGINE, postgres.module(format=form), EngineServices(), tmp_path / "dump")
     manifest = stored.manifest
@@ -38,6 +39,7 @@ def test_a_dump_counts_what_the_server_has(postgres: Postgres, tmp_path: Path, f
     assert manifest.source.where == str(postgres.folder)
 
 
+@pytest.mark.contract("P4")
 def test_the_health_probe_tells_a_server_from_none(postgres: Postgres) -> None:
     services = EngineServices()
     assert ENGINE.probe(postgres.module(), services, timeout_s=5) is Health.HEALTHY
@@ -46,6 +48,7 @@ def test_the_health_probe_tells_a_server_from_none(postgres: Postgres) -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.contract("P2")
 def test_a_database_that_allows_no_connections_is_not_left_out_in_silence(
     own_postgres: Postgres, tmp_path: Path, form: str
 ) -> None:
@@ -62,6 +65,7 @@ def test_a_database_that_allows_no_connections_is_not_left_out_in_silence(
         own_postgres.sql(f'DROP DATABASE closed; DROP DATABASE "{STRANGE}";')
 
 
+@pytest.mark.contract("P2")
 def test_a_database_that_the_dump_program_leaves_out_is_found_missing(postgres: Postgres, tmp_path: Path) -> None:
     tools = tools_with(tmp_path / "tools", pg_dumpall='exec "$REAL" "$@" --exclude-database=app')
     error = failure(EngineServices(), postgres, tmp_path / "dump", tools=str(tools))
@@ -69,6 +73,7 @@ def test_a_database_that_the_dump_program_leaves_out_is_found_missing(postgres: 
     assert "'app'" in str(error)
 
 
+@pytest.mark.contract("P2")
 def test_a_database_with_a_newline_in_its_name_fails_loudly(own_postgres: Postgres, tmp_path: Path) -> None:
     own_postgres.sql('CREATE DATABASE "two\nlines"')
     try:
@@ -91,6 +96,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.contract("P1")
 def test_a_dump_program_that_fails_or_stops_early_gives_no_backup(postgres: Postgres, tmp_path: Path, way: str) -> None:
     script, expected = WAYS[way]
     tools = tools_with(tmp_path / "tools", pg_dumpall=script)
@@ -108,6 +114,7 @@ def test_a_dump_program_that_fails_or_stops_early_gives_no_backup(postgres: Post
         ("exit 0", ErrorId.VERIFY_FAILED),
     ],
 )
+@pytest.mark.contract("P1")
 def test_so_in_the_custom_format(postgres: Postgres, tmp_path: Path, script: str, expected: ErrorId) -> None:
     tools = tools_with(tmp_path / "tools", pg_dump=script)
     assert (
@@ -115,6 +122,7 @@ def test_so_in_the_custom_format(postgres: Postgres, tmp_path: Path, script: str
     )
 
 
+@pytest.mark.contract("P1")
 def test_a_full_disk_is_not_mistaken_for_the_engine(postgres: Postgres, tmp_path: Path) -> None:
     sink = FileSink(tmp_path / "dump", fails_after_bytes=2000)
     with (
@@ -140,6 +148,7 @@ def processes_of(server: Postgres) -> list[str]:
     return [words for words in found if "/data" not in words]
 
 
+@pytest.mark.contract("P4")
 def test_an_older_client_is_refused_with_the_fix(postgres: Postgres, tmp_path: Path) -> None:
     tools = tools_with(tmp_path / "tools", pg_dumpall='echo "pg_dumpall (PostgreSQL) 9.6" #--version')
     error = failure(EngineServices(), postgres, tmp_path / "dump", tools=str(tools))
@@ -147,6 +156,7 @@ def test_an_older_client_is_refused_with_the_fix(postgres: Postgres, tmp_path: P
     assert "postgresql-client-" in error.hint
 
 
+@pytest.mark.contract("P4")
 def test_no_programs_and_no_server_are_told_apart(postgres: Postgres, tmp_path: Path) -> None:
     services = EngineServices()
     missing = failure(services, postgres, tmp_path / "1", tools="/nonexistent")
@@ -159,6 +169,7 @@ LONG_PASSWORD = "x'\\ y" * 200
 """1,000 characters, some of which need care."""
 
 
+@pytest.mark.contract("P5")
 def test_a_password_of_a_thousand_characters_works_and_stays_secret(tmp_path: Path) -> None:
     with postgres_server(host_based="local all guarded scram-sha-256\n") as server:
         literal = LONG_PASSWORD.replace("'", "''")
@@ -188,6 +199,7 @@ def test_a_password_of_a_thousand_characters_works_and_stays_secret(tmp_path: Pa
         assert none.error_id is ErrorId.AUTH
 
 
+@pytest.mark.contract("P5")
 def test_a_role_that_may_not_read_is_forbidden_and_may_leave_passwords_out(
     own_postgres: Postgres, tmp_path: Path
 ) -> None:
@@ -202,6 +214,7 @@ def test_a_role_that_may_not_read_is_forbidden_and_may_leave_passwords_out(
         own_postgres.sql("DROP OWNED BY weak; DROP ROLE weak;")
 
 
+@pytest.mark.contract("P4")
 def test_a_locked_table_fails_after_the_lock_wait(own_postgres: Postgres, tmp_path: Path) -> None:
     own_postgres.sql("CREATE TABLE locked (i int)")
     holder = subprocess.Popen(
@@ -227,6 +240,7 @@ DAMAGES = ("cut", "flipped", "without its last block")
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.contract("P6")
 def test_a_custom_dump_that_is_damaged_fails_its_check(postgres: Postgres, tmp_path: Path, damage: str) -> None:
     stored = take(ENGINE, postgres.module(format="custom"), EngineServices(), tmp_path / "dump")
     data = bytearray(stored.path.read_bytes())
@@ -244,6 +258,7 @@ def test_a_custom_dump_that_is_damaged_fails_its_check(postgres: Postgres, tmp_p
     assert caught.value.error_id in {ErrorId.TRUNCATED, ErrorId.VERIFY_FAILED}
 
 
+@pytest.mark.contract("P6")
 def test_a_dump_that_lost_rows_is_not_what_its_manifest_says(postgres: Postgres, tmp_path: Path) -> None:
     stored = take(ENGINE, postgres.module(), EngineServices(), tmp_path / "dump")
     lines = stored.path.read_bytes().splitlines(keepends=True)

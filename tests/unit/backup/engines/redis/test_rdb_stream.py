@@ -27,6 +27,7 @@ def cut(data: bytes, sizes: list[int], *, marked: bool) -> tuple[bytes, str, int
 
 
 @given(st.lists(st.integers(1, 90), min_size=1, max_size=6), st.booleans())
+@pytest.mark.contract("R2")
 def test_the_mark_is_left_out_and_nothing_else(sizes: list[int], marked: bool) -> None:
     assert cut(RDB + (MARK if marked else b""), sizes, marked=marked) == (RDB, "", len(RDB))
 
@@ -45,11 +46,13 @@ def test_the_mark_is_left_out_and_nothing_else(sizes: list[int], marked: bool) -
         (b"-ERR no\r\n" + b"\xff" * 20, False),
     ],
 )
+@pytest.mark.contract("R2")
 def test_whatever_else_follows_or_lacks_is_a_flaw(data: bytes, marked: bool) -> None:
     assert cut(data, [7], marked=marked)[1]
 
 
 @given(st.lists(st.integers(1, 90), min_size=1, max_size=6))
+@pytest.mark.contract("R3")
 def test_headers_are_found_at_the_offsets_that_the_tool_tells(sizes: list[int]) -> None:
     headers = RdbHeaders()
     at = turn = 0
@@ -63,12 +66,14 @@ def test_headers_are_found_at_the_offsets_that_the_tool_tells(sizes: list[int]) 
     )
 
 
+@pytest.mark.contract("R3")
 def test_an_offset_where_no_header_stands_gives_no_keys() -> None:
     headers = RdbHeaders()
     headers.feed(RDB)
     assert headers.at({12: 0}) is None
 
 
+@pytest.mark.contract("R5")
 def test_the_tools_output_is_read_with_its_exit_code() -> None:
     fine = "[offset 9] Checking RDB file /dev/stdin\n[offset 208] \\o/ RDB looks OK! \\o/\n[info] 3 keys read\n"
     assert read_verdict(fine, exit_code=0).flaw == ""

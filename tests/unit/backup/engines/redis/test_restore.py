@@ -43,6 +43,7 @@ def everything(cli: Redis) -> list[str]:
 
 @pytest.mark.parametrize("reach", [True, False])
 @pytest.mark.parametrize("append_only", ["yes", "no"])
+@pytest.mark.contract("R7")
 def test_a_server_starts_on_the_restored_folder_with_every_key(
     server: Redis, tmp_path: Path, reach: bool, append_only: str
 ) -> None:
@@ -69,6 +70,7 @@ def test_a_server_starts_on_the_restored_folder_with_every_key(
             process.wait(timeout=20)
 
 
+@pytest.mark.contract("R7")
 def test_in_place_is_refused_and_the_plan_says_what_to_do(server: Redis, tmp_path: Path) -> None:
     stored = take(ENGINE, server.module(), EngineServices(), tmp_path / "backup")
     plan = ENGINE.plan_restore(stored, server.module(), EngineServices(), into=None)
@@ -80,6 +82,7 @@ def test_in_place_is_refused_and_the_plan_says_what_to_do(server: Redis, tmp_pat
     assert caught.value.exit_code == ExitCode.USAGE
 
 
+@pytest.mark.contract("R6")
 def test_a_drill_leaves_nothing_and_a_kept_one_says_where(server: Redis, tmp_path: Path, place: Path) -> None:
     stored = take(ENGINE, server.module(), EngineServices(), tmp_path / "backup")
     ENGINE.drill(stored, EngineServices(), DrillOptions())
@@ -92,6 +95,7 @@ def test_a_drill_leaves_nothing_and_a_kept_one_says_where(server: Redis, tmp_pat
     subprocess.run([*cli, "SHUTDOWN", "NOSAVE"], capture_output=True, timeout=20, check=False)
 
 
+@pytest.mark.contract("R6")
 def test_an_append_only_file_that_does_not_load_is_a_difference(tmp_path: Path) -> None:
     with redis_server("--appendonly", "yes") as server:
         fill(server)
@@ -105,6 +109,7 @@ def test_an_append_only_file_that_does_not_load_is_a_difference(tmp_path: Path) 
     assert [each.what for each in differences] == ["append-only files"]
 
 
+@pytest.mark.contract("R6")
 def test_a_snapshot_that_is_none_fails_the_drill(server: Redis, tmp_path: Path, place: Path) -> None:
     stored = take(ENGINE, server.module(reach=False), EngineServices(), tmp_path / "backup")
     stored.path.write_bytes(stored.path.read_bytes()[:200])

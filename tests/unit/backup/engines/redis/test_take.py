@@ -37,6 +37,7 @@ def failure(server: Redis, path: Path, services: EngineServices | None = None, *
 
 
 @pytest.mark.parametrize("reach", [True, False])
+@pytest.mark.contract("R3")
 def test_keys_are_counted_per_database_and_restored(server: Redis, tmp_path: Path, reach: bool) -> None:
     stored = take(ENGINE, server.module(reach=reach), EngineServices(), tmp_path / "backup")
     assert stored.manifest.counts == {"keys": sum(KEYS.values()), "databases": KEYS}
@@ -49,6 +50,7 @@ def test_keys_are_counted_per_database_and_restored(server: Redis, tmp_path: Pat
 
 
 @pytest.mark.parametrize("diskless", ["yes", "no"])
+@pytest.mark.contract("R2")
 def test_the_sent_snapshot_is_the_same_with_and_without_an_end_mark(
     server: Redis, tmp_path: Path, diskless: str
 ) -> None:
@@ -59,11 +61,13 @@ def test_the_sent_snapshot_is_the_same_with_and_without_an_end_mark(
     assert stored.manifest.counts["keys"] == sum(KEYS.values())
 
 
+@pytest.mark.contract("R8")
 def test_the_health_probe_tells_a_server_from_none(server: Redis) -> None:
     assert ENGINE.probe(server.module(), EngineServices(), timeout_s=5) is Health.HEALTHY
     assert ENGINE.probe(server.module(socket="/nonexistent"), EngineServices(), timeout_s=5) is Health.UNHEALTHY
 
 
+@pytest.mark.contract("R6")
 def test_keys_whose_time_is_up_are_told_apart(tmp_path: Path) -> None:
     with redis_server() as server:
         server.cli(commands="SET a 1\nSET b 1 PX 400")
@@ -75,6 +79,7 @@ def test_keys_whose_time_is_up_are_told_apart(tmp_path: Path) -> None:
     assert "1 of the keys have expired" in drilled.note
 
 
+@pytest.mark.contract("R1")
 def test_a_save_that_fails_is_not_hidden_by_the_older_file(tmp_path: Path) -> None:
     with redis_server() as server:
         server.cli("SET", "old", "1")
@@ -90,6 +95,7 @@ def test_a_save_that_fails_is_not_hidden_by_the_older_file(tmp_path: Path) -> No
     assert "rdb_last_bgsave_status:err" in str(error)
 
 
+@pytest.mark.contract("R1")
 def test_a_folder_that_is_not_the_servers_is_noticed(server: Redis, tmp_path: Path) -> None:
     (tmp_path / "dump.rdb").write_bytes(b"REDIS0010\xff" + bytes(8))
     error = failure(server, tmp_path / "backup", data_folder=str(tmp_path))
@@ -99,6 +105,7 @@ def test_a_folder_that_is_not_the_servers_is_noticed(server: Redis, tmp_path: Pa
     assert missing.error_id is ErrorId.NOT_FOUND
 
 
+@pytest.mark.contract("R1")
 def test_a_save_under_way_is_waited_for_and_not_counted(tmp_path: Path) -> None:
     with redis_server("--rdb-key-save-delay", "3000") as server:
         server.cli(commands="\n".join(f"SET k{number} v" for number in range(200)))
@@ -108,6 +115,7 @@ def test_a_save_under_way_is_waited_for_and_not_counted(tmp_path: Path) -> None:
     assert stored.manifest.counts["keys"] == 201
 
 
+@pytest.mark.contract("R1")
 def test_a_link_in_place_of_the_snapshot_is_not_followed(tmp_path: Path) -> None:
     with redis_server() as server:
         server.cli("SET", "a", "1")
@@ -130,6 +138,7 @@ def test_a_link_in_place_of_the_snapshot_is_not_followed(tmp_path: Path) -> None
     assert error.error_id in {ErrorId.NOT_FOUND, ErrorId.ENGINE_FAILED}
 
 
+@pytest.mark.contract("R4")
 def test_rewriting_is_held_while_the_log_is_copied_and_set_back(server: Redis, tmp_path: Path) -> None:
     seen: set[str] = set()
 
@@ -149,6 +158,7 @@ def test_rewriting_is_held_while_the_log_is_copied_and_set_back(server: Redis, t
     assert "data/appendonlydir/appendonly.aof.manifest" in names.splitlines()
 
 
+@pytest.mark.contract("R4")
 def test_a_full_disk_sets_it_back_too(server: Redis, tmp_path: Path) -> None:
     server.cli("CONFIG", "SET", HELD, "66")
     sink = FileSink(tmp_path / "backup", fails_after_bytes=(server.folder / "dump.rdb").stat().st_size + 2500)
@@ -175,6 +185,7 @@ with rewriting_held(Link(keys=RedisKeys(socket=sys.argv[1]), services=EngineServ
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.contract("R4")
 def test_a_signal_in_the_middle_sets_it_back_within_ten_seconds(server: Redis, number: signal.Signals) -> None:
     server.cli("CONFIG", "SET", HELD, "55")
     program = subprocess.Popen(
@@ -192,6 +203,7 @@ def test_a_signal_in_the_middle_sets_it_back_within_ten_seconds(server: Redis, n
         time.sleep(0.05)
 
 
+@pytest.mark.contract("R8")
 def test_an_acl_users_password_works_and_stays_secret(server: Redis, tmp_path: Path) -> None:
     server.cli("ACL", "SETUSER", "keeper", "on", ">s3cret pass'word", "~*", "+@all")
     services = EngineServices(environment={**os.environ, "REDISPW": "s3cret pass'word"})
@@ -204,6 +216,7 @@ def test_an_acl_users_password_works_and_stays_secret(server: Redis, tmp_path: P
 
 
 @pytest.mark.parametrize("reach", [True, False])
+@pytest.mark.contract("R8")
 def test_a_user_who_may_not_save_is_forbidden(server: Redis, tmp_path: Path, reach: bool) -> None:
     server.cli("ACL", "SETUSER", "weak", "on", ">weak secret", "~*", "+info", "+config|get", "+ping")
     services = EngineServices(environment={**os.environ, "REDISPW": "weak secret"})
@@ -211,12 +224,14 @@ def test_a_user_who_may_not_save_is_forbidden(server: Redis, tmp_path: Path, rea
     assert (error.error_id, error.exit_code) == (ErrorId.FORBIDDEN, ExitCode.AUTHENTICATION)
 
 
+@pytest.mark.contract("R8")
 def test_without_the_password_that_the_server_asks_for_it_is_auth(tmp_path: Path) -> None:
     with redis_server("--requirepass", "needed one", auth=("-a", "needed one", "--no-auth-warning")) as server:
         assert failure(server, tmp_path / "backup").error_id is ErrorId.AUTH
         assert ENGINE.probe(server.module(), EngineServices(), timeout_s=5) is Health.UNHEALTHY
 
 
+@pytest.mark.contract("R8")
 def test_no_server_is_unreachable(server: Redis, tmp_path: Path) -> None:
     error = failure(server, tmp_path / "backup", socket="/nonexistent")
     assert (error.error_id, error.exit_code) == (ErrorId.UNREACHABLE, ExitCode.PREFLIGHT)
@@ -232,6 +247,7 @@ SENT = {
 
 
 @pytest.mark.parametrize("way", SENT)
+@pytest.mark.contract("R2")
 def test_a_client_that_stops_early_gives_no_backup(server: Redis, tmp_path: Path, way: str) -> None:
     script, expected = SENT[way]
     real = subprocess.run(["which", "redis-cli"], capture_output=True, text=True, check=True).stdout.strip()
@@ -248,6 +264,7 @@ def test_a_client_that_stops_early_gives_no_backup(server: Redis, tmp_path: Path
 
 @pytest.mark.parametrize("reach", [True, False])
 @pytest.mark.parametrize("damage", ["cut", "flipped"])
+@pytest.mark.contract("R5")
 def test_a_damaged_backup_fails_its_check(server: Redis, tmp_path: Path, reach: bool, damage: str) -> None:
     stored = take(ENGINE, server.module(reach=reach), EngineServices(), tmp_path / "backup")
     data = bytearray(stored.path.read_bytes())
@@ -261,6 +278,7 @@ def test_a_damaged_backup_fails_its_check(server: Redis, tmp_path: Path, reach: 
     assert caught.value.error_id in {ErrorId.TRUNCATED, ErrorId.VERIFY_FAILED}
 
 
+@pytest.mark.contract("R5")
 def test_another_snapshot_under_the_same_manifest_is_found(server: Redis, tmp_path: Path) -> None:
     stored = take(ENGINE, server.module(reach=False), EngineServices(), tmp_path / "backup")
     with redis_server() as other:

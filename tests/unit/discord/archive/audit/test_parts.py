@@ -12,12 +12,12 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from dce_play.discord.archive.audit.parts import read_messages
-from dce_play.discord.archive.scan.byte_source import open_source
+from dce_play.discord.archive.scan.channel_bytes import ChannelBytes, open_bytes
 from dce_play.discord.archive.scan.frame import read_preamble
 
 def told(jobs):
     read = []
-    with open_source(Path(sys.argv[1])) as source:
+    with open_bytes(Path(sys.argv[1])) as source:
         reading = read_messages(source, read_preamble(source), jobs=jobs, split_bytes=1000, on_bytes=read.append)
     order, tally = reading.tally.order, reading.tally
     damage = reading.damage and (reading.damage.offset, reading.damage.reason)

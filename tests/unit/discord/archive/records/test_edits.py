@@ -24,7 +24,7 @@ def edit(message: bytes) -> Edit:
 
 
 def add(layout: TargetLayout, *messages: bytes, run_id: str = "r") -> None:
-    add_edits(layout, CHANNEL, map(edit, messages), run_id=run_id, time="2026-11-21T01:15:07Z", disk=REAL)
+    add_edits(layout, CHANNEL, list(map(edit, messages)), run_id=run_id, time="2026-11-21T01:15:07Z", disk=REAL)
 
 
 def stored(layout: TargetLayout) -> list[object]:

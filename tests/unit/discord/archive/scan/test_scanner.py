@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dce_play.discord.archive.scan.byte_source import open_source
+from dce_play.discord.archive.scan.channel_bytes import open_bytes
 from dce_play.discord.archive.scan.damage import Damage, DamagedFile
 from dce_play.discord.archive.scan.engine import ENGINES, Engine
 from dce_play.discord.archive.scan.frame import Frame
@@ -29,7 +29,7 @@ def read(path: Path, engine: Engine | None = None, chunk_bytes: int | None = Non
     """Return all ids and the frame, having checked that each message is where its span says."""
     data = path.read_bytes()
     ids: list[str] = []
-    with open_source(path) as source:
+    with open_bytes(path) as source:
         scanner = Scanner(source, engine=engine, chunk_bytes=chunk_bytes)
         for block in scanner.blocks():
             for span in block.spans():
@@ -77,7 +77,7 @@ def test_the_fast_path_is_taken_in_every_common_layout(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     for layout in ("dce", "jq", "crlf", "four spaces", "tabs", "minified", "one line", "sorted keys", "messages first"):
         path.write_bytes(ALL_LAYOUTS[layout](export(message(100 + index) for index in range(400))))
-        with open_source(path) as source:
+        with open_bytes(path) as source:
             blocks = [(len(block.ids), bool(block.known)) for block in Scanner(source, chunk_bytes=20_000).blocks()]
         assert sum(count for count, walked in blocks if not walked) > 350, layout
 
@@ -235,7 +235,7 @@ def test_a_lenient_scan_tells_of_messages_that_lack_something_and_goes_on(tmp_pa
     path.write_bytes(
         dce(export([message(1), {"timestamp": "t"}, 7, message(2) | {"timestamp": None}, message(3)]))  # type: ignore[list-item]
     )
-    with open_source(path) as source:
+    with open_bytes(path) as source:
         blocks = list(Scanner(source, lenient=True).blocks())
     assert [identifier for block in blocks for identifier in block.ids] == ["1", "2", "3"]
     assert [flaw.without for block in blocks for flaw in block.flaws] == ["id", "", "timestamp"]
@@ -247,7 +247,7 @@ def test_every_whole_message_before_the_damage_is_yielded_first(tmp_path: Path) 
     path.write_bytes(data[: data.index(b'"id": "137"') + 60])
     for chunk_bytes in (100, 5000, 1 << 18):
         ids: list[str] = []
-        with open_source(path) as source:
+        with open_bytes(path) as source:
             blocks = Scanner(source, chunk_bytes=chunk_bytes).blocks()
             with pytest.raises(DamagedFile) as caught:
                 ids.extend(identifier for block in blocks for identifier in block.ids)
@@ -319,7 +319,7 @@ def test_blocks_put_together_with_commas_are_the_files_bytes(tmp_path: Path) -> 
     path = tmp_path / "a.json"
     data = dce(export(message(100 + index) for index in range(60)))
     path.write_bytes(data)
-    with open_source(path) as source:
+    with open_bytes(path) as source:
         scanner = Scanner(source, chunk_bytes=3000)
         body = b",".join(bytes(block.data) for block in scanner.blocks())
     tail = re.search(rb"\n  \]", data)

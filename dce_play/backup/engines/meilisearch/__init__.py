@@ -1,0 +1,1 @@
+"""Meilisearch: the engine's own dump, opened and counted."""

@@ -1,0 +1,152 @@
+"""Copies in a bucket: uploaded with a checksum for every part, never over anything, and read back before they count."""
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dce_play.backup.definitions.model import S3Keys, TargetKeys
+from dce_play.backup.errors import BackupError, ErrorId
+from dce_play.backup.facts import RemoteCopy
+from dce_play.backup.manifest import SUFFIX, Manifest, decode_manifest
+from dce_play.backup.protocols import RemoteBackup, Services
+from dce_play.backup.s3_bucket import in_our_words, open_bucket
+from dce_play.system.s3.bucket import Bucket
+from dce_play.system.s3.errors import S3Error
+from dce_play.system.s3.upload import MOST_PARTS
+
+PART_BYTES = 16 << 20
+_LARGEST_MANIFEST_BYTES = 4 << 20
+
+
+def open_target(keys: TargetKeys, services: Services, /) -> "S3Target":
+    """Return the target that a definition names; contacts nothing yet.
+
+    Raises: BackupError: ``invalid``, ``no-tool``.
+    """
+    return S3Target(keys.s3, open_bucket(keys.s3, services), services)
+
+
+class S3Target:
+    """A bucket, or the part of one below a prefix."""
+
+    def __init__(self, keys: S3Keys, bucket: Bucket, services: Services) -> None:
+        self._prefix = f"{keys.prefix.strip('/')}/" if keys.prefix.strip("/") else ""
+        self._bucket = bucket
+        self._services = services
+
+    @property
+    def name(self) -> str:
+        """Return ``s3://bucket/prefix``."""
+        return f"s3://{self._bucket.place.bucket}/{self._prefix}".rstrip("/")
+
+    def store(self, path: Path, manifest: Manifest, encode: Callable[[RemoteCopy], bytes], /) -> RemoteCopy:
+        """Upload the data, read back, then upload the manifest. Nothing of ours stays where it fails.
+
+        Raises: BackupError (``upload-failed``), whatever went wrong.
+        """
+        key = f"{self._prefix}{path.name}"
+        with in_our_words(ErrorId.UPLOAD_FAILED):
+            checksum = self._upload(path, key, manifest)
+            try:
+                self._read_back(key, manifest, checksum)
+                copy = RemoteCopy(
+                    target=self.name, key=key, bytes=manifest.bytes, sha256=manifest.sha256, verified_at=_now()
+                )
+                self._bucket.put(f"{key}{SUFFIX}", encode(copy), only_new=True, content_type="application/json")
+            except BaseException:
+                with suppress(S3Error):
+                    self._bucket.delete(key)
+                raise
+        return copy
+
+    def _upload(self, path: Path, key: str, manifest: Manifest) -> str:
+        """Send the file; return the checksum that the store must name for it.
+
+        What is read from the disk is hashed on its way: a file that is no longer what the manifest says is not sent.
+        """
+        part_bytes = max(PART_BYTES, -(-manifest.bytes // (MOST_PARTS - 1)))
+        parts = _parts(path, part_bytes)
+        digest = hashlib.sha256()
+        upload = self._bucket.begin(key)
+        try:
+            for part in parts:
+                digest.update(part)
+                upload.add(part)
+            _compare(digest.hexdigest(), manifest.sha256, f"{path} is no longer what its manifest says")
+            upload.complete(only_new=True)
+        except BaseException:
+            with suppress(S3Error):
+                upload.abort()
+            raise
+        return upload.checksum()
+
+    def _read_back(self, key: str, manifest: Manifest, checksum: str) -> None:
+        facts = self._bucket.head(key)
+        if facts is None or facts.size_bytes != manifest.bytes:
+            found = "nothing" if facts is None else f"{facts.size_bytes} bytes"
+            raise BackupError(ErrorId.UPLOAD_FAILED, f"{self.name} has {found} under {key}, not {manifest.bytes} bytes")
+        whole = base64.b64encode(bytes.fromhex(manifest.sha256)).decode()
+        if facts.sha256 in {checksum, whole}:
+            return
+        digest = hashlib.sha256()
+        with self._bucket.open(key) as stream:
+            for data in stream.chunks():
+                digest.update(data)
+        _compare(digest.hexdigest(), manifest.sha256, f"{self.name} gives back other bytes for {key} than were sent")
+
+    def backups(self) -> Sequence[RemoteBackup]:
+        """Return all backups that lie there with a manifest of ours, oldest first. A manifest without data is none.
+
+        Raises: BackupError: ``auth``, ``forbidden``, ``unreachable``, ``not-found``.
+        """
+        found: list[RemoteBackup] = []
+        with in_our_words():
+            sizes = {each.key: each.size_bytes for page in self._bucket.pages(self._prefix) for each in page}
+            for key, size in sizes.items():
+                if not key.endswith(SUFFIX) or size > _LARGEST_MANIFEST_BYTES:
+                    continue
+                data_key = key.removesuffix(SUFFIX)
+                manifest = self._manifest(key)
+                file = data_key.removeprefix(self._prefix)
+                if manifest is not None and manifest.file == file and data_key in sizes:
+                    found.append(RemoteBackup(file=file, key=data_key, bytes=sizes[data_key], manifest=manifest))
+        return sorted(found, key=lambda each: (each.manifest.ended, each.file))
+
+    def _manifest(self, key: str) -> Manifest | None:
+        with self._bucket.open(key) as stream:
+            data = b"".join(stream.chunks())
+        try:
+            return decode_manifest(data, name=f"{self.name}: {key}")
+        except BackupError as error:
+            self._services.say(str(error))
+            return None
+
+    def remove(self, backup: RemoteBackup, /) -> None:
+        """Remove a backup: its data first, then its manifest.
+
+        Raises: BackupError.
+        """
+        with in_our_words(has_begun=True):
+            self._bucket.delete(backup.key)
+            self._bucket.delete(f"{backup.key}{SUFFIX}")
+
+
+def _compare(found: str, expected: str, otherwise: str) -> None:
+    if found != expected:
+        raise BackupError(ErrorId.UPLOAD_FAILED, otherwise)
+
+
+def _parts(path: Path, part_bytes: int) -> Iterator[bytes]:
+    """Yield a file in parts; an empty file is one empty part."""
+    with path.open("rb") as file:
+        data = file.read(part_bytes)
+        yield data
+        while data := file.read(part_bytes):
+            yield data
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

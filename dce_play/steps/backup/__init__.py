@@ -1,0 +1,1 @@
+"""Steps that take, demand, verify, drill, prune and audit backups of modules."""

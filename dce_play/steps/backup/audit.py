@@ -1,0 +1,72 @@
+"""List the modules that hold state, how each would be backed up, and the last backup of each. Contacts no service."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+
+from dce_play.backup.desk import Desk, places_of
+from dce_play.backup.keep.audit import audit, overdue
+from dce_play.playbook.document.document import load_document
+from dce_play.plugin import Context, Duration, Effects, Info, StepFailed, StepResult, View
+from dce_play.source import JsonValue
+
+NAME = "backup.audit"
+EFFECTS = Effects.NONE
+REPEATABLE = True
+REHEARSABLE = False
+PROGRAMS = frozenset({"podman", "docker"})
+"""Which may be looked at in a dry run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params:
+    """How old a backup may be."""
+
+    module: Annotated[str, Info(help="Only this one; empty: all.")] = ""
+    max_age: Annotated[Duration | None, Info(help="Fail for an active module without a younger one.", example="7d")] = (
+        None
+    )
+    modules: Annotated[
+        str, Info(help="Definitions: a folder with */module.yaml, or a modules file; empty: as the command line.")
+    ] = ""
+    backup_root: Annotated[str, Info(help="Folder of the backups; empty: as the command line.")] = ""
+    classes: Annotated[str, Info(help="A class table that is asked before ours; empty: as the command line.")] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outputs:
+    """What there is."""
+
+    modules: Annotated[
+        tuple[dict[str, JsonValue], ...], Info(help="One mapping each, as dce-play backup audit has it.")
+    ]
+    summary: Annotated[dict[str, JsonValue], Info(help="stateful, ready, excluded, by_class.")]
+
+
+def apply(params: Params, ctx: Context, /) -> StepResult:
+    """Look.
+
+    Raises: StepFailed, for modules without a backup that is young enough; BackupError.
+    """
+    desk = _desk(params, ctx)
+    modules = (desk.module(params.module),) if params.module else desk.definitions.modules
+    rows, summary = audit(modules, desk.catalog(), now=desk.now)
+    for row in rows:
+        reasons = f" ({', '.join(row.reasons)})" if row.reasons else ""
+        ctx.reporter.say(f"{row.module}: class {row.class_name}, {row.engine}, {row.readiness}{reasons}")
+    outputs = Outputs(modules=tuple(msgspec.to_builtins(rows)), summary=msgspec.to_builtins(summary))
+    late = overdue(rows, max_age_s=params.max_age) if params.max_age is not None else ()
+    if late:
+        names = ", ".join(row.module for row in late[:10])
+        raise StepFailed(
+            f"no young enough backup of {names}", hint=f"dce-play backup run {late[0].module}", outputs=outputs
+        )
+    return StepResult(
+        changed=False, summary=f"{summary.stateful} stateful module(s), {summary.ready} ready", outputs=outputs
+    )
+
+
+def _desk(params: Params, view: View) -> Desk:
+    places = places_of(view.folder, params.modules, params.backup_root, params.classes)
+    return Desk(places, view.environment, view.clock, load_document)

@@ -1,0 +1,95 @@
+"""Take a verified backup of a module. A person must be there: no param, variable or file can stand in for one."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+
+from dce_play import __version__
+from dce_play.backup.attended import admit, look
+from dce_play.backup.desk import Desk, places_of
+from dce_play.backup.service.services import LocalServices, services_around
+from dce_play.backup.take.options import TakeOptions
+from dce_play.backup.take.take import TakeRun
+from dce_play.backup.targets.upload import upload_all
+from dce_play.playbook.document.document import load_document
+from dce_play.plugin import Change, Context, Effects, Info, StepFailed, StepPlan, StepResult, View
+from dce_play.source import JsonValue
+
+NAME = "backup.take"
+EFFECTS = Effects.LOCAL
+REPEATABLE = False
+REHEARSABLE = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params:
+    """Of what, and how thoroughly."""
+
+    module: Annotated[str, Info(help="Name of the module.", example="uptime-kuma")]
+    level: Annotated[int, Info(help="How far it is verified.", minimum=0, maximum=2)] = 2
+    encrypt_to: Annotated[
+        tuple[str, ...], Info(help="Recipients, age1… or gpg:FINGERPRINT; empty: the definition's.")
+    ] = ()
+    modules: Annotated[
+        str, Info(help="Definitions: a folder with */module.yaml, or a modules file; empty: as the command line.")
+    ] = ""
+    backup_root: Annotated[str, Info(help="Folder of the backups; empty: as the command line.")] = ""
+    classes: Annotated[str, Info(help="A class table that is asked before ours; empty: as the command line.")] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outputs:
+    """The backup."""
+
+    file: Annotated[str, Info(help="Its name in backup_root.")]
+    path: Annotated[str, Info(help="Its path.")]
+    bytes: Annotated[int, Info(help="Size as stored.", unit="bytes")]
+    level: Annotated[int, Info(help="How far it was verified.")]
+    consistency: Annotated[str, Info(help="logical, engine, quiesced, live, live-changed or crash.")]
+    counts: Annotated[dict[str, JsonValue], Info(help="What it holds, counted.")]
+
+
+def plan(params: Params, view: View, /) -> StepPlan:
+    """Tell what would be taken. Looks at the definition only: the service is not asked."""
+    module = _desk(params, view).module(params.module)
+    what = f"take a backup of {module.name}, class {module.class_name}"
+    return StepPlan(summary=f"would {what}", changes=(Change(what=what),))
+
+
+def apply(params: Params, ctx: Context, /) -> StepResult:
+    """Take it.
+
+    Raises: BackupError; StepFailed, when the service is unhealthy afterwards.
+    """
+    operator = admit(look(ctx.environment), allow_unattended=ctx.allow_unattended, what="taking a backup")
+    desk, services = _desk(params, ctx), _services(ctx)
+    module = desk.module(params.module)
+    options = TakeOptions(operator=operator, tool_version=__version__, level=params.level, encrypt_to=params.encrypt_to)
+    taken = TakeRun(module, services, desk.root, options).take()
+    upload_all(taken.path, module, services)
+    manifest = taken.manifest
+    for warning in manifest.warnings:
+        ctx.reporter.say(f"warning: {warning.id}: {warning.message}")
+    outputs = Outputs(
+        file=manifest.file,
+        path=str(taken.path),
+        bytes=manifest.bytes,
+        level=manifest.verification.level,
+        consistency=manifest.consistency,
+        counts=msgspec.to_builtins(manifest.counts),
+    )
+    if taken.failure is not None:
+        raise StepFailed(str(taken.failure), hint=taken.failure.hint, outputs=outputs)
+    return StepResult(
+        changed=True, summary=f"{manifest.file}, verified at level {manifest.verification.level}", outputs=outputs
+    )
+
+
+def _desk(params: Params, view: View) -> Desk:
+    places = places_of(view.folder, params.modules, params.backup_root, params.classes)
+    return Desk(places, view.environment, view.clock, load_document)
+
+
+def _services(ctx: Context) -> LocalServices:
+    return services_around(ctx.executor, ctx.environment, ctx.clock, resolve=ctx.secrets.resolve, say=ctx.reporter.say)

@@ -1,0 +1,1 @@
+"""Steps of shipping: a lab host's pass, its quarantine, and the receiver's store."""

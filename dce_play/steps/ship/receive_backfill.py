@@ -1,0 +1,71 @@
+"""Make a receiver's index whole again: lines that are missing, a torn last line. Fails when something is not sound."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+
+from dce_play.plugin import Change, Context, Effects, Info, StepFailed, StepPlan, StepResult, View
+from dce_play.transfer.receiving.config import read_named
+from dce_play.transfer.receiving.folders import StoreFolders
+from dce_play.transfer.receiving.store_check import BackfillReport, backfill
+
+NAME = "receive.backfill"
+EFFECTS = Effects.LOCAL
+REPEATABLE = True
+REHEARSABLE = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params:
+    """Which receiver."""
+
+    config: Annotated[str, Info(help="The receive.toml; empty: DCE_RECEIVE_CONFIG, else the system's.")] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outputs:
+    """What was found."""
+
+    rows: Annotated[int, Info(help="Lines of the index, those that were added included.")]
+    added: Annotated[int, Info(help="Lines that were missing.")]
+    cut_bytes: Annotated[int, Info(help="Length of a torn last line that was cut.", unit="bytes")]
+    missing_files: Annotated[tuple[str, ...], Info(help="Ids of lines without a file.")]
+    bad_lines: Annotated[tuple[int, ...], Info(help="Numbers of lines that are no rows.")]
+    repeated: Annotated[tuple[str, ...], Info(help="Ids that are listed more than once.")]
+    broken: Annotated[tuple[dict[str, Any], ...], Info(help="Episodes that are not what they should be, and why.")]
+
+
+def plan(params: Params, view: View, /) -> StepPlan:
+    """Look, and write nothing."""
+    report = _backfill(params, view, dry_run=True)
+    lines = tuple(Change(what=f"add {report.added} lines to the index") for _ in range(report.added and 1))
+    return StepPlan(summary=f"would add {report.added} lines", changes=lines, outputs=msgspec.to_builtins(report))
+
+
+def apply(params: Params, ctx: Context, /) -> StepResult:
+    """Add what is missing."""
+    report = _backfill(params, ctx, dry_run=False)
+    outputs = Outputs(
+        rows=report.rows,
+        added=report.added,
+        cut_bytes=report.cut_bytes,
+        missing_files=report.missing_files,
+        bad_lines=report.bad_lines,
+        repeated=report.repeated,
+        broken=tuple(msgspec.to_builtins(each) for each in report.broken),
+    )
+    if not report.sound:
+        count = len(report.missing_files) + len(report.bad_lines) + len(report.repeated) + len(report.broken)
+        message = f"{count} thing(s) in the store are not sound"
+        raise StepFailed(message, hint="dce-play receive backfill", outputs=outputs)
+    return StepResult(
+        changed=report.added > 0 or report.cut_bytes > 0,
+        summary=f"{report.rows} rows, {report.added} added",
+        outputs=outputs,
+    )
+
+
+def _backfill(params: Params, view: View, *, dry_run: bool) -> BackfillReport:
+    config = read_named(params.config, folder=view.folder, environment=view.environment)
+    return backfill(StoreFolders(config.store_dir), receiver=config.name, dry_run=dry_run)

@@ -1,0 +1,130 @@
+"""Copies in a real SeaweedFS: what arrives, what is never replaced, and what does not count."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from dce_play.backup.definitions.model import ModuleKeys, S3Keys, TargetKeys
+from dce_play.backup.errors import BackupError, ErrorId
+from dce_play.backup.facts import Consistency, EngineFacts, Produced, RemoteCopy, SourceFacts
+from dce_play.backup.manifest import Manifest, encode_manifest
+from dce_play.backup.targets.s3 import S3Target, open_target
+from dce_play.system.s3.bucket import Bucket
+from tests.support.engine_services import EngineServices, manifest_of, module_of
+from tests.support.real_engines import SeaweedFS
+from tests.support.tampering import Last, tampering
+
+
+def target(seaweed: SeaweedFS, bucket: Bucket, *, port: int = 0, key: tuple[str, str] | None = None) -> S3Target:
+    access, secret = key or seaweed.admin
+    services = EngineServices(environment={"ACCESS": access, "SECRET": secret})
+    keys = S3Keys(
+        endpoint=f"http://127.0.0.1:{port or seaweed.port}",
+        bucket=bucket.place.bucket,
+        prefix="host-one/",
+        access_key="env:ACCESS",
+        secret_key="env:SECRET",
+    )
+    return open_target(TargetKeys(s3=keys), services)
+
+
+def backup(folder: Path, name: str, data: bytes, *, ended: str = "2026-11-28T00:00:01Z") -> tuple[Path, Manifest]:
+    path = folder / name
+    path.write_bytes(data)
+    module = module_of(ModuleKeys(name="thing"), engine="files", class_name="E")
+    produced = Produced(
+        engine=EngineFacts(name="files"),
+        source=SourceFacts(kind="path", where="/srv"),
+        format="tar",
+        consistency=Consistency.LIVE,
+        counts={"files": 1},
+    )
+    manifest = manifest_of(produced, module, path)
+    return path, msgspec.structs.replace(manifest, sha256=hashlib.sha256(data).hexdigest(), ended=ended)
+
+
+def encoder(manifest: Manifest):  # type: ignore[no-untyped-def]  # a closure of one line
+    def encode(copy: RemoteCopy) -> bytes:
+        return encode_manifest(msgspec.structs.replace(manifest, remote=(copy,)))
+
+    return encode
+
+
+@pytest.mark.parametrize("size", [0, 10, 33 << 20], ids=["empty", "small", "three parts"])
+def test_a_copy_is_read_back_and_then_recorded(seaweed: SeaweedFS, tmp_path: Path, size: int) -> None:
+    bucket = seaweed.new_bucket()
+    place = target(seaweed, bucket)
+    path, manifest = backup(tmp_path, "thing-20261128T220000Z.tar.gz", b"x" * size)
+    copy = place.store(path, manifest, encoder(manifest))
+    assert (copy.target, copy.key, copy.bytes) == (
+        f"s3://{bucket.place.bucket}/host-one",
+        f"host-one/{path.name}",
+        size,
+    )
+    with bucket.open(copy.key) as stream:
+        assert b"".join(stream.chunks()) == path.read_bytes()
+    (found,) = place.backups()
+    assert (found.file, found.bytes, found.manifest.remote) == (path.name, size, (copy,))
+    place.remove(found)
+    assert [each for page in bucket.pages() for each in page] == []
+
+
+def test_nothing_is_ever_replaced(seaweed: SeaweedFS, tmp_path: Path) -> None:
+    bucket = seaweed.new_bucket()
+    place = target(seaweed, bucket)
+    path, manifest = backup(tmp_path, "thing-20261128T220000Z.tar.gz", b"ours")
+    bucket.put(f"host-one/{path.name}", b"theirs", only_new=True)
+    with pytest.raises(BackupError) as caught:
+        place.store(path, manifest, encoder(manifest))
+    assert (caught.value.error_id, caught.value.exit_code) == (ErrorId.UPLOAD_FAILED, 1)
+    with bucket.open(f"host-one/{path.name}") as stream:
+        assert b"".join(stream.chunks()) == b"theirs"
+
+
+def test_a_file_that_rotted_since_is_not_sent(seaweed: SeaweedFS, tmp_path: Path) -> None:
+    bucket = seaweed.new_bucket()
+    path, manifest = backup(tmp_path, "thing-20261128T220000Z.tar.gz", b"good")
+    path.write_bytes(b"goof")
+    with pytest.raises(BackupError, match="no longer"):
+        target(seaweed, bucket).store(path, manifest, encoder(manifest))
+    assert [each for page in bucket.pages() for each in page] == []
+
+
+def test_a_store_that_fails_half_way_keeps_nothing_of_ours(seaweed: SeaweedFS, tmp_path: Path) -> None:
+    bucket = seaweed.new_bucket()
+    path, manifest = backup(tmp_path, "thing-20261128T220000Z.tar.gz", b"data" * 1000)
+
+    def cut_the_manifest(request: bytes, piece: bytes) -> bytes:
+        return Last(b"") if b"manifest.json" in request else piece
+
+    with tampering(seaweed.port, cut_the_manifest) as port, pytest.raises(BackupError) as caught:
+        target(seaweed, bucket, port=port).store(path, manifest, encoder(manifest))
+    assert caught.value.error_id is ErrorId.UPLOAD_FAILED
+    assert target(seaweed, bucket).backups() == []
+    assert f"host-one/{path.name}" not in {each.key for page in bucket.pages() for each in page}
+
+
+def test_a_key_that_may_only_read_cannot_store(seaweed: SeaweedFS, tmp_path: Path) -> None:
+    path, manifest = backup(tmp_path, "thing-20261128T220000Z.tar.gz", b"data")
+    with pytest.raises(BackupError) as caught:
+        target(seaweed, seaweed.new_bucket(), key=seaweed.reader).store(path, manifest, encoder(manifest))
+    assert (caught.value.error_id, caught.value.exit_code) == (ErrorId.UPLOAD_FAILED, 1)
+
+
+def test_only_what_has_a_manifest_of_ours_and_its_data_is_a_backup(seaweed: SeaweedFS, tmp_path: Path) -> None:
+    bucket = seaweed.new_bucket()
+    place = target(seaweed, bucket)
+    for hour in ("02", "01"):
+        path, manifest = backup(
+            tmp_path, f"thing-20261128T{hour}0000Z.tar.gz", b"data", ended=f"2026-11-28T{hour}:00:01Z"
+        )
+        place.store(path, manifest, encoder(manifest))
+    path, manifest = backup(tmp_path, "thing-20261128T030000Z.tar.gz", b"data")
+    bucket.put(f"host-one/{path.name}.manifest.json", encode_manifest(manifest), only_new=True)
+    bucket.put("host-one/other.manifest.json", json.dumps({"not": "ours"}).encode(), only_new=True)
+    bucket.put("host-one/other", b"x", only_new=True)
+    bucket.put("elsewhere", b"x", only_new=True)
+    assert [each.file for each in place.backups()] == ["thing-20261128T010000Z.tar.gz", "thing-20261128T020000Z.tar.gz"]
