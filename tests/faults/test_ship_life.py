@@ -10,6 +10,7 @@ import tarfile
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import zstandard
@@ -46,6 +47,7 @@ TOKEN = "token"
 class ShipperLife(RuleBasedStateMachine):
     """One lab host's life."""
 
+    born: ClassVar[int] = 0
     host: LabHost
     receiver: StandIn
 
@@ -83,6 +85,7 @@ class ShipperLife(RuleBasedStateMachine):
         if (self.host.data / "episodes" / name).exists():
             return
         self.serial += 1
+        ShipperLife.born += 1
         token = f"{name}-{self.serial}"
         self.host.episode(name, commit=COMMIT if stamped else None, files={TOKEN: token.encode()})
         self.alive.add(token)
@@ -214,7 +217,9 @@ def on_disk(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def live(examples: int, steps: int) -> None:
+def lives(examples: int, steps: int) -> int:
+    """Live so many lives; return how many episodes they had in all."""
+    before = ShipperLife.born
     run_state_machine_as_test(
         ShipperLife,
         settings=settings(
@@ -225,14 +230,15 @@ def live(examples: int, steps: int) -> None:
             print_blob=True,
         ),
     )
+    return ShipperLife.born - before
 
 
 @pytest.mark.contract("S2")
 def test_nothing_is_lost_doubled_or_retired_unsent_in_any_order_of_events() -> None:
-    live(examples=60, steps=25)
+    assert lives(examples=60, steps=25) > 60
 
 
 @pytest.mark.soak
 @pytest.mark.contract("S2")
 def test_nothing_is_lost_in_many_lives() -> None:
-    live(examples=500, steps=40)
+    assert lives(examples=500, steps=40) > 500
