@@ -9,6 +9,7 @@ from dce_play.snowflake import ChannelId
 LOCK_NAME = ".dce-scrape.lock"
 META_FOLDER = ".dce-meta"
 TEMP_FOLDER = ".dce-temp"
+_NO_HOME = Path("/nonexistent")
 
 
 def state_folder(environment: Mapping[str, str]) -> Path:
@@ -16,8 +17,7 @@ def state_folder(environment: Mapping[str, str]) -> Path:
     override = environment.get("DCE_PLAY_STATE_DIR")
     if override:
         return Path(override).absolute()
-    home = home_folder(environment)
-    base = xdg_folder(environment, "XDG_STATE_HOME") or (home or Path("/nonexistent")) / ".local" / "state"
+    base = xdg_folder(environment, "XDG_STATE_HOME") or home_folder(environment) / ".local" / "state"
     return base / "dce-play"
 
 
@@ -30,16 +30,22 @@ def xdg_folder(environment: Mapping[str, str], name: str) -> Path | None:
     return Path(value) if value.startswith("/") else None
 
 
-def home_folder(environment: Mapping[str, str]) -> Path | None:
-    """Return the home folder: ``HOME``, else what the system says; ``None`` where neither is absolute."""
+def home_folder(environment: Mapping[str, str]) -> Path:
+    """Return the home folder: ``HOME``, else what the system says; a folder that is not there, where neither helps."""
     value = environment.get("HOME", "")
     if value.startswith("/"):
         return Path(value)
     try:
         found = Path("~").expanduser()
     except RuntimeError:
-        return None
-    return found if found.is_absolute() else None
+        return _NO_HOME
+    return found if found.is_absolute() else _NO_HOME
+
+
+def runs_folder(state_dir: Path | None, environment: Mapping[str, str]) -> Path:
+    """Return the folder of all run folders: ``--state-dir``, else our state folder."""
+    base = state_dir.absolute() if state_dir is not None else state_folder(environment)
+    return base / "runs"
 
 
 @dataclass(frozen=True, slots=True)

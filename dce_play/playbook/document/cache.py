@@ -29,8 +29,9 @@ def cache_folder(environment: Mapping[str, str]) -> Path | None:
     override = environment.get("DCE_PLAY_CACHE_DIR")
     if override:
         return Path(override).absolute()
-    home = home_folder(environment)
-    base = xdg_folder(environment, "XDG_CACHE_HOME") or (home / ".cache" if home is not None else None)
+    base = xdg_folder(environment, "XDG_CACHE_HOME")
+    if base is None and environment.get("HOME", "").startswith("/"):
+        base = home_folder(environment) / ".cache"
     return base / "dce-play" if base is not None else None
 
 

@@ -40,9 +40,11 @@ class Places:
 
     def __init__(self, path: Path, text: str) -> None:
         self._path = path
+        self._size = len(text)
         self._starts = [0, *accumulate(len(line) + 1 for line in text.split("\n"))]
 
     def span(self, start: int, end: int) -> Span:
+        start, end = min(start, self._size), min(end, self._size)
         line = bisect_right(self._starts, start) - 1
         end_line = line if end < self._starts[line + 1] else bisect_right(self._starts, end) - 1
         return Span(
@@ -152,12 +154,19 @@ class Composer:
         word = written[0] if written else str(tag)
         self._problem("E004", f"tags such as {word} are not read", start, start + len(word), hint="remove the tag")
 
+    def _check_question(self, event: Any) -> None:
+        """Refuse ``{ ?word: … }``: for YAML 1.2 the question mark is a part of the word, for our reader it is none."""
+        start = event.start_mark.index
+        if event.style is None and start and self._text[start - 1 : start] == "?":
+            self._problem("E004", "a ? before a word is read in two ways", start - 1, start, hint="quote the word")
+
     def _scalar(self, event: Any, pointer: Pointer) -> tuple[JsonValue, int]:
         start, end = event.start_mark.index, event.end_mark.index
         if start in self._masked:
             self.unreadable.add(pointer)
             return None, end
         text: str = event.value
+        self._check_question(event)
         if event.style is not None or event.tag is not None:
             return self._whole_characters(text, start, end), end
         if (found := doubt(text)) is not None:
@@ -210,6 +219,7 @@ class Composer:
             self._odd_key(event, events, pointer)
             return None
         self._check_tag(event)
+        self._check_question(event)
         name = self._whole_characters(event.value, start, end)
         if event.style is None and name == "<<":
             self._problem("E004", "merge keys are not read", start, end, hint="write the keys out, or use a role")

@@ -7,8 +7,10 @@ want a sound document or an ``InvalidDocument``.
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dce_play.errors import UsageError
 from dce_play.playbook.document.cache import pack_document, pack_problem, unpack_document, unpack_problem
@@ -130,18 +132,28 @@ def _decode(path: Path, data: bytes, problems: list[Problem]) -> str:
 
 def _json_problems(path: Path, text: str) -> list[Problem]:
     try:
-        json.loads(text, parse_int=str)  # only its form counts here, and an int has at most 4300 digits
+        # Only its form counts here, and an int has at most 4300 digits.
+        json.loads(text, parse_int=str, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         return [_at(path, text, error.pos, f"not JSON: {error.msg[0].lower()}{error.msg[1:]}")]
     except RecursionError:
         return [_at(path, text, 0, "not readable JSON: too deep")]
+    except _NoConstant as error:
+        return [_at(path, text, text.find(str(error)), f"not JSON: {error} is no number")]
     return []
+
+
+class _NoConstant(ValueError):
+    """``NaN`` or ``Infinity``, which Python reads and JSON has not."""
+
+
+def _no_constant(name: str) -> object:
+    raise _NoConstant(name)
 
 
 def _compose(path: Path, text: str, problems: list[Problem]) -> Composer:
     """Read the text; where it breaks in a way we know, note the problem, mend as many characters, and read on."""
     # Inside the function for start-up time: not needed when the cache answers.
-    from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
     mended = text.replace("\t", " ") if path.suffix == ".json" else text
@@ -149,11 +161,12 @@ def _compose(path: Path, text: str, problems: list[Problem]) -> Composer:
     for _ in range(_MAX_REPAIRS):
         composer = Composer(path, mended, masked=masked)
         try:
-            composer.compose(iter(YAML(typ="safe", pure=True).parse(mended)))
+            # The reader takes a last line without a line break for another one than with it.
+            composer.compose(_events(mended if mended.endswith("\n") else mended + "\n"))
         except TooLarge as error:
             problems.append(error.problem)
             break
-        except YAMLError as error:
+        except (YAMLError, _Unread) as error:
             mended, problem = _mend(path, mended, error, masked=masked)
             if problem.rule != "E001":
                 problems.append(problem)
@@ -164,6 +177,34 @@ def _compose(path: Path, text: str, problems: list[Problem]) -> Composer:
         else:
             return composer
     return _empty(path, text)
+
+
+class _Unread(Exception):
+    """The YAML reader itself gave up, otherwise than by saying why; ``position`` is where it was."""
+
+    def __init__(self, error: Exception, position: int) -> None:
+        super().__init__(str(error))
+        self.position = position
+        self.reason = str(error) or type(error).__name__
+
+
+def _events(text: str) -> Iterator[Any]:
+    """Yield the events of a text.
+
+    Raises: YAMLError; _Unread, for whatever else the reader fails with: an assertion, an index, a depth.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    last = 0
+    try:
+        for event in YAML(typ="safe", pure=True).parse(text):
+            last = event.end_mark.index
+            yield event
+    except (YAMLError, GeneratorExit):
+        raise
+    except Exception as error:
+        raise _Unread(error, last) from error
 
 
 def _empty(path: Path, text: str) -> Composer:

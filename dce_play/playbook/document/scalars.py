@@ -21,6 +21,8 @@ _LEADING_ZERO = re.compile(r"[-+]?0[0-9]+", re.ASCII)
 _SEXAGESIMAL = re.compile(r"[-+]?[1-9][0-9]*(:[0-5]?[0-9])+", re.ASCII)
 _VERSION = re.compile(r"[0-9]+\.[0-9]+0", re.ASCII)
 _LARGEST_EXACT = 1 << 53
+_LONGEST_FLOAT = 400
+"""Characters; any double is told by fewer."""
 
 
 def resolve(text: str) -> JsonValue:
@@ -36,7 +38,7 @@ def resolve(text: str) -> JsonValue:
         return int(text) if exact else text
     if _BASED.fullmatch(text):
         return int(text, 0) if len(text) < 16 else text
-    if _FLOAT.fullmatch(text) and len(text) < 40:
+    if _FLOAT.fullmatch(text) and len(text) < _LONGEST_FLOAT:
         number = float(text)
         return number if number not in {float("inf"), float("-inf")} else text
     return text

@@ -27,6 +27,9 @@ from dce_play.playbook.types.values import (
 from dce_play.plugin import UNKNOWN, Unknown
 from dce_play.source import Problem, Span
 
+MAX_TEXT = 1 << 20
+"""Characters of a text with expressions in it."""
+
 Names: TypeAlias = Mapping[str, object]
 
 
@@ -50,7 +53,11 @@ def evaluate(template: Template, names: Names, /) -> object:
             return _evaluate_expression(template, names)
         case Text(parts=parts):
             texts = [part if isinstance(part, str) else _as_text(part, names) for part in parts]
-            return UNKNOWN if any(isinstance(text, Unknown) for text in texts) else "".join(map(str, texts))
+            if any(isinstance(text, Unknown) for text in texts):
+                return UNKNOWN
+            if sum(map(len, map(str, texts))) > MAX_TEXT:
+                raise EvaluationFailed("E205", f"text goes up to {MAX_TEXT} characters", template.span)
+            return "".join(map(str, texts))
         case Items(items=items):
             values = [evaluate(item, names) for item in items]
             return UNKNOWN if any(isinstance(value, Unknown) for value in values) else values
@@ -73,7 +80,7 @@ def _evaluate_expression(expression: Expression, names: Names) -> object:
     except sandbox.UndefinedError as error:
         raise EvaluationFailed("E211", str(error), expression.span) from error
     except sandbox.OutOfBounds as error:
-        raise EvaluationFailed("E205", str(error), expression.span) from error
+        raise EvaluationFailed("E205", str(error), expression.span, hint="make it in steps, or in a file") from error
     except sandbox.EXPECTED_FAILURES as error:
         raise EvaluationFailed("E226", f"{expression.text} has no value: {error}", expression.span) from error
     return UNKNOWN if holds_unknown(value) else value

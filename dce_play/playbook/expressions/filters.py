@@ -12,13 +12,21 @@ from jinja2.filters import FILTERS as _JINJA
 from jinja2.runtime import Undefined
 from jinja2.tests import TESTS as _JINJA_TESTS
 
+from dce_play.playbook.expressions.bounds import (
+    MAX_ITEMS,
+    MAX_NESTING,
+    MAX_PRECISION,
+    MAX_RANGE,
+    MAX_TEXT,
+    OutOfBounds,
+    bounded,
+    measure,
+    metered,
+)
 from dce_play.playbook.types.values import SecretReference, SecretTouched, UnknownTouched, Unready
 from dce_play.system.quantities import parse_duration, parse_size, show_duration
 
-MAX_TEXT = 1 << 20
-MAX_ITEMS = 100_000
 _NO_DEFAULT = object()
-_RANGE_LIMIT = 10_000
 
 
 def as_text(value: object, /) -> str:
@@ -52,23 +60,6 @@ def _text(value: object, name: str) -> str:
     if isinstance(value, Unready | SecretReference | Undefined):
         as_text(value)
     raise TypeError(f"{name} takes text, not {json.dumps(value, default=str)[:40]}")
-
-
-def bounded(value: Any, /) -> Any:
-    """Return the value, lists made of what is lazy, when it is not larger than a playbook needs.
-
-    Raises: ValueError.
-    """
-    if isinstance(value, str):
-        if len(value) > MAX_TEXT:
-            raise ValueError(f"text goes up to {MAX_TEXT} characters")
-        return str(value)
-    if value is None or isinstance(value, bool | int | float | Mapping | Unready | SecretReference | Undefined):
-        return value
-    items = list(value)
-    if len(items) > MAX_ITEMS:
-        raise ValueError(f"lists go up to {MAX_ITEMS} items")
-    return items
 
 
 def _default(value: object, default: object = "", /) -> object:
@@ -126,6 +117,7 @@ def _tojson(value: object) -> str:
         as_text(part)
         raise TypeError(f"{type(part).__name__} is not plain data")
 
+    measure(value)
     return json.dumps(value, ensure_ascii=False, default=refuse)
 
 
@@ -147,30 +139,66 @@ def _slug(value: str) -> str:
 def _range(*bounds: int) -> list[int]:
     """Return whole numbers, as Python's range does."""
     numbers = range(*bounds)
-    if len(numbers) > _RANGE_LIMIT:
-        raise ValueError(f"range goes up to {_RANGE_LIMIT} numbers")
+    if len(numbers) > MAX_RANGE:
+        raise ValueError(f"range goes up to {MAX_RANGE} numbers")
     return list(numbers)
 
 
-def _of_jinja(name: str) -> Callable[..., Any]:
-    plain = _JINJA[name]
-
-    @wraps(plain)  # keeps the mark that makes Jinja pass the context
-    def filtered(*args: Any, **kwargs: Any) -> Any:
-        return bounded(plain(*args, **kwargs))
-
-    return filtered
+def _batch(value: Any, count: object, fill: object = None) -> Any:
+    """Return the items in lists of so many, the last one filled up where there is something to fill it with."""
+    return _JINJA["batch"](value, _between(count, 1, MAX_ITEMS, "batch"), fill)
 
 
-FILTERS: dict[str, Callable[..., Any]] = {
+def _round(value: object, precision: object = 0, method: str = "common") -> object:
+    """Return a number rounded to so many digits behind the point, or before it."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        as_text(value)
+        raise TypeError(f"round takes a number, not {json.dumps(value, default=str)[:40]}")
+    return _JINJA["round"](value, _between(precision, -MAX_PRECISION, MAX_PRECISION, "round"), method)
+
+
+def _sum(value: Any, attribute: Any = None, start: object = 0) -> object:
+    """Return the sum of numbers."""
+    if isinstance(start, bool) or not isinstance(start, int | float):
+        raise TypeError("sum begins with a number")
+    items = bounded(value) if attribute is None else [item[attribute] for item in bounded(value)]
+    for item in items:
+        if isinstance(item, bool) or not isinstance(item, int | float):
+            as_text(item)
+            raise TypeError(f"sum takes numbers, not {json.dumps(item, default=str)[:40]}")
+    return sum(items, start)
+
+
+def _between(number: object, least: int, most: int, name: str) -> int:
+    if isinstance(number, bool) or not isinstance(number, int):
+        as_text(number)
+        raise TypeError(f"{name} takes a whole number")
+    if not least <= number <= most:
+        raise OutOfBounds(f"{name} takes {least} to {most}")
+    return number
+
+
+def _fromjson(value: object) -> object:
+    """Return what JSON text says."""
+    try:
+        made: object = json.loads(_text(value, "fromjson"), parse_constant=_no_number)
+    except RecursionError:
+        raise OutOfBounds(f"values are nested at most {MAX_NESTING} deep") from None
+    measure(made)
+    return made
+
+
+def _no_number(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
+
+
+_FILTERS: dict[str, Callable[..., Any]] = {
     **{
-        name: _of_jinja(name)
-        for name in ("abs", "batch", "dictsort", "first", "items", "last", "list", "map", "max", "min", "reject")
+        name: _JINJA[name]
+        for name in ("abs", "dictsort", "first", "items", "last", "list", "map", "max", "min", "reject")
     },
-    **{
-        name: _of_jinja(name)
-        for name in ("rejectattr", "reverse", "round", "select", "selectattr", "sort", "sum", "unique")
-    },
+    **{name: _JINJA[name] for name in ("rejectattr", "reverse", "select", "selectattr", "sort", "unique")},
+    "batch": _batch,
     "basename": lambda value: posixpath.basename(_text(value, "basename")),
     "bytes": lambda value: parse_size(as_text(value)),
     "count": _length,
@@ -178,20 +206,24 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "dirname": lambda value: posixpath.dirname(_text(value, "dirname")),
     "duration": lambda value: show_duration(float(as_text(value))),
     "float": _float,
-    "fromjson": lambda value: json.loads(_text(value, "fromjson")),
+    "fromjson": _fromjson,
     "int": _int,
     "join": _join,
     "length": _length,
     "lower": lambda value: _text(value, "lower").lower(),
     "replace": _replace,
+    "round": _round,
     "seconds": lambda value: parse_duration(as_text(value)),
     "slug": _slug,
     "split": _split,
     "string": as_text,
+    "sum": _sum,
     "tojson": _tojson,
     "trim": lambda value: _text(value, "trim").strip(),
     "upper": lambda value: _text(value, "upper").upper(),
 }
+
+FILTERS: Mapping[str, Callable[..., Any]] = {name: metered(each) for name, each in _FILTERS.items()}
 
 
 def _defined(value: object) -> bool:
@@ -210,7 +242,7 @@ def _known(test: Callable[..., Any]) -> Callable[..., Any]:
     return known
 
 
-TESTS: dict[str, Callable[..., Any]] = {
+_TESTS: dict[str, Callable[..., Any]] = {
     **{
         name: _known(cast("Callable[..., Any]", _JINJA_TESTS[name]))
         for name in ("boolean", "divisibleby", "even", "float", "integer", "mapping", "none", "number", "odd", "string")
@@ -224,7 +256,8 @@ TESTS: dict[str, Callable[..., Any]] = {
     "list": _known(lambda value: isinstance(value, list)),
 }
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {"range": _range}
+TESTS: Mapping[str, Callable[..., Any]] = {name: metered(each) for name, each in _TESTS.items()}
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {"range": metered(_range)}
 
 EXPECTED_FAILURES: tuple[type[Exception], ...] = (
     ArithmeticError,

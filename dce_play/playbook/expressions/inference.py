@@ -52,7 +52,7 @@ def infer(text: str, scope: Mapping[str, Shape]) -> Inferred:
         found.flaws.append(flaw)
         return found
     except OutOfBounds as error:
-        found.flaws.append(Flaw(rule="E205", message=str(error), offset=0, length=len(text)))
+        found.flaws.append(Flaw(rule="E205", message=str(error), offset=error.offset, length=len(text) - error.offset))
         return found
     walker = _Walker(text, scope, found)
     found.shape = walker.shape(tree)

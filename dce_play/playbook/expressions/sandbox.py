@@ -17,6 +17,17 @@ from jinja2.runtime import Context, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
+from dce_play.playbook.expressions.bounds import (
+    MAX_BITS,
+    MAX_DEPTH,
+    MAX_EXPONENT,
+    MAX_LENGTH,
+    OutOfBounds,
+    begin,
+    bounded,
+    check_tree,
+    measure,
+)
 from dce_play.playbook.expressions.filters import EXPECTED_FAILURES, FILTERS, FUNCTIONS, TESTS
 from dce_play.playbook.types.values import SecretReference, SecretTouched, UnknownTouched, Unready
 
@@ -31,14 +42,7 @@ __all__ = [
     "parse",
 ]
 
-MAX_LENGTH = 2_000
-_MAX_EXPONENT = 64
-_MAX_BITS = 256
 _VALUE = "_value"
-
-
-class OutOfBounds(Exception):
-    """An expression asks for more than a playbook may: too long, too large, or text multiplied."""
 
 
 class _Environment(ImmutableSandboxedEnvironment):
@@ -94,18 +98,18 @@ class _Environment(ImmutableSandboxedEnvironment):
         if operator == "+":
             both = (isinstance(left, kind) and isinstance(right, kind) for kind in (str, list))
             if any(both) or (_is_number(left) and _is_number(right)):
-                return left + right
+                return bounded(left + right)
             raise _odd_operands("+", left, right)
         if isinstance(left, Unready) or isinstance(right, Unready):
             raise UnknownTouched
         if not (_is_number(left) and _is_number(right)):
             raise _odd_operands(operator, left, right)
-        if operator == "**" and (abs(right) > _MAX_EXPONENT or abs(left) > 1 << _MAX_EXPONENT):
-            raise OutOfBounds(f"exponents go up to {_MAX_EXPONENT}")
+        if operator == "**" and (abs(right) > MAX_EXPONENT or abs(left) > 1 << MAX_EXPONENT):
+            raise OutOfBounds(f"exponents go up to {MAX_EXPONENT}")
         result = super().call_binop(context, operator, left, right)
-        if isinstance(result, int) and result.bit_length() > _MAX_BITS:
-            raise OutOfBounds(f"numbers go up to {_MAX_BITS} bits")
-        return result
+        if isinstance(result, int) and result.bit_length() > MAX_BITS:
+            raise OutOfBounds(f"numbers go up to {MAX_BITS} bits")
+        return bounded(result)
 
 
 def _is_number(value: object) -> bool:
@@ -158,7 +162,8 @@ def parse(text: str) -> nodes.Expr:
         if not parser.stream.eos:
             raise TemplateSyntaxError("one expression should end here", parser.stream.current.lineno)
     except RecursionError as error:
-        raise OutOfBounds("the expression is nested too deeply") from error
+        raise OutOfBounds(f"an expression is nested at most {MAX_DEPTH} deep") from error
+    check_tree(tree)
     return tree
 
 
@@ -189,12 +194,17 @@ def evaluate(text: str, names: Mapping[str, object], /) -> object:
 
     Raises: UndefinedError, UnknownTouched, SecretTouched, OutOfBounds, TypeError, ValueError and the like.
     """
+    begin()
     template, read = compiled(text)
     context = template.new_context({name: names[name] for name in read if name in names})
     render: Callable[[Context], Iterable[str]] = template.root_render_func
-    for _ in render(context):
-        pass
+    try:
+        for _ in render(context):
+            pass
+    except RecursionError as error:
+        raise OutOfBounds("the expression's values are nested too deep") from error
     value = context.vars[_VALUE]
     if isinstance(value, Undefined):
         bool(value)
+    measure(value)
     return value

@@ -38,6 +38,8 @@ MAX_NODES = 20_000
 """Steps, blocks and included files of one plan, each counted as often as it is included."""
 MAX_INCLUDES = 50
 """Files that include each other in a row."""
+MAX_LEVELS = 60
+"""Blocks and included files inside each other."""
 _KEYWORD_NAMES = tuple(each.name for each in fields(Keywords) if each.name != "tags")  # tags only choose
 
 
@@ -84,6 +86,7 @@ class _Place:
     playbook: Playbook
     stack: tuple[Path, ...]
     tags: tuple[str, ...] = ()
+    depth: int = 0
     entrance: Span | None = None
     """The include of the planned file itself that leads here."""
 
@@ -142,6 +145,9 @@ class _Planner:
         if self.nodes > MAX_NODES:
             self._too_much(f"the plan has more than {MAX_NODES} steps and blocks", statement.span, place)
             return None
+        if place.depth > MAX_LEVELS:
+            self._too_much(f"blocks and files stand more than {MAX_LEVELS} deep in each other", statement.span, place)
+            return None
         key = keys.unique(_base_key(statement))
         own_id = f"{parent}/{key}" if parent else key
         match statement:
@@ -161,9 +167,9 @@ class _Planner:
                     definition=_digest([statement.step, statement.params, statement.keywords]),
                 )
             case Block():
-                inner = _Keys()
+                inner, deeper = _Keys(), with_changes(place, depth=place.depth + 1)
                 parts = [
-                    self._sequence(part, own_id, place, inner)
+                    self._sequence(part, own_id, deeper, inner)
                     for part in (statement.body, statement.rescue, statement.always)
                 ]
                 written = [statement.keywords, *([node.definition for node in part] for part in parts)]
@@ -209,7 +215,8 @@ class _Planner:
         child = self.library.load(found, include.kind).playbook
         tags = place.with_tags(include.keywords).tags
         entrance = place.entrance or include.target_span
-        inside = _Place(playbook=child, stack=(*place.stack, found), tags=tags, entrance=entrance)
+        stack, depth = (*place.stack, found), place.depth + 1
+        inside = _Place(playbook=child, stack=stack, tags=tags, depth=depth, entrance=entrance)
         body = self._sequence((*child.preflight, *child.steps), own_id, inside)
         written = [include.keywords, child.vars, child.outputs, [node.definition for node in body]]
         return PlannedCall(

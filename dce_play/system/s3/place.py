@@ -3,13 +3,17 @@
 No file, variable or metadata service of the cloud's own tools is read.
 """
 
+import threading
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from dce_play.system.s3.errors import S3Missing, translated
 
 _CONNECT_S = 10
 _SILENCE_S = 60
+_ONE_AT_A_TIME = threading.Lock()
+"""A session makes one client at a time; the clients are for all threads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,23 +40,9 @@ def new_client(place: S3Place) -> Any:
     Raises: S3Missing, when boto3 is not installed.
     """
     try:
-        # Here because it takes 200 ms to import, and only object stores need it.
-        import boto3
-        import botocore.session
-        from botocore.config import Config
+        from botocore.config import Config  # 100 ms to import, and only object stores need it
     except ImportError as error:
         raise S3Missing from error
-    # Nothing of the cloud's own configuration is read: what is not in the place does not count.
-    unread = (None, None, "/dev/null", None)
-    core = botocore.session.Session(
-        session_vars={"profile": (None, None, None, None), "config_file": unread, "credentials_file": unread}
-    )
-    session = boto3.session.Session(
-        botocore_session=core,
-        aws_access_key_id=place.access_key,
-        aws_secret_access_key=place.secret_key,
-        region_name=place.region,
-    )
     config = Config(
         signature_version="s3v4",
         s3={"addressing_style": "path" if place.path_style else "virtual"},
@@ -61,5 +51,26 @@ def new_client(place: S3Place) -> Any:
         read_timeout=_SILENCE_S,
         max_pool_connections=place.connections,
     )
-    with translated(place.where):
-        return session.client("s3", endpoint_url=place.endpoint, config=config)
+    with translated(place.where), _ONE_AT_A_TIME:
+        return _session().create_client(
+            "s3",
+            endpoint_url=place.endpoint,
+            region_name=place.region,
+            aws_access_key_id=place.access_key,
+            aws_secret_access_key=place.secret_key,
+            config=config,
+        )
+
+
+@cache
+def _session() -> Any:
+    """Return the session that all clients come from: reading the API's description takes longest. It holds no secret.
+
+    Nothing of the cloud's own configuration is read: what is not in the place does not count.
+    """
+    import botocore.session  # as above
+
+    unread = (None, None, "/dev/null", None)
+    return botocore.session.Session(
+        session_vars={"profile": (None, None, None, None), "config_file": unread, "credentials_file": unread}
+    )

@@ -14,6 +14,7 @@ from dce_play.backup.engines.meilisearch.dump import DumpFacts, checking
 from dce_play.backup.engines.meilisearch.server import Held, headers, held, is_healthy, make_dump, version
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import (
+    REFUSE,
     Consistency,
     Difference,
     Drilled,
@@ -228,7 +229,9 @@ class MeilisearchEngine:
             return files_engine().plan_restore(backup, module, services, into=into)
         folder = into or Path("FOLDER")
         command = f"meilisearch --import-dump {folder / _file_name(backup)} --db-path NEW_FOLDER"
+        refused = "a server that runs imports no dump: --apply needs --into FOLDER"
         return (
+            *(() if into else (PlanItem(what=REFUSE, detail=refused),)),
             PlanItem(what="backup", detail=f"{backup.manifest.counts.get('documents')} documents"),
             PlanItem(what="write", detail=f"the dump to {folder}"),
             PlanItem(what="command", detail=command),

@@ -101,7 +101,7 @@ class BucketSource:
                 raise BackupError(ErrorId.CHANGED, message)
             warnings = (Warned(id=WarningId.LIVE_CHANGED, message=message),)
         return Produced(
-            engine=EngineFacts(name=NAME, tool="boto3", tool_version=_version()),
+            engine=EngineFacts(name=NAME, tool="botocore", tool_version=_version()),
             source=SourceFacts(kind="endpoint", where=_where(keys, self._bucket)),
             format=FORMAT,
             consistency=Consistency.LIVE_CHANGED if warnings else Consistency.LIVE,
@@ -246,9 +246,9 @@ def _where(keys: S3Keys, bucket: Bucket) -> str:
 
 
 def _version() -> str:
-    import boto3  # loaded by now
+    import botocore  # loaded by now
 
-    version: str = boto3.__version__
+    version: str = botocore.__version__
     return version
 
 

@@ -8,6 +8,7 @@ fetched again, while a message left out in the middle would be missed for good.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from dce_play.discord.archive.scan.frame import BOM, Frame, Preamble, opening_at
 from dce_play.discord.archive.scan.head import Head, head_from
 from dce_play.discord.archive.scan.scanner import Scanner
 from dce_play.discord.archive.scan.strict_json import NotJson, strict_object
-from dce_play.discord.archive.scan.tokens import Member, members_until, skip_space
+from dce_play.discord.archive.scan.tokens import Member, TooDeep, members_until, skip_space
 from dce_play.errors import DcePlayError
 from dce_play.snowflake import MessageId
 from dce_play.system.durable.disk import REAL, Disk
@@ -199,6 +200,15 @@ def _begin(source: ChannelBytes, engine: Engine | None) -> tuple[Preamble, Scann
     return preamble, Scanner(source, preamble, engine=engine), _Tally(cut=preamble.start)
 
 
+def _whole_members(data: bytes, start: int) -> tuple[Member, ...]:
+    """Return the members up to the first that is cut, or nested deeper than any reader takes."""
+    members: list[Member] = []
+    with suppress(TooDeep):
+        for member in members_until(data, start, stop_key=""):
+            members.append(member)  # noqa: PERF402 - what came before the error stays
+    return tuple(members)
+
+
 def _kept_trailer(
     source: ChannelBytes, preamble: Preamble, cut: int
 ) -> tuple[bytes, tuple[Member, ...], Mapping[str, Any]]:
@@ -207,7 +217,7 @@ def _kept_trailer(
     data = data[skip_space(data, 0) :]
     comma = skip_space(data, 1)
     if data[:1] == b"]" and data[comma : comma + 1] == b",":
-        members = tuple(members_until(data, comma + 1, stop_key=""))
+        members = _whole_members(data, comma + 1)
         if members and members[-1].end == len(data):
             members = members[:-1]  # a number or a word that may go on
         while members:

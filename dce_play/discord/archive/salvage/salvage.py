@@ -87,6 +87,8 @@ def salvage_target(
         except WriteFailed as error:
             items.append(_item(temp, Fate.RETAINED, f"Stale temp merge failed, retaining for retry: {{}}: {error}"))
             return SalvageReport(items=tuple(items), stopped=error)
+        except (ValueError, LookupError, RecursionError) as error:  # one odd file never ends the others
+            items.append(_retained(temp, error))
     return SalvageReport(items=tuple(items))
 
 
@@ -240,7 +242,9 @@ def _item(
 
 
 def _retained(temp: Temp, error: Exception) -> SalvageItem:
-    return _item(temp, Fate.RETAINED, f"Stale temp merge failed, retaining for retry: {{}}: {error}")
+    return _item(
+        temp, Fate.RETAINED, f"Stale temp merge failed, retaining for retry: {{}}: {str(error) or type(error).__name__}"
+    )
 
 
 def _counts(outcome: AppendOutcome) -> str:

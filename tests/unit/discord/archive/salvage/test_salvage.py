@@ -360,3 +360,26 @@ def test_a_salvage_of_nothing_reports_nothing(layout: TargetLayout) -> None:
 def test_an_age_that_is_no_number_is_refused() -> None:
     with pytest.raises(UsageError):
         SalvagePolicy.from_environment({"DCE_STALE_TEMP_MIN_AGE_SECONDS": "2m"})
+
+
+@pytest.mark.contract("F-B2")
+@pytest.mark.parametrize(
+    "cut",
+    [
+        b'],\n  "x": ' + b"[" * 2000,
+        b'],\n  "x": ' + b'{"a":' * 2000,
+        b'],\n  "messageCount": 3,\n  "x": ' + b"[" * 2000,
+        b',\n    {"id": "9", "x": ' + b"[" * 2000,
+    ],
+    ids=["brackets", "braces", "after a member", "in a message"],
+)
+def test_a_trailer_nested_too_deep_ends_neither_its_own_salvage_nor_the_others(
+    layout: TargetLayout, archive: Path, cut: bytes
+) -> None:
+    whole = channel_bytes([2, 3])
+    end = whole.rindex(b"\n  ],")
+    left(layout, whole[:end] + (b"\n  " if cut.startswith(b"]") else b"") + cut, name="export.111.aaaaaa", age_s=7200)
+    left(layout, channel_bytes([4]), name="export.111.bbbbbb")
+    report = salvage(layout)
+    assert report.ok
+    assert ids_in(archive) == [1, 2, 3, 4]

@@ -1,0 +1,110 @@
+"""The commands of docs/how-to/restore-class-A.md and -B.md, run as they stand there against real servers."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.support.command_line import Terminal
+from tests.support.postgres_server import postgres_server
+from tests.support.redis_server import PATIENCE_S, Redis, fill, redis_server
+
+PAGES = Path(__file__).parents[2] / "docs" / "how-to"
+_BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def commands(page: str) -> list[str]:
+    """Return the commands of a page, one a line."""
+    return [line for block in _BLOCK.findall((PAGES / page).read_text()) for line in block.splitlines() if line]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Give a folder with a name short enough for sockets, that an unprivileged user can reach."""
+    with tempfile.TemporaryDirectory(prefix="dce-page-", dir="/tmp") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def run(command: str, terminal: Terminal, extra: Mapping[str, str]) -> str:
+    """Run a command of a page; nobody sits at this test's terminal, so taking a backup is allowed by name."""
+    here = Path(__file__).parents[2] / ".venv" / "bin"
+    spelled = command.replace("dce-play backup run", "dce-play backup run --allow-unattended")
+    spelled = spelled.replace("dce-play", " ".join(terminal.argv()))
+    environment = {**terminal.environment, **extra, "PATH": f"{here}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", spelled],
+        cwd=terminal.folder, env=environment, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.mark.contract("P9")
+def test_class_a_is_restored_as_the_page_says(folder: Path) -> None:
+    with postgres_server() as server, postgres_server(superuser="boot") as new:
+        server.sql("CREATE DATABASE shop")
+        server.sql("CREATE TABLE orders AS SELECT generate_series(1, 100) AS n", database="shop")
+        keys = f"{{socket: {server.folder}, user: boss}}"
+        (folder / "backup.yml").write_text(
+            f"version: 1\nbackup_root: {folder}/root\nmodules:\n  - {{name: postgres, postgres: {keys}}}\n"
+        )
+        terminal = Terminal(folder=folder)
+        extra = {
+            "PGHOST": str(server.folder), "PGUSER": "boss", "PGDATABASE": "postgres", "NEW_SERVER": str(new.folder),
+            "TMPDIR": str(folder),
+        }  # fmt: skip
+        for command in commands("restore-class-A.md"):
+            if "--apply" in command:
+                server.sql("DELETE FROM orders WHERE n > 50", database="shop")
+            said = run(command, terminal, extra)
+            if "--apply" in command:
+                assert server.sql("SELECT count(*) FROM orders", database="shop") == "100"
+            if "_before" in command:
+                assert "shop_before_" in said
+        assert new.sql("SELECT count(*) FROM orders", database="shop", user="boot") == "100"
+
+
+@pytest.mark.contract("R7")
+def test_class_b_is_restored_as_the_page_says(folder: Path) -> None:
+    with redis_server("--appendonly", "yes") as server:
+        fill(server)
+        keys = f"{{socket: {server.socket}, data_folder: {server.folder}}}"
+        (folder / "backup.yml").write_text(
+            f"version: 1\nbackup_root: {folder}/root\nmodules:\n  - {{name: redis, redis: {keys}}}\n"
+        )
+        terminal = Terminal(folder=folder)
+        before = server.cli("INFO", "keyspace")
+        restored = Redis(folder=folder / "restored", pid=0)
+        extra = {"FOLDER": str(restored.folder), "SOCKET": str(restored.socket), "TMPDIR": str(folder)}
+        process = None
+        try:
+            for command in commands("restore-class-B.md"):
+                if command.startswith("redis-cli"):
+                    process = start(restored)
+                said = run(command, terminal, extra)
+            assert re.findall(r"db\d+:keys=\d+", said) == re.findall(r"db\d+:keys=\d+", before)
+        finally:
+            if process is not None:
+                process.kill()
+                process.wait(timeout=PATIENCE_S)
+
+
+def start(server: Redis) -> "subprocess.Popen[bytes]":
+    """Start a server on a restored folder, as the page's third step says."""
+    program = shutil.which("redis-server")
+    assert program is not None
+    argv = [program, "--port", "0", "--unixsocket", str(server.socket), "--dir", str(server.folder)]
+    process = subprocess.Popen([*argv, "--appendonly", "yes"], stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    ends_at = time.monotonic() + PATIENCE_S
+    ping = ["redis-cli", "-s", str(server.socket), "PING"]
+    while subprocess.run(ping, capture_output=True, timeout=PATIENCE_S, check=False).stdout != b"PONG\n":
+        assert time.monotonic() < ends_at
+        time.sleep(0.05)
+    return process
