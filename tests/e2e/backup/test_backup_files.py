@@ -22,7 +22,7 @@ def tree(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.contract("B-02", "B-03", "B-05")
+@pytest.mark.contract("B2", "B3", "B5")
 def test_a_backup_has_its_name_its_manifest_and_its_modes_whatever_the_umask(yard: Yard) -> None:
     before = os.umask(0)
     try:
@@ -116,7 +116,7 @@ def test_nothing_of_backup_root_is_archived(tmp_path: Path) -> None:
     assert inside.take()["counts"]["files"] == 3
 
 
-@pytest.mark.contract("B-05")
+@pytest.mark.contract("B5")
 def test_a_bit_that_flips_is_found_and_noted_and_latest_is_the_one_before(yard: Yard) -> None:
     first, second = yard.take(), yard.take()
     path = Path(second["path"])
@@ -164,7 +164,7 @@ def test_a_drill_leaves_nothing_and_says_level_3(yard: Yard, tmp_path: Path) -> 
     assert yard.ask("list")[1]["backups"][0]["level"] == 3
 
 
-@pytest.mark.contract("B-01")
+@pytest.mark.contract("B1")
 def test_require_demands_a_fresh_one_and_says_what_to_type(yard: Yard) -> None:
     code, found = yard.ask("require", "kuma")
     assert (code, found["ok"], found["hint"]) == (4, False, "dce-play backup run kuma")
@@ -216,7 +216,7 @@ def test_into_wants_an_empty_folder(yard: Yard, tmp_path: Path) -> None:
     assert [path.name for path in full.iterdir()] == ["x"]
 
 
-@pytest.mark.contract("B-06")
+@pytest.mark.contract("B6")
 def test_prune_plans_asks_and_keeps_the_last_good_one(yard: Yard) -> None:
     rows = [yard.take() for _ in range(3)]
     code, found = yard.ask("prune", "kuma", "--keep-last", "1", "--detailed-exitcode")
@@ -229,7 +229,7 @@ def test_prune_plans_asks_and_keeps_the_last_good_one(yard: Yard) -> None:
     assert yard.names() == sorted([rows[2]["file"], f"{rows[2]['file']}.manifest.json", "kuma-20200101T000000Z.tar.gz"])
 
 
-@pytest.mark.contract("B-06")
+@pytest.mark.contract("B6")
 def test_prune_reads_the_newest_good_one_again_and_removes_nothing_when_it_is_rotten(yard: Yard) -> None:
     rows = [yard.take() for _ in range(3)]
     path = Path(rows[2]["path"])
@@ -243,7 +243,7 @@ def test_prune_reads_the_newest_good_one_again_and_removes_nothing_when_it_is_ro
     assert not yard.ask("list")[1]["backups"][0]["good"]
 
 
-@pytest.mark.contract("B-09")
+@pytest.mark.contract("B9")
 def test_a_dry_run_touches_nothing_and_needs_nobody(yard: Yard) -> None:
     code, found = yard.ask("run", "kuma", "--dry-run", "--detailed-exitcode")
     assert code == 10
@@ -264,7 +264,7 @@ def test_a_backup_that_shrank_warns_and_strict_tells(yard: Yard) -> None:
     assert yard.ask("list")[1]["backups"][0]["change_percent"] < -90
 
 
-@pytest.mark.contract("B-08")
+@pytest.mark.contract("B8")
 def test_several_modules_at_once_and_one_that_fails(yard: Yard) -> None:
     common = {"restore_notes": "none", "health": {"none": True}}
     yard.define_all(
@@ -297,7 +297,7 @@ def test_cat_gives_the_bytes_and_checks_them(yard: Yard) -> None:
     assert yard.run("cat", row["file"], "--plain").code == 1
 
 
-@pytest.mark.contract("B-08")
+@pytest.mark.contract("B8")
 def test_a_definition_that_is_wrong_says_where_and_never_repeats_a_secret(yard: Yard) -> None:
     yard.terminal.write(
         "backup.yml",
