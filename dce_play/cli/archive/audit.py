@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from dce_play.cli.archive.verb import EXISTING, LateProgress, format_option, tell
+from dce_play.cli.app.verb import EXISTING, LateProgress, format_option, tell
 from dce_play.discord.archive.audit.audit import FileAudit, audit_file
 from dce_play.discord.archive.audit.findings import Finding, Level
 from dce_play.discord.archive.audit.index import AuditIndex, index_in
