@@ -7,10 +7,10 @@ import click
 
 _VERBS = {
     "audit": "dce_play.cli.archive.audit:audit",
-    "cursor": "dce_play.cli.archive.read:cursor",
+    "cursor": "dce_play.cli.archive.cursor:cursor",
     "stats": "dce_play.cli.archive.read:stats",
     "cat": "dce_play.cli.archive.read:cat",
-    "append": "dce_play.cli.archive.write:append_verb",
+    "append": "dce_play.cli.archive.append:append_verb",
     "merge": "dce_play.cli.archive.write:merge_verb",
     "normalise": "dce_play.cli.archive.write:normalise_verb",
     "recover": "dce_play.cli.archive.recover:recover_verb",

@@ -1,26 +1,18 @@
-"""``dce-play archive append``, ``merge`` and ``normalise``: the verbs that put messages into files."""
+"""``dce-play archive merge`` and ``normalise``: the verbs that write channel files anew."""
 
 from pathlib import Path
 
 import click
 
-from dce_play.cli.archive.verb import (
+from dce_play.cli.app.guarded import guarded
+from dce_play.cli.app.verb import (
     ANY_FILE,
     EXISTING_FILE,
     complain,
     format_option,
-    guarded,
     new_run_id,
     tell,
     writing_options,
-)
-from dce_play.discord.archive.append.append import (
-    AppendOptions,
-    AppendOutcome,
-    EditPolicy,
-    HolePolicy,
-    append,
-    plan_append,
 )
 from dce_play.discord.archive.append.delta import ForeignChannel
 from dce_play.discord.archive.folder.places import layout_of
@@ -33,60 +25,6 @@ from dce_play.discord.archive.scan.head import read_head
 from dce_play.errors import ExitCode
 from dce_play.system.clock import SystemClock
 from dce_play.system.durable.named_outputs import replaceable
-
-
-@click.command("append", short_help="Put new messages into a channel file.")
-@click.argument("archive", type=EXISTING_FILE)
-@click.argument("deltas", type=EXISTING_FILE, nargs=-1, required=True, metavar="DELTA...")
-@click.option(
-    "--edits",
-    type=click.Choice([choice.value for choice in EditPolicy]),
-    default=EditPolicy.SIDECAR.value,
-    show_default=True,
-    help="What becomes of newer copies of stored messages.",
-)
-@click.option(
-    "--holes",
-    type=click.Choice([choice.value for choice in HolePolicy]),
-    default=HolePolicy.MERGE.value,
-    show_default=True,
-    help="What becomes of older messages that the archive lacks.",
-)
-@writing_options
-@format_option
-def append_verb(
-    archive: Path,
-    deltas: tuple[Path, ...],
-    *,
-    edits: str,
-    holes: str,
-    dry_run: bool,
-    root: Path | None,
-    lock_wait_s: float,
-    output_format: str,
-) -> int:
-    """Put the messages of DELTA files into the channel file ARCHIVE.
-
-    Costs as much as the new messages, however large the archive is. Nothing that is stored changes, except where a hole
-    is filled or --edits rewrite takes newer copies. The DELTA files are left alone; giving one again adds nothing.
-
-    \b
-    Example:
-      dce-play archive append "Guild - room [123456789012345678].json" new.json
-
-    Exit 0: every message is in the archive. Exit 1: failed and unchanged, or holes stay (--holes report).
-    """
-    archive = archive.absolute()
-    files = [delta.absolute() for delta in deltas]
-    options = AppendOptions(run_id=new_run_id(), edits=EditPolicy(edits), holes=HolePolicy(holes))
-    layout = layout_of(archive)
-    with guarded(archive, root=root, lock_wait_s=lock_wait_s, dry_run=dry_run):
-        if dry_run:
-            outcome = plan_append(archive, files, options, layout=layout)
-        else:
-            outcome = append(archive, files, options, layout=layout, clock=SystemClock())
-    _tell_append(archive, outcome, dry_run=dry_run, output_format=output_format)
-    return ExitCode.OK if outcome.every_id_placed else ExitCode.FAILED
 
 
 @click.command("merge", short_help="Make one file of several exports of one channel.")
@@ -197,35 +135,6 @@ def normalise_verb(
     facts = {"path": str(file), "changed": True, "original": str(done.original), "message_count": done.after_count}
     tell(output_format, lines, facts | {"repeated": done.repeated, "digest": done.digest})
     return ExitCode.OK
-
-
-def _tell_append(archive: Path, outcome: AppendOutcome, *, dry_run: bool, output_format: str) -> None:
-    facts: dict[str, object] = {
-        "path": str(archive),
-        "dry_run": dry_run,
-        "before_count": outcome.before_count,
-        "after_count": outcome.after_count,
-        "appended": outcome.appended,
-        "holes_filled": outcome.holes_filled,
-        "edited": outcome.edited,
-        "placed": outcome.placed,
-        "behind": outcome.behind,
-        "last_id": outcome.last_id,
-    }
-    added = outcome.appended + outcome.holes_filled
-    verb = "Would append" if dry_run else "Appended"
-    counts = f"{outcome.before_count} -> {outcome.after_count}"
-    line = f"{verb} {added} messages to {archive} ({counts})" if added else f"Nothing new for {archive}"
-    details = [
-        f"  {count} {what}"
-        for count, what in (
-            (outcome.holes_filled, "of them fill holes: the file is written anew"),
-            (outcome.edited, "stored messages have newer copies"),
-            (outcome.behind, "messages are missing and stay so (--holes report)"),
-        )
-        if count
-    ]
-    tell(output_format, [line, *details], facts)
 
 
 def _tell_merge_plan(sources: list[Path], into: Path, output_format: str) -> int:

@@ -28,6 +28,8 @@ class RunningCheck:
 
     def __init__(self, check: ArchiveCheck) -> None:
         self.at = 0
+        self.blind = False
+        """It has not seen all bytes, and tells nothing of the archive."""
         self._check = check
         self._hash = hashlib.sha256()
         self._refused: ArchiveRefused | None = None
@@ -37,13 +39,19 @@ class RunningCheck:
 
         and only the digest of all of them tells that from an archive that is bad at its source.
         """
-        self._hash.update(data)
         self.at += len(data)
+        if self.blind:
+            return
+        self._hash.update(data)
         if self._refused is None:
             try:
                 self._check.feed(data)
             except ArchiveRefused as error:
                 self._refused = error
+
+    def skip_to(self, offset: int) -> None:
+        """Go on behind bytes that cannot be read now."""
+        self.at, self.blind = offset, True
 
     def sha256(self) -> str:
         """Return the digest of all bytes so far, in hex."""

@@ -77,8 +77,9 @@ class Spool:
         Raises: FileBusy, when somebody holds it for half a minute.
         """
         path = self.private / "moves.lock"
-        self.private.mkdir(exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666))
+        if not path.exists():
+            self.private.mkdir(exist_ok=True)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666))
         with flock_file(path, wait_s=MOVES_WAIT_S):
             yield
 
