@@ -42,6 +42,12 @@ def home_folder(environment: Mapping[str, str]) -> Path:
     return found if found.is_absolute() else _NO_HOME
 
 
+def runs_folder(state_dir: Path | None, environment: Mapping[str, str]) -> Path:
+    """Return the folder of all run folders: ``--state-dir``, else our state folder."""
+    base = state_dir.absolute() if state_dir is not None else state_folder(environment)
+    return base / "runs"
+
+
 @dataclass(frozen=True, slots=True)
 class TargetLayout:
     """The files we keep in one target's folder beside its channel files."""

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from dce_play.discord.lock.archive_lock import archive_lock_status
+from dce_play.discord.lock.places import archive_lock_status
 from dce_play.discord.targets.model import Target
 from dce_play.doctor.rows import Row, green, plural, red, yellow
 from dce_play.layout import TargetLayout

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from dce_play.discord.lock.archive_lock import SkippedLock, archive_lock, archive_lock_status
+from dce_play.discord.lock.archive_lock import SkippedLock, archive_lock
+from dce_play.discord.lock.places import archive_lock_status
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.events import Diagnosed, LockReleased, LockSeen, LockTaken, LockWaiting, Mode
 from dce_play.playbook.evaluate.reach import reachable_steps

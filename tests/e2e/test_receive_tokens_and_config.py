@@ -4,14 +4,19 @@ import json
 import os
 import socket
 import time
+import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft7Validator
 
+from dce_play.transfer.receiving.config import read_config
+from dce_play.transfer.receiving.config_files import receive_example, receive_schema
 from tests.support.receiver import OPEN, Receiver, archive, offer_headers, parse_answer
 
 SEEN_WITHIN_S = 5.0
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.contract("V1")
@@ -56,10 +61,20 @@ def test_all_problems_of_a_configuration_are_told_at_once(tmp_path: Path) -> Non
     assert "secret-literal" not in done.stderr
 
 
+def test_the_example_and_the_schema_are_what_the_code_reads(tmp_path: Path) -> None:
+    assert (ROOT / "examples" / "receive.toml").read_text() == receive_example()
+    assert json.loads((ROOT / "schemas" / "receive.schema.json").read_text()) == receive_schema()
+    (tmp_path / "receive.toml").write_text(receive_example())
+    config = read_config(tmp_path / "receive.toml")
+    assert config.limits.max_bytes == 64 << 30
+    assert config.gate.remediation[0] == "cd /opt/cis490 && sudo -u cis490 git pull origin main"
+    Draft7Validator(receive_schema()).validate(tomllib.loads(receive_example()))
+
+
 def test_a_missing_configuration_is_exit_3_with_the_next_step(tmp_path: Path) -> None:
     done = Receiver(folder=tmp_path).run("run")
     assert done.returncode == 3
-    assert "receive.toml.example" in done.stderr
+    assert "examples/receive.toml" in done.stderr
 
 
 @pytest.mark.contract("V8")

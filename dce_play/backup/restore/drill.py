@@ -11,7 +11,13 @@ from dce_play.backup.take.verify import with_checks
 from dce_play.system.clock import utc_stamp
 
 DRILL = "drill"
-_NO_FINDING = frozenset({ErrorId.NO_TOOL, ErrorId.INVALID, ErrorId.INTERRUPTED, ErrorId.TIMEOUT, ErrorId.NO_SPACE})
+_NO_FINDING = frozenset(
+    {
+        ErrorId.NO_TOOL, ErrorId.INVALID, ErrorId.INTERRUPTED, ErrorId.TIMEOUT, ErrorId.NO_SPACE, ErrorId.VERSION,
+        ErrorId.USAGE, ErrorId.WRITE_FAILED,
+    }
+)  # fmt: skip
+"""What keeps a drill from being made says nothing about the backup."""
 
 
 def drill_entry(entry: Entry, services: Services, options: DrillOptions, *, identity: str | None = None) -> Drilled:

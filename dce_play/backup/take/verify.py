@@ -68,7 +68,7 @@ def verify_entry(
     try:
         reached = read_again(backup, services, level=wanted)
     except BackupError as error:
-        if error.error_id in {ErrorId.NO_TOOL, ErrorId.INVALID}:
+        if error.error_id in {ErrorId.NO_TOOL, ErrorId.INVALID, ErrorId.VERSION}:
             raise
         findings.append(Finding(id=error.error_id, message=str(error)))
         name = CONTENTS if wanted > 1 else STORED

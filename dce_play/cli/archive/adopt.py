@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from dce_play.cli.archive.verb import (
+from dce_play.cli.app.guarded import guarded
+from dce_play.cli.app.verb import (
     EXISTING_FOLDER,
     format_option,
-    guarded,
     lock_wait_option,
     new_run_id,
     tell,

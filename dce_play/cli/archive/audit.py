@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from dce_play.cli.archive.verb import EXISTING, LateProgress, format_option, tell
+from dce_play.cli.app.verb import EXISTING, LateProgress, format_option, tell
 from dce_play.discord.archive.audit.audit import FileAudit, audit_file
 from dce_play.discord.archive.audit.findings import Finding, Level
 from dce_play.discord.archive.audit.index import AuditIndex, index_in
@@ -37,7 +37,7 @@ def audit(paths: tuple[Path, ...], *, full: bool, jobs: int, output_format: str)
     Exit 0: clean. Exit 1: there are findings.
     """
     clean = True
-    index = index_in(dict(os.environ))
+    index = index_in(os.environ)
     for path in (path.absolute() for path in paths):
         if path.is_file():
             file = audit_file(path, now=SystemClock().now(), index=index, full=full, jobs=jobs)
@@ -50,7 +50,7 @@ def audit(paths: tuple[Path, ...], *, full: bool, jobs: int, output_format: str)
     return ExitCode.OK if clean else ExitCode.FAILED
 
 
-def _tree(root: Path, index: AuditIndex, *, full: bool, jobs: int, output_format: str) -> bool:
+def _tree(root: Path, index: AuditIndex | None, *, full: bool, jobs: int, output_format: str) -> bool:
     progress = LateProgress("audit")
     tree = audit_tree(
         [TargetLayout(folder) for folder in target_folders(root) or [root]],

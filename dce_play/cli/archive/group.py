@@ -7,12 +7,12 @@ import click
 
 _VERBS = {
     "audit": "dce_play.cli.archive.audit:audit",
-    "cursor": "dce_play.cli.archive.read:cursor",
+    "cursor": "dce_play.cli.archive.cursor:cursor",
     "stats": "dce_play.cli.archive.read:stats",
     "cat": "dce_play.cli.archive.read:cat",
-    "append": "dce_play.cli.archive.write:append_verb",
-    "merge": "dce_play.cli.archive.write:merge_verb",
-    "normalise": "dce_play.cli.archive.write:normalise_verb",
+    "append": "dce_play.cli.archive.append:append_verb",
+    "merge": "dce_play.cli.archive.merge:merge_verb",
+    "normalise": "dce_play.cli.archive.normalise:normalise_verb",
     "recover": "dce_play.cli.archive.recover:recover_verb",
     "salvage": "dce_play.cli.archive.salvage:salvage",
     "adopt": "dce_play.cli.archive.adopt:adopt",

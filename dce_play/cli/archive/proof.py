@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from dce_play.cli.archive.verb import (
+from dce_play.cli.app.verb import (
     ANY_FILE,
     EXISTING,
     EXISTING_FOLDER,

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from dce_play.cli.archive.verb import EXISTING, format_option, guarded, tell, writing_options
+from dce_play.cli.app.guarded import guarded
+from dce_play.cli.app.verb import EXISTING, format_option, tell, writing_options
 from dce_play.discord.archive.folder.naming import shown
 from dce_play.discord.archive.folder.places import layout_of, target_folders
 from dce_play.discord.archive.records.journal import pending_journals

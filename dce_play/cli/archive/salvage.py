@@ -1,17 +1,18 @@
 """``dce-play archive salvage``: the whole messages of one damaged file, or of all that dead runs left under a root."""
 
 import os
+import shutil
 from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
-from dce_play.cli.archive.verb import (
+from dce_play.cli.app.guarded import guarded
+from dce_play.cli.app.verb import (
     ANY_FILE,
     EXISTING,
     EXISTING_FOLDER,
     format_option,
-    guarded,
     lock_wait_option,
     new_run_id,
     tell,
@@ -114,7 +115,10 @@ def _one(partial: Path, into: Path | None, *, dry_run: bool, lock_wait_s: float,
 def _back_up(partial: Path) -> Path:
     """Keep the damaged file under another name, without copying it: the new file comes by a rename."""
     backup = partial.with_name(f"{partial.name}.bak.{file_stamp(SystemClock().now())}")
-    backup.hardlink_to(partial)
+    try:
+        backup.hardlink_to(partial)
+    except PermissionError:  # where the kernel protects links, to a file that is not ours none can be made
+        shutil.copy2(partial, backup)
     sync_folder(partial.parent)
     return backup
 

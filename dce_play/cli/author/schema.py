@@ -17,6 +17,7 @@ from dce_play.playbook.load.schema_targets import targets_schema
 from dce_play.render.event_schema import event_schema
 from dce_play.source import did_you_mean
 from dce_play.system.durable.named_outputs import write_named
+from dce_play.transfer.receiving.config_files import receive_schema
 from dce_play.transfer.sending.settings import ship_schema
 
 
@@ -30,6 +31,7 @@ def schemas(*, plugins: bool, folder: Path) -> Mapping[str, Callable[[], dict[st
         "backup-classes": classes_schema,
         "event": event_schema,
         "ship": ship_schema,
+        "receive": receive_schema,
     }
 
 

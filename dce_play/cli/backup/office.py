@@ -62,16 +62,9 @@ class Office:
         self._timeout_s: float | None = options["timeout_s"]
         self._log: Path | None = options["log_file"]
         self.secrets = RunSecrets(environment=os.environ, folder=Path.cwd())
-        child = {name: value for name, value in os.environ.items() if name not in SECRET_VARIABLES}
         self.clock = SystemClock()
-        self.services = LocalServices(
-            executor=LocalExecutor(child, self.secrets),
-            streams=Streams(child, self.secrets),
-            environment=os.environ,
-            clock=self.clock,
-            resolve=self.secrets.resolve,
-            say=self.say,
-        )
+        self._hidden = set(SECRET_VARIABLES)
+        self.services = self._services()
         places = Places(
             folder=Path.cwd(),
             modules=options["modules"],
@@ -79,7 +72,6 @@ class Office:
             classes=options["classes"],
         )
         self.desk = Desk(places, os.environ, self.clock, load_document)
-        self._child = child
 
     def say(self, line: str) -> None:
         """Tell people one line, on standard error and in the log."""
@@ -89,8 +81,19 @@ class Office:
 
     def hide(self, names: Iterable[str]) -> None:
         """Take variables out of what programs inherit: they hold secrets that are handed out by name."""
-        for name in names:
-            self._child.pop(name, None)
+        self._hidden |= set(names)
+        self.services = self._services()
+
+    def _services(self) -> LocalServices:
+        child = {name: value for name, value in os.environ.items() if name not in self._hidden}
+        return LocalServices(
+            executor=LocalExecutor(child, self.secrets),
+            streams=Streams(child, self.secrets),
+            environment=os.environ,
+            clock=self.clock,
+            resolve=self.secrets.resolve,
+            say=self.say,
+        )
 
     def answer(self, act: Callable[[], Answer], *, empty: Mapping[str, Any] | None = None) -> int:
         """Do it and tell what came of it; ``empty`` are keys that the object has also when it fails as a whole.
@@ -103,9 +106,14 @@ class Office:
         except Stopped as stop:
             self._failed(stop.error, empty or {})
             raise stop.error from None
-        except (DcePlayError, OSError) as error:
+        except DcePlayError as error:
             self._failed(error, empty or {})
             raise
+        except OSError as error:
+            told = failure(error)
+            failed = BackupError(ErrorId.WRITE_FAILED, told["message"])
+            self._failed(failed, empty or {})
+            raise failed from error
         if answer.error is not None:
             self._object({"ok": False, "backup_root": self._root(), **answer.facts})
             if not self._json:
@@ -116,7 +124,7 @@ class Office:
             self._print(answer.lines)
         return answer.code
 
-    def _failed(self, error: DcePlayError | OSError, empty: Mapping[str, Any]) -> None:
+    def _failed(self, error: DcePlayError, empty: Mapping[str, Any]) -> None:
         self._note(str(error))
         self._object({"ok": False, "backup_root": self._root(), **empty, "error": failure(error)})
 
@@ -153,8 +161,8 @@ class Office:
 def failure(error: DcePlayError | OSError) -> dict[str, str]:
     """Return a failure as the JSON has it: its id of the closed set, one line, what to do."""
     if isinstance(error, OSError):
-        where = os.fsdecode(error.filename) if error.filename else ""
-        message = f"{where}: {(error.strerror or str(error)).lower()}"
+        where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+        message = where + (error.strerror or str(error)).lower()
         return {"id": ErrorId.WRITE_FAILED, "message": message, "hint": ""}
     error_id = error.error_id if isinstance(error, BackupError) else _IDS.get(error.exit_code, ErrorId.ENGINE_FAILED)
     message = str(error)

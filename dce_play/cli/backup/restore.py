@@ -8,6 +8,7 @@ import click
 
 from dce_play import __version__
 from dce_play.backup.attended import admit, decide, look
+from dce_play.backup.definitions.model import secret_variables
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import PlanItem
 from dce_play.backup.manifest import OperatorRecord
@@ -47,6 +48,7 @@ def _act(office: Office, backup: str, options: dict[str, Any]) -> Answer:
     if into is not None:
         check_empty(into)
     module = office.desk.module(name)
+    office.hide(secret_variables(module.keys))
     run = RestoreRun(entry, module, office.services, office.desk.root, into=into, identity=options["identity"])
     plan = run.plan(safety=not options["no_safety_backup"])
     if operator is None:

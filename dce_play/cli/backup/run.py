@@ -4,10 +4,10 @@ import os
 from typing import Any
 
 import click
-import msgspec
 
 from dce_play import __version__
 from dce_play.backup.attended import admit, look
+from dce_play.backup.definitions.model import secret_variables
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.take.options import Planned, TakeOptions
 from dce_play.backup.take.take import TakeRun
@@ -101,23 +101,8 @@ def _chosen(office: Office, names: tuple[str, ...], options: dict[str, Any]) -> 
         classes=options["only"],
         include_excluded=options["include_excluded"],
     )
-    for module in modules:
-        office.hide(_secret_variables(module.keys))
+    office.hide(name for module in modules for name in secret_variables(module.keys))
     return modules
-
-
-def _secret_variables(keys: msgspec.Struct) -> list[str]:
-    """Return the variables that a definition's references name."""
-    found = []
-    for field in keys.__struct_fields__:
-        value = getattr(keys, field)
-        if isinstance(value, msgspec.Struct):
-            found += _secret_variables(value)
-        elif isinstance(value, tuple):
-            found += [name for each in value if isinstance(each, msgspec.Struct) for name in _secret_variables(each)]
-        elif isinstance(value, str) and value.startswith("env:"):
-            found.append(value.removeprefix("env:"))
-    return found
 
 
 def _answer(outcome: Outcome, *, strict: bool) -> Answer:

@@ -14,7 +14,7 @@ import click
 
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
 from dce_play.cli.app.working_folder import working_folder
-from dce_play.discord.lock.archive_lock import SCRAPE_WORDS, guarding_root, lock_path
+from dce_play.discord.lock.places import SCRAPE_WORDS, guarding_root, lock_path
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.system.lock.held import LockHeld
 from dce_play.system.lock.note import meta_path

@@ -8,16 +8,15 @@ import msgspec
 
 from dce_play.cli.receive.telling import show
 from dce_play.errors import ExitCode
-from dce_play.transfer.receiving.backends import open_storage
+from dce_play.transfer.receiving.backends import backfill_store, open_storage, verify_store
 from dce_play.transfer.receiving.config import ReceiveConfig, find_config, read_config
-from dce_play.transfer.receiving.folders import StoreFolders
-from dce_play.transfer.receiving.store_check import BackfillReport, Broken, backfill, verify
+from dce_play.transfer.receiving.store_check import BackfillReport, Broken
 
 
 def backfilled(config: Path | None, output_format: str, *, dry_run: bool) -> int:
     """Make the index whole, and tell what was found."""
     read = _read(config)
-    report = backfill(StoreFolders(read.store_dir), receiver=read.name, dry_run=dry_run)
+    report = backfill_store(read, dict(os.environ), dry_run=dry_run)
     show(report, lambda: _backfill_text(report, dry_run=dry_run), output_format)
     return ExitCode.OK if report.sound else ExitCode.FAILED
 
@@ -25,7 +24,7 @@ def backfilled(config: Path | None, output_format: str, *, dry_run: bool) -> int
 def verified(config: Path | None, output_format: str, *, deep: bool) -> int:
     """Compare what is stored with its receipts, and tell what differs."""
     read = _read(config)
-    report = verify(StoreFolders(read.store_dir), deep=deep)
+    report = verify_store(read, dict(os.environ), deep=deep)
     text = f"{report.episodes} episodes, {report.bytes} bytes, {len(report.broken)} broken"
     show(report, lambda: "\n".join([text, *_broken_lines(report.broken)]), output_format)
     return ExitCode.OK if report.sound else ExitCode.FAILED

@@ -18,7 +18,7 @@ from dce_play.discord.targets.model import TargetsFile
 from dce_play.discord.targets.select import check_narrowing, select_targets
 from dce_play.errors import DcePlayError, ExitCode, UsageError
 from dce_play.events import Mode, Sink
-from dce_play.layout import state_folder
+from dce_play.layout import runs_folder
 from dce_play.playbook.load.params import as_names, as_recorded, option_name, resolve_params
 from dce_play.playbook.plan.plan import Plan
 from dce_play.playbook.plan.planning import make_plan
@@ -169,12 +169,6 @@ def prepare(request: RunRequest, /, *, ask: Ask | None = None) -> Prepared:
 def new_run_id() -> str:
     """Return an id that sorts by time: ``20261121T011507Z-4f2a91``."""
     return f"{file_stamp(datetime.now(UTC))}-{secrets.token_hex(3)}"
-
-
-def runs_folder(state_dir: Path | None, environment: Mapping[str, str]) -> Path:
-    """Return the folder of all run folders: ``--state-dir``, else our state folder."""
-    base = state_dir.absolute() if state_dir is not None else state_folder(environment)
-    return base / "runs"
 
 
 def _targets(request: RunRequest, plan: Plan) -> TargetsFile | None:

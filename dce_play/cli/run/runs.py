@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from dce_play.cli.run.options import DurationType, RunOptions, command_line, resume_words
-from dce_play.cli.run.running import runs_folder
 from dce_play.errors import UsageError
 from dce_play.events import Mode
+from dce_play.layout import runs_folder
 from dce_play.render.report import fold_report, read_events
 from dce_play.render.text import duration
 from dce_play.runner.folders import RunInfo, State, find_run, list_runs, prunable, remove_run

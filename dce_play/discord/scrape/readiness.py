@@ -13,7 +13,7 @@ from dce_play.discord.archive.folder.temps import activity, list_temps
 from dce_play.discord.auth.discovery import discover_token, places
 from dce_play.discord.exporters.choose import AUTO, ExporterName, chosen_exporter
 from dce_play.discord.exporters.dce_launch import installed_dce_cli
-from dce_play.discord.lock.archive_lock import archive_lock_status
+from dce_play.discord.lock.places import archive_lock_status
 from dce_play.discord.targets.model import Target, TargetsFile
 from dce_play.errors import DcePlayError
 from dce_play.layout import TargetLayout

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from starlette.types import Receive, Scope, Send
 
+from dce_play.errors import DcePlayError
 from dce_play.services.receiver.admission import authenticated, parse_id
 from dce_play.services.receiver.context import ReceiverContext
 from dce_play.services.receiver.exchange import Disconnected, Exchange, new_request_id
@@ -53,6 +54,9 @@ class Api:
         except ArchiveRefused as error:
             log.error("receive.broken what=%s", error)  # noqa: TRY400 - the fact is enough
             await exchange.refuse(Refused("internal", "what is stored under this id is not sound"))
+        except DcePlayError as error:
+            log.error("receive.failed why=%s", error)  # noqa: TRY400 - the fact is enough
+            await exchange.refuse(Refused("internal", "the store does not answer now"))
         except OSError as error:
             log.error("receive.failed why=%s", error)  # noqa: TRY400 - the fact is enough
             if exchange.status:

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
+from dce_play.services.receiver.tally import NOBODY
+
 _SILENT_S = 3600.0
 _SOON_S = 30 * 86400.0
 
@@ -23,9 +25,8 @@ code{font:13px ui-monospace,monospace;overflow-wrap:anywhere}
 .tile{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:10px}
 .tile b{display:block;font-size:1.15rem;overflow-wrap:anywhere}
 table{border-collapse:collapse;width:100%}
-th,td{text-align:left;padding:6px 10px 6px 0;border-bottom:1px solid var(--line);vertical-align:top}
-th{font-weight:600;color:var(--dim);font-size:.85rem}td.n{text-align:right;white-space:nowrap}
-th.n{text-align:right}
+th,td{text-align:left;padding:6px 16px 6px 0;border-bottom:1px solid var(--line);vertical-align:top}
+th{font-weight:600;color:var(--dim);font-size:.85rem}td.n,th.n{text-align:right;white-space:nowrap;padding-right:22px}
 @media (max-width:760px){thead{display:none}table,tbody,tr,td{display:block}
 tr{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:8px 10px;margin:0 0 8px}
 td,td.n{border:0;padding:2px 0;text-align:left;white-space:normal;display:flex;gap:8px}
@@ -105,7 +106,7 @@ def _gate(gate: Mapping[str, Any]) -> str:
 def _row(host: Mapping[str, Any], now: datetime) -> str:
     refused = ", ".join(f"{escape(code)} ×{count}" for code, count in host["refusals"].items())
     cells = (
-        f"<b>{escape(host['host_id'])}</b>",
+        _name(host["host_id"]),
         _seen(host["last_seen"], host["last_stored"], now),
         f"{host['episodes_today']:,} · {size_text(host['bytes_today'])}",
         f"{host['episodes']:,} · {size_text(host['bytes'])}",
@@ -121,10 +122,14 @@ def _row(host: Mapping[str, Any], now: datetime) -> str:
     )
 
 
+def _name(host_id: str) -> str:
+    return '<span class="dim">without a good token</span>' if host_id == NOBODY else f"<b>{escape(host_id)}</b>"
+
+
 def _seen(last_seen: str | None, last_stored: str | None, now: datetime) -> str:
     if last_seen is None:
         stored = f"; stored {escape(last_stored)}" if last_stored else ""
-        return f'<span class="warn">not since the start{stored}</span>'
+        return f'<span class="warn">not since the start{stored}</span>' if stored else '<span class="dim">–</span>'
     age = (now - _moment(last_seen)).total_seconds()
     kind = "warn" if age > _SILENT_S else "good"
     return f'<span class="{kind}" title="{escape(last_seen)}">{duration_text(age)} ago</span>'

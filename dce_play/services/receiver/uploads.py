@@ -136,8 +136,11 @@ class Uploads:
 
     def _read_and_take(self, pieces: Pieces, writer: UploadWriter, check: RunningCheck, state: UploadState) -> None:
         if check.at != state.offset:
-            for piece in self._context.storage.read_upload(state):
-                check.feed(piece)
+            if self._context.storage.rereads_parts:
+                for piece in self._context.storage.read_upload(state):
+                    check.feed(piece)
+            else:
+                check.skip_to(state.offset)
         take_all(pieces, writer, check)
 
     async def _synced(self, state: UploadState, writer: UploadWriter, check: RunningCheck) -> UploadState:
@@ -152,13 +155,18 @@ class Uploads:
         context = self._context
         self._checks.pop(state.upload, None)
         try:
-            work = context.in_body_thread(
-                verify_and_publish, context, state.offer, writer.incoming(), check, source="upload"
-            )
-            return await asyncio.shield(work)
+            return await asyncio.shield(context.in_body_thread(self._publish, state, writer, check))
         except Refused:
             await context.quick(context.storage.remove_upload, state)
             raise
+
+    def _publish(self, state: UploadState, writer: UploadWriter, check: RunningCheck) -> Published:
+        incoming = writer.incoming()
+        if check.blind:  # another receiver has seen the beginning
+            check = new_check(self._context, state.offer)
+            for piece in self._context.storage.read_upload(state):
+                check.feed(piece)
+        return verify_and_publish(self._context, state.offer, incoming, check, source="upload")
 
     async def _find_quiet(self, exchange: Exchange, upload: str) -> UploadState:
         """Return an upload of the host that asks, once no older request is at it."""

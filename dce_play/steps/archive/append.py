@@ -3,7 +3,7 @@
 The exports are left alone; giving one again adds nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -44,10 +44,16 @@ class Params:
 class Outputs:
     """What came of it."""
 
+    path: Annotated[str, Info(help="The channel file.")]
+    before_count: Annotated[int, Info(help="Messages in the channel file before.")]
+    after_count: Annotated[int, Info(help="Messages in it afterwards.")]
+    message_count: Annotated[int, Info(help="The same, by the name that other steps give it.")]
     appended: Annotated[int, Info(help="Messages that came in, filled holes included.")]
+    holes_filled: Annotated[int, Info(help="Those among them that are older than the file's last; it is written anew.")]
     edited: Annotated[int, Info(help="Stored messages of which the exports have a newer copy.")]
+    placed: Annotated[int, Info(help="Messages that were stored already.")]
     behind: Annotated[int, Info(help="Messages that are missing and stay so.")]
-    message_count: Annotated[int, Info(help="Messages in the channel file afterwards.")]
+    last_id: Annotated[str | None, Info(help="The greatest id afterwards; null in a file without messages.")]
 
 
 def plan(params: Params, view: View, /) -> StepPlan:
@@ -57,14 +63,14 @@ def plan(params: Params, view: View, /) -> StepPlan:
     added = outcome.appended + outcome.holes_filled
     changes = () if outcome.unchanged else (Change(what=f"append {added} messages to {archive.name}", path=archive),)
     summary = f"would append {added} messages" if changes else "nothing new"
-    return StepPlan(summary=summary, changes=changes)
+    return StepPlan(summary=summary, changes=changes, outputs=asdict(_outputs(archive, outcome)))
 
 
 def apply(params: Params, ctx: Context, /) -> StepResult:
     """Append."""
     archive = _archive(params, ctx)
     outcome = append(archive, params.deltas, _options(params, ctx), layout=layout_of(archive), clock=ctx.clock)
-    outputs = _outputs(outcome)
+    outputs = _outputs(archive, outcome)
     if not outcome.every_id_placed:
         raise StepFailed(
             f"{archive} is behind: {outcome.behind} older messages are missing in it",
@@ -80,12 +86,18 @@ def _options(params: Params, view: View) -> AppendOptions:
     return AppendOptions(run_id=view.run_id, edits=EditPolicy(params.edits), holes=HolePolicy(params.holes))
 
 
-def _outputs(outcome: AppendOutcome) -> Outputs:
+def _outputs(archive: Path, outcome: AppendOutcome) -> Outputs:
     return Outputs(
-        appended=outcome.appended + outcome.holes_filled,
-        edited=outcome.edited,
-        behind=outcome.behind,
+        path=str(archive),
+        before_count=outcome.before_count,
+        after_count=outcome.after_count,
         message_count=outcome.after_count,
+        appended=outcome.appended + outcome.holes_filled,
+        holes_filled=outcome.holes_filled,
+        edited=outcome.edited,
+        placed=outcome.placed,
+        behind=outcome.behind,
+        last_id=outcome.last_id,
     )
 
 

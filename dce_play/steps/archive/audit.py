@@ -52,7 +52,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     tree = audit_tree(
         [TargetLayout(target.output_dir) for target in ctx.chosen_targets(*_names(params))],
         now=ctx.clock.now(),
-        index=index_in(dict(ctx.environment)),
+        index=index_in(ctx.environment),
         full=params.full,
         progress=lambda done, total: ctx.reporter.progress(done, total, "bytes"),
     )

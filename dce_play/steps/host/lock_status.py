@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from dce_play.discord.lock.archive_lock import archive_lock_status
+from dce_play.discord.lock.places import archive_lock_status
 from dce_play.errors import UsageError
 from dce_play.plugin import Context, Effects, Info, StepFailed, StepResult
 from dce_play.system.lock.status import Verdict

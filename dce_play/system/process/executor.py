@@ -4,6 +4,7 @@
 """
 
 import errno
+import os
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -147,7 +148,7 @@ class LocalExecutor:
         try:
             ended = self._run(command, on_line, cancelled or (lambda: False))
         except OSError as error:
-            _refuse(error, command)
+            _refuse(error, command, path=command.env.get("PATH", self._environment.get("PATH", os.defpath)))
             raise
         finished = Finished(
             exit_code=ended.exit_code,
@@ -189,7 +190,7 @@ class LocalExecutor:
             )
 
 
-def _refuse(error: OSError, command: Command) -> None:
+def _refuse(error: OSError, command: Command, *, path: str) -> None:
     """Raise what an operator understands, if the program is what could not be found or run."""
     program = command.argv[0]
     if command.cwd is not None and str(error.filename) == str(command.cwd):
@@ -199,7 +200,20 @@ def _refuse(error: OSError, command: Command) -> None:
     match error.errno:
         case errno.ENOENT:
             raise NoSuchProgram(program, reason="no such program") from error
-        case errno.EACCES:
+        case errno.EACCES if "/" in program or _is_seen(program, path):
             raise NoSuchProgram(program, reason="no permission to run it") from error
+        case errno.EACCES:  # the kernel's answer for a folder on the PATH that we may not enter
+            raise NoSuchProgram(program, reason="no such program") from error
         case errno.ENOEXEC:
             raise NoSuchProgram(program, reason="not a program of this machine") from error
+
+
+def _is_seen(program: str, path: str) -> bool:
+    """Return whether a folder of the PATH that we may look into has a file of that name, as a shell looks for it."""
+    for folder in path.split(os.pathsep):
+        try:
+            (Path(folder) / program).stat()
+        except OSError:
+            continue
+        return True
+    return False

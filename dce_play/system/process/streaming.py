@@ -16,6 +16,7 @@ from typing import IO
 from dce_play.system.process.executor import Command, Finished, NoSuchProgram, ProgramTimedOut, SecretInArguments
 from dce_play.system.process.tree import end_tree, exit_code
 from dce_play.system.redact import Masker
+from dce_play.system.secret_names import without_secrets
 
 LAST_WORDS_BYTES = 8 << 10
 """How much of standard error is kept: its end, where programs say why they give up."""
@@ -118,10 +119,13 @@ class StreamedProgram:
 
 
 class Streams:
-    """Starts programs on this machine whose output or input is a stream. The secrets of a command join the masker."""
+    """Starts programs on this machine whose output or input is a stream. The secrets of a command join the masker.
+
+    Programs inherit the environment without the variables whose names say that they hold secrets.
+    """
 
     def __init__(self, environment: Mapping[str, str], masker: Masker) -> None:
-        self._environment = environment
+        self._environment = without_secrets(environment, ())
         self._masker = masker
 
     @contextmanager

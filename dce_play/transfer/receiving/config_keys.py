@@ -7,7 +7,7 @@ import msgspec
 
 from dce_play.transfer.toml_keys import Key, Kind
 
-EXAMPLE = "receive.toml.example"
+EXAMPLE = "examples/receive.toml"
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):

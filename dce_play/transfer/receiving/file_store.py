@@ -55,6 +55,8 @@ class _Claim:
 class FileStore:
     """The store below one ``store_dir``. After ``start`` this process alone has it."""
 
+    rereads_parts = True
+
     def __init__(
         self, config: ReceiveConfig, *, disk: Disk = REAL, on_row: Callable[[IndexRow], None] | None = None
     ) -> None:

@@ -93,6 +93,10 @@ class Storage(Protocol):
     """Where episodes are kept."""
 
     @property
+    def rereads_parts(self) -> bool:
+        """Return whether an unfinished upload's bytes can be read; else only those of a whole one."""
+
+    @property
     def least_append_bytes(self) -> int:
         """Return how long a piece of an upload must be at least, unless it is the last one."""
 

@@ -1,8 +1,8 @@
 """Looking after a store of files: the index made whole again, and what is stored compared with its receipts."""
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
@@ -122,20 +122,28 @@ def _difference(path: Path, size: int, receipt: Receipt | None, *, deep: bool) -
         return f"{size} bytes, the receipt says {receipt.size}"
     if not deep:
         return ""
-    whole = hashlib.sha256()
-    check = ArchiveCheck(receipt.id, _NO_LIMITS, packed_bytes=size)
-    damage: ArchiveRefused | Literal[""] = ""
     with path.open("rb") as file:
-        while piece := file.read(_PIECE_BYTES):
-            whole.update(piece)
-            if not damage:
-                try:
-                    check.feed(piece)
-                except ArchiveRefused as error:
-                    damage = error
+        return content_difference(iter(lambda: file.read(_PIECE_BYTES), b""), receipt)
+
+
+def content_difference(pieces: Iterable[bytes], receipt: Receipt) -> str:
+    """Return in what an archive's bytes differ from its receipt, or nothing.
+
+    Raises: ArchiveRefused, when the bytes are the receipt's and no sound archive.
+    """
+    whole = hashlib.sha256()
+    check = ArchiveCheck(receipt.id, _NO_LIMITS, packed_bytes=receipt.size)
+    damage: ArchiveRefused | None = None
+    for piece in pieces:
+        whole.update(piece)
+        if damage is None:
+            try:
+                check.feed(piece)
+            except ArchiveRefused as error:
+                damage = error
     if whole.hexdigest() != receipt.sha256:
         return "its SHA-256 is not the receipt's"
-    if damage:
+    if damage is not None:
         raise damage
     found = check.finish()
     return "" if found.manifest_digest == receipt.manifest_digest else "its manifest digest is not the receipt's"

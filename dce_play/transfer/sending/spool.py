@@ -77,8 +77,9 @@ class Spool:
         Raises: FileBusy, when somebody holds it for half a minute.
         """
         path = self.private / "moves.lock"
-        self.private.mkdir(exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666))
+        if not path.exists():
+            self.private.mkdir(exist_ok=True)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666))
         with flock_file(path, wait_s=MOVES_WAIT_S):
             yield
 
@@ -132,6 +133,11 @@ class Spool:
     def write_file(self, identifier: EpisodeId, suffix: Suffix, data: bytes) -> None:
         """Write a small file of the outbox durably: temporary, fsync, rename, fsync of the folder."""
         write_atomic(self.file(identifier, suffix), data, mode=0o600)
+
+    def write_receipt(self, identifier: EpisodeId, data: bytes) -> None:
+        """Write a receipt durably but for its name: whoever retires the episode syncs the folder first."""
+        path = self.file(identifier, Suffix.RECEIPT)
+        write_synced(path.with_name(f".{path.name}.tmp"), data, path)
 
     def publish_tar(self, record: PackRecord) -> None:
         """Give a durable ``.part`` its record and then its name. One fsync of the folder covers both renames.

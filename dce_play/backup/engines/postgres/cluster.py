@@ -55,6 +55,10 @@ class Throwaway(msgspec.Struct, frozen=True, kw_only=True):
     run_as: tuple[str, ...]
     """The argv before each program that must not run as root."""
     owner: tuple[int, int] | None
+    seen_as: Path
+    """The folder by the path that the server's own user can follow."""
+    descriptor: int
+    """The open folder; the server inherits it."""
 
     def place_tablespace(self, name: str) -> str:
         """Make a folder for a tablespace and return it. ``Edits.place_tablespace``."""
@@ -62,7 +66,17 @@ class Throwaway(msgspec.Struct, frozen=True, kw_only=True):
         place.mkdir(mode=0o700)
         if self.owner is not None:
             os.chown(place, *self.owner)
-        return str(place)
+        return str(self.seen_as / place.name)
+
+    def command(self, program: str, *arguments: str, timeout_s: float) -> Command:
+        """Return a command of the server's own programs, run as its user."""
+        return Command(
+            argv=(*self.run_as, self.server.tools.path(program), *arguments),
+            timeout_s=timeout_s,
+            cwd=Path("/"),
+            env={"LC_ALL": "C"},
+            pass_fds=(self.descriptor,),
+        )
 
 
 def _unprivileged() -> tuple[tuple[str, ...], tuple[int, int] | None]:
@@ -92,59 +106,87 @@ def _folder(services: Services, options: DrillOptions) -> AbstractContextManager
 def throwaway(tools: Tools, services: Services, options: DrillOptions) -> Iterator[Throwaway]:
     """Run a new, empty server while the block runs; with ``keep`` it runs on afterwards.
 
-    Raises: BackupError (``no-tool``, ``engine-failed``).
+    Raises: BackupError (``no-tool``): a machine on which no server can be started says nothing about the backup.
     """
     run_as, owner = _unprivileged()
     superuser = f"dce_drill_{secrets.token_hex(6)}"
     with _folder(services, options) as folder:
-        if len(str(folder)) > _LONGEST_SOCKET_FOLDER:
+        is_long = len(str(folder)) > _LONGEST_SOCKET_FOLDER
+        if is_long and options.keep:
             raise BackupError(ErrorId.USAGE, f"{folder} is too long for a socket", hint="give a shorter --drill-dir")
         if owner is not None:
             os.chown(folder, *owner)
-        made = Throwaway(
-            server=Server(
-                module="drill",
-                keys=PostgresKeys(socket=str(folder), user=superuser),
-                tools=tools,
-                services=services,
-            ),
-            folder=folder,
-            superuser=superuser,
-            run_as=run_as,
-            owner=owner,
-        )
-        _initialise(made)
-        if options.keep:
-            _start_for_good(made)
-            yield made
-        else:
-            with _running(made):
+        with _open_folder(folder) as descriptor:
+            made = Throwaway(
+                server=Server(
+                    module="drill",
+                    keys=PostgresKeys(
+                        socket=f"/proc/{os.getpid()}/fd/{descriptor}" if is_long else str(folder), user=superuser
+                    ),
+                    tools=tools,
+                    services=services,
+                ),
+                folder=folder,
+                superuser=superuser,
+                run_as=run_as,
+                owner=owner,
+                seen_as=_by(descriptor) if is_long else _as_seen(folder, descriptor, run_as, services),
+                descriptor=descriptor,
+            )
+            _initialise(made)
+            if options.keep:
+                _start_for_good(made)
                 yield made
+            else:
+                with _running(made):
+                    yield made
+
+
+@contextmanager
+def _open_folder(folder: Path) -> Iterator[int]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _as_seen(folder: Path, descriptor: int, run_as: tuple[str, ...], services: Services) -> Path:
+    """Return a path to the folder that the server's user can follow.
+
+    Where one of its parents is root's alone, that is the descriptor which the server inherits.
+    """
+    looking = Command(argv=(*run_as, "test", "-w", str(folder)), timeout_s=10.0)
+    if not run_as or services.executor.run(looking).exit_code == 0:
+        return folder
+    return _by(descriptor)
+
+
+def _by(descriptor: int) -> Path:
+    return Path(f"/proc/self/fd/{descriptor}")
 
 
 def _run(made: Throwaway, program: str, *arguments: str, timeout_s: float) -> None:
-    tools = made.server.tools
-    argv = (*made.run_as, tools.path(program), *arguments)
-    finished = made.server.services.executor.run(
-        Command(argv=argv, timeout_s=timeout_s, cwd=made.folder, env={"LC_ALL": "C"})
-    )
+    command = made.command(program, *arguments, timeout_s=timeout_s)
+    finished = made.server.services.executor.run(command)
     if finished.exit_code != 0:
         said = finished.stderr.strip() or finished.stdout.strip()
         hint = "give a --drill-dir that an unprivileged user can reach" if "ermission denied" in said else ""
-        raise BackupError(ErrorId.ENGINE_FAILED, f"{program} failed: {said}", hint=hint)
+        raise BackupError(ErrorId.NO_TOOL, f"{program} failed: {said}", hint=hint)
 
 
 def _initialise(made: Throwaway) -> None:
     _run(
-        made, "initdb", "-D", str(made.folder / "data"), "-U", made.superuser, "--auth=trust", "--no-locale",
+        made, "initdb", "-D", str(made.seen_as / "data"), "-U", made.superuser, "--auth=trust", "--no-locale",
         "--encoding=UTF8", "--no-sync", timeout_s=_INITDB_S,
     )  # fmt: skip
     with (made.folder / "data" / "postgresql.conf").open("a", encoding="utf-8") as file:
-        file.write(_SETTINGS.format(folder=str(made.folder).replace("'", "''")))
+        file.write(_SETTINGS.format(folder=str(made.seen_as).replace("'", "''")))
 
 
 def _start_for_good(made: Throwaway) -> None:
-    words = ("-D", str(made.folder / "data"), "-w", "-t", str(int(_START_S)), "-l", str(made.folder / "log"), "start")
+    data, log = str(made.seen_as / "data"), str(made.seen_as / "log")
+    words = ("-D", data, "-w", "-t", str(int(_START_S)), "-l", log, "start")
     _run(_without_death(made), "pg_ctl", *words, timeout_s=_START_S + 10.0)
 
 
@@ -156,8 +198,7 @@ def _without_death(made: Throwaway) -> Throwaway:
 
 @contextmanager
 def _running(made: Throwaway) -> Iterator[None]:
-    argv = (*made.run_as, made.server.tools.path("postgres"), "-D", str(made.folder / "data"))
-    command = Command(argv=argv, timeout_s=LONG_S, cwd=made.folder, env={"LC_ALL": "C"})
+    command = made.command("postgres", "-D", str(made.seen_as / "data"), timeout_s=LONG_S)
     with made.server.services.streams.open(command) as program:
         try:
             _await_start(made, program)
@@ -172,11 +213,13 @@ def _await_start(made: Throwaway, program: StreamedProgram) -> None:
     clock = made.server.services.clock
     deadline = clock.monotonic() + _START_S
     ready = Command(
-        argv=(made.server.tools.path("pg_isready"), "-h", str(made.folder), "-q"), timeout_s=10.0, env={"LC_ALL": "C"}
+        argv=(made.server.tools.path("pg_isready"), "-h", made.server.keys.socket, "-q"),
+        timeout_s=10.0,
+        env={"LC_ALL": "C"},
     )
     while made.server.services.executor.run(ready).exit_code != 0:
         if os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
-            raise BackupError(ErrorId.ENGINE_FAILED, f"the throw-away server did not start: {program.last_words()}")
+            raise BackupError(ErrorId.NO_TOOL, f"the throw-away server did not start: {program.last_words()}")
         if clock.monotonic() >= deadline:
-            raise BackupError(ErrorId.ENGINE_FAILED, f"the throw-away server was not ready after {_START_S:g} s")
+            raise BackupError(ErrorId.NO_TOOL, f"the throw-away server was not ready after {_START_S:g} s")
         clock.sleep(0.05)

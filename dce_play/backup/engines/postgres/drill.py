@@ -28,6 +28,8 @@ def drill(backup: OpenBackup, services: Services, options: DrillOptions) -> Dril
         try:
             record = load(made.server, backup, Edits(place_tablespace=made.place_tablespace))
         except BackupError as error:
+            if "No space left on device" in str(error):
+                raise BackupError(ErrorId.NO_SPACE, str(error), hint="give a --drill-dir with more room") from error
             if error.error_id not in {ErrorId.ENGINE_FAILED, ErrorId.FORBIDDEN, ErrorId.NOT_FOUND}:
                 raise
             raise BackupError(
@@ -37,8 +39,8 @@ def drill(backup: OpenBackup, services: Services, options: DrillOptions) -> Dril
             raise BackupError(ErrorId.TRUNCATED, f"{backup.manifest.file} is not whole: {record.flaw}")
         drilled = _compare(made, record, backup.manifest)
     if options.keep:
-        data = made.folder / "data"
-        reach = f"psql -h {made.folder} -U {made.superuser} postgres; stop it with: pg_ctl -D {data} stop"
+        pid = (made.folder / "data" / "postmaster.pid").read_text(encoding="utf-8").split()[0]
+        reach = f"psql -h {made.folder} -U {made.superuser} postgres; stop it with: kill -INT {pid}"
         return msgspec.structs.replace(drilled, kept=f"{made.folder}: {reach}")
     return drilled
 

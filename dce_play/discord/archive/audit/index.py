@@ -7,7 +7,8 @@ file whose old bytes changed though nobody wrote it. Only sound files have one.
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from dce_play.discord.archive.records.records import AppendLine
 from dce_play.layout import state_folder
 from dce_play.snowflake import ChannelId
 from dce_play.system.durable.disk import FileFacts
+from dce_play.system.durable.unkept import can_keep, tell_unkept
 from dce_play.system.durable.whole_files import write_atomic
 
 FORMAT = 1
+INDEX = "the audit's index"
 _SETTLED_NS = 20_000_000
 """A file that changed so shortly before it was read may change again within one tick of the kernel's clock."""
 
@@ -83,28 +86,38 @@ class AuditIndex:
         """Return what was seen of a file, or ``None``."""
         try:
             value = json.loads(self._place(path).read_bytes())
-        except (FileNotFoundError, ValueError):
+        except (OSError, ValueError):
             return None
         if not isinstance(value, dict) or value.pop("version", None) != FORMAT or value.get("path") != name_of(path):
             return None
-        return AuditEntry(**(value | {"blocks": tuple(value["blocks"])}))
+        try:
+            return AuditEntry(**(value | {"blocks": tuple(value["blocks"])}))
+        except (KeyError, TypeError):
+            return None
 
     def put(self, path: Path, entry: AuditEntry) -> None:
-        """Keep what was seen of a file."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(self._place(path), json.dumps({"version": FORMAT} | asdict(entry)).encode("ascii"), durable=False)
+        """Keep what was seen of a file, where that can be."""
+        if not can_keep(self.folder, INDEX):
+            return
+        data = json.dumps({"version": FORMAT} | asdict(entry)).encode("ascii")
+        try:
+            write_atomic(self._place(path), data, durable=False)
+        except OSError as error:
+            tell_unkept(INDEX, f"{self.folder}: {(error.strerror or str(error)).lower()}")
 
     def forget(self, path: Path) -> None:
         """Keep nothing of a file that is not sound."""
-        self._place(path).unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing can be removed, nothing could be written
+            self._place(path).unlink(missing_ok=True)
 
     def _place(self, path: Path) -> Path:
         return self.folder / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:32]}.json"
 
 
-def index_in(environment: dict[str, str]) -> AuditIndex:
-    """Return the index in our state folder."""
-    return AuditIndex(state_folder(environment) / "audit")
+def index_in(environment: Mapping[str, str]) -> AuditIndex | None:
+    """Return the index in our state folder; ``None``, told once, where there can be none."""
+    folder = state_folder(environment) / "audit"
+    return AuditIndex(folder) if can_keep(folder, INDEX) else None
 
 
 def name_of(path: Path) -> str:

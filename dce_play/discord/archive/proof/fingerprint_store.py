@@ -17,9 +17,11 @@ from pathlib import Path
 from dce_play.discord.archive.proof.fingerprint import Fingerprint, MessageIndex, ids_digest
 from dce_play.layout import state_folder
 from dce_play.system.durable.disk import FileFacts
+from dce_play.system.durable.unkept import can_keep, tell_unkept
 from dce_play.system.durable.whole_files import write_atomic
 
 FORMAT = 1
+_KEPT = "kept fingerprints"
 SETTLED_NS = 20_000_000
 
 
@@ -33,18 +35,21 @@ class FingerprintStore:
         """Return the fingerprint of a file that has not changed since, or ``None``."""
         try:
             value = json.loads(self._place(facts, "json").read_bytes())
-        except (FileNotFoundError, ValueError):
+        except (OSError, ValueError):
             return None
-        if value.pop("version", None) != FORMAT:
+        if not isinstance(value, dict) or value.pop("version", None) != FORMAT:
             return None
-        found = fingerprint_from(value)
+        try:
+            found = fingerprint_from(value)
+        except (KeyError, TypeError):
+            return None
         return found if found.is_of(facts) else None
 
     def index(self, fingerprint: Fingerprint) -> MessageIndex | None:
         """Return the index that belongs to a fingerprint, or ``None`` when it is not kept any more."""
         try:
             data = self._index_place(fingerprint).read_bytes()
-        except FileNotFoundError:
+        except OSError:
             return None
         count = fingerprint.message_count
         if len(data) != 12 * count:
@@ -56,10 +61,14 @@ class FingerprintStore:
         """Keep a fingerprint and its index. ``read_at_ns`` is when reading the file began."""
         if read_at_ns - fingerprint.ctime_ns < SETTLED_NS:
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(self._index_place(fingerprint), index.ids.tobytes() + index.checksums.tobytes())
+        if not can_keep(self.folder, _KEPT):
+            return
         value = {"version": FORMAT} | asdict(fingerprint)
-        write_atomic(self.folder / f"{_stem(fingerprint)}.json", json.dumps(value).encode("ascii"))
+        try:
+            write_atomic(self._index_place(fingerprint), index.ids.tobytes() + index.checksums.tobytes())
+            write_atomic(self.folder / f"{_stem(fingerprint)}.json", json.dumps(value).encode("ascii"))
+        except OSError as error:
+            tell_unkept(_KEPT, f"{self.folder}: {(error.strerror or str(error)).lower()}")
 
     def prune(self, wanted: Iterable[Fingerprint]) -> None:
         """Forget all others."""

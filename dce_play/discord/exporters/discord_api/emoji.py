@@ -1,6 +1,6 @@
 """Emoji as Discord names them: custom ones of a guild, and standard ones with their short codes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -10,9 +10,16 @@ from dce_play.discord.exporters.discord_api import images
 from dce_play.discord.exporters.discord_api.answers import filled_text, flag, optional_identifier
 from dce_play.discord.exporters.discord_api.json_writer import JsonObject
 
-_VARIATION_SELECTOR = "\ufe0f"
-_SKIN_TONES = "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
+_SKIN_TONES = (
+    ("\U0001f3fb", "light"),
+    ("\U0001f3fc", "medium_light"),
+    ("\U0001f3fd", "medium"),
+    ("\U0001f3fe", "medium_dark"),
+    ("\U0001f3ff", "dark"),
+)
 _CODES = "emoji_codes.tsv"
+"""A line is an emoji, a tab, its code and then its other codes. A line with ``~`` is five: there stands the skin tone,
+which codes have as a number, where the line has ``#``, or in words, where it has ``@``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,7 @@ class Emoji:
 
 def parse_emoji(source: Mapping[str, Any]) -> Emoji:
     """Return the emoji of a reaction. A custom emoji that was deleted may have lost its name."""
-    name = filled_text(source, "name") or "<unknown emoji>"
+    name = filled_text(source, "name") or "Unknown Emoji"
     return Emoji(optional_identifier(source, "id"), name, flag(source, "animated"))
 
 
@@ -58,29 +65,30 @@ def emoji_object(emoji: Emoji) -> JsonObject:
 
 
 def short_code(character: str) -> str | None:
-    """Return the short code of a standard emoji, such as ``thumbsup_tone3``."""
-    plain = character.replace(_VARIATION_SELECTOR, "")
-    tones = [tone for tone in plain if tone in _SKIN_TONES]
-    for tone in tones:
-        plain = plain.replace(tone, "")
-    code = _codes().get(plain)
-    if code is None or not tones:
-        return code
-    return f"{code}_tone{_SKIN_TONES.index(tones[0]) + 1}" if len(tones) == 1 else None
+    """Return the short code of a standard emoji, such as ``thumbsup_tone3``. Spelling counts: ``\u2600`` has none."""
+    return _tables()[0].get(character)
 
 
 def with_short_code(code: str) -> str | None:
-    """Return the standard emoji that a short code names."""
-    return _characters().get(code)
+    """Return the standard emoji that a short code names, be it its first or another of its codes."""
+    return _tables()[1].get(code)
 
 
 @cache
-def _codes() -> dict[str, str]:
-    table = resources.files("dce_play.discord.exporters.discord_api").joinpath(_CODES).read_text(encoding="utf-8")
-    rows = (line.split("\t") for line in table.splitlines())
-    return {"".join(chr(int(point, 16)) for point in points.split("-")): code for points, code in rows}
+def _tables() -> tuple[dict[str, str], dict[str, str]]:
+    """Return the first code of each emoji, and the emoji of each code."""
+    text = resources.files("dce_play.discord.exporters.discord_api").joinpath(_CODES).read_text(encoding="utf-8")
+    codes: dict[str, str] = {}
+    emoji: dict[str, str] = {}
+    for line in text.splitlines():
+        character, _, names = line.partition("\t")
+        for one, its_names in _in_every_tone(character, names) if "~" in character else ((character, names),):
+            every = its_names.split(" ")
+            codes[one] = every[0]
+            emoji |= dict.fromkeys(every, one)
+    return codes, emoji
 
 
-@cache
-def _characters() -> dict[str, str]:
-    return {code: character for character, code in reversed(_codes().items())}
+def _in_every_tone(character: str, names: str) -> Iterator[tuple[str, str]]:
+    for number, (tone, word) in enumerate(_SKIN_TONES, start=1):
+        yield character.replace("~", tone), names.replace("#", f"tone{number}").replace("@", f"{word}_skin_tone")

@@ -14,8 +14,14 @@ from typing import TypeAlias
 JsonValue: TypeAlias = "str | int | bool | JsonObject | list[JsonObject] | None"
 JsonObject: TypeAlias = "dict[str, JsonValue]"
 
-_ASSIGNED_LATER = "\u0897\u0cf3\u0ece\u1c89\u1c8a\u2ffc-\u2fff\u31ef\ua7cb-\ua7cd\ua7da-\ua7dc"
-"""Assigned in Unicode 15 and 16, which .NET knows and Python 3.11 does not."""
+_ASSIGNED_15 = "\u0cf3\u0ece"
+"""Assigned in Unicode 15.0, whose assigned characters .NET 8 and 9 leave as they are. Python 3.11 has 14.0, later ones
+have more than 15.0."""
+_NOT_YET_ASSIGNED = (
+    "\u0897\u1acf-\u1add\u1ae0-\u1aeb\u1c89\u1c8a\u20c1\u2427-\u2429\u2ffc-\u2fff\u31e4\u31e5\u31ef\ua7cb-\ua7cf\ua7d2\ua7d4"
+    "\ua7da-\ua7dc\ua7f1"
+)
+"""Assigned later than in Unicode 15.0; some Pythons know them."""
 _NAMED = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
 
 
@@ -28,13 +34,14 @@ def quoted(text: str) -> str:
 
 @cache
 def _escaped_characters() -> re.Pattern[str]:
-    later = re.compile(f"[{_ASSIGNED_LATER}]")
+    kept_though_new = re.compile(f"[{_ASSIGNED_15}]")
+    never_kept = re.compile(f"[{_NOT_YET_ASSIGNED}\ufeff]")
     ranges: list[list[int]] = []
     for point in range(0x10000):
         character = chr(point)
         category = unicodedata.category(character)
-        kept = category[0] in "LMNPS" or category == "Cf" or character == " " or later.match(character)
-        if kept and character not in _NAMED:
+        kept = category[0] in "LMNPS" or category == "Cf" or character == " " or kept_though_new.match(character)
+        if kept and not never_kept.match(character) and character not in _NAMED:
             continue
         if ranges and ranges[-1][1] == point - 1:
             ranges[-1][1] = point

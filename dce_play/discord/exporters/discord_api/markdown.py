@@ -1,132 +1,134 @@
 """Which emoji a text shows: Discord's markdown, read as far as that question needs.
 
 Discord has no recursive grammar. Of all rules the one that matches first in the text wins, at the same place the one
-that stands first here, and its inside is read again by the same rules. Code, links and escaped characters show no
-emoji.
+that stands first, and its inside is read again by the same rules. Code, links, lists and escaped characters show no
+emoji. Reading takes time in proportion to the text's length, whatever the text: see ``markdown_rules``.
 
-Source: docs/design/exporter.md, "Emoji in texts"; the order of the rules is DiscordChatExporter 2.46's.
+Source: docs/design/exporter.md, "Emoji in texts".
 """
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import Enum, auto
+from dataclasses import dataclass, field
 
 from dce_play.discord.exporters.discord_api.emoji import Emoji, with_short_code
+from dce_play.discord.exporters.discord_api.markdown_rules import (
+    LIST,
+    NOWHERE,
+    QUOTE,
+    QUOTES,
+    RULES,
+    STANDARD,
+    Match,
+    Rule,
+    Text,
+)
 
 _DEEPEST = 32
-
-_ASTRAL = "\U00010000-\U0010ffff"
-_SYMBOLS = (
-    "\u2600-\u2604\u260e\u2611\u2614\u2615\u2618\u261d\u2620\u2622\u2623\u2626\u262a\u262e\u262f\u2638-\u263a"
-    "\u2640\u2642\u2648-\u2653\u265f\u2660\u2663\u2665\u2666\u2668\u267b\u267e\u267f\u2692-\u2697\u2699\u269b\u269c"
-    "\u26a0\u26a1\u26a7\u26aa\u26ab\u26b0\u26b1\u26bd\u26be\u26c4\u26c5\u26c8\u26ce\u26cf\u26d1\u26d3\u26d4"
-    "\u26e9\u26ea\u26f0-\u26f5\u26f7-\u26fa\u26fd"
-)
-_ENCLOSING = "\u0488\u0489\u1abe\u20dd-\u20e0\u20e2-\u20e4\ua670-\ua672"
-_STANDARD = rf"[\U0001f1e6-\U0001f1ff]{{2}}|\d[{_ENCLOSING}]|[{_ASTRAL}]|[{_SYMBOLS}]"
-_CODED = r":(\w+):"
-_CUSTOM = r"<(a)?:(.+?):(\d+?)>"
+_CANDIDATES = re.compile(rf"{STANDARD}|<a?:|:(\w+):")
 
 
-class _Shows(Enum):
-    """What a rule's match shows."""
+@dataclass(slots=True)
+class Steps:
+    """How much work a reading was: the places that were looked at."""
 
-    TEXT = auto()
-    INSIDE = auto()
-    LINES = auto()
-    STANDARD = auto()
-    CUSTOM = auto()
-    CODED = auto()
+    count: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    pattern: re.Pattern[str]
-    shows: _Shows
-
-
-def _rule(pattern: str, shows: _Shows = _Shows.TEXT, *, flags: int = 0) -> _Rule:
-    return _Rule(re.compile(pattern, re.MULTILINE | flags), shows)
-
-
-_LINK = r"https?://\S*[^.,:;\"'\s]"
-_RULES = (
-    _rule(r"¯\\_\(ツ\)_/¯"),
-    _rule("[\u26a7\u2640\u2642\u2695\u267e\u00a9\u00ae\u2122]"),
-    _rule(r"\\[^a-zA-Z0-9\s]"),
-    _rule(r"\*(\*\*.+?\*\*)\*(?!\*)", _Shows.INSIDE, flags=re.DOTALL),
-    _rule(r"_(__.+?__)_(?!_)", _Shows.INSIDE, flags=re.DOTALL),
-    _rule(r"\*\*(.+?)\*\*(?!\*)", _Shows.INSIDE, flags=re.DOTALL),
-    _rule(r"\*(?!\s)(.+?)(?<![\s*])\*(?!\*)", _Shows.INSIDE, flags=re.DOTALL),
-    _rule(r"__(.+?)__(?!_)", _Shows.INSIDE, flags=re.DOTALL),
-    _rule(r"_(.+?)_(?!\w)", _Shows.INSIDE, flags=re.DOTALL),
-    _rule(r"~~(.+?)~~", _Shows.INSIDE, flags=re.DOTALL),
-    _rule(r"\|\|(.+?)\|\|", _Shows.INSIDE, flags=re.DOTALL),
-    _rule(r"^>>>\s(.+)", _Shows.INSIDE, flags=re.DOTALL),
-    _rule(r"(?:^>\s.*\n?){2,}", _Shows.LINES),
-    _rule(r"^>\s(.+\n?)", _Shows.INSIDE),
-    _rule(r"^#{1,3}\s(.+)\n", _Shows.INSIDE),
-    _rule(r"^(\s*)(?:[-*]\s(?:.+(?:\n\s\1.*)*)?\n?)+", _Shows.LINES),
-    _rule(r"```(?:\w*\n)?.+?```", flags=re.DOTALL),
-    _rule(r"(`{1,2})[^`]+\1", flags=re.DOTALL),
-    _rule(r"@everyone|@here|<@!?\d+>|<\#!?\d+>|<@&\d+>"),
-    _rule(r"\[(.+?)\]\(.+?\)", _Shows.INSIDE),
-    _rule(_LINK),
-    _rule(rf"<{_LINK}>"),
-    _rule(_STANDARD, _Shows.STANDARD),
-    _rule(_CUSTOM, _Shows.CUSTOM),
-    _rule(_CODED, _Shows.CODED),
-    _rule(r"<t:-?\d+(?::\w)?>"),
-)
-_LINE = re.compile(r"^[^\S\n]*(?:[->*]\s)?(.+)", re.MULTILINE)
-"""A line of a list or a quote; group 1 is what stands behind its mark."""
-_CANDIDATES = re.compile(f"{_STANDARD}|{_CUSTOM}|{_CODED}")
-
-
-def inline_emoji(text: str) -> list[Emoji]:
+def inline_emoji(text: str, steps: Steps | None = None) -> list[Emoji]:
     """Return the emoji that a text shows, in order, each name once."""
-    if not any(found[4] is None or with_short_code(found[4]) for found in _CANDIDATES.finditer(text)):
+    if not any(found[1] is None or with_short_code(found[1]) for found in _CANDIDATES.finditer(text)):
         return []
     by_name: dict[str, Emoji] = {}
-    for emoji in _emoji(text, 0, len(text), 0):
+    for emoji in _emoji(text, begins_line=True, depth=0, steps=steps or Steps()):
         by_name.setdefault(emoji.name, emoji)
     return list(by_name.values())
 
 
-def _emoji(text: str, start: int, end: int, depth: int) -> Iterator[Emoji]:
-    if depth >= _DEEPEST:
+@dataclass(slots=True)
+class _Upcoming:
+    """Where one rule matches next."""
+
+    rule: Rule
+    text: Text
+    steps: Steps
+    start: int = NOWHERE
+    match: Match = field(default_factory=lambda: Match(0, 0, 0))
+
+    def move_to(self, start: int) -> None:
+        """Look for the first match at or behind ``start``; ``NOWHERE`` once there is none."""
+        at = start
+        while True:
+            self.steps.count += 1
+            place = self._next(at)
+            if place == NOWHERE:
+                self.start = NOWHERE
+                return
+            found = self.rule.match(self.text, place)
+            if found is not None:
+                self.start, self.match = place, found
+                return
+            at = place + 1
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the match shows something. A code that nobody knows hides those behind it, as in the original."""
+        return (
+            self.rule.name != "coded"
+            or with_short_code(self.text.text[self.start + 1 : self.match.end - 1]) is not None
+        )
+
+    def _next(self, start: int) -> int:
+        return self.text.next_list(start) if self.rule.name == "list" else self.text.next_place(self.rule.begin, start)
+
+
+def _emoji(source: str, *, begins_line: bool, depth: int, steps: Steps) -> Iterator[Emoji]:
+    if depth >= _DEEPEST or not source:
         return
-    # A rule is searched again only once the text has moved past what it last found.
-    upcoming = [rule.pattern.search(text, start, end) for rule in _RULES]
-    while start < end:
-        for index, found in enumerate(upcoming):
-            if found is not None and found.start() < start:
-                upcoming[index] = _RULES[index].pattern.search(text, start, end)
-        usable = [
-            (rule, found)
-            for rule, found in zip(_RULES, upcoming, strict=True)
-            if found is not None and (rule.shows is not _Shows.CODED or with_short_code(found[1]))
-        ]
-        if not usable:
+    text = Text(source, begins_line=begins_line)
+    upcoming = [_Upcoming(rule, text, steps) for rule in RULES]
+    start = 0
+    while start < len(source):
+        first: _Upcoming | None = None
+        for each in upcoming:
+            if each.start < start:
+                each.move_to(start)
+            if each.start != NOWHERE and (first is None or each.start < first.start) and each.is_usable:
+                first = each
+        upcoming = [each for each in upcoming if each.start != NOWHERE]
+        if first is None:
             return
-        rule, first = min(usable, key=lambda pair: pair[1].start())
-        yield from _shown(rule, first, depth)
-        start = first.end()
+        for inner_start, inner_end in _insides(first):
+            inner_begins = begins_line if inner_start == 0 else source[inner_start - 1] == "\n"
+            yield from _emoji(source[inner_start:inner_end], begins_line=inner_begins, depth=depth + 1, steps=steps)
+        yield from _shown(first)
+        start = _end_of(first)
 
 
-def _shown(rule: _Rule, found: re.Match[str], depth: int) -> Iterator[Emoji]:
-    match rule.shows:
-        case _Shows.TEXT:
-            return
-        case _Shows.INSIDE:
-            yield from _emoji(found.string, found.start(1), found.end(1), depth + 1)
-        case _Shows.LINES:
-            for part in _LINE.finditer(found.string, found.start(), found.end()):
-                yield from _emoji(part.string, part.start(1), part.end(1), depth + 1)
-        case _Shows.STANDARD:
-            yield Emoji(None, found[0])
-        case _Shows.CUSTOM:
-            yield Emoji(found[3], found[2], found[1] is not None)
-        case _Shows.CODED:
-            yield Emoji(None, with_short_code(found[1]) or found[0])
+def _end_of(found: _Upcoming) -> int:
+    whole = {"list": LIST, "quotes": QUOTES}.get(found.rule.name)
+    match = None if whole is None else whole.match(found.text.text, found.start)
+    return found.match.end if match is None else match.end()
+
+
+def _insides(found: _Upcoming) -> Iterator[tuple[int, int]]:
+    """Yield what is read again."""
+    if found.rule.name == "inside":
+        yield found.match.inner_start, found.match.inner_end
+    elif found.rule.name == "quotes":
+        at, end = found.start, _end_of(found)
+        while at < end and (line := QUOTE.match(found.text.text, at)) is not None:
+            yield line.start(1), line.end(1)
+            at = line.end()
+
+
+def _shown(found: _Upcoming) -> Iterator[Emoji]:
+    whole = found.text.text[found.start : found.match.end]
+    match found.rule.name:
+        case "standard":
+            yield Emoji(None, whole)
+        case "custom":
+            name = found.text.text[found.match.inner_start : found.match.inner_end]
+            yield Emoji(found.text.text[found.match.inner_end + 1 : found.match.end - 1], name, whole[1] == "a")
+        case "coded":
+            yield Emoji(None, with_short_code(whole[1:-1]) or whole)

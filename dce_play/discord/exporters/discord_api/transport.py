@@ -95,7 +95,8 @@ class Transport:
             "timeout": {"connect": timeouts.connect_s, "read": timeouts.silence_s, "write": timeouts.silence_s}
         }
         settings: dict[str, Any] = {
-            "ssl_context": httpcore2.default_ssl_context(),
+            # Reading the certificates takes 50 ms, which a server on this machine need not cost.
+            "ssl_context": httpcore2.default_ssl_context() if urlsplit(self._base_url).scheme == "https" else None,
             "max_connections": connections,
             "max_keepalive_connections": connections,
             "keepalive_expiry": _KEPT_ALIVE_S,

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from dce_play.discord.lock.archive_lock import SkippedLock, archive_lock, guarding_root
+from dce_play.discord.lock.archive_lock import SkippedLock, archive_lock
+from dce_play.discord.lock.places import guarding_root
 from dce_play.errors import ExitCode
 from dce_play.system.lock.held import LockHeld
 from dce_play.system.lock.held_lock import ContainerStillWrites, HeldLock

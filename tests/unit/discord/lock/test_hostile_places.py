@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from dce_play.discord.lock.archive_lock import SCRAPE_WORDS, archive_lock, guarding_root
+from dce_play.discord.lock.archive_lock import archive_lock
+from dce_play.discord.lock.places import SCRAPE_WORDS, guarding_root
 from dce_play.errors import ExitCode
 from dce_play.system.clock import utc_stamp
 from dce_play.system.lock.held import LockHeld

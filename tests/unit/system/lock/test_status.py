@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dce_play.discord.lock.archive_lock import SCRAPE_WORDS, archive_lock
+from dce_play.discord.lock.archive_lock import archive_lock
+from dce_play.discord.lock.places import SCRAPE_WORDS
 from dce_play.system import proc
 from dce_play.system.clock import utc_stamp
 from dce_play.system.lock.note import LockMeta, encode_meta, meta_path, own_meta

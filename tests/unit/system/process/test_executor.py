@@ -3,6 +3,7 @@
 import os
 import shlex
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -21,7 +22,7 @@ from dce_play.system.process.executor import (
     SecretInArguments,
 )
 from dce_play.system.redact import Masker
-from tests.support.processes import eventually, lives, python
+from tests.support.processes import as_nobody, eventually, lives, python
 
 TOKEN = "tok-0123456789"
 
@@ -278,3 +279,31 @@ def test_a_program_inherits_only_the_descriptors_it_is_given(live: bool, tmp_pat
     open_there = set(finished.stdout.split())
     assert str(given) in open_there
     assert str(kept) not in open_there
+
+
+@pytest.mark.contract("F-U2")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: becomes another user")
+def test_a_folder_on_the_path_that_we_may_not_enter_hides_nothing_and_is_no_permission_error(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    script = f"""
+from dce_play.system.process.executor import Command, LocalExecutor, NoSuchProgram
+from dce_play.system.redact import Masker
+---
+executor = LocalExecutor({{"PATH": "{closed}:/usr/bin:/bin"}}, Masker())
+print(executor.run(Command(argv=("true",), timeout_s=10)).exit_code)
+try:
+    executor.run(Command(argv=("no-such-program",), timeout_s=10))
+except NoSuchProgram as error:
+    print(error)
+"""
+    done = subprocess.run(as_nobody(script), capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == '0\ncannot run "no-such-program": no such program\n', done.stderr
+
+
+@pytest.mark.contract("F-U2")
+def test_a_file_on_the_path_that_may_not_be_run_is_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / "prog").write_text("x", encoding="utf-8")
+    executor = LocalExecutor({"PATH": str(tmp_path)}, Masker())
+    with pytest.raises(NoSuchProgram, match="no permission to run it"):
+        executor.run(Command(argv=("prog",), timeout_s=10))

@@ -202,3 +202,14 @@ def test_a_manifest_of_a_newer_server_is_refused(postgres: Postgres, tmp_path: P
     with pytest.raises(BackupError) as caught:
         ENGINE.drill(stored, EngineServices(), DrillOptions())
     assert caught.value.error_id is ErrorId.VERSION
+
+
+@pytest.mark.contract("P8")
+def test_a_folder_that_only_root_can_reach_will_do(postgres: Postgres, tmp_path: Path) -> None:
+    stored = take(ENGINE, postgres.module(), EngineServices(), tmp_path / "dump")
+    with tempfile.TemporaryDirectory(prefix="dce-g-", dir="/tmp") as short:
+        place = Path(short) / "in"
+        place.mkdir()
+        Path(short).chmod(0o700)
+        assert ENGINE.drill(stored, EngineServices(), DrillOptions(folder=place)).differences == ()
+        assert list(place.iterdir()) == []

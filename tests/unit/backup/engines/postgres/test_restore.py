@@ -1,7 +1,10 @@
 """A restore in place puts aside what is there, loads, counts, and puts back when any of it fails."""
 
 import os
+import signal
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import pytest
 from dce_play.backup.engines.postgres.engine import ENGINE
 from dce_play.backup.engines.postgres.put_aside import aside_name
 from dce_play.backup.errors import BackupError, ErrorId
+from dce_play.backup.manifest import encode_manifest
 from dce_play.errors import ExitCode
 from tests.support.engine_services import EngineServices, StoredBackup, take
 from tests.support.postgres_server import Postgres, postgres_server
@@ -172,3 +176,39 @@ def test_a_long_name_is_cut_so_that_the_stamp_stays() -> None:
     name = aside_name("x" * 63, STAMP)
     assert len(name.encode()) == 63
     assert name.endswith(f"_before_{STAMP}")
+
+
+_RESTORE = """
+import sys
+from pathlib import Path
+import msgspec
+from dce_play.backup.engines.postgres.engine import ENGINE
+from dce_play.backup.manifest import decode_manifest
+from tests.support.engine_services import EngineServices, StoredBackup
+from tests.support.postgres_server import Postgres
+server = Postgres(folder=Path(sys.argv[1]), pid=0)
+path = Path(sys.argv[2])
+stored = StoredBackup(manifest=decode_manifest(path.with_suffix(".json").read_bytes(), name="it"), path=path)
+ENGINE.restore(stored, server.module(), EngineServices(), stamp="20261128T221500Z", replace=False)
+"""
+
+
+@pytest.mark.contract("P9")
+def test_ctrl_c_in_the_middle_puts_everything_back(server: Postgres, tmp_path: Path) -> None:
+    stored = take(ENGINE, server.module(), EngineServices(), tmp_path / "dump")
+    slow = b"COPY public.t (i) FROM stdin;\n"
+    stored.path.write_bytes(stored.path.read_bytes().replace(slow, b"SELECT pg_catalog.pg_sleep(60);\n" + slow))
+    stored.path.with_suffix(".json").write_bytes(encode_manifest(stored.manifest))
+    server.sql("UPDATE t SET i = i * 10;", database="shop")
+    before = server.databases()
+    program = subprocess.Popen(
+        [sys.executable, "-c", _RESTORE, str(server.folder), str(stored.path)], stderr=subprocess.DEVNULL
+    )
+    ends_at = time.monotonic() + 30
+    while not server.sql("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"):
+        assert time.monotonic() < ends_at
+        time.sleep(0.05)
+    program.send_signal(signal.SIGINT)
+    assert program.wait(timeout=30) != 0
+    assert server.databases() == before
+    assert server.sql("SELECT i FROM t ORDER BY 1", database="shop") == "10\n20\n30"

@@ -18,7 +18,7 @@ from dce_play.backup.facts import Consistency, Health
 from dce_play.backup.protocols import DrillOptions
 from dce_play.errors import ExitCode
 from tests.support.engine_services import EngineServices, FileSink, check, take
-from tests.support.redis_server import KEYS, Redis, fill, redis_server
+from tests.support.redis_server import KEYS, Redis, fill, redis_6, redis_server
 
 HELD = "auto-aof-rewrite-percentage"
 
@@ -93,6 +93,21 @@ def test_a_save_that_fails_is_not_hidden_by_the_older_file(tmp_path: Path) -> No
     assert error.error_id is ErrorId.ENGINE_FAILED
     assert error.exit_code == ExitCode.FAILED
     assert "rdb_last_bgsave_status:err" in str(error)
+
+
+@pytest.mark.contract("R1")
+def test_a_server_that_counts_no_saves_is_watched_by_file_and_last_save(tmp_path: Path) -> None:
+    with redis_server("--appendonly", "yes", program=redis_6()) as server:
+        assert "rdb_saves" not in server.cli("INFO", "persistence")
+        server.cli("SET", "a", "1")
+        stored = take(ENGINE, server.module(), EngineServices(), tmp_path / "1")
+        assert stored.manifest.counts == {"keys": 1, "databases": {"0": 1}}
+        assert stored.manifest.engine.server_version.startswith("6.2")
+        assert ENGINE.drill(stored, EngineServices(), DrillOptions()).differences == ()
+        server.cli("SET", "new", os.urandom(50_000).hex())
+        subprocess.run(["prlimit", f"--pid={server.pid}", "--fsize=20000:"], check=True)
+        error = failure(server, tmp_path / "2")
+    assert error.error_id is ErrorId.ENGINE_FAILED
 
 
 @pytest.mark.contract("R1")

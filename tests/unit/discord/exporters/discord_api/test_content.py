@@ -1,5 +1,6 @@
 """Tests of texts written out for reading."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -55,6 +56,9 @@ def view(discord: ScriptedDiscord, clock: FakeClock) -> Iterator[GuildView]:
         ("<t:-1:d>", "12/31/1969"),
         ("<t:1704067200:x>", "Invalid date"),
         ("<t:99999999999999999:F>", "Invalid date"),
+        (f"<t:{'9' * 5000}>", "Invalid date"),
+        ("<t:\u0661\u0662>", "Invalid date"),
+        ("<:x\ny:1><:a:b:2>", "<:x\ny:1>:a:b:"),
     ],
 )
 @pytest.mark.contract("R-16.01")
@@ -76,6 +80,14 @@ def test_a_member_out_of_reach_is_unknown(view: GuildView, discord: ScriptedDisc
     discord.on("users/5", Reply(status=403))
 
     assert readable("<@5>", view) == "@Unknown"
+
+
+@pytest.mark.parametrize("piece", ["<:", "<a:x", "<:x:", "<@", "<@1", "<t:", "<t:1", "<#", "@every", ":1", "<:x:1"])
+@pytest.mark.contract("F-B4")
+def test_any_text_is_written_out_in_time_in_proportion(view: GuildView, piece: str) -> None:
+    started = time.process_time()
+    readable(piece * 100_000, view)
+    assert time.process_time() - started < 5
 
 
 @given(st.text(st.sampled_from("<>@#&!:ta0123456789-RF x")))

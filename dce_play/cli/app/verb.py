@@ -1,17 +1,14 @@
 """What the archive verbs share: options, the lock, and telling how far a long one is."""
 
 import json
-import os
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from dce_play.discord.lock.archive_lock import archive_lock, guarding_root
 from dce_play.system.quantities import parse_duration
 
 _Verb = TypeVar("_Verb", bound=Callable[..., Any])
@@ -49,25 +46,6 @@ def writing_options(verb: _Verb) -> _Verb:
     verb = lock_wait_option(verb)
     verb = click.option("--root", type=EXISTING_FOLDER, help="The folder whose lock guards the files.")(verb)
     return click.option("--dry-run", is_flag=True, help="Tell what would be done; change nothing, lock nothing.")(verb)
-
-
-@contextmanager
-def guarded(path: Path, *, root: Path | None, lock_wait_s: float, dry_run: bool) -> Iterator[None]:
-    """Hold the lock that guards a path; a dry run holds none.
-
-    Raises: LockHeld, LockUnusable.
-    """
-    if dry_run:
-        yield
-        return
-    lock = archive_lock(
-        root.absolute() if root else guarding_root(path),
-        environment=os.environ,
-        command=f"{click.get_current_context().command_path} {path}",
-        warn=complain,
-    )
-    with lock.acquire(wait_s=lock_wait_s):
-        yield
 
 
 def new_run_id() -> str:

@@ -1,0 +1,321 @@
+"""Backups of files from the command line: taken, listed, verified, drilled, demanded, restored, pruned."""
+
+import json
+import os
+import socket
+import sqlite3
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.backups import DATA, Yard, at_terminal, yard_in
+
+
+@pytest.fixture
+def yard(tmp_path: Path) -> Yard:
+    return yard_in(tmp_path)
+
+
+def tree(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.contract("B2", "B3", "B5")
+def test_a_backup_has_its_name_its_manifest_and_its_modes_whatever_the_umask(yard: Yard) -> None:
+    before = os.umask(0)
+    try:
+        row = yard.take()
+    finally:
+        os.umask(before)
+    path = Path(row["path"])
+    manifest = json.loads(Path(row["manifest"]).read_text())
+    assert path.name.startswith("kuma-")
+    assert path.name.endswith("Z.tar.gz")
+    assert [stat.S_IMODE(each.stat().st_mode) for each in (path, Path(row["manifest"]), yard.root)] == [
+        0o600, 0o600, 0o700,
+    ]  # fmt: skip
+    assert manifest["schema"] == "dce-play/backup-manifest/1"
+    assert manifest["counts"] == {
+        "files": 3, "folders": 3, "links": 0, "bytes": sum(map(len, DATA.values())),
+        "changed": 0, "vanished": 0, "sockets": 0, "sqlite": 0,
+    }  # fmt: skip
+    assert manifest["verification"]["level"] == 2
+    assert [check["id"] for check in manifest["verification"]["checks"]] == ["stored-bytes", "contents"]
+    assert manifest["operator"]["allowed_by"] == "--allow-unattended"
+
+
+def test_gnu_tar_restores_what_ours_wrote(yard: Yard, tmp_path: Path) -> None:
+    (yard.data / "link").symlink_to("a.txt")
+    os.link(yard.data / "a.txt", yard.data / "twin")
+    (yard.data / "sub").chmod(0o2750)
+    raw = os.fsencode(yard.data) + b"/odd \xff\n name"
+    Path(os.fsdecode(raw)).write_text("odd")
+    row = yard.take()
+    out = tmp_path / "out"
+    out.mkdir()
+    subprocess.run(["tar", "-xzf", row["path"], "-C", out], check=True, capture_output=True)
+    there = out / str(yard.data).lstrip("/")
+    assert (there / "link").readlink() == Path("a.txt")
+    assert (there / "twin").stat().st_ino == (there / "a.txt").stat().st_ino
+    assert stat.S_IMODE((there / "sub").stat().st_mode) == 0o2750
+    assert Path(os.fsdecode(os.fsencode(there) + b"/odd \xff\n name")).read_text() == "odd"
+    assert row["counts"]["links"] == 2
+
+
+def test_a_database_in_wal_mode_keeps_what_was_committed_and_a_socket_is_counted(yard: Yard, tmp_path: Path) -> None:
+    database = sqlite3.connect(yard.data / "kuma.db")
+    database.execute("PRAGMA journal_mode=WAL")
+    database.execute("CREATE TABLE seen (number)")
+    database.executemany("INSERT INTO seen VALUES (?)", [(number,) for number in range(500)])
+    database.commit()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(os.path.relpath(yard.data / "s"))
+    row = yard.take()
+    code, _ = yard.ask("restore", row["file"], "--into", str(tmp_path / "into"), "--apply", "--confirm", "kuma")
+    assert code == 0
+    copy = tmp_path / "into" / str(yard.data).lstrip("/")
+    assert not (copy / "kuma.db-wal").exists()
+    assert sqlite3.connect(copy / "kuma.db").execute("SELECT count(*) FROM seen").fetchone() == (500,)
+    assert (row["counts"]["sqlite"], row["counts"]["sockets"]) == (1, 1)
+    database.close()
+
+
+def test_a_sparse_file_of_50_gb_stays_sparse(yard: Yard, tmp_path: Path) -> None:
+    with (yard.data / "sparse").open("wb") as file:
+        file.seek(25 << 30)
+        file.write(b"middle")
+        file.truncate(50 << 30)
+    row = yard.take()
+    assert row["bytes"] < 1 << 20
+    code, drilled = yard.ask("drill", row["file"])
+    assert code == 0, drilled
+    assert drilled["restored"]["bytes"] == (50 << 30) + sum(map(len, DATA.values()))
+
+
+def test_a_device_and_a_root_that_is_gone_are_refused_and_leave_nothing(yard: Yard) -> None:
+    os.mkfifo(yard.data / "pipe")
+    if os.geteuid() == 0:
+        os.mknod(yard.data / "null", 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+        code, found = yard.ask("run", "kuma", "--allow-unattended")
+        assert (code, found["failed"][0]["error"]) == (1, "incomplete")
+        assert yard.names() == []
+        (yard.data / "null").unlink()
+    yard.define(files={"paths": [str(yard.data), "/no/such/folder"]})
+    code, found = yard.ask("run", "kuma", "--allow-unattended")
+    assert (code, found["failed"][0]["error"]) == (4, "not-found")
+    assert not yard.root.exists() or yard.names() == []
+
+
+def test_nothing_of_backup_root_is_archived(tmp_path: Path) -> None:
+    yard = yard_in(tmp_path)
+    inside = Yard(terminal=yard.terminal, data=yard.data, root=yard.data / "backups")
+    inside.define()
+    inside.take()
+    assert inside.take()["counts"]["files"] == 3
+
+
+@pytest.mark.contract("B5")
+def test_a_bit_that_flips_is_found_and_noted_and_latest_is_the_one_before(yard: Yard) -> None:
+    first, second = yard.take(), yard.take()
+    path = Path(second["path"])
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    code, found = yard.ask("verify", second["file"])
+    assert (code, found["results"][0]["ok"]) == (1, False)
+    assert found["results"][0]["findings"][0]["id"] in {"verify-failed", "truncated"}
+    assert yard.ask("show", "kuma@latest")[1]["manifest"]["file"] == first["file"]
+    rows = yard.ask("list", "kuma")[1]["backups"]
+    assert [(row["file"], row["good"]) for row in rows] == [(second["file"], False), (first["file"], True)]
+
+
+def test_a_file_that_was_cut_together_with_its_sums_is_found_by_the_drill(yard: Yard) -> None:
+    import gzip
+    import hashlib
+
+    row = yard.take()
+    path, beside = Path(row["path"]), Path(row["manifest"])
+    plain = gzip.decompress(path.read_bytes())
+    forged = plain.replace(b"second\n", b"secund\n")
+    path.write_bytes(gzip.compress(forged))
+    manifest = json.loads(beside.read_text())
+    stored = path.read_bytes()
+    manifest |= {"bytes": len(stored), "sha256": hashlib.sha256(stored).hexdigest(),
+                 "plain_sha256": hashlib.sha256(forged).hexdigest()}  # fmt: skip
+    beside.write_text(json.dumps(manifest))
+    assert yard.ask("verify", row["file"], "--level", "1", "--no-record")[0] == 0
+    code, found = yard.ask("drill", row["file"])
+    assert code == 1
+    assert found["error"]["id"] == "verify-failed"
+
+
+def test_a_drill_leaves_nothing_and_says_level_3(yard: Yard, tmp_path: Path) -> None:
+    row = yard.take()
+    before = set(Path("/tmp").glob("dce-play-*"))
+    place = tmp_path / "drills"
+    place.mkdir()
+    code, found = yard.ask("drill", row["file"], "--drill-dir", str(place))
+    assert code == 0
+    assert found["expected"] == found["restored"]
+    assert (found["differences"], list(place.iterdir())) == ([], [])
+    assert set(Path("/tmp").glob("dce-play-*")) <= before
+    assert yard.ask("list")[1]["backups"][0]["level"] == 3
+
+
+@pytest.mark.contract("B1")
+def test_require_demands_a_fresh_one_and_says_what_to_type(yard: Yard) -> None:
+    code, found = yard.ask("require", "kuma")
+    assert (code, found["ok"], found["hint"]) == (4, False, "dce-play backup run kuma")
+    assert yard.ask("require", "nobody")[0] == 5
+    row = yard.take("--level", "1")
+    assert yard.ask("require", "kuma")[0] == 4
+    assert yard.ask("verify", row["file"])[0] == 0
+    code, found = yard.ask("require", "kuma")
+    assert (code, found["file"], found["level"]) == (0, row["file"], 2)
+    assert yard.ask("require", "kuma", "--max-age", "0s")[0] == 4
+    assert yard.ask("require", "kuma", "--consistency", "quiesced")[0] == 4
+
+
+def test_restore_is_a_plan_until_the_name_is_typed_and_then_puts_aside(yard: Yard) -> None:
+    row = yard.take()
+    (yard.data / "a.txt").write_text("newer\n")
+    code, found = yard.ask("restore", row["file"])
+    assert (code, found["applied"]) == (0, False)
+    assert (yard.data / "a.txt").read_text() == "newer\n"
+    assert yard.run("restore", row["file"], "--apply").code == 77
+    assert yard.run("restore", row["file"], "--apply", "--confirm", "other").code == 2
+    assert (yard.data / "a.txt").read_text() == "newer\n"
+    code, shown = at_terminal(yard, "restore", row["file"], "--apply", typed="kuma")
+    assert code == 0, shown
+    assert tree(yard.data) == DATA
+    aside = [path for path in yard.data.parent.iterdir() if ".before-" in path.name]
+    assert [tree(path)["a.txt"] for path in aside] == ["newer\n"]
+    rows = yard.ask("list", "kuma")[1]["backups"]
+    assert [each["purpose"] for each in rows] == ["safety", "regular"]
+    assert yard.ask("show", "kuma@latest")[1]["manifest"]["file"] == row["file"]
+
+
+def test_a_restore_that_fails_half_way_leaves_everything_as_it_was(yard: Yard) -> None:
+    row = yard.take()
+    (yard.data / "a.txt").write_text("newer\n")
+    limited = ["prlimit", "--fsize=2"]
+    said = yard.under(*limited, words=("restore", row["file"], "--apply", "--confirm", "kuma", "--no-safety-backup"))
+    assert said.code == 1, said
+    assert (yard.data / "a.txt").read_text() == "newer\n"
+    assert [path.name for path in yard.data.parent.iterdir() if "before" in path.name or "restore" in path.name] == []
+
+
+def test_into_wants_an_empty_folder(yard: Yard, tmp_path: Path) -> None:
+    row = yard.take()
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "x").touch()
+    assert yard.run("restore", row["file"], "--into", str(full), "--apply", "--confirm", "kuma").code == 2
+    assert [path.name for path in full.iterdir()] == ["x"]
+
+
+@pytest.mark.contract("B6")
+def test_prune_plans_asks_and_keeps_the_last_good_one(yard: Yard) -> None:
+    rows = [yard.take() for _ in range(3)]
+    code, found = yard.ask("prune", "kuma", "--keep-last", "1", "--detailed-exitcode")
+    assert (code, found["applied"]) == (10, False)
+    assert {each["file"] for each in found["remove"]} == {row["file"] for row in rows[:2]}
+    assert yard.run("prune", "kuma", "--keep-last", "1", "--apply").code == 77
+    (yard.root / "kuma-20200101T000000Z.tar.gz").write_text("somebody else's")
+    code, found = yard.ask("prune", "kuma", "--keep-last", "1", "--apply", "--yes")
+    assert (code, sorted(found["removed"])) == (0, sorted(row["file"] for row in rows[:2]))
+    assert yard.names() == sorted([rows[2]["file"], f"{rows[2]['file']}.manifest.json", "kuma-20200101T000000Z.tar.gz"])
+
+
+@pytest.mark.contract("B6")
+def test_prune_reads_the_newest_good_one_again_and_removes_nothing_when_it_is_rotten(yard: Yard) -> None:
+    rows = [yard.take() for _ in range(3)]
+    path = Path(rows[2]["path"])
+    data = bytearray(path.read_bytes())
+    data[-20] ^= 1
+    path.write_bytes(data)
+    before = yard.names()
+    code, found = yard.ask("prune", "kuma", "--keep-last", "1", "--apply", "--yes")
+    assert (code, found["removed"], found["applied"]) == (1, [], False)
+    assert yard.names() == before
+    assert not yard.ask("list")[1]["backups"][0]["good"]
+
+
+@pytest.mark.contract("B9")
+def test_a_dry_run_touches_nothing_and_needs_nobody(yard: Yard) -> None:
+    code, found = yard.ask("run", "kuma", "--dry-run", "--detailed-exitcode")
+    assert code == 10
+    planned = found["planned"][0]
+    assert (planned["module"], planned["class"], planned["level"], planned["quiesce"]) == ("kuma", "E", 2, [])
+    assert planned["estimate_bytes"] > 0
+    assert planned["free_bytes"] > 0
+    assert not yard.root.exists()
+
+
+def test_a_backup_that_shrank_warns_and_strict_tells(yard: Yard) -> None:
+    (yard.data / "big").write_bytes(os.urandom(1 << 20))
+    yard.take()
+    (yard.data / "big").unlink()
+    code, found = yard.ask("run", "kuma", "--allow-unattended", "--strict")
+    assert code == 8
+    assert "shrunk" in [warning["id"] for warning in found["backups"][0]["warnings"]]
+    assert yard.ask("list")[1]["backups"][0]["change_percent"] < -90
+
+
+@pytest.mark.contract("B8")
+def test_several_modules_at_once_and_one_that_fails(yard: Yard) -> None:
+    common = {"restore_notes": "none", "health": {"none": True}}
+    yard.define_all(
+        {"name": "one", "files": {"paths": [str(yard.data)]}, **common},
+        {"name": "two", "files": {"paths": ["/no/such/place"]}, **common},
+        {"name": "three", "files": {"paths": [str(yard.data)]}, **common},
+        {"name": "parked", "files": {"paths": [str(yard.data)]}, "lifecycle": "parked", **common},
+        {"name": "some-redis", **common},
+    )
+    code, found = yard.ask("run", "--all", "--jobs", "3", "--allow-unattended")
+    assert code == 4
+    assert [row["module"] for row in found["backups"]] == ["one", "three"]
+    assert [(row["module"], row["exit_code"]) for row in found["failed"]] == [("two", 4)]
+    code, found = yard.ask("run", "parked", "--allow-unattended")
+    assert (code, found["failed"][0]["error"]) == (4, "excluded")
+    rows = yard.ask("audit")[1]
+    assert rows["summary"]["by_class"] == {"B": 1, "E": 4}
+    assert rows["summary"]["excluded"] == 1
+
+
+def test_cat_gives_the_bytes_and_checks_them(yard: Yard) -> None:
+    row = yard.take()
+    done = subprocess.run(
+        yard.terminal.argv("backup", "cat", row["file"], "--plain"),
+        cwd=yard.terminal.folder, env=yard.terminal.environment, capture_output=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert b"second\n" in done.stdout
+    path = Path(row["path"])
+    path.write_bytes(path.read_bytes()[:-8])
+    assert yard.run("cat", row["file"], "--plain").code == 1
+
+
+@pytest.mark.contract("B8")
+def test_a_definition_that_is_wrong_says_where_and_never_repeats_a_secret(yard: Yard) -> None:
+    yard.terminal.write(
+        "backup.yml",
+        """\
+        version: 1
+        modules:
+          - name: pg
+            postgres:
+              pasword: env:X
+              password: hunter2secret
+            levl: 2
+        """,
+    )
+    said = yard.run("run", "pg", "--allow-unattended", "--format", "json")
+    message = json.loads(said.out)["error"]["message"]
+    assert said.code == 3
+    assert "backup.yml:5:7" in message
+    assert "backup.yml:6:17" in message
+    assert "backup.yml:7:5" in message
+    assert 'did you mean "password"?' in said.err
+    assert "hunter2secret" not in said.out + said.err

@@ -1,0 +1,85 @@
+"""What a prune keeps, over random histories: whatever the numbers and the clocks say, the last good one stays."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dce_play.backup.keep.retention import REQUIRED_LEVEL, Candidate, retain
+
+NOW = datetime(2026, 11, 28, 12, 0, 0, tzinfo=UTC)
+HOUR = 3600.0
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Candidate]:
+    count = draw(st.integers(0, 12))
+    return [
+        Candidate(
+            file=f"kuma-{number}.tar.gz",
+            # Clocks jump: some backups end at one time, some in the future.
+            ended=NOW + timedelta(hours=draw(st.integers(-2000, 48))),
+            level=draw(st.integers(0, 3)),
+            is_good=draw(st.booleans()),
+            is_safety=draw(st.booleans()),
+        )
+        for number in range(count)
+    ]
+
+
+WITHIN = st.none() | st.integers(0, 3000).map(lambda hours: hours * HOUR)
+
+
+@pytest.mark.contract("B6")
+@given(histories(), st.integers(1, 5), WITHIN)
+def test_the_newest_good_one_and_all_that_is_newer_stay(
+    history: list[Candidate], last: int, within_s: float | None
+) -> None:
+    found = retain(history, now=NOW, keep_last=last, keep_within_s=within_s)
+    removed = {each.file for each in found.remove}
+    good = sorted((each for each in history if each.is_good and not each.is_safety), key=lambda e: (e.ended, e.file))
+    if not good:
+        assert found.newest_good is None
+        assert removed == set()
+        return
+    newest = good[-1]
+    assert found.newest_good == newest.file
+    assert not removed & {each.file for each in good[-last:]}
+    assert not removed & {each.file for each in history if (each.ended, each.file) >= (newest.ended, newest.file)}
+    highest = max(each.level for each in good)
+    assert any(each.level == highest and each.file not in removed for each in good)
+    required = [each for each in good if each.level >= REQUIRED_LEVEL]
+    assert not required or required[-1].file not in removed
+
+
+@given(histories(), st.integers(1, 5), WITHIN)
+def test_each_backup_is_kept_or_removed_once_with_a_reason(
+    history: list[Candidate], last: int, within_s: float | None
+) -> None:
+    found = retain(history, now=NOW, keep_last=last, keep_within_s=within_s)
+    told = [each.file for each in (*found.keep, *found.remove)]
+    assert sorted(told) == sorted(each.file for each in history)
+    assert all(each.reasons for each in (*found.keep, *found.remove))
+
+
+@given(histories(), st.integers(1, 5), WITHIN)
+def test_safety_backups_go_only_by_age_and_what_is_young_stays(
+    history: list[Candidate], last: int, within_s: float | None
+) -> None:
+    removed = {each.file for each in retain(history, now=NOW, keep_last=last, keep_within_s=within_s).remove}
+    for each in history:
+        if each.is_safety and within_s is None:
+            assert each.file not in removed
+        if within_s is not None and each.ended >= NOW - timedelta(seconds=within_s):
+            assert each.file not in removed
+
+
+def test_a_missed_month_does_not_empty_the_folder() -> None:
+    old = [
+        Candidate(file=f"k-{day}", ended=NOW - timedelta(days=60 + day), level=2, is_good=True, is_safety=False)
+        for day in range(5)
+    ]
+    found = retain(old, now=NOW, keep_last=3, keep_within_s=7 * 24 * HOUR)
+    assert [each.file for each in found.keep] == ["k-0", "k-1", "k-2"]
+    assert [each.file for each in found.remove] == ["k-3", "k-4"]
