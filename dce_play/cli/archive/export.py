@@ -21,7 +21,13 @@ from dce_play.discord.exporters.choose import (
     open_exporter,
 )
 from dce_play.discord.exporters.discord_api.client import ClientLimits
-from dce_play.discord.exporters.protocol import ExportCancelled, ExportOutcome, ExportProgress, ExportRequest
+from dce_play.discord.exporters.protocol import (
+    ExportCancelled,
+    ExportFormat,
+    ExportOutcome,
+    ExportProgress,
+    ExportRequest,
+)
 from dce_play.errors import ExitCode, UsageError
 from dce_play.snowflake import ChannelId, MessageId, is_number
 from dce_play.system.clock import SystemClock
@@ -71,9 +77,17 @@ class NoSnowflake(UsageError):
     type=click.Choice(["users", "counts"]),
     help="counts: do not ask who reacted. Saves most requests of busy channels.",
 )
+@click.option(
+    "--dce-format",
+    "export_format",
+    default="2.46",
+    show_default=True,
+    type=click.Choice(["2.46", "latest"]),
+    help="Which DiscordChatExporter's file to write; latest has forwards, polls and components.",
+)
 @click.option("--max-requests", type=click.IntRange(1), help="Stop after this many requests.")
 @click.option("--overwrite", is_flag=True, help="Replace the file if it exists.")
-def command(
+def command(  # noqa: PLR0913 - one for each option
     channel_id: str,
     output: Path,
     after: str | None,
@@ -81,6 +95,7 @@ def command(
     exporter: str,
     api_base: str | None,
     reactions: str,
+    export_format: str,
     max_requests: int | None,
     overwrite: bool,
 ) -> int:
@@ -110,7 +125,10 @@ def command(
         reaction_users=reactions == "users",
     )
     request = ExportRequest(
-        channel_id=ChannelId(channel_id), output=output.absolute(), after=None if after is None else MessageId(after)
+        channel_id=ChannelId(channel_id),
+        output=output.absolute(),
+        after=None if after is None else MessageId(after),
+        format=ExportFormat(export_format),
     )
     with _stop_signals() as caught, open_exporter(chosen_exporter(exporter, environ), surroundings) as opened:
         try:

@@ -111,7 +111,8 @@ def throwaway(tools: Tools, services: Services, options: DrillOptions) -> Iterat
     run_as, owner = _unprivileged()
     superuser = f"dce_drill_{secrets.token_hex(6)}"
     with _folder(services, options) as folder:
-        if len(str(folder)) > _LONGEST_SOCKET_FOLDER:
+        is_long = len(str(folder)) > _LONGEST_SOCKET_FOLDER
+        if is_long and options.keep:
             raise BackupError(ErrorId.USAGE, f"{folder} is too long for a socket", hint="give a shorter --drill-dir")
         if owner is not None:
             os.chown(folder, *owner)
@@ -119,7 +120,9 @@ def throwaway(tools: Tools, services: Services, options: DrillOptions) -> Iterat
             made = Throwaway(
                 server=Server(
                     module="drill",
-                    keys=PostgresKeys(socket=str(folder), user=superuser),
+                    keys=PostgresKeys(
+                        socket=f"/proc/{os.getpid()}/fd/{descriptor}" if is_long else str(folder), user=superuser
+                    ),
                     tools=tools,
                     services=services,
                 ),
@@ -127,7 +130,7 @@ def throwaway(tools: Tools, services: Services, options: DrillOptions) -> Iterat
                 superuser=superuser,
                 run_as=run_as,
                 owner=owner,
-                seen_as=_as_seen(folder, descriptor, run_as, services),
+                seen_as=_by(descriptor) if is_long else _as_seen(folder, descriptor, run_as, services),
                 descriptor=descriptor,
             )
             _initialise(made)
@@ -156,6 +159,10 @@ def _as_seen(folder: Path, descriptor: int, run_as: tuple[str, ...], services: S
     looking = Command(argv=(*run_as, "test", "-w", str(folder)), timeout_s=10.0)
     if not run_as or services.executor.run(looking).exit_code == 0:
         return folder
+    return _by(descriptor)
+
+
+def _by(descriptor: int) -> Path:
     return Path(f"/proc/self/fd/{descriptor}")
 
 
@@ -206,7 +213,9 @@ def _await_start(made: Throwaway, program: StreamedProgram) -> None:
     clock = made.server.services.clock
     deadline = clock.monotonic() + _START_S
     ready = Command(
-        argv=(made.server.tools.path("pg_isready"), "-h", str(made.folder), "-q"), timeout_s=10.0, env={"LC_ALL": "C"}
+        argv=(made.server.tools.path("pg_isready"), "-h", made.server.keys.socket, "-q"),
+        timeout_s=10.0,
+        env={"LC_ALL": "C"},
     )
     while made.server.services.executor.run(ready).exit_code != 0:
         if os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from dce_play.backup.engines.redis.checked import RdbContents, rdb_probe
-from dce_play.backup.engines.redis.throwaway import Held, await_loaded, link_to, server_argv, serving
+from dce_play.backup.engines.redis.throwaway import SOCKET, Held, await_loaded, is_short, link_to, server_argv, serving
 from dce_play.backup.engines.redis.unpacking import make_folder
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import Difference, Drilled, EngineFacts
@@ -16,8 +16,6 @@ from dce_play.backup.streams import CHUNK_BYTES
 from dce_play.source import JsonValue
 from dce_play.system.process.executor import Command
 
-_LONGEST_SOCKET_FOLDER = 90
-"""A socket's path has at most 107 bytes."""
 _MAGIC = b"REDIS"
 
 
@@ -27,7 +25,7 @@ def drill(backup: OpenBackup, services: Services, options: DrillOptions) -> Dril
     Raises: BackupError: ``no-tool``, ``version``, ``verify-failed``, ``truncated``.
     """
     with _folder(services, options) as folder:
-        if len(str(folder)) > _LONGEST_SOCKET_FOLDER:
+        if options.keep and not is_short(folder):
             raise BackupError(ErrorId.USAGE, f"{folder} is too long for a socket", hint="give a shorter --drill-dir")
         make_folder(backup, folder, owners=False)
         snapshot = _snapshot_in(folder)
@@ -136,7 +134,7 @@ def _keep(folder: Path, settings: tuple[str, ...], services: Services) -> str:
     )
     if finished.exit_code != 0:
         raise BackupError(ErrorId.ENGINE_FAILED, f"redis-server did not start: {finished.stderr or finished.stdout}")
-    link = link_to(folder, services)
+    link = link_to(folder / SOCKET, services)
     await_loaded(link, give_up=lambda: None)
     where = link.keys.socket
     return f"{folder}: redis-cli -s {where}; stop it with: redis-cli -s {where} SHUTDOWN NOSAVE"

@@ -16,7 +16,7 @@ from dce_play.discord.exporters.discord_api.message import message_object
 from dce_play.discord.exporters.discord_api.odd_messages import OddMessages
 from dce_play.discord.exporters.discord_api.raw_messages import RawMessages
 from dce_play.discord.exporters.discord_api.watch import Watch
-from dce_play.discord.exporters.protocol import ChannelSkipped, ExportFailed, ExportRequest, SkipReason
+from dce_play.discord.exporters.protocol import ChannelSkipped, ExportFailed, ExportFormat, ExportRequest, SkipReason
 from dce_play.snowflake import last_honest_id
 
 NO_HISTORY = "it has messages and shows none: the right Read Message History is missing, or every message is deleted"
@@ -116,7 +116,10 @@ class ChannelExport:
 
     def _write(self, source: Mapping[str, Any], message_id: int) -> None:
         self.raw.add(source)
-        written = self.odd.read(source, message_id, lambda: message_object(source, self.view, self._reaction_users))
+        latest = self.request.format is ExportFormat.LATEST
+        written = self.odd.read(
+            source, message_id, lambda: message_object(source, self.view, self._reaction_users, latest=latest)
+        )
         if written is None:
             return
         try:

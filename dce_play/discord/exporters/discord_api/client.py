@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from dce_play.discord.exporters.discord_api.answers import UnexpectedAnswer
 from dce_play.discord.exporters.discord_api.endpoints import complaint
@@ -123,7 +123,8 @@ class DiscordClient:
         self._token = token
         self._budget = granted.budget
         self._transport = Transport(base_url, clock=clock, timeouts=granted.timeouts, connections=granted.parallel)
-        self._limits = RateLimits(clock, per_second=granted.per_second)
+        is_discord = (urlsplit(base_url).hostname or "").endswith(("discord.com", "discordapp.com"))
+        self._limits = RateLimits(clock, per_second=granted.per_second, buckets_tell=not is_discord)
         self._lock = threading.Lock()
         self._kind_lock = threading.Lock()
         self._authorization: str | None = None

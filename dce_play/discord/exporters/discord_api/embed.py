@@ -26,12 +26,15 @@ from dce_play.discord.exporters.discord_api.timestamps import stamp_or_none
 _Source = Mapping[str, Any]
 
 
-def embeds(source: _Source, view: GuildView) -> list[JsonObject]:
-    """Return a message's embeds. Posts of several images come as one embed each, and are joined again."""
+def embeds(source: _Source, view: GuildView, *, latest: bool = False) -> list[JsonObject]:
+    """Return a message's embeds. Posts of several images come as one embed each, and are joined again.
+
+    ``latest`` has the URLs of images and videos as they were posted beside those of Discord's proxy.
+    """
     made: list[JsonObject] = []
     for place, embed, images in _joined(objects(source, "embeds")):
         try:
-            made.append(_embed(embed, images, view))
+            made.append(_embed(embed, images, view, latest=latest))
         except UnexpectedAnswer as error:
             raise error.inside(f"embeds[{place}]") from error
     return made
@@ -62,7 +65,7 @@ def _is_continuation(source: _Source, images: list[_Source]) -> bool:
     )
 
 
-def _embed(source: _Source, images: list[_Source], view: GuildView) -> JsonObject:
+def _embed(source: _Source, images: list[_Source], view: GuildView, *, latest: bool) -> JsonObject:
     color = optional_integer(source, "color")
     description = optional_text(source, "description") or ""
     written: JsonObject = {
@@ -77,30 +80,39 @@ def _embed(source: _Source, images: list[_Source], view: GuildView) -> JsonObjec
         written["author"] = {
             "name": optional_text(author, "name"),
             "url": optional_text(author, "url"),
-            **_icon(author),
+            **_icon(author, latest=latest),
         }
     if (thumbnail := optional_object(source, "thumbnail")) is not None:
-        written["thumbnail"] = _media(thumbnail)
+        written["thumbnail"] = _media(thumbnail, latest=latest)
     if images:
-        written["image"] = _media(images[0])
+        written["image"] = _media(images[0], latest=latest)
     if (video := optional_object(source, "video")) is not None:
-        written["video"] = _media(video)
+        written["video"] = _media(video, latest=latest)
     if source.get("footer") is not None:
-        written["footer"] = within(source, "footer", lambda footer: {"text": text(footer, "text"), **_icon(footer)})
-    written["images"] = [_media(image) for image in images]
+        written["footer"] = within(source, "footer", lambda footer: _footer(footer, latest=latest))
+    written["images"] = [_media(image, latest=latest) for image in images]
     written["fields"] = each(source, "fields", lambda field: _field(field, view))
     written["inlineEmojis"] = [emoji_object(emoji) for emoji in inline_emoji(description)]
     return written
 
 
-def _icon(source: _Source) -> JsonObject:
+def _footer(source: _Source, *, latest: bool) -> JsonObject:
+    return {"text": text(source, "text"), **_icon(source, latest=latest)}
+
+
+def _icon(source: _Source, *, latest: bool) -> JsonObject:
     icon_url = filled_text(source, "icon_url")
-    return {} if icon_url is None else {"iconUrl": filled_text(source, "proxy_icon_url") or icon_url}
+    if icon_url is None:
+        return {}
+    canonical: JsonObject = {"iconCanonicalUrl": icon_url} if latest else {}
+    return {"iconUrl": filled_text(source, "proxy_icon_url") or icon_url, **canonical}
 
 
-def _media(source: _Source) -> JsonObject:
+def _media(source: _Source, *, latest: bool) -> JsonObject:
     url = filled_text(source, "url")
     where: JsonObject = {} if url is None else {"url": filled_text(source, "proxy_url") or url}
+    if latest and url is not None:
+        where["canonicalUrl"] = url
     return {**where, "width": optional_integer(source, "width"), "height": optional_integer(source, "height")}
 
 

@@ -1,4 +1,4 @@
-"""Messages: Discord's into DiscordChatExporter 2.46's form."""
+"""Messages: Discord's into DiscordChatExporter's form."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -22,6 +22,7 @@ from dce_play.discord.exporters.discord_api.entities import User, parse_user
 from dce_play.discord.exporters.discord_api.guild_view import GuildView
 from dce_play.discord.exporters.discord_api.images import sticker as sticker_url
 from dce_play.discord.exporters.discord_api.json_writer import JsonObject
+from dce_play.discord.exporters.discord_api.latest_format import components, forwarded, poll, reference_kind
 from dce_play.discord.exporters.discord_api.markdown import inline_emoji
 from dce_play.discord.exporters.discord_api.system_messages import is_system, system_content
 from dce_play.discord.exporters.discord_api.timestamps import normal_stamp, stamp_or_none
@@ -48,12 +49,14 @@ _STICKER_FORMATS = {1: ("Png", "png"), 2: ("Apng", "png"), 3: ("Lottie", "json")
 def is_blank(source: _Source) -> bool:
     """Return whether a message shows nothing: what a bot sees of all messages without the right to their content."""
     return filled_text(source, "content") is None and not any(
-        source.get(key) for key in ("attachments", "embeds", "sticker_items")
+        source.get(key) for key in ("attachments", "embeds", "sticker_items", "components", "poll", "message_snapshots")
     )
 
 
-def message_object(source: _Source, view: GuildView, reaction_users: ReactionUsers) -> JsonObject:
-    """Return a message as it stands in a channel file.
+def message_object(
+    source: _Source, view: GuildView, reaction_users: ReactionUsers, *, latest: bool = False
+) -> JsonObject:
+    """Return a message as it stands in a channel file, in the latest format or in that of 2.46.
 
     Members are fetched in the order in which DiscordChatExporter meets them: later parts show what earlier ones met.
     """
@@ -76,19 +79,25 @@ def message_object(source: _Source, view: GuildView, reaction_users: ReactionUse
         "content": system_content(number, source, author, mentioned) if is_system(number) else readable(content, view),
         "author": user_object(author, view),
         "attachments": each(source, "attachments", _attachment),
-        "embeds": embeds(source, view),
+        **({"components": components(source)} if latest else {}),
+        "embeds": embeds(source, view, latest=latest),
         "stickers": each(source, "sticker_items", _sticker),
         "reactions": each(source, "reactions", lambda reaction: _reaction(reaction, message_id, view, reaction_users)),
         "mentions": [user_object(user, view) for user in mentioned],
     }
     if (reference := optional_object(source, "message_reference")) is not None:
         written["reference"] = {
+            **({"type": reference_kind(reference)} if latest else {}),
             "messageId": optional_identifier(reference, "message_id"),
             "channelId": optional_identifier(reference, "channel_id"),
             "guildId": optional_identifier(reference, "guild_id"),
         }
+    if latest and (original := forwarded(source, view, _attachment, _sticker)) is not None:
+        written["forwardedMessage"] = original
     if interaction is not None:
         written["interaction"] = within(source, "interaction", lambda found: _interaction(found, view))
+    if latest and (asked := poll(source)) is not None:
+        written["poll"] = asked
     written["inlineEmojis"] = [emoji_object(emoji) for emoji in inline_emoji(content)]
     return written
 

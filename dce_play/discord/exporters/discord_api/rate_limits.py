@@ -13,6 +13,8 @@ from dce_play.system.clock import Clock
 
 GLOBAL_PER_SECOND = 50
 """Requests a second that Discord grants a bot over all routes."""
+_EASED = 0.8
+"""How much of a rate that was too much is tried next."""
 LONGEST_RESET_S = 60.0
 """Discord sometimes names absurd times for a bucket's reset, and does not hold on to them."""
 _MAJOR = frozenset({"channels", "guilds"})
@@ -64,15 +66,22 @@ class RateLimits:
     ``reserve`` says how long to wait; 0 means that the request may leave, and counts it.
     """
 
-    def __init__(self, clock: Clock, *, per_second: int | None = GLOBAL_PER_SECOND) -> None:
+    def __init__(self, clock: Clock, *, per_second: int | None = GLOBAL_PER_SECOND, buckets_tell: bool = False) -> None:
+        """``buckets_tell``: where a server tells of a route's bucket, that alone counts, and not ``per_second``.
+
+        Not for Discord, whose global limit no header tells. Of other servers the first 429 that is global tells it.
+        """
         self._clock = clock
         self._per_second = per_second
+        self._buckets_tell = buckets_tell
+        self._global_per_second: int | None = None
         self._lock = threading.Lock()
         self._bucket_names: dict[str, str] = {}
         self._buckets: dict[str, _Bucket] = {}
         self._closed_until = 0.0
         self._second_began = -math.inf
         self._sent_this_second = 0
+        self._sent_last_second = 0
 
     def reserve(self, route: str) -> float:
         """Return the seconds to wait before asking again; 0 when the request may leave now."""
@@ -85,8 +94,10 @@ class RateLimits:
             if bucket is not None and bucket.remaining <= 0:
                 free_at = max(free_at, bucket.resets_at)
             if now - self._second_began >= 1.0:
+                self._sent_last_second = self._sent_this_second if now - self._second_began < 2.0 else 0
                 self._second_began, self._sent_this_second = now, 0
-            if self._per_second is not None and self._sent_this_second >= self._per_second:
+            most = self._most_per_second(route)
+            if most is not None and self._sent_this_second >= most:
                 free_at = max(free_at, self._second_began + 1.0)
             if free_at > now:
                 return free_at - now
@@ -94,6 +105,11 @@ class RateLimits:
             if bucket is not None:
                 bucket.remaining -= 1
             return 0.0
+
+    def _most_per_second(self, route: str) -> int | None:
+        if self._global_per_second is not None:
+            return self._global_per_second
+        return None if self._buckets_tell and route in self._bucket_names else self._per_second
 
     def learn(self, route: str, headers: Mapping[str, str]) -> None:
         """Take in the limits that an answer's headers tell."""
@@ -122,6 +138,9 @@ class RateLimits:
             until = self._clock.monotonic() + wait_s
             if everywhere:
                 self._closed_until = max(self._closed_until, until)
+                too_many = max(self._sent_this_second, self._sent_last_second)
+                if self._buckets_tell and too_many:
+                    self._global_per_second = max(1, int(too_many * _EASED))
             else:
                 self._buckets[self._bucket_names.get(route, route)] = _Bucket(remaining=0, resets_at=until)
 

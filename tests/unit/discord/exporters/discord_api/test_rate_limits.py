@@ -123,3 +123,23 @@ def test_the_wait_asked_for_is_the_headers_else_the_bodys(
 
 def test_a_refusal_of_one_route_is_not_global() -> None:
     assert not is_global({"x-ratelimit-scope": "shared"}, {"global": False})
+
+
+@pytest.mark.contract("F-D10")
+def test_where_buckets_are_told_they_alone_count_until_a_global_refusal() -> None:
+    clock = FakeClock()
+    limits = RateLimits(clock, per_second=50, buckets_tell=True)
+    assert sum(limits.reserve("channels/1/messages") == 0 for _ in range(80)) == 50
+    clock.advance(1)
+    limits.learn("channels/1/messages", headers(1000, 1))
+    assert sum(limits.reserve("channels/1/messages") == 0 for _ in range(80)) == 80
+    limits.refused("channels/1/messages", 1, everywhere=True)
+    clock.advance(1)
+    assert sum(limits.reserve("channels/1/messages") == 0 for _ in range(80)) == 64
+
+
+@pytest.mark.contract("F-D10")
+def test_discords_own_global_limit_is_kept_whatever_buckets_say() -> None:
+    limits = RateLimits(FakeClock(), per_second=50)
+    limits.learn("channels/1/messages", headers(1000, 1))
+    assert sum(limits.reserve("channels/1/messages") == 0 for _ in range(80)) == 50
