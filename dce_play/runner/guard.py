@@ -13,7 +13,6 @@ no audit event.
 import _posixsubprocess
 import logging
 import os
-import subprocess  # noqa: F401 - it takes its key to the door that a dry run shuts
 import sys
 import threading
 import time
@@ -167,7 +166,7 @@ def _join(before: frozenset[threading.Thread]) -> None:
 
 @contextmanager
 def _no_hidden_starts(wire: Tripwire) -> Iterator[None]:
-    """Refuse the one door to programs that raises no audit event; ``subprocess`` itself has its own key to it."""
+    """Refuse the one door to programs that raises no audit event; ``subprocess``, imported by now, has its own key."""
 
     def refuse(*arguments: object, **_: object) -> int:
         argv = arguments[0] if arguments else ()
