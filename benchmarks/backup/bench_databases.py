@@ -1,7 +1,7 @@
 """Classes A and B against the engines' own programs and gzip: the same server, the same data, whole commands.
 
-Run as ``python -m benchmarks.backup.bench_databases postgres|redis [--mb 200] [--rounds 5]``. A busy machine hits all rows
-of a round alike.
+Run as ``python -m benchmarks.backup.bench_databases postgres|redis [--mb 200] [--rounds 5]``. A busy machine hits all
+rows of a round alike.
 """
 
 import argparse
