@@ -73,6 +73,7 @@ def test_killed_at_any_step_the_episode_is_stored_once_in_the_end(prepared: Rece
     [
         ("fsync", 1, "EIO"),
         ("/^link", 1, "ENOSPC"),
+        ("pwrite64", 1, "ENOSPC"),
         *(
             pytest.param(call, number, "EIO", marks=pytest.mark.soak)
             for call, number in STEPS[1:]
