@@ -63,6 +63,7 @@ STEPS = StepTable(
         "report.say": "flow.report_say",
         "report.summary": "flow.report_summary",
         "schedule.cron": "host.schedule_cron",
+        "scrape.ask": "scrape.ask",
         "scrape.plan": "scrape.plan",
         "scrape.preflight": "scrape.preflight",
         "scrape.run": "scrape.run",

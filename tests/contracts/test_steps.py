@@ -72,6 +72,7 @@ NEEDS_A_WORLD = frozenset(
         "receive.verify",
         "schedule.cron",
         "scrape.plan",
+        "scrape.ask",
         "scrape.preflight",
         "scrape.run",
         "ship.drain",
