@@ -104,7 +104,7 @@ def test_rows_that_a_trigger_throws_away_are_missed(own_postgres: Postgres, tmp_
     ]
 
 
-@pytest.mark.contract("P7")
+@pytest.mark.contract("P7", "N12")
 def test_sql_that_does_not_run_fails_the_drill_and_leaves_nothing(
     postgres: Postgres, tmp_path: Path, place: Path
 ) -> None:
