@@ -35,12 +35,14 @@ def folders_row(folders: Sequence[Path], *, user: str) -> Row:
     """Return whether folders are there, can be written and lie on one file system, so that a rename moves."""
     for folder in folders:
         quoted = shlex.quote(str(folder))
+        if not folder.exists() and folder.parent.is_dir() and os.access(folder.parent, os.W_OK | os.X_OK):
+            continue  # whoever needs it makes it
         if not folder.is_dir():
             fix = f"sudo install -d -m 0750 -o {shlex.quote(user)} {quoted}"
             return red("folders", f"no folder {folder}", fix, count=1)
         if not os.access(folder, os.W_OK | os.X_OK):
             return red("folders", f"{folder} cannot be written", f"sudo chown {shlex.quote(user)} {quoted}", count=1)
-    if len({folder.stat().st_dev for folder in folders}) > 1:
+    if len({folder.stat().st_dev for folder in folders if folder.exists()}) > 1:
         places = " ".join(shlex.quote(str(folder)) for folder in folders)
         return red("folders", "the folders are on more than one file system", f"df -h {places}", count=1)
     return green("folders", f"{len(folders)} folders, writable, on one file system")

@@ -12,7 +12,8 @@ from dce_play.runner.settings import Ask, RunSettings
 from dce_play.runner.stream import EventStream
 from dce_play.source import JsonValue
 from dce_play.system.process.containers import NoteContainer, note_nowhere
-from dce_play.system.process.executor import LocalExecutor
+from dce_play.system.process.executor import Command, Executor, Finished, LocalExecutor
+from dce_play.system.process.exempt import ExemptStarter
 
 HIDDEN = "hidden (no_log)"
 
@@ -91,6 +92,29 @@ class RunOperator:
         return answer
 
 
+@dataclass(frozen=True, slots=True)
+class DryExecutor:
+    """Has declared programs started by an exempt child; all others meet the guard, which refuses them."""
+
+    starter: ExemptStarter
+    local: LocalExecutor
+    stopped: Callable[[], bool]
+
+    def run(
+        self,
+        command: Command,
+        /,
+        *,
+        on_line: Callable[[str, str], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Finished:
+        """Run the program to its end."""
+        if not self.starter.starts(command.argv[0]):
+            return self.local.run(command, on_line=on_line, cancelled=cancelled)
+        asked = cancelled or (lambda: False)
+        return self.starter.run(command, on_line=on_line, cancelled=lambda: self.stopped() or asked())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workshop:
     """Makes views and contexts; everything in it is the same for all steps of a run."""
@@ -109,6 +133,9 @@ class Workshop:
     """Notes beside the archive's lock which step is running."""
     note_container: NoteContainer = note_nowhere
     """Notes there, while it is entered, a container that inherits no lock."""
+
+    starter: ExemptStarter | None = None
+    """In a dry run: what starts the programs that steps have declared."""
 
     def operator(self, step: StepRef) -> RunOperator:
         """Return who answers this step's questions."""
@@ -142,9 +169,10 @@ class Workshop:
     ) -> Context:
         """Return what ``apply`` may work with. Its programs get secrets of the environment only by these names."""
         settings = self.settings
-        executor = settings.executor or LocalExecutor(
-            environment, self.secrets, self.stopper.is_set, handed_on=handed_on
-        )
+        local = LocalExecutor(environment, self.secrets, self.stopper.is_set, handed_on=handed_on)
+        executor: Executor = settings.executor or local
+        if self.starter is not None:
+            executor = DryExecutor(self.starter, local, self.stopper.is_set)
         return Context(
             clock=settings.clock,
             environment=environment,

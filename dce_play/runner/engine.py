@@ -36,6 +36,7 @@ from dce_play.runner.stream import EventStream
 from dce_play.runner.supervise import Gate
 from dce_play.runner.tell import Teller
 from dce_play.runner.walk import Walk
+from dce_play.system.process.exempt import exempt_starter
 
 _PASSED_ON = frozenset({ExitCode.AUTHENTICATION, ExitCode.BUG, ExitCode.INVALID, ExitCode.LOCKED, ExitCode.UNATTENDED})
 """Exit codes of a failed step that scripts tell apart; any other failure of a step is 1."""
@@ -190,7 +191,11 @@ class _Running:
             allowed = (self._settings.run_folder,)
             steps = reachable_steps(self._plan, self._names())
             programs = frozenset[str]().union(*(programs_of(step.plugin) for step in steps))
-            if self._settings.seal and not programs:  # a container engine that only looks still opens its database
+            if programs and self._settings.executor is None:  # a container engine that only looks opens its database
+                starter = stack.enter_context(exempt_starter(programs, self._settings.environment, self._secrets))
+                self._workshop = replace(self._workshop, starter=starter)
+                programs = frozenset()
+            if self._settings.seal:
                 seal_process((*allowed, *self._settings.report_folders))
             stack.enter_context(dry_run(allowed_writable=allowed, allowed_programs=programs))
 

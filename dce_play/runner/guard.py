@@ -4,24 +4,28 @@
 is not allowed is refused and kept in mind, so that a step which swallows the refusal is found out at the end of the
 block. ``seal_process`` adds the kernel's own refusal, which the programs we start inherit.
 
+Threads that the block has started are waited for; one that goes on stays watched, and is told.
+
 This is a net under our own mistakes, not a prison: writing on a descriptor opened before, ``mmap`` and C code raise
 no audit event.
 """
 
-import ipaddress
+import _posixsubprocess
+import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+import threading
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 from dce_play.errors import DcePlayError, ExitCode
+from dce_play.runner.deeds import JUDGES, Arguments
 from dce_play.system.landlock import forbid_writes
 
-_WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _HARMLESS = ("/dev/null", "/dev/tty", "/dev/pts/", "/dev/fd/", "/dev/stdout", "/dev/stderr")
-_Arguments: TypeAlias = tuple[Any, ...]
 
 
 class DryRunBroken(DcePlayError):
@@ -48,16 +52,20 @@ class Tripwire:
         """Return what was tried and refused, in order."""
         return tuple(self._deeds)
 
-    def check(self, event: str, arguments: _Arguments) -> None:
+    def check(self, event: str, arguments: Arguments) -> None:
         """Refuse an audit event that changes what is not ours to change.
 
         Raises: DryRunBroken.
         """
-        judge = _JUDGES.get(event)
+        judge = JUDGES.get(event)
         deed = judge(self, arguments) if judge is not None else None
         if deed is not None:
             self._deeds.append(deed)
             raise DryRunBroken((deed,))
+
+    def note(self, deed: str) -> None:
+        """Keep in mind what was refused otherwise than by an error of ours."""
+        self._deeds.append(deed)
 
     def writes_to(self, path: str) -> bool:
         """Return whether the path is one that may not be written."""
@@ -70,7 +78,14 @@ class Tripwire:
         return os.path.basename(program) not in self._programs  # noqa: PTH119 - runs at every event
 
 
+_JOIN_S = 2.0
+"""How long threads that the block has started may take to end with it."""
+_LOG = logging.getLogger("dce-play")
+
 _active: Tripwire | None = None
+_kept: Tripwire | None = None
+"""What goes on judging the threads that did not end with their dry run."""
+_left: set[int | None] = set()
 _installed = False
 
 
@@ -83,7 +98,7 @@ def dry_run(*, allowed_writable: Iterable[Path] = (), allowed_programs: Iterable
 
     Raises: DryRunBroken, at the end of the block too: an earlier one may have been swallowed, or told as another.
     """
-    global _active  # noqa: PLW0603 - an audit hook cannot be taken back, so there is one for the process
+    global _active, _kept  # noqa: PLW0603 - an audit hook cannot be taken back, so there is one for the process
     if _active is not None:
         raise ValueError("a dry run is on already")
     _install()
@@ -91,13 +106,18 @@ def dry_run(*, allowed_writable: Iterable[Path] = (), allowed_programs: Iterable
     sys.dont_write_bytecode = True  # else the first import of a lazy package writes its cache
     tripwire = Tripwire(allowed_writable=allowed_writable, allowed_programs=allowed_programs)
     _active = tripwire
+    before = frozenset(threading.enumerate())
     failure: Exception | None = None
     try:
-        yield tripwire
+        with _no_hidden_starts(tripwire), _no_hidden_databases(tripwire):
+            yield tripwire
+            _join(before)
     except Exception as error:
         failure = error
         raise
     finally:
+        _left.update(thread.ident for thread in _since(before))
+        _kept = tripwire if _left else _kept
         _active = None
         sys.dont_write_bytecode = bytecode
         if tripwire.deeds:
@@ -119,113 +139,70 @@ def _install() -> None:
         _installed = True
 
 
-def _hook(event: str, arguments: _Arguments) -> None:
+def _hook(event: str, arguments: Arguments) -> None:
     if _active is not None:
         _active.check(event, arguments)
+    elif _left and _kept is not None and threading.get_ident() in _left:
+        _kept.check(event, arguments)
 
 
-def _open(wire: Tripwire, arguments: _Arguments) -> str | None:
-    path, _mode, flags = arguments
-    if isinstance(path, int) or not (flags or 0) & _WRITE_FLAGS:
-        return None
-    real = os.path.realpath(os.fsdecode(path))
-    return f"write {real}" if wire.writes_to(real) else None
+def _since(before: frozenset[threading.Thread]) -> list[threading.Thread]:
+    """Return the threads that live and were not there before; a display's, which only draws, is no step's."""
+    return [
+        thread
+        for thread in threading.enumerate()
+        if thread not in before and not type(thread).__module__.startswith("rich.")
+    ]
 
 
-def _change(verb: str, *, path: int = 0, folder: int | None = None) -> Callable[[Tripwire, _Arguments], str | None]:
-    """Return the judge of an event that changes the entry which its argument ``path`` names, below ``folder``."""
-
-    def judge(wire: Tripwire, arguments: _Arguments) -> str | None:
-        if isinstance(arguments[path], int):
-            return None  # by descriptor: opening it was judged
-        real = _entry(os.fsdecode(arguments[path]), arguments[folder] if folder is not None else -1)
-        return f"{verb} {real}" if wire.writes_to(real) else None
-
-    return judge
+def _join(before: frozenset[threading.Thread]) -> None:
+    """Wait for the threads that the block has started; tell of those that go on."""
+    end = time.monotonic() + _JOIN_S
+    for thread in _since(before):
+        thread.join(max(0.0, end - time.monotonic()))
+        if thread.is_alive():
+            _LOG.warning("warning: the thread %r outlives its dry run; it may change nothing", thread.name)
 
 
-def _rename(wire: Tripwire, arguments: _Arguments) -> str | None:
-    source, target, source_folder, target_folder = arguments
-    for path, folder in ((source, source_folder), (target, target_folder)):
-        real = _entry(os.fsdecode(path), folder)
-        if wire.writes_to(real):
-            return f"rename {real}"
-    return None
+@contextmanager
+def _no_hidden_starts(wire: Tripwire) -> Iterator[None]:
+    """Refuse the one door to programs that raises no audit event; ``subprocess``, imported by now, has its own key."""
 
+    def refuse(*arguments: object, **_: object) -> int:
+        argv = arguments[0] if arguments else ()
+        deed = f"start {os.fsdecode(next(iter(argv), b''))}" if isinstance(argv, list | tuple) else "start a program"
+        wire.note(deed)
+        raise DryRunBroken((deed,))
 
-def _entry(path: str, folder: int) -> str:
-    """Return the real place of a folder's entry; a link that is the entry itself is not followed."""
-    place = Path(f"/proc/self/fd/{folder}").readlink() / path if folder != -1 else Path(path)
-    return str(place.parent.resolve() / place.name)
-
-
-def _database(wire: Tripwire, arguments: _Arguments) -> str | None:
-    name = os.fsdecode(arguments[0])
-    return None if name in {":memory:", ""} or not wire.writes_to(os.path.realpath(name)) else f"open database {name}"
-
-
-def _connect(_wire: Tripwire, arguments: _Arguments) -> str | None:
-    address = arguments[1]
-    if not isinstance(address, tuple) or not isinstance(address[0], str | bytes):
-        return None  # a unix socket, or one to the kernel
-    return _reach(address[0])
-
-
-def _look_up(_wire: Tripwire, arguments: _Arguments) -> str | None:
-    host = arguments[0]
-    return None if host is None else _reach(host)
-
-
-def _reach(host: str | bytes) -> str | None:
-    name = host.decode(errors="replace") if isinstance(host, bytes) else host
-    if name in {"", "localhost"}:
-        return None
+    door, _posixsubprocess.fork_exec = _posixsubprocess.fork_exec, refuse
     try:
-        return None if ipaddress.ip_address(name.partition("%")[0]).is_loopback else f"reach {name}"
-    except ValueError:
-        return f"reach {name}"
+        yield
+    finally:
+        _posixsubprocess.fork_exec = door
 
 
-def _start(wire: Tripwire, arguments: _Arguments) -> str | None:
-    program = os.fsdecode(arguments[0]) if arguments[0] is not None else str(arguments[1][0])
-    return f"start {program}" if wire.starts(program) else None
+@contextmanager
+def _no_hidden_databases(wire: Tripwire) -> Iterator[None]:
+    """Let a database that was opened for looking attach no other, which raises no audit event; nor ``VACUUM INTO``."""
+    import sqlite3  # only a dry run needs it
 
+    def authorize(action: int, name: str | None, *_: str | None) -> int:
+        if action == sqlite3.SQLITE_ATTACH and name not in {"", ":memory:"}:
+            # A name that comes as a parameter is not told here; it may be any.
+            real = os.path.realpath(name.removeprefix("file:").partition("?")[0]) if name else "by a parameter"
+            if name is None or wire.writes_to(real):
+                wire.note(f"attach database {real}")
+                return sqlite3.SQLITE_DENY
+        return sqlite3.SQLITE_OK
 
-def _shell(_wire: Tripwire, arguments: _Arguments) -> str | None:
-    return f"run {os.fsdecode(arguments[0])}"
+    def connect(*arguments: Any, **more: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = door(*arguments, **more)
+        connection.set_authorizer(authorize)
+        return connection
 
-
-def _kill(_wire: Tripwire, arguments: _Arguments) -> str | None:
-    return f"signal process {arguments[0]}" if arguments[1] else None
-
-
-_JUDGES: dict[str, Callable[[Tripwire, _Arguments], str | None]] = {
-    "open": _open,
-    "os.chmod": _change("change the mode of", folder=2),
-    "os.chown": _change("change the owner of", folder=3),
-    "os.link": _change("link", path=1, folder=3),
-    "os.mkdir": _change("make folder", folder=2),
-    "os.remove": _change("remove", folder=1),
-    "os.removexattr": _change("change attributes of"),
-    "os.rename": _rename,
-    "os.rmdir": _change("remove folder", folder=1),
-    "os.setxattr": _change("change attributes of"),
-    "os.symlink": _change("link", path=1, folder=2),
-    "os.truncate": _change("truncate"),
-    "os.utime": _change("change the time of", folder=3),
-    "sqlite3.connect": _database,
-    "socket.connect": _connect,
-    "socket.getaddrinfo": _look_up,
-    "socket.gethostbyname": _look_up,
-    "socket.sendmsg": _connect,
-    "socket.sendto": _connect,
-    "os.exec": _start,
-    "os.posix_spawn": _start,
-    "os.spawn": lambda wire, arguments: _start(wire, arguments[1:]),
-    "os.system": _shell,
-    "subprocess.Popen": _start,
-    "os.kill": _kill,
-    "os.killpg": _kill,
-    "signal.pthread_kill": _kill,
-}
-"""What each audit event that can change something says about itself. Source: Python's audit events table."""
+    door = sqlite3.connect
+    sqlite3.connect = sqlite3.dbapi2.connect = connect  # type: ignore[assignment]  # its overloads
+    try:
+        yield
+    finally:
+        sqlite3.connect = sqlite3.dbapi2.connect = door

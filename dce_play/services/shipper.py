@@ -26,6 +26,7 @@ from dce_play.transfer.sending.folders import check_folders
 from dce_play.transfer.sending.log_lines import Level, ShipLog
 from dce_play.transfer.sending.metrics import Metrics
 from dce_play.transfer.sending.pack import Packer
+from dce_play.transfer.sending.packs import Packs
 from dce_play.transfer.sending.settings import ShipConfig
 from dce_play.transfer.sending.ship_pass import Passes, PassResult, moment_heard
 from dce_play.transfer.sending.spool import Spool
@@ -171,7 +172,7 @@ def open_shipper(
         pacer = Pacer(config.bandwidth_limit, clock=clock, local=_local_time)
         attempt = Attempt(
             tools,
-            packer=Packer(level=config.zstd_level, threads=config.zstd_threads),
+            packs=Packs(tools, Packer(level=config.zstd_level, threads=config.zstd_threads)),
             delivery=Delivery(tools, client, pacer),
         )
         try:

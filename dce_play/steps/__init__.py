@@ -62,6 +62,7 @@ STEPS = StepTable(
         "receive.verify": "ship.receive_verify",
         "report.say": "flow.report_say",
         "report.summary": "flow.report_summary",
+        "run.fail": "flow.run_fail",
         "schedule.cron": "host.schedule_cron",
         "scrape.ask": "scrape.ask",
         "scrape.plan": "scrape.plan",

@@ -1,6 +1,6 @@
 """File systems: how much room there is, where they are mounted, and of what kind they are."""
 
-import shutil
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,8 +54,12 @@ def disk_space(path: Path) -> DiskSpace:
     Raises: NoSuchPlace.
     """
     existing = _nearest(path)
-    usage = shutil.disk_usage(existing)
-    return DiskSpace(mount=mount_of(existing), total_bytes=usage.total, free_bytes=usage.free)
+    usage = os.statvfs(existing)
+    return DiskSpace(
+        mount=mount_of(existing),
+        total_bytes=usage.f_blocks * usage.f_frsize,
+        free_bytes=usage.f_bavail * usage.f_frsize,
+    )
 
 
 def mount_of(path: Path) -> Mount:

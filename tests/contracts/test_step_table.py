@@ -26,7 +26,7 @@ from dce_play.steps.backup import prune as backup_prune
 from dce_play.steps.backup import require as backup_require
 from dce_play.steps.backup import take as backup_take
 from dce_play.steps.backup import verify as backup_verify
-from dce_play.steps.flow import assert_that, pause_confirm, report_say, report_summary
+from dce_play.steps.flow import assert_that, pause_confirm, report_say, report_summary, run_fail
 from dce_play.steps.host import (
     command_run,
     disk_free,
@@ -84,6 +84,7 @@ MODULES: tuple[CheckStep | ActionStep, ...] = (
     receive_backfill,
     receive_verify,
     report_summary,
+    run_fail,
     schedule_cron,
     scrape_plan,
     scrape_ask,

@@ -70,6 +70,7 @@ NEEDS_A_WORLD = frozenset(
         "quarantine.requeue",
         "receive.backfill",
         "receive.verify",
+        "run.fail",
         "schedule.cron",
         "scrape.plan",
         "scrape.ask",
@@ -81,7 +82,7 @@ NEEDS_A_WORLD = frozenset(
         "token.sync_gui",
     }
 )
-"""Steps that need an archive, backups, a server, a crontab or a token; tests/unit/steps and tests/e2e build these."""
+"""Steps that need an archive, backups, a server, a token, a failure; tests/unit/steps and tests/e2e build these."""
 RUNNABLE = sorted(CASES)
 
 

@@ -179,12 +179,16 @@ def test_a_refused_restore_takes_no_safety_backup(own_postgres: Postgres, folder
     assert {"refuse", "command"} <= {item["what"] for item in planned["plan"]}
 
 
-@pytest.mark.contract("P8")
-def test_a_drill_that_this_machine_cannot_make_says_nothing_about_the_backup(postgres: Postgres, folder: Path) -> None:
-    define(folder, "postgres", "postgres", socket=str(postgres.folder), user="boss")
-    assert backup(folder, "run", "postgres")[0].code == 0
-    said, drilled = backup(folder, "drill", "postgres@latest", "--drill-dir", str(folder / ("long" * 30)))
-    assert said.code != 0
-    assert drilled["ok"] is False
-    said, listed = backup(folder, "list")
-    assert listed["backups"][0]["good"] is True
+@pytest.mark.contract("P8", "R6")
+@pytest.mark.parametrize("engine", ["postgres", "redis"])
+def test_a_drill_works_below_a_long_path_that_is_roots_alone(
+    postgres: Postgres, redis: Redis, folder: Path, engine: str
+) -> None:
+    keys = {"socket": str(postgres.folder), "user": "boss"} if engine == "postgres" else {"socket": str(redis.socket)}
+    define(folder, engine, engine, **keys)
+    assert backup(folder, "run", engine)[0].code == 0
+    place = folder / ("long" * 30)
+    place.mkdir(mode=0o700)
+    said, drilled = backup(folder, "drill", f"{engine}@latest", "--drill-dir", str(place))
+    assert (said.code, drilled["differences"]) == (0, [])
+    assert list(place.iterdir()) == []

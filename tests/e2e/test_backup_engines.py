@@ -84,6 +84,7 @@ def taken(shell: Terminal, *modules: str, **options: str) -> list[dict[str, Any]
     return rows
 
 
+@pytest.mark.contract("C1")
 def test_a_vault_is_backed_up_verified_drilled_and_restored(bao: OpenBao, tmp_path: Path) -> None:
     shell = terminal(tmp_path, VAULT_TOKEN=bao.root, UNSEAL=bao.unseal)
     define(shell, {"name": "vault", "vault": {"address": bao.address}})
@@ -112,6 +113,7 @@ def test_a_vault_is_backed_up_verified_drilled_and_restored(bao: OpenBao, tmp_pa
     vault_call(bao.address, bao.root, "DELETE", "sys/mounts/e2e")
 
 
+@pytest.mark.contract("C3")
 def test_a_vault_that_refuses_is_told_in_its_own_word_and_leaves_nothing(
     bao: OpenBao, bao_in_memory: OpenBao, tmp_path: Path
 ) -> None:
@@ -143,6 +145,7 @@ def test_a_vault_that_refuses_is_told_in_its_own_word_and_leaves_nothing(
     assert [path.name for path in (shell.folder / "root").iterdir()] == [".dce-backup"]
 
 
+@pytest.mark.contract("C4")
 def test_a_server_without_raft_is_archived_from_its_folder_and_says_so(bao_in_memory: OpenBao, tmp_path: Path) -> None:
     shell = terminal(tmp_path, VAULT_TOKEN=bao_in_memory.root)
     data = tmp_path / "vault-data"
@@ -157,6 +160,7 @@ def test_a_server_without_raft_is_archived_from_its_folder_and_says_so(bao_in_me
     assert asked(shell, "drill", "vault@latest")["differences"] == []
 
 
+@pytest.mark.contract("K7")
 def test_a_bucket_is_backed_up_and_put_back(seaweed: SeaweedFS, bucket: Bucket, tmp_path: Path) -> None:
     shell = terminal(tmp_path, ACCESS=seaweed.admin[0], SECRET=seaweed.admin[1])
     define(shell, {"name": "minio", "s3": s3_keys(seaweed, bucket)})
@@ -175,6 +179,7 @@ def test_a_bucket_is_backed_up_and_put_back(seaweed: SeaweedFS, bucket: Bucket, 
     assert (into / "objects" / "two" / "three").read_bytes() == CONTENT + b"two/three"
 
 
+@pytest.mark.contract("L1")
 def test_a_dump_is_backed_up_and_written_for_import(stub: MeilisearchStub, tmp_path: Path) -> None:
     shell = terminal(tmp_path, MEILI_KEY=KEY)
     keys = {"url": stub.url, "key": "env:MEILI_KEY", "dump_folder": str(stub.dumps)}
@@ -199,6 +204,7 @@ def test_a_dump_is_backed_up_and_written_for_import(stub: MeilisearchStub, tmp_p
     assert len(asked(shell, "list")["backups"]) == 1
 
 
+@pytest.mark.contract("E4")
 def test_an_encrypted_backup_is_copied_away_listed_read_and_pruned(
     seaweed: SeaweedFS, bucket: Bucket, identity: pyrage.x25519.Identity, tmp_path: Path
 ) -> None:
@@ -244,6 +250,7 @@ def test_an_encrypted_backup_is_copied_away_listed_read_and_pruned(
     assert len([each for page in away.pages() for each in page]) == 4
 
 
+@pytest.mark.contract("E7")
 def test_an_upload_that_fails_is_exit_1_and_the_local_backup_stays_good(
     seaweed: SeaweedFS, bucket: Bucket, tmp_path: Path
 ) -> None:
@@ -257,6 +264,7 @@ def test_an_upload_that_fails_is_exit_1_and_the_local_backup_stays_good(
     assert Path(shell.folder / "root" / row["file"]).is_file()
 
 
+@pytest.mark.contract("E8")
 def test_no_secret_is_anywhere_but_in_the_encrypted_backup(
     seaweed: SeaweedFS, bucket: Bucket, bao: OpenBao, identity: pyrage.x25519.Identity, tmp_path: Path
 ) -> None:

@@ -1,27 +1,19 @@
 """The commands of docs/how-to/restore-class-A.md and -B.md, run as they stand there against real servers."""
 
-import os
 import re
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.command_line import Terminal
+from tests.support.pages import commands, run_command
 from tests.support.postgres_server import postgres_server
 from tests.support.redis_server import PATIENCE_S, Redis, fill, redis_server
-
-PAGES = Path(__file__).parents[2] / "docs" / "how-to"
-_BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-
-
-def commands(page: str) -> list[str]:
-    """Return the commands of a page, one a line."""
-    return [line for block in _BLOCK.findall((PAGES / page).read_text()) for line in block.splitlines() if line]
 
 
 @pytest.fixture
@@ -30,20 +22,6 @@ def folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="dce-page-", dir="/tmp") as name:
         Path(name).chmod(0o755)
         yield Path(name)
-
-
-def run(command: str, terminal: Terminal, extra: Mapping[str, str]) -> str:
-    """Run a command of a page; nobody sits at this test's terminal, so taking a backup is allowed by name."""
-    here = Path(__file__).parents[2] / ".venv" / "bin"
-    spelled = command.replace("dce-play backup run", "dce-play backup run --allow-unattended")
-    spelled = spelled.replace("dce-play", " ".join(terminal.argv()))
-    environment = {**terminal.environment, **extra, "PATH": f"{here}:{os.environ['PATH']}"}
-    done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", spelled],
-        cwd=terminal.folder, env=environment, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
 
 
 @pytest.mark.contract("P9")
@@ -63,7 +41,7 @@ def test_class_a_is_restored_as_the_page_says(folder: Path) -> None:
         for command in commands("restore-class-A.md"):
             if "--apply" in command:
                 server.sql("DELETE FROM orders WHERE n > 50", database="shop")
-            said = run(command, terminal, extra)
+            said = run_command(command, terminal, extra)
             if "--apply" in command:
                 assert server.sql("SELECT count(*) FROM orders", database="shop") == "100"
             if "_before" in command:
@@ -88,7 +66,7 @@ def test_class_b_is_restored_as_the_page_says(folder: Path) -> None:
             for command in commands("restore-class-B.md"):
                 if command.startswith("redis-cli"):
                     process = start(restored)
-                said = run(command, terminal, extra)
+                said = run_command(command, terminal, extra)
             assert re.findall(r"db\d+:keys=\d+", said) == re.findall(r"db\d+:keys=\d+", before)
         finally:
             if process is not None:

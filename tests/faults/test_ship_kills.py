@@ -1,6 +1,6 @@
 """Real shippers, killed or lied to at each of their file calls by strace, and then run again.
 
-One episode is stored and one is refused for good, so that both ways through the spool are cut everywhere. After
+Two episodes are stored and one is refused for good, so that both ways through the spool are cut everywhere. After
 the fault the next passes must end with each in exactly one place, stored once, with nothing left over.
 """
 
@@ -30,6 +30,7 @@ def world(folder: Path) -> Iterator[tuple[LabHost, StandIn]]:
         host = lab_host(folder, receiver.url)
         ship(host)  # folders are made, the probes are the same ever after
         host.episode("good")
+        host.episode("good-2")
         host.episode("bad", commit="b2" * 20)
         yield host, receiver
 
@@ -62,14 +63,15 @@ def check(host: LabHost, receiver: StandIn) -> None:
     assert host.where() == {
         "episodes": [],
         "outbox": [],
-        "shipped": ["good", "good.receipt.json"],
+        "shipped": ["good", "good-2", "good-2.receipt.json", "good.receipt.json"],
         "quarantine": ["bad"],
     }
-    assert json.loads((host.data / "shipped" / "good.receipt.json").read_text()) == receiver.stored["good"]
-    assert unpacked_digest(receiver.archives["good"]) == receiver.stored["good"]["manifest_digest"]
+    for name in ("good", "good-2"):
+        assert json.loads((host.data / "shipped" / f"{name}.receipt.json").read_text()) == receiver.stored[name]
+        assert unpacked_digest(receiver.archives[name]) == receiver.stored[name]["manifest_digest"]
     reason = json.loads((host.data / "quarantine" / "bad" / "quarantine_reason.json").read_text())
     assert reason["reason"] == "commit_not_in_window"
-    assert list(receiver.stored) == ["good"]
+    assert sorted(receiver.stored) == ["good", "good-2"]
     left = [path.name for folder in ("outbox", "episodes", ".ship") for path in (host.data / folder).glob(".*.tmp")]
     assert [name for name in left if "state" not in name and "cleanup" not in name] == []
 

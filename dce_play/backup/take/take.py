@@ -162,7 +162,8 @@ class TakeRun:
                 tool=ToolFacts(name="dce-play", version=self._options.tool_version),
                 hooks=hooks.record(),
             )
-            manifest = self._verified(part, manifest, was_checked=check is not None)
+            is_stored_as_checked = produced.checked and part.sha256 == pipeline.top.sha256 and self._level > 1
+            manifest = self._verified(part, manifest, was_checked=check is not None or is_stored_as_checked)
             manifest = self._told(manifest, produced, previous)
             part.publish(encode_manifest(manifest))
         except BaseException:
@@ -215,7 +216,8 @@ class TakeRun:
             return manifest
         now = utc_stamp(self._services.clock.now())
         backup = StoredBackup(part.path, manifest, self._services)
-        reached = read_again(backup, self._services, level=1 if manifest.encryption is not None else wanted)
+        only_stored = manifest.encryption is not None or was_checked
+        reached = read_again(backup, self._services, level=1 if only_stored else wanted)
         if was_checked:
             reached = 2
         if reached < wanted:

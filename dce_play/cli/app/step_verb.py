@@ -37,7 +37,7 @@ from dce_play.system.process.executor import LocalExecutor
 from dce_play.system.redact import PROCESS
 
 Facts = Mapping[str, Any]
-"""A step's outputs by name, as JSON has them, and ``dry_run``."""
+"""A step's outputs by name, as JSON has them, over what was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +127,7 @@ def _run(step: ActionStep, wording: Wording, /, **options: Any) -> int:
                     raise
                 outputs, failure = _named(error.outputs), error
     facts = {"dry_run": dry_run} | dict(outputs)
-    tell(output_format, wording.lines(facts), facts)
+    tell(output_format, wording.lines({**options, **facts}), facts)
     if failure is not None:
         raise failure
     return ExitCode.OK

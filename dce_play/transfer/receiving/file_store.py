@@ -19,7 +19,7 @@ from dce_play.system.durable.whole_files import read_whole, write_atomic
 from dce_play.system.lock.file_lock import open_locked
 from dce_play.transfer.receiving.config import ReceiveConfig
 from dce_play.transfer.receiving.file_uploads import FileIncoming, FileUploads, FileUploadWriter
-from dce_play.transfer.receiving.folders import StoreFolders
+from dce_play.transfer.receiving.folders import StoreFolders, names_ending
 from dce_play.transfer.receiving.index_file import FileIndex
 from dce_play.transfer.receiving.storage import Incoming, Offer, Published, StoreCounts, UploadState, UploadWriter
 from dce_play.transfer.receiving.stored_archive import receipt_from_archive
@@ -199,9 +199,7 @@ class FileStore:
 
     def _sweep_old(self, folder: Path, ending: str, keep_s: float) -> list[str]:
         swept = []
-        for name in self._disk.names(folder):
-            if not name.endswith(ending):
-                continue
+        for name in names_ending(folder, ending):
             facts = self._disk.facts_of(folder / name)
             if facts is not None and time.time() - facts.mtime_ns / 1e9 > keep_s:
                 self._disk.unlink(folder / name)

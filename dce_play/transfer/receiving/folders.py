@@ -1,5 +1,6 @@
 """The names below a receiver's ``store_dir``."""
 
+import os
 import secrets
 from pathlib import Path
 
@@ -52,7 +53,13 @@ class StoreFolders(msgspec.Struct, frozen=True):
 
     def stored_ids(self) -> list[str]:
         """Return the ids of all archives, sorted."""
-        if not self.store.is_dir():
-            return []
-        names = (entry.name for entry in self.store.iterdir())
-        return sorted(name.removesuffix(ARCHIVE_END) for name in names if name.endswith(ARCHIVE_END))
+        return sorted(name.removesuffix(ARCHIVE_END) for name in names_ending(self.store, ARCHIVE_END))
+
+
+def names_ending(folder: Path, ending: str) -> list[str]:
+    """Return the names in a folder that end so; none where there is no such folder. Quick for 100,000 of them."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries if entry.name.endswith(ending)]
+    except FileNotFoundError:
+        return []

@@ -11,6 +11,8 @@ from dce_play.transfer.receiving.gate_sources import Commits, SourceAnswer
 
 MISS_AGE_S = 1.0
 """A commit that is not found in an answer older than this is looked for anew: it may just have been pushed."""
+NOTHING_KNOWN_AGE_S = 0.2
+"""While nothing is known, the sources are asked again as soon as this: nobody can be let in meanwhile."""
 
 
 class Verdict(StrEnum):
@@ -82,7 +84,9 @@ class Gate:
         age = self._monotonic() - self._asked_at
         if age >= self.config.cache_ttl_s:
             return True
-        return age > MISS_AGE_S and (self._commits is None or (is_commit(commit) and commit not in self._accepted))
+        if self._commits is None:
+            return age > NOTHING_KNOWN_AGE_S
+        return age > MISS_AGE_S and is_commit(commit) and commit not in self._accepted
 
     def refresh(self) -> None:
         """Ask the sources. The last good set stays when none of them answers."""

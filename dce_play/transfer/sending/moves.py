@@ -4,21 +4,14 @@ What each step leaves, and how the next pass goes on from it, stands in docs/des
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-from dce_play.errors import DcePlayError
 from dce_play.system.durable.whole_files import sync_folder
 from dce_play.transfer.ids import EpisodeId, free_name
 from dce_play.transfer.sending.episode import REASON, UnsafeMember, seal_of, walk
 from dce_play.transfer.sending.reason import Reason, encode_reason
 from dce_play.transfer.sending.spool import PackRecord, Spool, Suffix, write_synced
-
-
-class SealBroken(DcePlayError):
-    """What lies in ``episodes/`` is not what was packed: the id was used again, or a writer was late."""
-
-    def __init__(self, identifier: EpisodeId) -> None:
-        super().__init__(f"{identifier} is not what was packed")
 
 
 def seal_holds(folder: Path, record: PackRecord) -> bool:
@@ -29,24 +22,27 @@ def seal_holds(folder: Path, record: PackRecord) -> bool:
         return False
 
 
-def retire(spool: Spool, identifier: EpisodeId, record: PackRecord) -> str | None:
-    """Move an acknowledged episode to ``shipped/``; return its name there, ``None`` when somebody moved it away.
+def retire_all(spool: Spool, records: Sequence[PackRecord]) -> list[EpisodeId]:
+    """Move acknowledged episodes to ``shipped/``, together; return those that are not what was acknowledged.
 
-    Raises: SealBroken, when content that was never sent would be retired.
+    Content that was never sent is so never retired. What somebody moved away meanwhile leaves the outbox only.
     """
+    broken: list[EpisodeId] = []
+    moved: list[tuple[EpisodeId, str]] = []
     with spool.moving():
-        episode = spool.episode(identifier)
-        if not _is_folder(episode):
-            spool.remove_files(identifier)
-            return None
-        if not seal_holds(episode, record):
-            raise SealBroken(identifier)
-        name = free_name(identifier, lambda each: _taken_in_shipped(spool, each))
-        episode.rename(spool.shipped / name)
-        sync_folder(spool.shipped)
-        sync_folder(spool.episodes)
-        _finish_retiring(spool, identifier, name)
-        return name
+        sync_folder(spool.outbox)  # a folder in shipped/ without a durable receipt could not be told from an old one
+        for record in records:
+            identifier = EpisodeId(record.id)
+            if not _is_folder(spool.episode(identifier)):
+                spool.remove_files(identifier)
+            elif not seal_holds(spool.episode(identifier), record):
+                broken.append(identifier)
+            else:
+                name = free_name(identifier, lambda each: _taken_in_shipped(spool, each))
+                spool.episode(identifier).rename(spool.shipped / name)
+                moved.append((identifier, name))
+        _finish_retiring(spool, moved)
+    return broken
 
 
 def finish_half_retired(spool: Spool, identifier: EpisodeId) -> str | None:
@@ -59,18 +55,23 @@ def finish_half_retired(spool: Spool, identifier: EpisodeId) -> str | None:
         return None
     for name in spool.shipped_names(identifier):
         if seal_holds(spool.shipped / name, record):
-            sync_folder(spool.shipped)
-            sync_folder(spool.episodes)
-            _finish_retiring(spool, identifier, name)
+            _finish_retiring(spool, [(identifier, name)])
             return name
     return None
 
 
-def _finish_retiring(spool: Spool, identifier: EpisodeId, name: str) -> None:
-    spool.file(identifier, Suffix.RECEIPT).replace(spool.shipped / f"{name}{Suffix.RECEIPT}")
+def _finish_retiring(spool: Spool, moved: Sequence[tuple[EpisodeId, str]]) -> None:
+    """Let the receipts follow their folders; ``moved`` has each id with its name in ``shipped/``."""
+    if not moved:
+        return
+    sync_folder(spool.shipped)
+    sync_folder(spool.episodes)
+    for identifier, name in moved:
+        spool.file(identifier, Suffix.RECEIPT).replace(spool.shipped / f"{name}{Suffix.RECEIPT}")
     # Durable before pack.json goes: a receipt in the outbox without its record could not be told from an orphan.
     sync_folder(spool.shipped)
-    spool.remove_files(identifier)
+    for identifier, _ in moved:
+        spool.remove_files(identifier)
 
 
 def quarantine(spool: Spool, identifier: EpisodeId, reason: Reason) -> str | None:

@@ -8,6 +8,7 @@ from itertools import islice
 
 import msgspec
 
+from dce_play.system.lock.file_lock import FileBusy
 from dce_play.transfer.ids import EpisodeId
 from dce_play.transfer.sending.answer import Answer
 from dce_play.transfer.sending.attempt import Attempt, Result
@@ -19,10 +20,12 @@ from dce_play.transfer.sending.ping import ask_ping, gate_takes, is_answered
 from dce_play.transfer.sending.spool import Spool, Suffix
 from dce_play.transfer.sending.sweep import sweep
 from dce_play.transfer.sending.tools import Tools
-from dce_play.transfer.sending.verdict import Outcome
+from dce_play.transfer.sending.verdict import Outcome, Verdict
 
 _ASK_GATE_S = 60.0
 _ROW = 3
+_ROUNDS = 3
+"""How often an episode is sent in one pass while its writer goes on writing."""
 _PACKED = frozenset({Suffix.TAR, Suffix.PACK})
 
 
@@ -42,10 +45,41 @@ class PassResult(msgspec.Struct, frozen=True, kw_only=True):
         return sum(result.verdict.outcome is outcome for result in self.results)
 
 
-class _Halt:
-    """Why nothing more is begun in this pass, once that is so."""
+class _Course:
+    """How the sending of a pass goes: the results by id, and whether anything more is begun."""
 
-    why: str | None = None
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._row = 0
+        self.results: dict[str, Result] = {}
+        self.halted: str | None = None
+        """Why nothing more is begun, once that is so."""
+        self.not_retired = False
+
+    def take(self, result: Result) -> None:
+        """Take a result; three failures in a row, a refusal of us or an unreachable receiver halt the pass."""
+        self.results[result.id] = result
+        verdict = result.verdict
+        if not result.tried:
+            return
+        if verdict.in_a_row:
+            self._row += 1
+        elif verdict.http:
+            self._row = 0
+            if verdict.pause is None and self.halted is None:
+                self._tools.backoff.resume()
+        why = verdict.pause or ("unreachable" if self._row >= _ROW else None)
+        if why is not None and self.halted is None:
+            self.halted = why
+            self._tools.backoff.pause(why, verdict.retry_after_s)
+            self._tools.log.event("ship.paused", Level.WARNING, why=why)
+
+    def leave_behind(self, spool: Spool) -> None:
+        """Call what is acknowledged but not retired what it is: left for the next pass."""
+        behind = Verdict(outcome=Outcome.RETRY, code="io_error", detail="it is stored, and could not be retired")
+        for name in self.results:
+            if spool.file(EpisodeId(name), Suffix.PACK).exists() and self.results[name].verdict.receipt is not None:
+                self.results[name] = Result(id=name, verdict=behind)
 
 
 class Passes:
@@ -125,51 +159,67 @@ class Passes:
 
     def _send_all(self, identifiers: list[EpisodeId], *, obey: bool) -> tuple[list[Result], int, str | None]:
         """Return the results, how many were not ready, and why the shipper waits now, if it does."""
-        results: list[Result] = []
+        course = _Course(self._tools)
         not_ready = 0
-        row = 0
-        halt = _Halt()
-        for result in self._each(identifiers, halt, obey=obey):
+        for result in self._each(identifiers, course, obey=obey):
             if result is None:
                 not_ready += 1
-                continue
-            results.append(result)
-            self._on_result(result)
-            verdict = result.verdict
-            if verdict.in_a_row and result.tried:
-                row += 1
-            elif verdict.http and result.tried:
-                row = 0
-                if verdict.pause is None and halt.why is None:
-                    self._tools.backoff.resume()
-            why = verdict.pause or ("unreachable" if row >= _ROW else None)
-            if why is not None and halt.why is None:
-                halt.why = why
-                self._tools.backoff.pause(why, verdict.retry_after_s)
-                self._tools.log.event("ship.paused", Level.WARNING, why=why)
-        return results, not_ready, halt.why
+            else:
+                course.take(result)
+            self._retire(course, now=False)
+        self._retire(course, now=True)
+        if course.not_retired:
+            course.leave_behind(self._tools.spool)
+        return list(course.results.values()), not_ready, course.halted
 
-    def _each(self, identifiers: list[EpisodeId], halt: "_Halt", *, obey: bool) -> Iterator[Result | None]:
+    def _retire(self, course: "_Course", *, now: bool) -> None:
+        """Retire what is due; what turns out not to be what was sent is packed and sent in this same pass."""
+        for _ in range(_ROUNDS):
+            try:
+                broken = self._attempt.retire_due(now=now)
+            except (OSError, FileBusy) as error:
+                course.not_retired = True
+                self._tools.log.event("ship.pass_failed", Level.ERROR, why=error)
+                return
+            for identifier in broken:
+                course.results.pop(identifier, None)
+                result = None if course.halted else self._attempt.run(identifier, obey=False)
+                if result is not None:
+                    course.take(result)
+            if not broken:
+                return
+
+    def _each(self, identifiers: list[EpisodeId], course: "_Course", *, obey: bool) -> Iterator[Result | None]:
         """Yield what becomes of each episode; after a halt none is begun, but those that were are waited for."""
         most = self._tools.config.concurrency
-        left = iter(identifiers)
         if most == 1:
-            for identifier in left:
-                self._tools.moved(0)
-                yield self._attempt.run(identifier, obey=obey)
-                if halt.why is not None:
-                    return
+            yield from self._one_by_one(identifiers, course, obey=obey)
             return
+        left = iter(identifiers)
         with ThreadPoolExecutor(most) as pool:
             running: set[Future[Result | None]] = set()
             while True:
-                for identifier in islice(left, most - len(running) if halt.why is None else 0):
+                for identifier in islice(left, most - len(running) if course.halted is None else 0):
                     running.add(pool.submit(self._attempt.run, identifier, obey=obey))
                 if not running:
                     return
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     yield future.result()
+
+    def _one_by_one(self, identifiers: list[EpisodeId], course: "_Course", *, obey: bool) -> Iterator[Result | None]:
+        """Send one after the other; while one is sent the next is packed."""
+        with ThreadPoolExecutor(1) as ahead:
+            packing: Future[None] | None = None
+            for number, identifier in enumerate(identifiers, start=1):
+                if packing is not None:
+                    packing.exception()  # wait; what went wrong comes again at its turn
+                packing = None
+                if number < len(identifiers):
+                    packing = ahead.submit(self._attempt.prepare, identifiers[number], obey=obey)
+                yield self._attempt.run(identifier, obey=obey)
+                if course.halted is not None:
+                    return
 
     def _tell(self, done: PassResult) -> None:
         self._tools.log.event(

@@ -134,6 +134,11 @@ class Spool:
         """Write a small file of the outbox durably: temporary, fsync, rename, fsync of the folder."""
         write_atomic(self.file(identifier, suffix), data, mode=0o600)
 
+    def write_receipt(self, identifier: EpisodeId, data: bytes) -> None:
+        """Write a receipt durably but for its name: whoever retires the episode syncs the folder first."""
+        path = self.file(identifier, Suffix.RECEIPT)
+        write_synced(path.with_name(f".{path.name}.tmp"), data, path)
+
     def publish_tar(self, record: PackRecord) -> None:
         """Give a durable ``.part`` its record and then its name. One fsync of the folder covers both renames.
 

@@ -1,5 +1,6 @@
 """A dry run that would change something is found out, also when the step looks away."""
 
+import _posixsubprocess
 import os
 import shutil
 import signal
@@ -8,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -42,6 +44,25 @@ def remove_by_folder(place: Path) -> None:
         os.close(folder)
 
 
+def attach(place: Path, words: str) -> None:
+    with sqlite3.connect(":memory:") as database:
+        database.execute(words, (str(place / "new"),))
+
+
+def fork_exec(_place: Path) -> None:
+    _posixsubprocess.fork_exec(["true"], [b"/bin/true"])  # type: ignore[call-arg]  # refused before it looks
+
+
+def bind(place: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(place / "new"))
+
+
+def listen(host: str) -> None:
+    with socket.socket() as server:
+        server.bind((host, 0))
+
+
 DEEDS: dict[str, Callable[[Path], object]] = {
     "write": lambda place: (place / "file").write_text("x", encoding="utf-8"),
     "append": lambda place: (place / "file").open("ab"),
@@ -67,11 +88,17 @@ DEEDS: dict[str, Callable[[Path], object]] = {
     "connect": lambda _place: socket.create_connection(("192.0.2.1", 80), timeout=1),
     "look up": lambda _place: socket.getaddrinfo("discord.invalid", 443),
     "datagram": lambda _place: send_datagram(),
+    "attach": lambda place: attach(place, "ATTACH ? AS other"),
+    "vacuum into": lambda place: attach(place, "VACUUM INTO ?"),
+    "unix socket": bind,
+    "listen everywhere": lambda _place: listen("0.0.0.0"),
+    "listen anywhere": lambda _place: listen(""),
+    "program by the back door": fork_exec,
     "signal": lambda _place: os.kill(os.getpid(), signal.SIGUSR1),
 }
 
 
-@pytest.mark.contract("R-8.02")
+@pytest.mark.contract("R-8.02", "F-DRY")
 @pytest.mark.parametrize("deed", DEEDS.values(), ids=DEEDS)
 def test_a_deed_is_refused_and_nothing_has_happened(place: Path, deed: Callable[[Path], object]) -> None:
     with pytest.raises(DryRunBroken) as broken, dry_run():
@@ -197,3 +224,35 @@ def test_a_sealed_process_cannot_write_by_way_of_a_declared_program(place: Path,
     )
     argv = python(script, tmp_path, place.parent.parent / "elsewhere")
     assert subprocess.run(argv, check=True, capture_output=True).stdout == b"1\n"
+
+
+@pytest.mark.contract("F-DRY")
+def test_a_thread_of_the_block_is_waited_for_and_one_that_goes_on_stays_watched(
+    place: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    refused: list[Exception] = []
+    go, done = threading.Event(), threading.Event()
+
+    def late() -> None:
+        go.wait(20)
+        try:
+            (place / "new").write_text("x", encoding="utf-8")
+        except DryRunBroken as error:
+            refused.append(error)
+        done.set()
+
+    with dry_run():
+        threading.Thread(target=time.sleep, args=(0.2,)).start()
+        threading.Thread(target=late, name="late", daemon=True).start()
+    go.set()
+    assert done.wait(20)
+    assert refused
+    assert not (place / "new").exists()
+    assert "the thread 'late' outlives its dry run" in caplog.text
+
+
+@pytest.mark.contract("F-DRY")
+def test_loopback_may_be_listened_on() -> None:
+    with dry_run() as tripwire:
+        listen("127.0.0.1")
+    assert tripwire.deeds == ()

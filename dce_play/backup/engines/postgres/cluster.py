@@ -11,7 +11,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -98,8 +98,19 @@ def _unprivileged() -> tuple[tuple[str, ...], tuple[int, int] | None]:
 
 def _folder(services: Services, options: DrillOptions) -> AbstractContextManager[Path]:
     if options.keep:
-        return nullcontext(Path(tempfile.mkdtemp(prefix="dce-drill-", dir=options.folder)))
+        return _kept_folder(options.folder)
     return services.temporary_folder("dce-drill-", below=options.folder)
+
+
+@contextmanager
+def _kept_folder(below: Path | None) -> Iterator[Path]:
+    """Give a folder that stays; one of a drill that could not be made goes all the same."""
+    folder = Path(tempfile.mkdtemp(prefix="dce-drill-", dir=below))
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 @contextmanager
@@ -111,7 +122,8 @@ def throwaway(tools: Tools, services: Services, options: DrillOptions) -> Iterat
     run_as, owner = _unprivileged()
     superuser = f"dce_drill_{secrets.token_hex(6)}"
     with _folder(services, options) as folder:
-        if len(str(folder)) > _LONGEST_SOCKET_FOLDER:
+        is_long = len(str(folder)) > _LONGEST_SOCKET_FOLDER
+        if is_long and options.keep:
             raise BackupError(ErrorId.USAGE, f"{folder} is too long for a socket", hint="give a shorter --drill-dir")
         if owner is not None:
             os.chown(folder, *owner)
@@ -119,7 +131,9 @@ def throwaway(tools: Tools, services: Services, options: DrillOptions) -> Iterat
             made = Throwaway(
                 server=Server(
                     module="drill",
-                    keys=PostgresKeys(socket=str(folder), user=superuser),
+                    keys=PostgresKeys(
+                        socket=f"/proc/{os.getpid()}/fd/{descriptor}" if is_long else str(folder), user=superuser
+                    ),
                     tools=tools,
                     services=services,
                 ),
@@ -127,13 +141,17 @@ def throwaway(tools: Tools, services: Services, options: DrillOptions) -> Iterat
                 superuser=superuser,
                 run_as=run_as,
                 owner=owner,
-                seen_as=_as_seen(folder, descriptor, run_as, services),
+                seen_as=_by(descriptor) if is_long else _as_seen(folder, descriptor, run_as, services),
                 descriptor=descriptor,
             )
             _initialise(made)
             if options.keep:
                 _start_for_good(made)
-                yield made
+                try:
+                    yield made
+                except BaseException:
+                    _stop(made)
+                    raise
             else:
                 with _running(made):
                     yield made
@@ -156,6 +174,10 @@ def _as_seen(folder: Path, descriptor: int, run_as: tuple[str, ...], services: S
     looking = Command(argv=(*run_as, "test", "-w", str(folder)), timeout_s=10.0)
     if not run_as or services.executor.run(looking).exit_code == 0:
         return folder
+    return _by(descriptor)
+
+
+def _by(descriptor: int) -> Path:
     return Path(f"/proc/self/fd/{descriptor}")
 
 
@@ -183,6 +205,11 @@ def _start_for_good(made: Throwaway) -> None:
     _run(_without_death(made), "pg_ctl", *words, timeout_s=_START_S + 10.0)
 
 
+def _stop(made: Throwaway) -> None:
+    """Stop a server that was to be kept, because the drill could not be made."""
+    _run(made, "pg_ctl", "-D", str(made.seen_as / "data"), "-m", "immediate", "-w", "stop", timeout_s=_START_S)
+
+
 def _without_death(made: Throwaway) -> Throwaway:
     """Return it so that what it starts lives on without us."""
     words = [word for word in made.run_as if word not in {"--pdeathsig", "QUIT"}]
@@ -206,7 +233,9 @@ def _await_start(made: Throwaway, program: StreamedProgram) -> None:
     clock = made.server.services.clock
     deadline = clock.monotonic() + _START_S
     ready = Command(
-        argv=(made.server.tools.path("pg_isready"), "-h", str(made.folder), "-q"), timeout_s=10.0, env={"LC_ALL": "C"}
+        argv=(made.server.tools.path("pg_isready"), "-h", made.server.keys.socket, "-q"),
+        timeout_s=10.0,
+        env={"LC_ALL": "C"},
     )
     while made.server.services.executor.run(ready).exit_code != 0:
         if os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:

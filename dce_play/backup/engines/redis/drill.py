@@ -1,13 +1,15 @@
 """The drill of class B: a server started on a copy of the data, and the keys of each database compared."""
 
+import shutil
 import tempfile
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import msgspec
 
 from dce_play.backup.engines.redis.checked import RdbContents, rdb_probe
-from dce_play.backup.engines.redis.throwaway import Held, await_loaded, link_to, server_argv, serving
+from dce_play.backup.engines.redis.throwaway import SOCKET, Held, await_loaded, is_short, link_to, server_argv, serving
 from dce_play.backup.engines.redis.unpacking import make_folder
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import Difference, Drilled, EngineFacts
@@ -16,8 +18,6 @@ from dce_play.backup.streams import CHUNK_BYTES
 from dce_play.source import JsonValue
 from dce_play.system.process.executor import Command
 
-_LONGEST_SOCKET_FOLDER = 90
-"""A socket's path has at most 107 bytes."""
 _MAGIC = b"REDIS"
 
 
@@ -27,7 +27,7 @@ def drill(backup: OpenBackup, services: Services, options: DrillOptions) -> Dril
     Raises: BackupError: ``no-tool``, ``version``, ``verify-failed``, ``truncated``.
     """
     with _folder(services, options) as folder:
-        if len(str(folder)) > _LONGEST_SOCKET_FOLDER:
+        if options.keep and not is_short(folder):
             raise BackupError(ErrorId.USAGE, f"{folder} is too long for a socket", hint="give a shorter --drill-dir")
         make_folder(backup, folder, owners=False)
         snapshot = _snapshot_in(folder)
@@ -46,8 +46,19 @@ def drill(backup: OpenBackup, services: Services, options: DrillOptions) -> Dril
 
 def _folder(services: Services, options: DrillOptions) -> AbstractContextManager[Path]:
     if options.keep:
-        return nullcontext(Path(tempfile.mkdtemp(prefix="dce-drill-", dir=options.folder)))
+        return _kept_folder(options.folder)
     return services.temporary_folder("dce-drill-", below=options.folder)
+
+
+@contextmanager
+def _kept_folder(below: Path | None) -> Iterator[Path]:
+    """Give a folder that stays; one of a drill that could not be made goes all the same."""
+    folder = Path(tempfile.mkdtemp(prefix="dce-drill-", dir=below))
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _snapshot_in(folder: Path) -> Path:
@@ -136,7 +147,7 @@ def _keep(folder: Path, settings: tuple[str, ...], services: Services) -> str:
     )
     if finished.exit_code != 0:
         raise BackupError(ErrorId.ENGINE_FAILED, f"redis-server did not start: {finished.stderr or finished.stdout}")
-    link = link_to(folder, services)
+    link = link_to(folder / SOCKET, services)
     await_loaded(link, give_up=lambda: None)
     where = link.keys.socket
     return f"{folder}: redis-cli -s {where}; stop it with: redis-cli -s {where} SHUTDOWN NOSAVE"

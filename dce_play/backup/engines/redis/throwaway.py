@@ -23,6 +23,10 @@ from dce_play.system.process.streaming import StreamedProgram
 _LONG_S = 7 * 24 * 3600.0
 _NOBODYS_PORT = "1"
 _PROMPT_S = 20.0
+SOCKET = "s"
+"""The socket's name in the data folder, which is the server's working folder."""
+_LONGEST_SOCKET_FOLDER = 90
+"""A socket's path has at most 107 bytes."""
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,14 +44,29 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 def server_argv(folder: Path, *, daemonize: str = "no") -> tuple[str, ...]:
     """Return the argv of a server on the data in a folder, without the setting of what it loads."""
     return (
-        "redis-server", "--port", "0", "--unixsocket", str(folder / "s"), "--unixsocketperm", "700",
+        "redis-server", "--port", "0", "--unixsocket", SOCKET, "--unixsocketperm", "700",
         "--dir", str(folder), "--save", "", "--daemonize", daemonize, "--replicaof", "127.0.0.1", _NOBODYS_PORT,
     )  # fmt: skip
 
 
-def link_to(folder: Path, services: Services) -> Link:
-    """Return the way to the server on a folder's data."""
-    return Link(keys=RedisKeys(socket=str(folder / "s")), services=services, container=None)
+def is_short(folder: Path) -> bool:
+    """Return whether a socket in the folder can be named by its path."""
+    return len(str(folder)) <= _LONGEST_SOCKET_FOLDER
+
+
+def link_to(socket: Path, services: Services) -> Link:
+    """Return the way to the server behind a socket."""
+    return Link(keys=RedisKeys(socket=str(socket)), services=services, container=None)
+
+
+@contextmanager
+def _reachable(folder: Path) -> Iterator[Path]:
+    """Give a path to the folder that is short enough for a socket in it: where its own is not, that of a descriptor."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield folder if is_short(folder) else Path(f"/proc/{os.getpid()}/fd/{descriptor}")
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -60,9 +79,9 @@ def serving(folder: Path, services: Services, *settings: str) -> Iterator[Held]:
     dying = (with_us, "--pdeathsig", "KILL", "--") if with_us else ()
     command = Command(argv=(*dying, *server_argv(folder), *settings), timeout_s=_LONG_S, cwd=folder)
     try:
-        with services.streams.open(command) as program:
+        with _reachable(folder) as short, services.streams.open(command) as program:
             try:
-                yield _loaded(link_to(folder, services), program)
+                yield _loaded(link_to(short / SOCKET, services), program)
             finally:
                 with suppress(ProcessLookupError):
                     os.kill(program.pid, signal.SIGKILL)  # nothing in it is worth saving

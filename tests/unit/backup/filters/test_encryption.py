@@ -67,6 +67,7 @@ class TestAge:
         file.write_text(f"# created: today\n# public key: {identity.to_public()}\n{identity}\n", encoding="utf-8")
         return str(identity.to_public()), f"file:{file}"
 
+    @pytest.mark.contract("E1")
     def test_what_was_encrypted_comes_back_and_is_not_readable(self, keys: tuple[str, str], tmp_path: Path) -> None:
         recipient, reference = keys
         services = EngineServices()
@@ -76,8 +77,9 @@ class TestAge:
             assert DATA[:64] not in stored
             assert decrypted(age.decrypting(reference, services), tmp_path / "x.age") == data
 
+    @pytest.mark.contract("E1")
     @pytest.mark.parametrize("left", [10, 100, 100_000, -1])
-    def test_a_cut_file_is_an_error(self, keys: tuple[str, str], tmp_path: Path, left: int) -> None:
+    def test_an_age_file_that_is_cut_is_an_error(self, keys: tuple[str, str], tmp_path: Path, left: int) -> None:
         recipient, reference = keys
         stored = encrypted(age.encrypting([recipient], EngineServices()), DATA, tmp_path / "x.age")
         (tmp_path / "x.age").write_bytes(stored[:left])
@@ -85,6 +87,7 @@ class TestAge:
             decrypted(age.decrypting(reference, EngineServices()), tmp_path / "x.age")
         assert caught.value.error_id is ErrorId.VERIFY_FAILED
 
+    @pytest.mark.contract("E1")
     def test_a_flipped_bit_and_a_foreign_identity_are_errors(self, keys: tuple[str, str], tmp_path: Path) -> None:
         recipient, reference = keys
         stored = bytearray(encrypted(age.encrypting([recipient], EngineServices()), DATA, tmp_path / "x.age"))
@@ -99,7 +102,8 @@ class TestAge:
             decrypted(age.decrypting(reference, EngineServices()), tmp_path / "x.age")
         assert flipped.value.error_id is ErrorId.VERIFY_FAILED
 
-    def test_a_full_disk_behind_the_encryption_is_told_as_one(self, keys: tuple[str, str], tmp_path: Path) -> None:
+    @pytest.mark.contract("E3")
+    def test_a_full_disk_behind_age_is_told_as_one(self, keys: tuple[str, str], tmp_path: Path) -> None:
         out = FileSink(tmp_path / "x.age", fails_after_bytes=100_000)
         sink = age.encrypting([keys[0]], EngineServices()).into(out)
         with pytest.raises(BackupError, match="no space left") as caught:
@@ -108,6 +112,7 @@ class TestAge:
         out.abort()
         assert caught.value.error_id is ErrorId.WRITE_FAILED
 
+    @pytest.mark.contract("E1")
     def test_what_is_no_key_is_refused_without_being_repeated(self, tmp_path: Path) -> None:
         with pytest.raises(BackupError, match="not an age recipient"):
             age.encrypting(["age1nonsense"], EngineServices())
@@ -124,13 +129,15 @@ class TestAge:
 class TestGpg:
     """Against the real program."""
 
-    def test_what_was_encrypted_comes_back(self, gpg_home: dict[str, str], tmp_path: Path) -> None:
+    @pytest.mark.contract("E2")
+    def test_what_gpg_encrypted_comes_back(self, gpg_home: dict[str, str], tmp_path: Path) -> None:
         services = EngineServices(environment=gpg_home)
         for data in (DATA, b""):
             stored = encrypted(gpg.encrypting([gpg_home["FPR"]], services), data, tmp_path / "x.gpg")
             assert DATA[:64] not in stored
             assert decrypted(gpg.decrypting(None, services), tmp_path / "x.gpg") == data
 
+    @pytest.mark.contract("E2")
     def test_a_secret_key_behind_a_reference_opens_it_and_leaves_nothing(
         self, gpg_home: dict[str, str], tmp_path: Path
     ) -> None:
@@ -145,15 +152,17 @@ class TestGpg:
             decrypted(gpg.decrypting(None, services), tmp_path / "x.gpg")
         assert caught.value.error_id is ErrorId.INVALID
 
+    @pytest.mark.contract("E2")
     @pytest.mark.parametrize("left", [0, 100, 100_000, -1])
-    def test_a_cut_file_is_an_error(self, gpg_home: dict[str, str], tmp_path: Path, left: int) -> None:
+    def test_a_gpg_file_that_is_cut_is_an_error(self, gpg_home: dict[str, str], tmp_path: Path, left: int) -> None:
         services = EngineServices(environment=gpg_home)
         stored = encrypted(gpg.encrypting([gpg_home["FPR"]], services), DATA, tmp_path / "x.gpg")
         (tmp_path / "x.gpg").write_bytes(stored[:left])
         with pytest.raises(BackupError):
             decrypted(gpg.decrypting(None, services), tmp_path / "x.gpg")
 
-    def test_a_full_disk_behind_the_encryption_is_told_as_one(self, gpg_home: dict[str, str], tmp_path: Path) -> None:
+    @pytest.mark.contract("E3")
+    def test_a_full_disk_behind_gpg_is_told_as_one(self, gpg_home: dict[str, str], tmp_path: Path) -> None:
         out = FileSink(tmp_path / "x.gpg", fails_after_bytes=100_000)
         sink = gpg.encrypting([gpg_home["FPR"]], EngineServices(environment=gpg_home)).into(out)
         with pytest.raises(BackupError, match="no space left"):
@@ -161,6 +170,7 @@ class TestGpg:
         sink.abort()
         out.abort()
 
+    @pytest.mark.contract("E2")
     def test_a_key_that_is_not_there_is_refused_before_anything(self, gpg_home: dict[str, str]) -> None:
         services = EngineServices(environment=gpg_home)
         for named in ("0" * 40, "me@example.test"):

@@ -53,6 +53,7 @@ def encoder(manifest: Manifest):  # type: ignore[no-untyped-def]  # a closure of
     return encode
 
 
+@pytest.mark.contract("E5")
 @pytest.mark.parametrize("size", [0, 10, 33 << 20], ids=["empty", "small", "three parts"])
 def test_a_copy_is_read_back_and_then_recorded(seaweed: SeaweedFS, tmp_path: Path, size: int) -> None:
     bucket = seaweed.new_bucket()
@@ -72,6 +73,7 @@ def test_a_copy_is_read_back_and_then_recorded(seaweed: SeaweedFS, tmp_path: Pat
     assert [each for page in bucket.pages() for each in page] == []
 
 
+@pytest.mark.contract("E6")
 def test_nothing_is_ever_replaced(seaweed: SeaweedFS, tmp_path: Path) -> None:
     bucket = seaweed.new_bucket()
     place = target(seaweed, bucket)
@@ -84,6 +86,7 @@ def test_nothing_is_ever_replaced(seaweed: SeaweedFS, tmp_path: Path) -> None:
         assert b"".join(stream.chunks()) == b"theirs"
 
 
+@pytest.mark.contract("E6")
 def test_a_file_that_rotted_since_is_not_sent(seaweed: SeaweedFS, tmp_path: Path) -> None:
     bucket = seaweed.new_bucket()
     path, manifest = backup(tmp_path, "thing-20261128T220000Z.tar.gz", b"good")
@@ -93,6 +96,7 @@ def test_a_file_that_rotted_since_is_not_sent(seaweed: SeaweedFS, tmp_path: Path
     assert [each for page in bucket.pages() for each in page] == []
 
 
+@pytest.mark.contract("E6")
 def test_a_store_that_fails_half_way_keeps_nothing_of_ours(seaweed: SeaweedFS, tmp_path: Path) -> None:
     bucket = seaweed.new_bucket()
     path, manifest = backup(tmp_path, "thing-20261128T220000Z.tar.gz", b"data" * 1000)
@@ -107,6 +111,7 @@ def test_a_store_that_fails_half_way_keeps_nothing_of_ours(seaweed: SeaweedFS, t
     assert f"host-one/{path.name}" not in {each.key for page in bucket.pages() for each in page}
 
 
+@pytest.mark.contract("E7")
 def test_a_key_that_may_only_read_cannot_store(seaweed: SeaweedFS, tmp_path: Path) -> None:
     path, manifest = backup(tmp_path, "thing-20261128T220000Z.tar.gz", b"data")
     with pytest.raises(BackupError) as caught:
@@ -114,6 +119,7 @@ def test_a_key_that_may_only_read_cannot_store(seaweed: SeaweedFS, tmp_path: Pat
     assert (caught.value.error_id, caught.value.exit_code) == (ErrorId.UPLOAD_FAILED, 1)
 
 
+@pytest.mark.contract("E5")
 def test_only_what_has_a_manifest_of_ours_and_its_data_is_a_backup(seaweed: SeaweedFS, tmp_path: Path) -> None:
     bucket = seaweed.new_bucket()
     place = target(seaweed, bucket)

@@ -27,6 +27,7 @@ def read(bucket: Bucket, key: str) -> bytes:
         return b"".join(stream.chunks())
 
 
+@pytest.mark.contract("K8")
 def test_every_page_is_read_and_every_object_comes_back(seaweed: SeaweedFS) -> None:
     bucket = seaweed.new_bucket()
     for key in KEYS:
@@ -44,6 +45,7 @@ def test_every_page_is_read_and_every_object_comes_back(seaweed: SeaweedFS) -> N
     assert bucket.head("nobody") is None
 
 
+@pytest.mark.contract("K8")
 def test_an_upload_in_parts_has_the_checksum_of_its_parts_and_never_replaces(seaweed: SeaweedFS) -> None:
     bucket = seaweed.new_bucket()
     upload = bucket.begin("big", content_type="x/y")
@@ -66,6 +68,7 @@ def test_an_upload_in_parts_has_the_checksum_of_its_parts_and_never_replaces(sea
     assert read(bucket, "big") == data
 
 
+@pytest.mark.contract("K8")
 def test_a_key_is_written_once_when_it_must_be_new(seaweed: SeaweedFS) -> None:
     bucket = seaweed.new_bucket()
     bucket.put("k", b"first", only_new=True)
@@ -84,6 +87,7 @@ def test_a_key_is_written_once_when_it_must_be_new(seaweed: SeaweedFS) -> None:
         read(bucket, "k")
 
 
+@pytest.mark.contract("K5")
 def test_who_may_not_is_told_apart_from_who_is_not_known(seaweed: SeaweedFS) -> None:
     bucket = seaweed.new_bucket()
     bucket.put("k", b"data", only_new=True)
@@ -103,6 +107,7 @@ def test_who_may_not_is_told_apart_from_who_is_not_known(seaweed: SeaweedFS) -> 
         list(Bucket(seaweed.place(name, port=free_ports(1)[0])).pages())
 
 
+@pytest.mark.contract("K4")
 @pytest.mark.parametrize("size", [10, 3 << 20], ids=["small", "large"])
 def test_a_bit_flipped_on_the_way_is_found(seaweed: SeaweedFS, size: int) -> None:
     bucket = seaweed.new_bucket()
@@ -115,6 +120,7 @@ def test_a_bit_flipped_on_the_way_is_found(seaweed: SeaweedFS, size: int) -> Non
         read(Bucket(seaweed.place(bucket.place.bucket, port=port)), "k")
 
 
+@pytest.mark.contract("K4")
 def test_an_answer_that_is_cut_is_no_answer(seaweed: SeaweedFS) -> None:
     bucket = seaweed.new_bucket()
     bucket.put("k", b"A" * (1 << 20), only_new=True)
@@ -126,6 +132,7 @@ def test_an_answer_that_is_cut_is_no_answer(seaweed: SeaweedFS) -> None:
         read(Bucket(seaweed.place(bucket.place.bucket, port=port)), "k")
 
 
+@pytest.mark.contract("K4")
 def test_a_bit_flipped_on_the_way_up_is_refused_by_the_store(seaweed: SeaweedFS) -> None:
     upload = seaweed.new_bucket().begin("k")
     upload.add(b"data")
@@ -136,6 +143,7 @@ def test_a_bit_flipped_on_the_way_up_is_refused_by_the_store(seaweed: SeaweedFS)
     upload.abort()
 
 
+@pytest.mark.contract("K8")
 def test_versions_are_listed_without_the_marks_of_deletion(seaweed: SeaweedFS) -> None:
     bucket = seaweed.new_bucket()
     bucket._client.put_bucket_versioning(Bucket=bucket.place.bucket, VersioningConfiguration={"Status": "Enabled"})

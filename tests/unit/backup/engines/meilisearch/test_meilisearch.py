@@ -42,6 +42,7 @@ def refused(stub: MeilisearchStub, path: Path, *, key: str = KEY, timeout: float
     return caught.value
 
 
+@pytest.mark.contract("L1")
 def test_a_dump_is_copied_as_it_is_and_counted(stub: MeilisearchStub, tmp_path: Path) -> None:
     backup = taken(stub, tmp_path / "f.dump")
     (left,) = stub.dumps.iterdir()
@@ -55,6 +56,7 @@ def test_a_dump_is_copied_as_it_is_and_counted(stub: MeilisearchStub, tmp_path: 
     assert ENGINE.probe(module, services(), timeout_s=5.0) is Health.UNHEALTHY
 
 
+@pytest.mark.contract("L2")
 @pytest.mark.parametrize("ends", ["failed", "canceled"])
 def test_a_dump_that_did_not_succeed_is_a_failure(stub: MeilisearchStub, tmp_path: Path, ends: str) -> None:
     stub.ends = ends
@@ -63,17 +65,20 @@ def test_a_dump_that_did_not_succeed_is_a_failure(stub: MeilisearchStub, tmp_pat
     assert "no room for the dump" in str(error)
 
 
+@pytest.mark.contract("L2")
 def test_a_dump_that_takes_too_long_is_given_up(stub: MeilisearchStub, tmp_path: Path) -> None:
     stub.polls = 10**6
     assert refused(stub, tmp_path / "f.dump", timeout=0.5).error_id is ErrorId.TIMEOUT
 
 
+@pytest.mark.contract("L2")
 def test_a_key_that_is_not_accepted_is_exit_7(stub: MeilisearchStub, tmp_path: Path) -> None:
     error = refused(stub, tmp_path / "f.dump", key="another-key")
     assert (error.error_id, error.exit_code) == (ErrorId.AUTH, 7)
     assert "another-key" not in f"{error}{error.hint}"
 
 
+@pytest.mark.contract("L2")
 def test_nobody_there_is_unreachable(stub: MeilisearchStub, tmp_path: Path) -> None:
     module = module_at(f"http://127.0.0.1:{free_ports(1)[0]}", stub.dumps)
     with pytest.raises(BackupError) as caught:
@@ -81,6 +86,7 @@ def test_nobody_there_is_unreachable(stub: MeilisearchStub, tmp_path: Path) -> N
     assert (caught.value.error_id, caught.value.exit_code) == (ErrorId.UNREACHABLE, 4)
 
 
+@pytest.mark.contract("L2")
 def test_a_dump_that_is_not_where_it_should_be_is_not_found(stub: MeilisearchStub, tmp_path: Path) -> None:
     stub.no_file = True
     error = refused(stub, tmp_path / "f.dump")
@@ -88,12 +94,14 @@ def test_a_dump_that_is_not_where_it_should_be_is_not_found(stub: MeilisearchStu
     assert "dump_folder" in error.hint
 
 
+@pytest.mark.contract("L3")
 @pytest.mark.parametrize("left", [0, 30, -1, -8])
 def test_a_dump_that_is_cut_is_truncated(stub: MeilisearchStub, tmp_path: Path, left: int) -> None:
     stub.cut = left
     assert refused(stub, tmp_path / "f.dump").error_id is ErrorId.TRUNCATED
 
 
+@pytest.mark.contract("L4")
 @pytest.mark.parametrize("in_dump", [{"movies": 3}, {"movies": 3, "books": 1}], ids=["an index", "a document"])
 def test_what_is_left_out_of_a_dump_is_incomplete(
     stub: MeilisearchStub, tmp_path: Path, in_dump: dict[str, int]
@@ -103,6 +111,7 @@ def test_what_is_left_out_of_a_dump_is_incomplete(
     assert (error.error_id, error.exit_code) == (ErrorId.INCOMPLETE, 1)
 
 
+@pytest.mark.contract("L4")
 def test_a_check_and_a_drill_count_again(stub: MeilisearchStub, tmp_path: Path) -> None:
     backup = taken(stub, tmp_path / "f.dump")
     drilled = ENGINE.drill(backup, services(), DrillOptions())
@@ -115,6 +124,7 @@ def test_a_check_and_a_drill_count_again(stub: MeilisearchStub, tmp_path: Path) 
     assert caught.value.error_id is ErrorId.VERIFY_FAILED
 
 
+@pytest.mark.contract("L5")
 def test_a_restore_writes_the_dump_and_tells_the_command(stub: MeilisearchStub, tmp_path: Path) -> None:
     backup = taken(stub, tmp_path / "karakeep-meilisearch-20261128T220000Z.dump")
     folder = tmp_path / "into"

@@ -14,6 +14,7 @@ from dce_play.backup.engines.s3.roster import Roster
 BAD = ["", "/a", "../x", "a/../b", "a//b", "a/", "./a", "a/.", "a\0b", "a\nb", ".keys/x", ".versions/x", "x" * 256]
 
 
+@pytest.mark.contract("K2")
 @pytest.mark.parametrize("key", BAD)
 def test_a_key_that_is_no_safe_path_gets_a_made_up_name(key: str) -> None:
     assert not is_safe(key)
@@ -22,6 +23,7 @@ def test_a_key_that_is_no_safe_path_gets_a_made_up_name(key: str) -> None:
 
 
 @given(st.text(min_size=1, max_size=40))
+@pytest.mark.contract("K2")
 def test_a_safe_key_stays_inside_any_folder(key: str) -> None:
     if is_safe(key):
         assert is_inside(key)
@@ -34,6 +36,7 @@ def is_inside(member: str) -> bool:
 
 
 @given(st.lists(st.text(alphabet=string.ascii_lowercase[:2] + "/", min_size=1, max_size=6), max_size=30))
+@pytest.mark.contract("K2")
 def test_no_object_s_file_is_another_s_folder(keys: list[str]) -> None:
     roster = Roster(sqlite3.connect(":memory:", isolation_level=None))
     members = {

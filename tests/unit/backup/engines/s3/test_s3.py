@@ -76,6 +76,7 @@ def refused(seaweed: SeaweedFS, module: Module, path: Path, key: tuple[str, str]
     return caught.value
 
 
+@pytest.mark.contract("K1")
 def test_every_object_is_in_the_tar_whatever_its_key(seaweed: SeaweedFS, tmp_path: Path) -> None:
     bucket = filled(seaweed)
     backup = take(ENGINE, module_for(seaweed, bucket), services(seaweed), tmp_path / "d.tar")
@@ -105,6 +106,7 @@ def test_every_object_is_in_the_tar_whatever_its_key(seaweed: SeaweedFS, tmp_pat
     assert ENGINE.probe(module_for(seaweed, bucket), services(seaweed), timeout_s=5.0) is Health.HEALTHY
 
 
+@pytest.mark.contract("K1")
 def test_the_system_s_tar_extracts_it_without_a_word(seaweed: SeaweedFS, tmp_path: Path) -> None:
     backup = take(ENGINE, module_for(seaweed, filled(seaweed)), services(seaweed), tmp_path / "d.tar")
     out = tmp_path / "out"
@@ -114,17 +116,20 @@ def test_the_system_s_tar_extracts_it_without_a_word(seaweed: SeaweedFS, tmp_pat
     assert (out / "objects" / "a-b").read_bytes() == content_of("a-b")
 
 
+@pytest.mark.contract("K1")
 def test_only_what_lies_below_the_prefix_is_taken(seaweed: SeaweedFS, tmp_path: Path) -> None:
     bucket = filled(seaweed)
     backup = take(ENGINE, module_for(seaweed, bucket, prefix="dir/"), services(seaweed), tmp_path / "d.tar")
     assert sorted(str(row["key"]) for row in index_of(backup.path)) == ["dir/", "dir/x"]
 
 
+@pytest.mark.contract("K1")
 def test_an_empty_bucket_is_a_whole_backup_of_nothing(seaweed: SeaweedFS, tmp_path: Path) -> None:
     backup = take(ENGINE, module_for(seaweed, seaweed.new_bucket()), services(seaweed), tmp_path / "d.tar")
     assert backup.manifest.counts == {"objects": 0, "bytes": 0, "versions": 0}
 
 
+@pytest.mark.contract("K1")
 def test_versions_are_taken_along_where_they_are_wanted(seaweed: SeaweedFS, tmp_path: Path) -> None:
     bucket = seaweed.new_bucket()
     bucket._client.put_bucket_versioning(Bucket=bucket.place.bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -152,6 +157,7 @@ def on_second_listing(then: Callable[[], None], *, every: bool = False) -> Calla
     return watch
 
 
+@pytest.mark.contract("K3")
 def test_an_object_that_changes_while_it_is_read_is_fetched_again(seaweed: SeaweedFS, tmp_path: Path) -> None:
     bucket = filled(seaweed)
 
@@ -170,6 +176,7 @@ def test_an_object_that_changes_while_it_is_read_is_fetched_again(seaweed: Seawe
     assert backup.manifest.counts["objects"] == len(rows)
 
 
+@pytest.mark.contract("K3")
 def test_an_object_that_never_rests_is_told(seaweed: SeaweedFS, tmp_path: Path) -> None:
     bucket = filled(seaweed)
     count = [0]
@@ -195,6 +202,7 @@ def test_an_object_that_never_rests_is_told(seaweed: SeaweedFS, tmp_path: Path) 
     check(ENGINE, backup, services(seaweed))
 
 
+@pytest.mark.contract("K4")
 @pytest.mark.parametrize("key", ["a-b", "big/whole"])
 def test_a_bit_flipped_on_the_way_never_gets_into_the_index(seaweed: SeaweedFS, tmp_path: Path, key: str) -> None:
     bucket = filled(seaweed)
@@ -220,6 +228,7 @@ def test_a_bit_flipped_on_the_way_never_gets_into_the_index(seaweed: SeaweedFS, 
     assert (error.error_id, error.exit_code) == (ErrorId.VERIFY_FAILED, 1)
 
 
+@pytest.mark.contract("K4")
 def test_a_listing_that_is_cut_is_a_failure(seaweed: SeaweedFS, tmp_path: Path) -> None:
     bucket = filled(seaweed)
 
@@ -231,6 +240,7 @@ def test_a_listing_that_is_cut_is_a_failure(seaweed: SeaweedFS, tmp_path: Path) 
     assert error.exit_code == 1
 
 
+@pytest.mark.contract("K5")
 def test_keys_that_are_not_accepted_and_buckets_that_are_not_there(seaweed: SeaweedFS, tmp_path: Path) -> None:
     bucket = filled(seaweed)
     module = module_for(seaweed, bucket)
@@ -267,6 +277,7 @@ def end_once(path: Path) -> None:
     path.write_bytes(data + bytes(-len(data) % 512) + bytes(1024))
 
 
+@pytest.mark.contract("K6")
 def test_a_check_finds_what_is_missing_changed_or_cut(seaweed: SeaweedFS, tmp_path: Path) -> None:
     backup = take(ENGINE, module_for(seaweed, filled(seaweed)), services(seaweed), tmp_path / "d.tar")
 
@@ -291,6 +302,7 @@ def test_a_check_finds_what_is_missing_changed_or_cut(seaweed: SeaweedFS, tmp_pa
         assert caught.value.error_id is ErrorId.TRUNCATED
 
 
+@pytest.mark.contract("K6")
 def test_a_drill_counts_what_it_restored_and_leaves_nothing(seaweed: SeaweedFS, tmp_path: Path) -> None:
     backup = take(ENGINE, module_for(seaweed, filled(seaweed)), services(seaweed), tmp_path / "d.tar")
     drilled = ENGINE.drill(backup, services(seaweed), DrillOptions(folder=tmp_path))
@@ -312,6 +324,7 @@ def state(bucket: Bucket) -> dict[str, tuple[bytes, str, dict[str, str]]]:
     return found
 
 
+@pytest.mark.contract("K7")
 def test_a_restore_puts_what_is_missing_or_differs_and_leaves_the_rest(seaweed: SeaweedFS, tmp_path: Path) -> None:
     bucket = filled(seaweed)
     before = state(bucket)
@@ -336,6 +349,7 @@ def test_a_restore_puts_what_is_missing_or_differs_and_leaves_the_rest(seaweed: 
     assert admin.said[-1] == f"put 4 objects; {len(before) - 4} were equal; 1 that the backup lacks stay"
 
 
+@pytest.mark.contract("K7")
 def test_a_restore_into_a_folder_writes_files_and_the_index(seaweed: SeaweedFS, tmp_path: Path) -> None:
     bucket = filled(seaweed)
     backup = take(ENGINE, module_for(seaweed, bucket), services(seaweed), tmp_path / "d.tar")
@@ -348,6 +362,7 @@ def test_a_restore_into_a_folder_writes_files_and_the_index(seaweed: SeaweedFS, 
         assert hashlib.sha256(data).hexdigest() == row["sha256"]
 
 
+@pytest.mark.contract("K2")
 def test_a_member_that_leads_out_of_the_folder_is_refused(seaweed: SeaweedFS, tmp_path: Path) -> None:
     backup = take(ENGINE, module_for(seaweed, filled(seaweed)), services(seaweed), tmp_path / "d.tar")
     evil = tmp_path / "evil.tar"
@@ -367,6 +382,7 @@ def test_a_member_that_leads_out_of_the_folder_is_refused(seaweed: SeaweedFS, tm
     assert not (tmp_path / "into" / "a-b").exists()
 
 
+@pytest.mark.contract("K9")
 def test_an_alias_of_mc_tells_endpoint_and_keys(seaweed: SeaweedFS, tmp_path: Path) -> None:
     """``mc`` is a stand-in that prints what the real one prints for an alias; none is to be had here."""
     access, secret = seaweed.reader

@@ -42,6 +42,7 @@ def refused(bao: OpenBao, path: Path, *, token: str = "", port: int = 0) -> Back
     return caught.value
 
 
+@pytest.mark.contract("C1")
 def test_a_snapshot_is_taken_with_a_token_that_may_do_nothing_else(bao: OpenBao, tmp_path: Path) -> None:
     backup = taken(bao, tmp_path / "v.snap")
     manifest = backup.manifest
@@ -53,6 +54,7 @@ def test_a_snapshot_is_taken_with_a_token_that_may_do_nothing_else(bao: OpenBao,
     assert ENGINE.probe(module_at(bao.port), services(""), timeout_s=5.0) is Health.HEALTHY
 
 
+@pytest.mark.contract("C3")
 def test_a_token_without_the_policy_is_refused_with_the_line_it_needs(bao: OpenBao, tmp_path: Path) -> None:
     error = refused(bao, tmp_path / "v.snap", token=bao.nobody)
     assert (error.error_id, error.exit_code) == (ErrorId.FORBIDDEN, 7)
@@ -60,6 +62,7 @@ def test_a_token_without_the_policy_is_refused_with_the_line_it_needs(bao: OpenB
     assert bao.nobody not in f"{error}{error.hint}"
 
 
+@pytest.mark.contract("C3")
 def test_a_sealed_server_is_refused_before_anything(bao: OpenBao, tmp_path: Path) -> None:
     vault_call(bao.address, bao.root, "PUT", "sys/seal")
     try:
@@ -79,11 +82,13 @@ def vault_wait(bao: OpenBao) -> None:
     wait_until(lambda: httpx2.get(f"{bao.address}/v1/sys/health", trust_env=False).status_code == 200, "not active")
 
 
+@pytest.mark.contract("C3")
 def test_nobody_there_is_unreachable(bao: OpenBao, tmp_path: Path) -> None:
     error = refused(bao, tmp_path / "v.snap", port=free_ports(1)[0])
     assert (error.error_id, error.exit_code) == (ErrorId.UNREACHABLE, 4)
 
 
+@pytest.mark.contract("C4")
 def test_storage_that_is_not_raft_is_refused_unless_its_folder_is_named(bao_in_memory: OpenBao, tmp_path: Path) -> None:
     error = refused(bao_in_memory, tmp_path / "v.snap", token=bao_in_memory.root)
     assert (error.error_id, error.exit_code) == (ErrorId.NOT_RAFT, 4)
@@ -93,12 +98,14 @@ def cut_short(request: bytes, piece: bytes) -> bytes:
     return Last(piece[:2000]) if b"snapshot" in request else piece
 
 
+@pytest.mark.contract("C2")
 def test_a_connection_that_is_cut_is_no_snapshot(bao: OpenBao, tmp_path: Path) -> None:
     with tampering(bao.port, cut_short) as port:
         error = refused(bao, tmp_path / "v.snap", port=port)
     assert (error.error_id, error.exit_code) == (ErrorId.TRUNCATED, 1)
 
 
+@pytest.mark.contract("C2")
 @pytest.mark.parametrize("left", [0, 1, 300, -1, -9], ids=["nothing", "a byte", "a part", "all but one", "no trailer"])
 def test_a_short_snapshot_with_status_200_is_truncated(bao: OpenBao, tmp_path: Path, left: int) -> None:
     """A proxy ends the answer early and properly, as servers have done."""
@@ -132,6 +139,7 @@ def rebuilt(snapshot: bytes, change: Callable[[str, bytes], bytes | None]) -> by
     return out.getvalue()
 
 
+@pytest.mark.contract("C2")
 def test_a_snapshot_without_its_seal_or_with_another_state_is_not_believed(bao: OpenBao, tmp_path: Path) -> None:
     whole = taken(bao, tmp_path / "whole.snap").path.read_bytes()
     assert isinstance(read_snapshot(io.BytesIO(rebuilt(whole, lambda _, data: data))), SnapshotFacts)
@@ -153,6 +161,7 @@ def test_a_snapshot_without_its_seal_or_with_another_state_is_not_believed(bao: 
         read_snapshot(io.BytesIO(gzip.compress(b"")))
 
 
+@pytest.mark.contract("C5")
 def test_the_token_follows_no_redirect_out_of_the_cluster(bao: OpenBao, tmp_path: Path) -> None:
     seen: list[bytes] = []
 
@@ -174,6 +183,7 @@ def test_the_token_follows_no_redirect_out_of_the_cluster(bao: OpenBao, tmp_path
     assert not [request for request in seen if b"snapshot" in request]
 
 
+@pytest.mark.contract("C5")
 def test_a_redirect_to_the_active_node_is_followed(bao: OpenBao, tmp_path: Path) -> None:
     def redirect(request: bytes, piece: bytes) -> bytes | None:
         if b"/snapshot" not in request:
@@ -185,6 +195,7 @@ def test_a_redirect_to_the_active_node_is_followed(bao: OpenBao, tmp_path: Path)
         assert taken(bao, tmp_path / "v.snap", port=port).manifest.counts["files"] == 4
 
 
+@pytest.mark.contract("C6")
 def test_a_drill_unseals_a_second_server_with_the_original_key(bao: OpenBao, tmp_path: Path) -> None:
     backup = taken(bao, tmp_path / "v.snap")
     drilled = ENGINE.drill(
@@ -199,6 +210,7 @@ def test_a_drill_unseals_a_second_server_with_the_original_key(bao: OpenBao, tmp
     assert [each.what for each in wrong.differences] == ["unsealed"]
 
 
+@pytest.mark.contract("C6")
 def test_a_drill_without_keys_stops_at_the_sums_and_says_so(bao: OpenBao, tmp_path: Path) -> None:
     backup = taken(bao, tmp_path / "v.snap")
     drilled = ENGINE.drill(backup, services(""), DrillOptions())
@@ -208,6 +220,7 @@ def test_a_drill_without_keys_stops_at_the_sums_and_says_so(bao: OpenBao, tmp_pa
     assert [each.what for each in ENGINE.drill(backup, services(""), DrillOptions()).differences] == ["index"]
 
 
+@pytest.mark.contract("C7")
 def test_a_restore_brings_back_what_was_there(bao: OpenBao, tmp_path: Path) -> None:
     mount = f"kv-{tmp_path.name.replace('_', '-')}"
     vault_call(bao.address, bao.root, "POST", f"sys/mounts/{mount}", {"type": "kv"})

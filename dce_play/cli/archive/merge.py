@@ -1,4 +1,4 @@
-"""``dce-play archive merge`` and ``normalise``: the verbs that write channel files anew."""
+"""``dce-play archive merge``: one channel file of several exports."""
 
 from pathlib import Path
 
@@ -10,20 +10,16 @@ from dce_play.cli.app.verb import (
     EXISTING_FILE,
     complain,
     format_option,
-    new_run_id,
     tell,
     writing_options,
 )
 from dce_play.discord.archive.append.delta import ForeignChannel
 from dce_play.discord.archive.folder.places import layout_of
-from dce_play.discord.archive.merge.adopt import needs_normalising
 from dce_play.discord.archive.merge.merge import Conflict, MergeOutcome, Prefer, merge
-from dce_play.discord.archive.merge.normalise import confirm, kept_originals, normalise
 from dce_play.discord.archive.records.recover import settled
 from dce_play.discord.archive.salvage.repair import find_boundary
 from dce_play.discord.archive.scan.head import read_head
 from dce_play.errors import ExitCode
-from dce_play.system.clock import SystemClock
 from dce_play.system.durable.named_outputs import replaceable
 
 
@@ -81,59 +77,6 @@ def merge_verb(
     ):
         outcome = merge(sources, into, prefer=Prefer(prefer), on_conflict=note)
     _tell_merge(outcome, output_format)
-    return ExitCode.OK
-
-
-@click.command("normalise", short_help="Write a channel file anew so that it can be appended to.")
-@click.argument("file", type=EXISTING_FILE)
-@click.option("--refresh-head", is_flag=True, help="Give the head the time of the newest export that went in.")
-@click.option("--confirm", "confirmed", is_flag=True, help="Remove the originals that are kept of FILE's channel.")
-@writing_options
-@format_option
-def normalise_verb(
-    file: Path,
-    *,
-    refresh_head: bool,
-    confirmed: bool,
-    dry_run: bool,
-    root: Path | None,
-    lock_wait_s: float,
-    output_format: str,
-) -> int:
-    """Write a channel file anew in the exporter's layout, with its messages in order and its count right.
-
-    A file that needs none of this is left alone. The messages stay the bytes they are; a digest over ids and contents
-    proves it. The original is kept among our records until --confirm removes it.
-
-    \b
-    Example:
-      dce-play archive normalise "Guild - room [123456789012345678].json"
-      dce-play archive normalise --confirm "Guild - room [123456789012345678].json"
-
-    Exit 0: done, or there was nothing to do. Exit 1: failed, and the file is as it was.
-    """
-    file = file.absolute()
-    layout = layout_of(file)
-    channel_id = read_head(file).channel_id
-    with guarded(file, root=root, lock_wait_s=lock_wait_s, dry_run=dry_run):
-        if confirmed:
-            kept = kept_originals(layout, channel_id) if dry_run else confirm(layout, channel_id)
-            verb = "Would remove" if dry_run else "Removed"
-            tell(output_format, [f"{verb} {path}" for path in kept], {"removed": [str(path) for path in kept]})
-            return ExitCode.OK
-        if not refresh_head and not needs_normalising(file):
-            tell(output_format, [f"Nothing to normalise: {file}"], {"path": str(file), "changed": False})
-            return ExitCode.OK
-        if dry_run:
-            tell(output_format, [f"Would normalise {file}"], {"path": str(file), "changed": True})
-            return ExitCode.OK
-        done = normalise(file, layout=layout, run_id=new_run_id(), clock=SystemClock(), refresh_head=refresh_head)
-    lines = [
-        f"Original kept: {done.original}",
-        f"Normalised: {done.archive} ({done.before_count} -> {done.after_count} messages, digest {done.digest})",
-    ]
-    facts = {"path": str(file), "changed": True, "original": str(done.original), "message_count": done.after_count}
-    tell(output_format, lines, facts | {"repeated": done.repeated, "digest": done.digest})
     return ExitCode.OK
 
 
