@@ -2,7 +2,9 @@
 
 import json
 import os
+import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -160,6 +162,18 @@ def test_a_server_without_raft_is_archived_from_its_folder_and_says_so(bao_in_me
     assert asked(shell, "drill", "vault@latest")["differences"] == []
 
 
+@pytest.mark.contract("K5")
+def test_a_bucket_without_an_endpoint_is_archived_from_its_folder_and_says_so(tmp_path: Path) -> None:
+    shell = terminal(tmp_path)
+    (tmp_path / "minio-data").mkdir()
+    (tmp_path / "minio-data" / "part.1").write_bytes(CONTENT)
+    define(shell, {"name": "minio", "s3": {"data_folder": str(tmp_path / "minio-data")}})
+    (row,) = taken(shell, "minio")
+    assert (row["consistency"], row["engine"]) == ("crash", "s3")
+    assert {"fallback", "crash"} <= {warning["id"] for warning in row["warnings"]}
+    assert asked(shell, "drill", "minio@latest")["differences"] == []
+
+
 @pytest.mark.contract("K7")
 def test_a_bucket_is_backed_up_and_put_back(seaweed: SeaweedFS, bucket: Bucket, tmp_path: Path) -> None:
     shell = terminal(tmp_path, ACCESS=seaweed.admin[0], SECRET=seaweed.admin[1])
@@ -248,6 +262,47 @@ def test_an_encrypted_backup_is_copied_away_listed_read_and_pruned(
         row["file"]
     ]
     assert len([each for page in away.pages() for each in page]) == 4
+
+
+@pytest.mark.contract("E2")
+def test_a_backup_to_a_gpg_key_is_read_with_the_operator_s_own_ring(
+    seaweed: SeaweedFS, bucket: Bucket, tmp_path: Path
+) -> None:
+    home = tmp_path / "gpg"
+    home.mkdir(mode=0o700)
+    fingerprint = new_key(home)
+    shell = terminal(tmp_path, ACCESS=seaweed.admin[0], SECRET=seaweed.admin[1], GNUPGHOME=str(home))
+    define(shell, {"name": "minio", "s3": s3_keys(seaweed, bucket), "compression": "none"})
+    (row,) = taken(shell, "minio", encrypt_to=f"gpg:{fingerprint}")
+    assert row["file"].endswith(".tar.gpg")
+    assert CONTENT[:64] not in Path(row["path"]).read_bytes()
+    assert asked(shell, "verify", "minio@latest")["results"][0]["level"] == 1
+    (tmp_path / "secret.asc").write_text(secret_key(home, fingerprint), encoding="utf-8")
+    words = ("--identity", f"file:{tmp_path / 'secret.asc'}")
+    assert asked(shell, "verify", "minio@latest", *words)["results"][0]["level"] == 2
+    assert asked(shell, "drill", "minio@latest")["differences"] == []
+    plain = shell.folder / "plain.tar"
+    with plain.open("wb") as out:
+        cat = shell.argv("backup", "cat", "minio@latest", "--plain")
+        subprocess.run(cat, cwd=shell.folder, env=shell.environment, stdout=out, check=True, timeout=60)
+    with tarfile.open(plain) as archive:
+        assert archive.getnames()[-1] == "index.jsonl"
+    subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=False, timeout=60)
+
+
+def new_key(home: Path) -> str:
+    """Make a key without a passphrase; return its fingerprint."""
+    gpg = ["gpg", "--homedir", str(home), "--batch"]
+    words = ["--passphrase", "", "--quick-generate-key", "me@example.test", "rsa2048", "encr", "never"]
+    subprocess.run([*gpg, *words], check=True, capture_output=True, timeout=60)
+    listed = subprocess.run([*gpg, "--with-colons", "--list-keys"], check=True, capture_output=True, text=True).stdout
+    return next(line.split(":")[9] for line in listed.splitlines() if line.startswith("fpr"))
+
+
+def secret_key(home: Path, fingerprint: str) -> str:
+    """Return a secret key as gpg exports it."""
+    export = ["gpg", "--homedir", str(home), "--batch", "--armor", "--export-secret-keys", fingerprint]
+    return subprocess.run(export, check=True, capture_output=True, text=True, timeout=60).stdout
 
 
 @pytest.mark.contract("E7")
