@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tarfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,9 @@ import pytest
 from dce_play.system.s3.bucket import Bucket
 from tests.support.command_line import Said, Terminal, terminal_in
 from tests.support.meilisearch_stub import KEY, MeilisearchStub, meilisearch_stub
+from tests.support.processes import running
 from tests.support.real_engines import OpenBao, SeaweedFS, vault_call, wait_until
+from tests.support.tampering import tampering
 
 pytestmark = [pytest.mark.slow]
 
@@ -317,6 +321,33 @@ def test_an_upload_that_fails_is_exit_1_and_the_local_backup_stays_good(
     (row,) = asked(shell, "list")["backups"]
     assert row["good"]
     assert Path(shell.folder / "root" / row["file"]).is_file()
+
+
+@pytest.mark.contract("K4")
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_is_stopped_waits_for_no_store_and_leaves_nothing(
+    seaweed: SeaweedFS, bucket: Bucket, tmp_path: Path, sent: signal.Signals
+) -> None:
+    """A proxy keeps the store's answer for an object back for as long as nobody lets it go."""
+    asked_for, let_go = threading.Event(), threading.Event()
+
+    def keep_back(request: bytes, piece: bytes) -> bytes:
+        if b"/one" in request:
+            asked_for.set()
+            let_go.wait(timeout=60)
+        return piece
+
+    shell = terminal(tmp_path, ACCESS=seaweed.reader[0], SECRET=seaweed.reader[1])
+    with tampering(seaweed.port, keep_back) as port:
+        keys = {**s3_keys(seaweed, bucket), "endpoint": f"http://127.0.0.1:{port}"}
+        define(shell, {"name": "minio", "s3": keys})
+        argv = shell.argv("backup", "run", "minio", "--allow-unattended", "--format", "json")
+        with running(argv, cwd=shell.folder, env=shell.environment) as process:
+            assert asked_for.wait(timeout=60)
+            process.send_signal(sent)
+            assert process.wait(timeout=10) == 128 + sent
+        let_go.set()
+    assert [path.name for path in (shell.folder / "root").iterdir()] == [".dce-backup"]
 
 
 @pytest.mark.contract("E8")
