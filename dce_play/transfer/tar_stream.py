@@ -132,6 +132,8 @@ class TarStream:
 
     def _begin_member(self, block: bytes, size: int, *, folder: bool) -> None:
         pax, long_name = self._pax or {}, self._long_name
+        if not folder and block[:100].partition(b"\0")[0].endswith(b"/"):
+            raise ArchiveRefused("archive_unsafe", "a file with a folder's name, which old readers take for a folder")
         if b"path" in pax and long_name is not None:
             raise ArchiveRefused("archive_unsafe", "a member with two long names")
         path = pax.get(b"path", _path_in(block) if long_name is None else long_name)
