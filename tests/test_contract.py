@@ -21,10 +21,11 @@ OUTSIDE = {"L": 13, "K": 5, "S": 5, "B": 7, "D": 10, "U": 3}
 """How many kinds of defect were found from outside, by letter; besides them F-X70, F-DRY and F-W have no number."""
 
 SYSTEMS = {"S": 18, "V": 10, "G": 6, "D": 4, "I": 8, "B": 12, "M": 10, "T": 7, "O": 30, "P": 11, "R": 9,
-           "C": 7, "K": 9, "L": 5, "E": 9}  # fmt: skip
+           "C": 7, "K": 9, "L": 5, "E": 9, "N": 14}  # fmt: skip
 """The later systems' ids, written without a hyphen: shipper, receiver, gate, doctor, installers; backup; media;
 fan-out (``T1`` is F1 of its contract); the operator's day; PostgreSQL; Redis;
-Vault; object stores; Meilisearch; encryption and targets of backups."""
+Vault; object stores; Meilisearch; encryption and targets of backups; what must never
+happen to a backup."""
 
 _LINE = re.compile(
     r"^\| (?P<id>[A-Z]-[0-9.]+|F-[A-Z]+[0-9]*|[A-Z][0-9]+) \| (?P<text>[^|]+) \| (?P<held>[^|]+) \|$", re.MULTILINE

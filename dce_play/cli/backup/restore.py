@@ -8,11 +8,12 @@ import click
 
 from dce_play import __version__
 from dce_play.backup.attended import admit, decide, look
-from dce_play.backup.definitions.model import secret_variables
+from dce_play.backup.definitions.model import Module, ModuleKeys, secret_variables
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import PlanItem
 from dce_play.backup.manifest import OperatorRecord
 from dce_play.backup.restore.restore import RestoreRun, check_empty
+from dce_play.backup.store.catalog import Entry
 from dce_play.backup.take.options import TakeOptions
 from dce_play.cli.backup.office import Answer, Office, Verb, common_options
 
@@ -47,7 +48,7 @@ def _act(office: Office, backup: str, options: dict[str, Any]) -> Answer:
     operator = _operator(options) if options["apply"] else None
     if into is not None:
         check_empty(into)
-    module = office.desk.module(name)
+    module = _module(office, entry, name, wanted=into is None or options["to"] is not None)
     office.hide(secret_variables(module.keys))
     run = RestoreRun(entry, module, office.services, office.desk.root, into=into, identity=options["identity"])
     plan = run.plan(safety=not options["no_safety_backup"])
@@ -64,6 +65,21 @@ def _act(office: Office, backup: str, options: dict[str, Any]) -> Answer:
     safety = run.apply(wanted, safety=not options["no_safety_backup"], replace=options["confirm"] is not None)
     done = [*_lines(plan), f"restored {entry.file}" + (f"; what was there is in {safety}" if safety else "")]
     return Answer(facts={"plan": plan, "applied": True, "safety_backup": safety}, lines=done)
+
+
+def _module(office: Office, entry: Entry, name: str, *, wanted: bool) -> Module:
+    """Return the module; into a folder a backup may go of which nobody has a definition any more."""
+    found = office.desk.definitions.named(name)
+    if found is None and not wanted:
+        manifest = entry.manifest
+        return Module(
+            keys=ModuleKeys(name=name),
+            class_name=manifest.class_name,
+            engine=manifest.engine.name,
+            source="",
+            folder=Path.cwd(),
+        )
+    return office.desk.module(name)
 
 
 def _operator(options: dict[str, Any]) -> OperatorRecord:

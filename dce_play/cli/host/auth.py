@@ -57,6 +57,18 @@ def status(output_format: str) -> int:
     return ExitCode.OK
 
 
+@command.command()
+@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def check(output_format: str) -> int:
+    """Ask Discord whether it takes the token: its guilds, and one channel of each enabled target. Writes nothing.
+
+    Exit 0: it does. Exit 7: it does not, or there is none. Exit 1: Discord does not answer, or not as Discord.
+    """
+    from dce_play.cli.host.auth_check import check as ask  # the exporter takes a while to import
+
+    return ask(output_format)
+
+
 @command.command("set")
 @click.option("--env-file", type=click.Path(path_type=Path), help="The env file to write; default: scrape.env.")
 @click.option("--token-file", type=click.Path(path_type=Path), help="Point at this file instead of storing the token.")

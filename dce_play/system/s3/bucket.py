@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dce_play.system.s3.errors import S3Error, S3NotFound, translated
 from dce_play.system.s3.objects import Listed, ObjectFacts, ObjectStream, facts_from, listed_from
 from dce_play.system.s3.place import S3Place, new_client
+from dce_play.system.s3.signed_get import SignedGets
 from dce_play.system.s3.upload import Part, Upload, sha256_base64
 
 
@@ -21,11 +22,14 @@ class Bucket:
     def __init__(self, place: S3Place) -> None:
         self.place = place
         self._client = new_client(place)
+        self._gets = SignedGets(place) if SignedGets.fits(place) else None
         self._name = place.bucket
 
     def close(self) -> None:
         """End all connections."""
         self._client.close()
+        if self._gets is not None:
+            self._gets.close()
 
     def where(self, key: str) -> str:
         """Return an object's address for people; what is not printable in its key is escaped."""
@@ -72,11 +76,20 @@ class Bucket:
 
         Raises: S3NotFound, S3Error.
         """
+        where = self.where(key)
+        if self._gets is not None:
+            found = self._gets.get(where, key, version_id)
+            if found is not None:
+                try:
+                    yield ObjectStream(where, *found)
+                finally:
+                    found[1].close()
+                return
         versioned = {"VersionId": version_id} if version_id else {}
-        with translated(self.where(key)):
+        with translated(where):
             said = self._client.get_object(Bucket=self._name, Key=key, ChecksumMode="ENABLED", **versioned)
         try:
-            yield ObjectStream(self.where(key), facts_from(said), said["Body"])
+            yield ObjectStream(where, facts_from(said), said["Body"])
         finally:
             said["Body"].close()
 

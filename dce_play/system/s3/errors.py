@@ -86,7 +86,9 @@ def translated(where: str) -> Iterator[None]:
         boto.HTTPClientError,
     ) as error:
         raise S3Unreachable(where, f"no whole answer: {error}") from error
-    except (boto.BotoCoreError, HTTPError) as error:
+    except HTTPError as error:
+        raise S3Unreachable(where, f"no whole answer: {error}") from error
+    except boto.BotoCoreError as error:
         raise S3Error(where, f"{type(error).__name__}: {error}") from error
     except OSError as error:
         raise S3Unreachable(where, str(error)) from error

@@ -10,8 +10,8 @@ from typing import Any
 
 from dce_play.system.s3.errors import S3Missing, translated
 
-_CONNECT_S = 10
-_SILENCE_S = 60
+CONNECT_S = 10
+SILENCE_S = 60
 _ONE_AT_A_TIME = threading.Lock()
 """A session makes one client at a time; the clients are for all threads."""
 
@@ -47,8 +47,8 @@ def new_client(place: S3Place) -> Any:
         signature_version="s3v4",
         s3={"addressing_style": "path" if place.path_style else "virtual"},
         retries={"mode": "standard", "total_max_attempts": 4},
-        connect_timeout=_CONNECT_S,
-        read_timeout=_SILENCE_S,
+        connect_timeout=CONNECT_S,
+        read_timeout=SILENCE_S,
         max_pool_connections=place.connections,
     )
     with translated(place.where), _ONE_AT_A_TIME:

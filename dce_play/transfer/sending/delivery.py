@@ -14,7 +14,7 @@ from dce_play.transfer.sending.upload import Uploader
 from dce_play.transfer.sending.verdict import Outcome, Verdict, judge, receipt_of, retry
 from dce_play.transfer.wire import ARCHIVE_TYPE, encode_digest
 
-_READ = 1 << 20
+_READ = 256 << 10
 
 
 class Delivery:

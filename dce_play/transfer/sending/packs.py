@@ -16,7 +16,7 @@ from dce_play.transfer.sending.spool import PackRecord, Suffix
 from dce_play.transfer.sending.tools import Tools
 from dce_play.transfer.sending.verdict import receipt_of
 
-_READ = 1 << 20
+_READ = 256 << 10
 
 
 class NoRoom(DcePlayError):

@@ -103,7 +103,7 @@ def slow_gzip(folder: Path) -> Path:
     return mark
 
 
-@pytest.mark.contract("B4")
+@pytest.mark.contract("B4", "N6")
 def test_what_a_container_mounts_is_archived_while_it_is_paused_and_it_runs_after(yard: Yard, podman: Podman) -> None:
     row = yard.take()
     manifest = json.loads(Path(row["manifest"]).read_text())
@@ -118,7 +118,7 @@ def test_what_a_container_mounts_is_archived_while_it_is_paused_and_it_runs_afte
     assert yard.ask("run", "kuma", "--dry-run")[1]["planned"][0]["quiesce"] == ["pause kuma"]
 
 
-@pytest.mark.contract("B4")
+@pytest.mark.contract("B4", "N6")
 @pytest.mark.parametrize("mode", ["pause", "stop"])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_run_that_is_ended_while_it_holds_a_container_lets_it_go_within_ten_seconds(
@@ -142,7 +142,7 @@ def test_a_run_that_is_ended_while_it_holds_a_container_lets_it_go_within_ten_se
         assert yard.ask("list")[1]["leftovers"] == []
 
 
-@pytest.mark.contract("B4")
+@pytest.mark.contract("B4", "N6")
 def test_after_max_it_is_let_go_and_the_backup_fails(yard: Yard, podman: Podman, tmp_path: Path) -> None:
     yard.define(files=None, health=None, container="kuma", quiesce={"mode": "pause", "max": "1s"})
     (yard.data / "big").write_bytes(os.urandom(4 << 20))
@@ -160,7 +160,7 @@ def test_after_max_it_is_let_go_and_the_backup_fails(yard: Yard, podman: Podman,
     assert yard.names() == []
 
 
-@pytest.mark.contract("B4")
+@pytest.mark.contract("B4", "N6")
 def test_what_did_not_run_before_does_not_run_after(yard: Yard, podman: Podman) -> None:
     yard.define(files=None, health={"none": True}, container="kuma", quiesce={"mode": "stop"})
     podman("stop", "--time", "0", "kuma")

@@ -43,7 +43,7 @@ def calls(yard: Yard, name: str, trace: Path) -> int:
     return len(found)
 
 
-@pytest.mark.contract("B2")
+@pytest.mark.contract("B2", "N9")
 @pytest.mark.parametrize(("call", "error"), [("fsync", "EIO"), ("fsync", "ENOSPC"), ("rename", "EIO")])
 def test_a_run_that_cannot_write_leaves_neither_a_name_nor_a_part(
     yard: Yard, tmp_path: Path, call: str, error: str
@@ -67,7 +67,7 @@ def test_a_run_that_cannot_write_leaves_neither_a_name_nor_a_part(
     assert yard.ask("verify", first["file"])[0] == 0
 
 
-@pytest.mark.contract("B2")
+@pytest.mark.contract("B2", "N10")
 def test_a_run_that_is_killed_leaves_at_most_a_part_which_the_next_one_sweeps(yard: Yard, tmp_path: Path) -> None:
     needs("strace")
     for call, every in (("fsync", 1), ("rename", 1), ("write", 9)):
@@ -86,7 +86,7 @@ def test_a_run_that_is_killed_leaves_at_most_a_part_which_the_next_one_sweeps(ya
     assert yard.ask("list")[1]["leftovers"] == []
 
 
-@pytest.mark.contract("B2")
+@pytest.mark.contract("B2", "N9")
 def test_a_disk_that_fills_leaves_the_last_good_one_alone(yard: Yard) -> None:
     first = yard.take()
     (yard.data / "big").write_bytes(os.urandom(4 << 20))
@@ -99,7 +99,7 @@ def test_a_disk_that_fills_leaves_the_last_good_one_alone(yard: Yard) -> None:
 
 
 @pytest.mark.root
-@pytest.mark.contract("B2")
+@pytest.mark.contract("B2", "N9")
 def test_no_room_is_refused_before_anything_is_touched(yard: Yard) -> None:
     yard.root.mkdir(mode=0o700)
     mounted = subprocess.run(
@@ -120,7 +120,7 @@ def test_no_room_is_refused_before_anything_is_touched(yard: Yard) -> None:
         subprocess.run(["umount", yard.root], check=True)
 
 
-@pytest.mark.contract("B2")
+@pytest.mark.contract("B2", "N7")
 def test_an_unsafe_backup_root_is_refused_and_a_planted_file_is_never_followed(yard: Yard, tmp_path: Path) -> None:
     yard.root.mkdir(mode=0o700)
     yard.root.chmod(0o750)
@@ -154,7 +154,7 @@ def test_a_signal_ends_it_with_its_code_and_the_after_hook_runs(yard: Yard, numb
     assert (marks / "after").exists()
 
 
-@pytest.mark.contract("B4", "B10")
+@pytest.mark.contract("B4", "B10", "N1")
 def test_a_hook_that_fails_means_no_backup_and_the_after_hook_runs_all_the_same(yard: Yard) -> None:
     mark = yard.data.parent / "after"
     yard.define(hooks={"before": ["false"], "after": ["sh", "-c", f'echo "$DCE_BACKUP_MODULE" > {mark}']})
@@ -166,7 +166,7 @@ def test_a_hook_that_fails_means_no_backup_and_the_after_hook_runs_all_the_same(
     assert (code, found["failed"][0]["error"], yard.names()) == (1, "hook-failed", [])
 
 
-@pytest.mark.contract("B10")
+@pytest.mark.contract("B10", "N1", "N2")
 def test_a_compressor_that_fails_fails_the_backup(yard: Yard, tmp_path: Path) -> None:
     for name, script in (("at once", "exit 3"), ("late", "cat >/dev/null; exit 4"), ("half", "head -c 100; exit 0")):
         folder = tmp_path / name
@@ -235,7 +235,7 @@ def test_a_person_at_a_terminal_may_and_nobody_else(yard: Yard) -> None:
     assert at_terminal(unit, "run", "kuma")[0] == 0
 
 
-@pytest.mark.contract("B1")
+@pytest.mark.contract("B1", "N13")
 def test_a_program_below_cron_is_nobody(yard: Yard, tmp_path: Path) -> None:
     fake = tmp_path / "cron"
     shutil.copy("/bin/sh", fake)
@@ -250,7 +250,7 @@ def test_a_program_below_cron_is_nobody(yard: Yard, tmp_path: Path) -> None:
     assert not yard.root.exists()
 
 
-@pytest.mark.contract("B1")
+@pytest.mark.contract("B1", "N13")
 def test_playbooks_that_take_a_backup_need_a_person_too_and_cron_gets_none(yard: Yard) -> None:
     terminal = yard.terminal
     said = terminal.run("run", "backup-before-apply", "--module", "kuma")
@@ -278,7 +278,7 @@ def test_the_role_demands_and_takes_none(yard: Yard) -> None:
     assert yard.terminal.run("run", "apply.yml").code == 0
 
 
-@pytest.mark.contract("B7")
+@pytest.mark.contract("B7", "N8")
 def test_a_secret_is_nowhere_while_it_runs_and_nowhere_after(yard: Yard, tmp_path: Path) -> None:
     secret = "zq-marker-9f27-never-shown"
     hidden = yard_in(tmp_path / "hidden", PGPASS_TEST=secret)

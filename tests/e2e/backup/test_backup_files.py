@@ -22,7 +22,7 @@ def tree(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.contract("B2", "B3", "B5")
+@pytest.mark.contract("B2", "B3", "B5", "N7")
 def test_a_backup_has_its_name_its_manifest_and_its_modes_whatever_the_umask(yard: Yard) -> None:
     before = os.umask(0)
     try:
@@ -94,6 +94,7 @@ def test_a_sparse_file_of_50_gb_stays_sparse(yard: Yard, tmp_path: Path) -> None
     assert drilled["restored"]["bytes"] == (50 << 30) + sum(map(len, DATA.values()))
 
 
+@pytest.mark.contract("N3")
 def test_a_device_and_a_root_that_is_gone_are_refused_and_leave_nothing(yard: Yard) -> None:
     os.mkfifo(yard.data / "pipe")
     if os.geteuid() == 0:
@@ -131,6 +132,7 @@ def test_a_bit_that_flips_is_found_and_noted_and_latest_is_the_one_before(yard: 
     assert [(row["file"], row["good"]) for row in rows] == [(second["file"], False), (first["file"], True)]
 
 
+@pytest.mark.contract("N12")
 def test_a_file_that_was_cut_together_with_its_sums_is_found_by_the_drill(yard: Yard) -> None:
     import gzip
     import hashlib
@@ -151,6 +153,7 @@ def test_a_file_that_was_cut_together_with_its_sums_is_found_by_the_drill(yard: 
     assert found["error"]["id"] == "verify-failed"
 
 
+@pytest.mark.contract("N12")
 def test_a_drill_leaves_nothing_and_says_level_3(yard: Yard, tmp_path: Path) -> None:
     row = yard.take()
     before = set(Path("/tmp").glob("dce-play-*"))
@@ -178,6 +181,7 @@ def test_require_demands_a_fresh_one_and_says_what_to_type(yard: Yard) -> None:
     assert yard.ask("require", "kuma", "--consistency", "quiesced")[0] == 4
 
 
+@pytest.mark.contract("N14")
 def test_restore_is_a_plan_until_the_name_is_typed_and_then_puts_aside(yard: Yard) -> None:
     row = yard.take()
     (yard.data / "a.txt").write_text("newer\n")
@@ -197,6 +201,7 @@ def test_restore_is_a_plan_until_the_name_is_typed_and_then_puts_aside(yard: Yar
     assert yard.ask("show", "kuma@latest")[1]["manifest"]["file"] == row["file"]
 
 
+@pytest.mark.contract("N14")
 def test_a_restore_that_fails_half_way_leaves_everything_as_it_was(yard: Yard) -> None:
     row = yard.take()
     (yard.data / "a.txt").write_text("newer\n")
@@ -214,6 +219,9 @@ def test_into_wants_an_empty_folder(yard: Yard, tmp_path: Path) -> None:
     (full / "x").touch()
     assert yard.run("restore", row["file"], "--into", str(full), "--apply", "--confirm", "kuma").code == 2
     assert [path.name for path in full.iterdir()] == ["x"]
+    yard.define_all({"name": "other"})
+    assert yard.run("restore", row["file"], "--into", str(tmp_path / "new"), "--apply", "--confirm", "kuma").code == 0
+    assert tree(tmp_path / "new" / str(yard.data).lstrip("/")) == DATA
 
 
 @pytest.mark.contract("B6")
@@ -229,7 +237,7 @@ def test_prune_plans_asks_and_keeps_the_last_good_one(yard: Yard) -> None:
     assert yard.names() == sorted([rows[2]["file"], f"{rows[2]['file']}.manifest.json", "kuma-20200101T000000Z.tar.gz"])
 
 
-@pytest.mark.contract("B6")
+@pytest.mark.contract("B6", "N11")
 def test_prune_reads_the_newest_good_one_again_and_removes_nothing_when_it_is_rotten(yard: Yard) -> None:
     rows = [yard.take() for _ in range(3)]
     path = Path(rows[2]["path"])
@@ -297,7 +305,7 @@ def test_cat_gives_the_bytes_and_checks_them(yard: Yard) -> None:
     assert yard.run("cat", row["file"], "--plain").code == 1
 
 
-@pytest.mark.contract("B8")
+@pytest.mark.contract("B8", "N8")
 def test_a_definition_that_is_wrong_says_where_and_never_repeats_a_secret(yard: Yard) -> None:
     yard.terminal.write(
         "backup.yml",
@@ -319,3 +327,31 @@ def test_a_definition_that_is_wrong_says_where_and_never_repeats_a_secret(yard: 
     assert "backup.yml:7:5" in message
     assert 'did you mean "password"?' in said.err
     assert "hunter2secret" not in said.out + said.err
+
+
+@pytest.mark.slow
+@pytest.mark.contract("B11")
+def test_memory_does_not_grow_with_what_is_backed_up(yard: Yard) -> None:
+    def peak_kib(*words: str) -> int:
+        process = yard.start(*words)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        with process.stdout as out, process.stderr:
+            out.read()
+            _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0
+        return usage.ru_maxrss
+
+    words = ("run", "kuma", "--allow-unattended", "--format", "json")
+    small = peak_kib(*words)
+    block = os.urandom(1 << 20)
+    with (yard.data / "large").open("wb") as file:
+        for _ in range(96):
+            file.write(block)
+    for folder in range(10):
+        (yard.data / str(folder)).mkdir()
+        for number in range(300):
+            (yard.data / str(folder) / str(number)).write_bytes(b"x")
+    assert peak_kib(*words) - small <= 64 << 10
+    assert peak_kib("drill", "kuma@latest") - small <= 64 << 10

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from dce_play.system.clock import utc_stamp
-from tests.support.lab_hosts import LabHost, lab_host, outcomes, ship
+from dce_play.transfer.sending.verdict import Outcome
+from tests.support.lab_hosts import COMMIT, LabHost, lab_host, outcomes, ship
 from tests.support.stand_in_receiver import Canned, StandIn, receiving, unpacked_digest
 
 
@@ -408,3 +409,31 @@ def test_what_is_no_episode_is_told_and_never_touched(host: LabHost) -> None:
     ship(host)
     assert host.json("ship", "status", code=0)["bad_names"] == ["file", "link", "not an id", "x.json"]
     assert {path.name for path in episodes.iterdir()} == {"not an id", "x.json", "file", "link", ".hidden"}
+
+
+@pytest.mark.parametrize("above", ['"off"', "0"])
+def test_several_at_once_end_as_one_by_one(host: LabHost, receiver: StandIn, above: str) -> None:
+    host.more = "concurrency = 4"
+    host.receiver = f"[resume]\nabove = {above}\nchunk = 300\n"
+    host.write_config()
+    receiver.commits = {COMMIT}
+    for number in range(40):
+        host.episode(f"good-{number:02}")
+        if number % 4 == 0:
+            host.episode(f"bad-{number:02}", commit=None)
+    done = ship(host)
+    assert (done.count(Outcome.STORED), done.count(Outcome.QUARANTINED)) == (40, 10)
+    where = host.where()
+    assert (where["episodes"], where["outbox"]) == ([], [])
+    assert len(receiver.stored) == 40
+    assert len(where["quarantine"]) == 10
+
+
+def test_several_at_once_stop_together_when_nobody_answers(host: LabHost, receiver: StandIn) -> None:
+    host.more = "concurrency = 4"
+    host.write_config()
+    receiver.answer = lambda *_: Canned(status=503)
+    for number in range(30):
+        host.episode(f"e{number:02}")
+    assert ship(host).paused == "unreachable"
+    assert len(receiver.requests) < 10

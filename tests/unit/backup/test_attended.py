@@ -17,14 +17,14 @@ def seen(**changes: object) -> Seen:
     return Seen(**facts)  # type: ignore[arg-type]  # facts of a test
 
 
-@pytest.mark.contract("B1")
+@pytest.mark.contract("B1", "N13")
 @pytest.mark.parametrize("name", CI_VARIABLES)
 @pytest.mark.parametrize(("value", "there"), [("true", False), ("1", False), ("", True), ("0", True), ("false", True)])
 def test_a_variable_of_a_ci_says_nobody(name: str, value: str, *, there: bool) -> None:
     assert decide(seen(environment={name: value})).attended is there
 
 
-@pytest.mark.contract("B1")
+@pytest.mark.contract("B1", "N13")
 @pytest.mark.parametrize("name", sorted(SCHEDULERS))
 def test_a_scheduler_above_says_nobody_though_the_kernel_cuts_its_name(name: str) -> None:
     assert not decide(seen(ancestors=("sh", name[:15], "init"))).attended

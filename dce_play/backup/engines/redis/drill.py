@@ -1,7 +1,9 @@
 """The drill of class B: a server started on a copy of the data, and the keys of each database compared."""
 
+import shutil
 import tempfile
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -44,8 +46,19 @@ def drill(backup: OpenBackup, services: Services, options: DrillOptions) -> Dril
 
 def _folder(services: Services, options: DrillOptions) -> AbstractContextManager[Path]:
     if options.keep:
-        return nullcontext(Path(tempfile.mkdtemp(prefix="dce-drill-", dir=options.folder)))
+        return _kept_folder(options.folder)
     return services.temporary_folder("dce-drill-", below=options.folder)
+
+
+@contextmanager
+def _kept_folder(below: Path | None) -> Iterator[Path]:
+    """Give a folder that stays; one of a drill that could not be made goes all the same."""
+    folder = Path(tempfile.mkdtemp(prefix="dce-drill-", dir=below))
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _snapshot_in(folder: Path) -> Path:

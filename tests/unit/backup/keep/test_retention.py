@@ -31,7 +31,7 @@ def histories(draw: st.DrawFn) -> list[Candidate]:
 WITHIN = st.none() | st.integers(0, 3000).map(lambda hours: hours * HOUR)
 
 
-@pytest.mark.contract("B6")
+@pytest.mark.contract("B6", "N11")
 @given(histories(), st.integers(1, 5), WITHIN)
 def test_the_newest_good_one_and_all_that_is_newer_stay(
     history: list[Candidate], last: int, within_s: float | None

@@ -104,7 +104,7 @@ def test_rows_that_a_trigger_throws_away_are_missed(own_postgres: Postgres, tmp_
     ]
 
 
-@pytest.mark.contract("P7")
+@pytest.mark.contract("P7", "N12")
 def test_sql_that_does_not_run_fails_the_drill_and_leaves_nothing(
     postgres: Postgres, tmp_path: Path, place: Path
 ) -> None:
@@ -114,6 +114,16 @@ def test_sql_that_does_not_run_fails_the_drill_and_leaves_nothing(
         ENGINE.drill(broken, EngineServices(), DrillOptions())
     assert caught.value.error_id is ErrorId.VERIFY_FAILED
     assert "SCHEMAS" in str(caught.value)
+    assert list(place.iterdir()) == []
+    assert servers_below(place) == []
+
+
+@pytest.mark.contract("P8")
+def test_a_drill_that_cannot_be_made_keeps_nothing(postgres: Postgres, tmp_path: Path, place: Path) -> None:
+    stored = take(ENGINE, postgres.module(), EngineServices(), tmp_path / "dump")
+    broken = changed(stored, lambda dump: dump.replace(b"CREATE SCHEMA s;", b"CREATE SCHEMAS s;"))
+    with pytest.raises(BackupError):
+        ENGINE.drill(broken, EngineServices(), DrillOptions(keep=True))
     assert list(place.iterdir()) == []
     assert servers_below(place) == []
 

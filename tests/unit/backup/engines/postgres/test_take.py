@@ -48,7 +48,7 @@ def test_the_health_probe_tells_a_server_from_none(postgres: Postgres) -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.contract("P2")
+@pytest.mark.contract("P2", "N3")
 def test_a_database_that_allows_no_connections_is_not_left_out_in_silence(
     own_postgres: Postgres, tmp_path: Path, form: str
 ) -> None:
@@ -96,7 +96,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.contract("P1")
+@pytest.mark.contract("P1", "N1")
 def test_a_dump_program_that_fails_or_stops_early_gives_no_backup(postgres: Postgres, tmp_path: Path, way: str) -> None:
     script, expected = WAYS[way]
     tools = tools_with(tmp_path / "tools", pg_dumpall=script)

@@ -91,8 +91,10 @@ def test_a_drill_leaves_nothing_and_a_kept_one_says_where(server: Redis, tmp_pat
     folder = next(place.iterdir())
     assert str(folder) in kept
     cli = kept.partition(": ")[2].partition(";")[0].split()
-    assert subprocess.run([*cli, "PING"], capture_output=True, timeout=20, check=True).stdout == b"PONG\n"
-    subprocess.run([*cli, "SHUTDOWN", "NOSAVE"], capture_output=True, timeout=20, check=False)
+    try:
+        assert subprocess.run([*cli, "PING"], capture_output=True, timeout=20, check=True).stdout == b"PONG\n"
+    finally:
+        subprocess.run([*cli, "SHUTDOWN", "NOSAVE"], capture_output=True, timeout=20, check=False)
 
 
 @pytest.mark.contract("R6")
@@ -113,7 +115,8 @@ def test_an_append_only_file_that_does_not_load_is_a_difference(tmp_path: Path) 
 def test_a_snapshot_that_is_none_fails_the_drill(server: Redis, tmp_path: Path, place: Path) -> None:
     stored = take(ENGINE, server.module(reach=False), EngineServices(), tmp_path / "backup")
     stored.path.write_bytes(stored.path.read_bytes()[:200])
-    with pytest.raises(BackupError) as caught:
-        ENGINE.drill(stored, EngineServices(), DrillOptions())
-    assert caught.value.error_id in {ErrorId.TRUNCATED, ErrorId.VERIFY_FAILED}
-    assert list(place.iterdir()) == []
+    for keep in (False, True):
+        with pytest.raises(BackupError) as caught:
+            ENGINE.drill(stored, EngineServices(), DrillOptions(keep=keep))
+        assert caught.value.error_id in {ErrorId.TRUNCATED, ErrorId.VERIFY_FAILED}
+        assert list(place.iterdir()) == []

@@ -79,7 +79,7 @@ def test_keys_whose_time_is_up_are_told_apart(tmp_path: Path) -> None:
     assert "1 of the keys have expired" in drilled.note
 
 
-@pytest.mark.contract("R1")
+@pytest.mark.contract("R1", "N4")
 def test_a_save_that_fails_is_not_hidden_by_the_older_file(tmp_path: Path) -> None:
     with redis_server() as server:
         server.cli("SET", "old", "1")
@@ -262,7 +262,7 @@ SENT = {
 
 
 @pytest.mark.parametrize("way", SENT)
-@pytest.mark.contract("R2")
+@pytest.mark.contract("R2", "N2")
 def test_a_client_that_stops_early_gives_no_backup(server: Redis, tmp_path: Path, way: str) -> None:
     script, expected = SENT[way]
     real = subprocess.run(["which", "redis-cli"], capture_output=True, text=True, check=True).stdout.strip()
