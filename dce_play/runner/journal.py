@@ -126,10 +126,7 @@ class JournalState:
 
 
 def look(path: Path) -> JournalState:
-    """Return the events and whether a living run holds the journal. One that has its end is held by nobody."""
-    events = read_journal(path)
-    if JournalState(events=events, running=False).ended:
-        return JournalState(events=events, running=False)
+    """Return the events and whether a living run holds the journal: a resumed one has an earlier end in it."""
     descriptor = open_locked(path, os.O_RDWR, wait_s=0.05)
     try:
         return JournalState(events=read_journal(path), running=descriptor is None)

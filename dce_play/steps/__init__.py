@@ -64,6 +64,7 @@ STEPS = StepTable(
         "report.summary": "flow.report_summary",
         "run.fail": "flow.run_fail",
         "schedule.cron": "host.schedule_cron",
+        "scrape.ask": "scrape.ask",
         "scrape.plan": "scrape.plan",
         "scrape.preflight": "scrape.preflight",
         "scrape.run": "scrape.run",

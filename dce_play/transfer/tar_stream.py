@@ -4,6 +4,7 @@ Wherever two common readers would see different members in the same bytes, the a
 must be what somebody unpacks. Source: POSIX.1-2008, pax; GNU tar manual, "Basic Tar Format".
 """
 
+import re
 from enum import Enum, auto
 from typing import Protocol
 
@@ -15,6 +16,11 @@ _USTAR = b"ustar\0"
 _GNU = b"ustar  \0"
 _NO_MAGIC = bytes(8)
 _KINDS = {b"1": "a hard link", b"2": "a symbolic link", b"3": "a device", b"4": "a device", b"6": "a fifo"}
+_OCTAL = re.compile(rb" *([0-7]*)[ \0]*")
+"""A number in a header. A NUL ends it for every reader, so that none may stand before its digits."""
+_OTHER_NUMBERS = ((100, 108), (108, 116), (116, 124), (136, 148), (329, 337), (337, 345))
+"""Mode, owner, group, time, device: not used here, but a reader that cannot read one of them may stop there."""
+_BINARY_MARKS = b"\x80\xff"
 _UTF8 = {b"ISO-IR 10646 2000 UTF-8"}
 
 
@@ -103,6 +109,9 @@ class TarStream:
             raise _invalid("one zero block in the middle of the tar")
         if sum(block[:148]) + sum(block[156:]) + 8 * 0x20 != _number(block[148:156], "checksum"):
             raise _invalid("a header's checksum is wrong")
+        for start, end in _OTHER_NUMBERS:
+            if block[start] not in _BINARY_MARKS:
+                _number(block[start:end], "fields")
         kind, size = block[156:157], _number(block[124:136], "size")
         if kind in {b"x", b"g", b"L"}:
             self._begin_extension(kind, size)
@@ -123,6 +132,8 @@ class TarStream:
 
     def _begin_member(self, block: bytes, size: int, *, folder: bool) -> None:
         pax, long_name = self._pax or {}, self._long_name
+        if not folder and block[:100].partition(b"\0")[0].endswith(b"/"):
+            raise ArchiveRefused("archive_unsafe", "a file with a folder's name, which old readers take for a folder")
         if b"path" in pax and long_name is not None:
             raise ArchiveRefused("archive_unsafe", "a member with two long names")
         path = pax.get(b"path", _path_in(block) if long_name is None else long_name)
@@ -200,9 +211,10 @@ def _path_in(block: bytes) -> bytes:
 def _number(field: bytes, what: str) -> int:
     if field[0] == 0x80:
         return int.from_bytes(field[1:], "big")
-    digits = field.strip(b" \0")
-    if len(digits) > len(field) or any(each not in b"01234567" for each in digits):
+    found = _OCTAL.fullmatch(field)
+    if found is None:
         raise _invalid(f"a header's {what} is no number")
+    digits = found[1]
     return int(digits, 8) if digits else 0
 
 

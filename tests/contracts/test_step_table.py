@@ -39,6 +39,7 @@ from dce_play.steps.host import (
     lock_status,
     schedule_cron,
 )
+from dce_play.steps.scrape import ask as scrape_ask
 from dce_play.steps.scrape import operator_ready, token_sync_gui
 from dce_play.steps.scrape import plan as scrape_plan
 from dce_play.steps.scrape import preflight as scrape_preflight
@@ -86,6 +87,7 @@ MODULES: tuple[CheckStep | ActionStep, ...] = (
     run_fail,
     schedule_cron,
     scrape_plan,
+    scrape_ask,
     scrape_preflight,
     scrape_run,
     ship_drain,

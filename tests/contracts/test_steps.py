@@ -73,6 +73,7 @@ NEEDS_A_WORLD = frozenset(
         "run.fail",
         "schedule.cron",
         "scrape.plan",
+        "scrape.ask",
         "scrape.preflight",
         "scrape.run",
         "ship.drain",

@@ -68,3 +68,44 @@ def _at_a_terminal(terminal: Terminal, **variables: str) -> tuple[int, str]:
             said += data
     os.close(ours)
     return process.wait(60), said.decode()
+
+
+@pytest.mark.parametrize(("taken", "code"), [(True, 0), (False, 7)])
+@pytest.mark.contract("R-6.01")
+def test_safe_to_run_is_said_of_a_token_that_discord_takes_only(tmp_path: Path, *, taken: bool, code: int) -> None:
+    with running_simulator(build_world(1, size=Size(channels=1, messages=3))) as simulator:
+        terminal = terminal_in(
+            tmp_path,
+            DCE_MIN_FREE_MB="0",
+            DCE_DISCORD_API_BASE=simulator.base_url,
+            DCE_CONFIG_FILE=str(tmp_path / "targets.yml"),
+            DISCORD_TOKEN=simulator.token if taken else "a-dead-token",
+        )
+        guild_id = next(iter(simulator.world.guilds))
+        (tmp_path / "targets.yml").write_text(
+            f"archive_root: {tmp_path}/archives\ntargets:\n"
+            f"  - {{name: demo, output_dir: {tmp_path}/archives/demo, guild_ids: ['{guild_id}']}}\n"
+        )
+        handoff, check = terminal.run("run", "handoff"), terminal.run("auth", "check")
+    assert (handoff.code, check.code) == (code, code), handoff.out + handoff.err + check.err
+    assert ("Safe to run" in handoff.out) is taken
+    assert ("Discord takes it" in check.out) is taken
+    assert simulator.token not in handoff.out + check.out
+
+
+def test_where_discord_does_not_answer_nothing_is_said_to_be_safe(tmp_path: Path) -> None:
+    terminal = terminal_in(
+        tmp_path,
+        DCE_MIN_FREE_MB="0",
+        DCE_DISCORD_API_BASE="http://127.0.0.1:9/api/v10",
+        DCE_CONFIG_FILE=str(tmp_path / "targets.yml"),
+        DISCORD_TOKEN="a-token-nobody-was-asked-about",
+    )
+    (tmp_path / "targets.yml").write_text(
+        f"archive_root: {tmp_path}/archives\ntargets:\n"
+        f"  - {{name: demo, output_dir: {tmp_path}/archives/demo, channel_ids: ['111111111111111111']}}\n"
+    )
+    handoff = terminal.run("run", "handoff")
+    assert handoff.code == 0
+    assert "Handoff complete. Discord did not say" in handoff.out
+    assert "Safe to run" not in handoff.out

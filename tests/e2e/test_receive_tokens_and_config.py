@@ -3,6 +3,8 @@
 import json
 import os
 import socket
+import subprocess
+import sys
 import time
 import tomllib
 from datetime import UTC, datetime, timedelta
@@ -13,7 +15,7 @@ from jsonschema import Draft7Validator
 
 from dce_play.transfer.receiving.config import read_config
 from dce_play.transfer.receiving.config_files import receive_example, receive_schema
-from tests.support.receiver import OPEN, Receiver, archive, offer_headers, parse_answer
+from tests.support.receiver import OPEN, Receiver, archive, offer_headers, parse_answer, read_all
 
 SEEN_WITHIN_S = 5.0
 ROOT = Path(__file__).parents[2]
@@ -203,3 +205,30 @@ def test_the_admin_listener_asks_for_a_monitors_token_elsewhere_than_on_loopback
         assert one.admin("/metrics").status == 401
         assert one.admin("/metrics", {"Authorization": f"Bearer {one.token}"}).status == 403
         assert one.admin("/metrics", {"Authorization": f"Bearer {monitor}"}).status == 200
+
+
+def test_it_listens_on_a_unix_socket_that_a_dead_one_left(tmp_path: Path) -> None:
+    place = tmp_path / "hub.sock"
+    one = Receiver(folder=tmp_path)
+    one.write_config()
+    one.toml.write_text(one.toml.read_text().replace('bind = "127.0.0.1:0"', f'bind = "unix:{place}"', 1))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as dead:
+        dead.bind(str(place))
+    token = one.add_token("lab-1")
+    argv = [sys.executable, "-m", "dce_play", "receive", "run", "--config", str(one.toml)]
+    process = subprocess.Popen(argv, stderr=subprocess.PIPE, cwd=tmp_path)
+    try:
+        assert process.stderr is not None
+        assert f"bind=unix:{place}".encode() in process.stderr.readline()
+        ask = f"POST /v1/ping HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(10)
+            connection.connect(str(place))
+            connection.sendall(ask.encode())
+            assert parse_answer(read_all(connection)).json["you"]["host_id"] == "lab-1"
+        process.terminate()
+        assert process.wait(20) == 0
+        assert not place.exists()
+    finally:
+        process.kill()
+        process.communicate(timeout=20)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.receiver import Receiver, archive
+from tests.support.receiver import Receiver, archive, offer_headers
 
 pytestmark = [pytest.mark.strace, pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")]
 
@@ -122,6 +122,27 @@ def test_the_order_of_what_is_made_durable(prepared: Receiver, tmp_path: Path) -
         "write row",
         "fsync row",
     ]
+
+
+@pytest.mark.contract("V2")
+def test_an_offset_is_told_after_it_is_durable(prepared: Receiver, tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    calls = "trace=fsync,/^rename,pwrite64,/^send,write"
+    prepared.wrapper = ("strace", "-D", "-f", "-qq", "-y", "-o", str(trace), "-e", calls)
+    prepared.start()
+    data = archive(files={"a": os.urandom(50_000)})
+    offer = {**offer_headers(data), "Upload-Complete": "?0", "Upload-Length": str(len(data)), "Content-Length": "0"}
+    path = prepared.request("POST", "/v1/episodes/ep-1/uploads", offer).headers["location"]
+    piece = {"Content-Type": "application/partial-upload", "Upload-Offset": "0", "Upload-Complete": "?0"}
+    assert prepared.request("PATCH", path, piece, data[:1000]).status == 204
+    prepared.stop()
+    lines = trace.read_text().splitlines()
+    start = next(at for at, line in enumerate(lines) if "pwrite64" in line and "/data>" in line)
+    wanted = ["fsync", "fsync", "rename", "fsync", "204"]
+    marks = ["/data>", ".upload.json.", "upload.json", "/uploads/", "204"]
+    at = start
+    for call, mark in zip(wanted, marks, strict=True):
+        at = next(index for index in range(at + 1, len(lines)) if call in lines[index] and mark in lines[index])
 
 
 _FILES = {

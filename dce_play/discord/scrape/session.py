@@ -11,6 +11,7 @@ from typing import Self
 from dce_play.discord.auth.discovery import FoundToken, discover_token, places
 from dce_play.discord.auth.reauth import refresh_token
 from dce_play.discord.exporters import choose
+from dce_play.discord.exporters.discord_api.client import ClientLimits
 from dce_play.discord.exporters.protocol import Exporter
 from dce_play.discord.targets.model import Target
 from dce_play.system.clock import Clock
@@ -36,6 +37,8 @@ class Surroundings:
     note: Callable[[str], None]
     note_container: NoteContainer = note_nowhere
     """Entered around each container that may write the archive."""
+    limits: ClientLimits = field(default_factory=ClientLimits)
+    """For our own exporter."""
     interactive: bool = field(default_factory=_at_a_terminal)
     """Whether somebody is there to answer ``DCE_REAUTH_COMMAND``."""
 
@@ -88,5 +91,6 @@ class Session:
             container_memory=self._target.container_memory,
             announce=around.note_container,
             note=around.note,
+            limits=around.limits,
         )
         return self._stack.enter_context(choose.open_exporter(self._name, surroundings))

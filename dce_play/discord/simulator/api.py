@@ -126,6 +126,8 @@ def _archived_threads(call: Call, channel_id: str, which: str) -> object:
 
 def _messages(call: Call, channel_id: str) -> object:
     channel = _readable(call, channel_id)
+    if channel.access is Access.NO_HISTORY:
+        return []
     timeline = call.world.timeline(channel.channel_id)
     limit = limit_of(call.query, default=50, most=100)
     before, after, around = (number_of(call.query, name) for name in ("before", "after", "around"))
@@ -171,7 +173,7 @@ def _channel_of(call: Call, channel_id: str) -> Channel:
 
 def _readable(call: Call, channel_id: str) -> Channel:
     channel = _channel_of(call, channel_id)
-    if channel.access is not Access.READ:
+    if channel.access is Access.NO_MESSAGES:
         raise FORBIDDEN
     if channel.kind in WITHOUT_MESSAGES:
         raise invalid("Cannot execute action on this channel type", 50024)

@@ -18,6 +18,8 @@ from dce_play.discord.simulator.faults import (
     Faults,
     FaultScript,
     Garbage,
+    Other,
+    Page,
     RateLimited,
     Slow,
     Status,
@@ -53,6 +55,7 @@ class _Answer:
     status: int
     body: object
     headers: tuple[tuple[str, str], ...] = ()
+    content_type: str = "application/json"
 
 
 class Application:
@@ -106,6 +109,10 @@ class Application:
                 reply = _limited(limited)
             case Garbage(body=body):
                 reply = _Answer(status=200, body=body)
+            case Page(status=status, body=body):
+                reply = _Answer(status=status, body=body, content_type="text/html")
+            case Other(status=status, body=other):
+                reply = _Answer(status=status, body=other)
             case Slow(delay_s=delay_s):
                 await asyncio.sleep(delay_s)
             case Dropped() | Truncated():
@@ -199,7 +206,7 @@ async def _send(send: Send, reply: _Answer) -> None:
 
 
 def _start(reply: _Answer, length: int) -> MutableMapping[str, Any]:
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(length).encode())]
+    headers = [(b"content-type", reply.content_type.encode()), (b"content-length", str(length).encode())]
     headers += [(name.lower().encode(), value.encode()) for name, value in reply.headers]
     return {"type": "http.response.start", "status": reply.status, "headers": headers}
 

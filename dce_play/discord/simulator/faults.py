@@ -51,7 +51,23 @@ class Garbage:
     body: bytes = b"<html>not JSON</html>"
 
 
-Trouble = Status | RateLimited | Slow | Dropped | Truncated | Garbage
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Answer with a page that is not Discord's: a proxy's, or one of the edge that keeps a client out."""
+
+    status: int = 403
+    body: bytes = b"<!doctype html><title>Access denied</title>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Other:
+    """Answer with other JSON: an error code with any status, a list without its key, an index that is not ready."""
+
+    body: object
+    status: int = 200
+
+
+Trouble = Status | RateLimited | Slow | Dropped | Truncated | Garbage | Page | Other
 """One way in which an answer can go wrong."""
 
 

@@ -6,7 +6,7 @@ from the world's seed, so a channel of a million messages costs no more memory t
 
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
 
 from dce_play.discord.simulator.timeline import Timeline
@@ -41,6 +41,8 @@ class Access(Enum):
     READ = "read"
     NO_MESSAGES = "no messages"
     """The channel itself is answered, its messages are 403."""
+    NO_HISTORY = "no history"
+    """The channel is answered, with its last message's id, and its messages are an empty list."""
     HIDDEN = "hidden"
     """The channel is in its guild's list, everything else about it is 403."""
 
@@ -151,6 +153,12 @@ class World:
         with self._lock:
             self._timelines[channel.channel_id] = timeline
             self._channels = {**self._channels, channel.channel_id: channel}
+
+    def change(self, channel_id: ChannelId, *, access: Access) -> None:
+        """Let the token see something else of a channel, from the next answer on."""
+        with self._lock:
+            changed = replace(self._channels[channel_id], access=access)
+            self._channels = {**self._channels, channel_id: changed}
 
     def grow(self, messages: int, *, channel_id: ChannelId | None = None) -> None:
         """Add new messages: to one channel, or in turn to every channel that grows."""

@@ -5,8 +5,10 @@ Source: the IETF draft "Resumable Uploads for HTTP", httpbis, from -10 on, witho
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from dce_play.services.receiver.admission import admit, admitted_offer, authenticated, length_in
+from dce_play.services.receiver.admission import admit, admitted_offer, authenticated, length_in, wait_quietly
 from dce_play.services.receiver.body_work import Pieces, RunningCheck, take_all
 from dce_play.services.receiver.context import ReceiverContext
 from dce_play.services.receiver.exchange import Exchange
@@ -31,15 +33,30 @@ class _RunningPatch:
     def __init__(self, task: "asyncio.Task[object]") -> None:
         self._task = task
         self.interrupted = False
-        self.receiving = True
         self.done = asyncio.Event()
+        self._receiving = False
 
     async def end(self) -> None:
         """End it, unless it has all its bytes already; then wait for it."""
-        if self.receiving and not self.interrupted:
-            self.interrupted = True
+        if self._receiving and not self.interrupted:
             self._task.cancel()
+        self.interrupted = True
         await self.done.wait()
+
+    @contextmanager
+    def receiving(self) -> Iterator[None]:
+        """Let others end it in this block, and only there: elsewhere a thread may be handing something over."""
+        if self.interrupted:
+            raise _overtaken()
+        self._receiving = True
+        try:
+            yield
+        finally:
+            self._receiving = False
+
+
+def _overtaken() -> Refused:
+    return Refused("upload_running", "a newer request about this upload has come")
 
 
 class Uploads:
@@ -100,7 +117,7 @@ class Uploads:
             if not running.interrupted:
                 raise
             task.uncancel()
-            raise Refused("upload_running", "a newer request about this upload has come") from None
+            raise _overtaken() from None
         finally:
             del self._running[upload]
             running.done.set()
@@ -109,8 +126,7 @@ class Uploads:
         context, offer = self._context, state.offer
         writer = await context.quick(context.storage.append_to, state)
         try:
-            check = await self._take_piece(exchange, state, writer)
-            running.receiving = False
+            check = await self._take_piece(exchange, state, writer, running)
             state = await self._synced(state, writer, check)
             if not last:
                 await exchange.answer(204, None, self._headers(state))
@@ -121,15 +137,20 @@ class Uploads:
         await context.quick(context.storage.finish_upload, state, published.receipt)
         await answer_stored(exchange, context, published, offer, extra={"Upload-Complete": "?1"})
 
-    async def _take_piece(self, exchange: Exchange, state: UploadState, writer: UploadWriter) -> RunningCheck:
+    async def _take_piece(
+        self, exchange: Exchange, state: UploadState, writer: UploadWriter, running: _RunningPatch
+    ) -> RunningCheck:
         """Receive the body; whatever ends it early, what came is kept."""
         known = self._checks.pop(state.upload, None)
         check = known if known is not None and known.at == state.offset else new_check(self._context, state.offer)
         pieces = Pieces(asyncio.get_running_loop())
         work = self._context.in_body_thread(self._read_and_take, pieces, writer, check, state)
         try:
-            await pump(exchange, self._context, pieces, work)
+            with running.receiving():
+                await pump(exchange, self._context, pieces, work)
         except BaseException:
+            pieces.end()
+            await asyncio.shield(wait_quietly(work))
             await asyncio.shield(self._synced(state, writer, check))
             raise
         return check

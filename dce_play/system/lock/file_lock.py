@@ -112,7 +112,7 @@ def _open_and_try(path: Path, flags: int, mode: int, open_file: Opener) -> int |
                 raise NoRegularFile(path)
             if not _try_flock(descriptor, path):
                 return None
-            kept = _still_names(path, descriptor)
+            kept = still_names(path, descriptor)
             if kept:
                 return descriptor
         finally:
@@ -133,7 +133,8 @@ def _try_flock(descriptor: int, path: Path) -> bool:
         raise
 
 
-def _still_names(path: Path, descriptor: int) -> bool:
+def still_names(path: Path, descriptor: int) -> bool:
+    """Return whether the path still names the file that is open."""
     held = os.fstat(descriptor)
     try:
         named = path.stat()

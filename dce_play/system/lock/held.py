@@ -1,13 +1,11 @@
 """The answer to who finds a lock taken: by whom, for what, since when, and what to do about it."""
 
 import shlex
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.system import proc
-from dce_play.system.clock import utc_stamp
-from dce_play.system.lock.note import meta_path
 from dce_play.system.lock.status import LockStatus
 from dce_play.system.lock.words import PLAIN, LockWords
 
@@ -78,17 +76,12 @@ def _ago(stamp: str, now: datetime) -> str:
 
 
 def _last_sign(status: LockStatus, now: datetime) -> str:
-    """Return how long ago the holder last got on; a note without that tells when it was last written."""
+    """Return how long ago the holder last got on, where it says so: when its note was written tells nothing of that."""
     try:
-        noted = status.meta.progress if status.meta else ""
-        changed = datetime.fromisoformat(noted or utc_stamp(_written(status)))
-    except (OSError, ValueError):
+        changed = datetime.fromisoformat(status.meta.progress if status.meta else "")
+    except ValueError:
         return ""
     return f", last progress {_span(now - changed)} ago" if changed.tzinfo is not None else ""
-
-
-def _written(status: LockStatus) -> datetime:
-    return datetime.fromtimestamp(meta_path(status.path).stat().st_mtime, UTC)
 
 
 def _span(length: timedelta) -> str:

@@ -18,7 +18,7 @@ from dce_play.errors import DcePlayError, ExitCode
 from dce_play.system.clock import Clock, SystemClock, utc_stamp
 from dce_play.system.disk import mount_of
 from dce_play.system.durable.whole_files import remove_leftovers
-from dce_play.system.lock.file_lock import LONGEST_PAUSE_S, SHORTEST_PAUSE_S, open_locked
+from dce_play.system.lock.file_lock import LONGEST_PAUSE_S, SHORTEST_PAUSE_S, open_locked, still_names
 from dce_play.system.lock.held import LockHeld
 from dce_play.system.lock.note import (
     LockMeta,
@@ -36,6 +36,8 @@ from dce_play.system.lock.words import PLAIN, LockWords
 from dce_play.system.process.containers import ContainerRuns
 
 _PROGRESS_PAUSE_S = 5.0
+_TRIES = 50
+"""How often a lock file may be removed from under us before that counts as being held."""
 
 
 class ContainerStillWrites(DcePlayError):
@@ -112,20 +114,25 @@ class HeldLock:
 
     def _take(self) -> bool:
         """Take the lock if nobody has it: neither the file, nor one that had its name when the note was written."""
-        descriptor = self._try()
-        if descriptor is None:
-            return False
-        try:
-            before = read_meta(self.path)
-            if before is not None and lost_holders(self.path, before) is not None:
-                os.close(descriptor)
+        for _ in range(_TRIES):
+            descriptor = self._try()
+            if descriptor is None:
                 return False
-            self._settle(before, os.fstat(descriptor))
-        except BaseException:
-            os.close(descriptor)
-            raise
-        self._descriptor = descriptor
-        return True
+            kept = False
+            try:
+                before = read_meta(self.path)
+                if before is not None and lost_holders(self.path, before) is not None:
+                    return False
+                # Whoever removes the file before the note names it lets another in beside us; after that, nobody.
+                kept = self._settle(before, os.fstat(descriptor)) and still_names(self.path, descriptor)
+                if kept:
+                    self._descriptor = descriptor
+                    return True
+                self._forget()
+            finally:
+                if not kept:
+                    os.close(descriptor)
+        return False
 
     def _prepare(self) -> None:
         try:
@@ -154,8 +161,8 @@ class HeldLock:
         except OSError as error:
             raise LockUnusable(self.path, reason=_words(error)) from error
 
-    def _settle(self, before: LockMeta | None, locked: os.stat_result) -> None:
-        """Replace the note of whoever had the lock before; the lock is held by now."""
+    def _settle(self, before: LockMeta | None, locked: os.stat_result) -> bool:
+        """Replace the note of whoever had the lock before; the lock is held by now. Return whether ours stands."""
         remove_leftovers(meta_path(self.path))
         if before is not None:
             self._check_containers(before)
@@ -164,8 +171,18 @@ class HeldLock:
         self._meta = own_meta(cmd=self._command, run_id=self._run_id, now=self._clock.now(), lock_file=lock_file)
         try:
             write_meta(self.path, self._meta, durable=True)
+        except FileNotFoundError:  # somebody who took another file of this name has tidied up after us
+            return False
         except OSError as error:
             raise LockUnusable(meta_path(self.path), reason=_words(error)) from error
+        return True
+
+    def _forget(self) -> None:
+        """Take back a note that must not stand."""
+        meta, self._meta = self._meta, None
+        if meta is not None:
+            with suppress(OSError):
+                remove_meta(self.path, meta.lock_id)
 
     def _check_containers(self, before: LockMeta) -> None:
         for container in before.containers:
@@ -229,13 +246,8 @@ class HeldLock:
             return
         descriptor, self._descriptor = self._descriptor, None
         with self._note_lock:
-            meta, self._meta = self._meta, None
-        try:
-            if meta is not None:
-                with suppress(OSError):  # as above; what stays is reclaimed by the next run
-                    remove_meta(self.path, meta.lock_id)
-        finally:
-            os.close(descriptor)  # closed and not unlocked: unlocking would take it from our children too
+            self._forget()  # what stays is reclaimed by the next run
+        os.close(descriptor)  # closed and not unlocked: unlocking would take it from our children too
 
     def __enter__(self) -> Self:
         return self

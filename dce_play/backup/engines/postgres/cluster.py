@@ -11,7 +11,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -98,8 +98,19 @@ def _unprivileged() -> tuple[tuple[str, ...], tuple[int, int] | None]:
 
 def _folder(services: Services, options: DrillOptions) -> AbstractContextManager[Path]:
     if options.keep:
-        return nullcontext(Path(tempfile.mkdtemp(prefix="dce-drill-", dir=options.folder)))
+        return _kept_folder(options.folder)
     return services.temporary_folder("dce-drill-", below=options.folder)
+
+
+@contextmanager
+def _kept_folder(below: Path | None) -> Iterator[Path]:
+    """Give a folder that stays; one of a drill that could not be made goes all the same."""
+    folder = Path(tempfile.mkdtemp(prefix="dce-drill-", dir=below))
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 @contextmanager
@@ -136,7 +147,11 @@ def throwaway(tools: Tools, services: Services, options: DrillOptions) -> Iterat
             _initialise(made)
             if options.keep:
                 _start_for_good(made)
-                yield made
+                try:
+                    yield made
+                except BaseException:
+                    _stop(made)
+                    raise
             else:
                 with _running(made):
                     yield made
@@ -188,6 +203,11 @@ def _start_for_good(made: Throwaway) -> None:
     data, log = str(made.seen_as / "data"), str(made.seen_as / "log")
     words = ("-D", data, "-w", "-t", str(int(_START_S)), "-l", log, "start")
     _run(_without_death(made), "pg_ctl", *words, timeout_s=_START_S + 10.0)
+
+
+def _stop(made: Throwaway) -> None:
+    """Stop a server that was to be kept, because the drill could not be made."""
+    _run(made, "pg_ctl", "-D", str(made.seen_as / "data"), "-m", "immediate", "-w", "stop", timeout_s=_START_S)
 
 
 def _without_death(made: Throwaway) -> Throwaway:

@@ -41,6 +41,8 @@ class ClientLimits:
     budget: int | None = None
     """Requests in all; the one after that is not made."""
     timeouts: Timeouts = field(default_factory=Timeouts)
+    retries: int = RETRIES
+    """How often a request is made again when nobody answers it, or asks to wait."""
 
 
 class BadToken(UsageError):
@@ -122,6 +124,7 @@ class DiscordClient:
         self._note = note
         self._token = token
         self._budget = granted.budget
+        self._retries = granted.retries
         self._transport = Transport(base_url, clock=clock, timeouts=granted.timeouts, connections=granted.parallel)
         is_discord = (urlsplit(base_url).hostname or "").endswith(("discord.com", "discordapp.com"))
         self._limits = RateLimits(clock, per_second=granted.per_second, buckets_tell=not is_discord)
@@ -187,7 +190,7 @@ class DiscordClient:
         bare = path.partition("?")[0]
         route = route_of(bare)
         doubts = 0
-        for attempt in range(RETRIES + 1):
+        for attempt in range(self._retries + 1):
             pause_s = 2.0**attempt
             error: ExportFailed | None = None
             try:
@@ -209,14 +212,14 @@ class DiscordClient:
                     pause_s = self._asked_wait(route, path, answer, pause_s)
             if error is not None:
                 doubts += 1
-                if self._kept_out or doubts > DOUBTS:
+                if self._kept_out or doubts > min(DOUBTS, self._retries):
                     self._kept_out = isinstance(error, ClientBlocked)
                     raise error
-            if attempt < RETRIES:
+            if attempt < self._retries:
                 if pause_s >= _LONG_WAIT_S:
                     self._note(f"WARN: {reason} for '{path}'; trying again in {pause_s + _MARGIN_S:.0f} s")
                 watch.wait(pause_s + _MARGIN_S)
-        raise RequestGivenUp(path, f"{reason}, {RETRIES + 1} times")
+        raise error or RequestGivenUp(path, f"{reason}, {self._retries + 1} times")
 
     def _once(self, path: str, route: str, authorization: str, watch: Watch) -> Answer:
         while wait_s := self._limits.reserve(route):

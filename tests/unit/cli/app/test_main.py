@@ -50,11 +50,13 @@ def test_a_command_that_runs_nothing_imports_nothing_heavy(words: list[str], tmp
     assert not imported(terminal_in(tmp_path), *words) & set(HEAVY)
 
 
-def test_a_playbook_that_was_read_before_runs_with_jinja_and_nothing_else_that_is_heavy(tmp_path: Path) -> None:
+def test_a_playbook_that_was_read_before_runs_with_jinja_and_a_lock_and_nothing_else_heavy(
+    tmp_path: Path,
+) -> None:
     terminal = terminal_in(tmp_path)
     hello = str(Path(__file__).parents[4] / "examples" / "hello.yml")
     assert terminal.run("run", hello).code == 0
-    assert imported(terminal, "run", hello) & set(HEAVY) == {"jinja2"}
+    assert imported(terminal, "run", hello) & set(HEAVY) == {"jinja2", "filelock"}
 
 
 def test_the_version_is_told_without_click(tmp_path: Path) -> None:

@@ -402,7 +402,7 @@ def test_a_few_processes_take_turns(tmp_path: Path) -> None:
     take_turns(tmp_path, processes=4, turns=20)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.contract("R-5.02", "R-5.04")
 def test_fifty_processes_take_two_hundred_turns_each(tmp_path: Path) -> None:
     take_turns(tmp_path, processes=50, turns=200)

@@ -245,7 +245,7 @@ def test_a_lock_that_changes_hands_is_never_told_as_suspect(tmp_path: Path) -> N
             told.add(lock_status(lock_file(tmp_path)).verdict)
             looks += 1
     assert told <= {Verdict.HELD, Verdict.FREE}
-    assert looks > 100
+    assert looks > 5
 
 
 @pytest.mark.contract("F-K4")
@@ -324,3 +324,40 @@ def test_appends_from_everywhere_through_links_lose_nothing(terminal: Terminal, 
     assert [worker.wait(300.0) for worker in started] == [0] * workers
     assert ids_in(room) == list(range(1, len(deltas) + 2))
     assert lock_status(lock_file(root)).verdict is Verdict.FREE
+
+
+SABOTAGED_TURNS = """
+import sys
+from pathlib import Path
+from dce_play.discord.lock.archive_lock import archive_lock
+root, turns = Path(sys.argv[1]), int(sys.argv[2])
+counter, inside = root / "counter", root / "inside"
+for _ in range(turns):
+    with archive_lock(root, environment={}, command="turn").acquire(wait_s=120.0) as lock:
+        inside.touch(exist_ok=False)
+        counter.write_text(str(int(counter.read_text()) + 1))
+        lock.update_step("turn")
+        inside.unlink()
+"""
+
+
+@pytest.mark.contract("F-K2")
+@pytest.mark.parametrize("workers", [pytest.param(3), pytest.param(24, marks=pytest.mark.soak)])
+def test_nobody_gets_in_beside_another_while_the_lock_file_is_removed_again_and_again(
+    tmp_path: Path, workers: int
+) -> None:
+    (tmp_path / "counter").write_text("0", encoding="ascii")
+    turns = 12
+    started = [subprocess.Popen(python(SABOTAGED_TURNS, tmp_path, turns)) for _ in range(workers)]
+    removed = 0
+    end = time.monotonic() + 240.0
+    while any(worker.poll() is None for worker in started) and time.monotonic() < end:
+        if removed % 2:
+            lock_file(tmp_path).unlink(missing_ok=True)
+        else:
+            replace(lock_file(tmp_path))
+        removed += 1
+        time.sleep(0.01)
+    assert [worker.wait(60.0) for worker in started] == [0] * workers
+    assert (tmp_path / "counter").read_text(encoding="ascii") == str(workers * turns)
+    assert removed > 20

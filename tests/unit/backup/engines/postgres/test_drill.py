@@ -118,6 +118,16 @@ def test_sql_that_does_not_run_fails_the_drill_and_leaves_nothing(
     assert servers_below(place) == []
 
 
+@pytest.mark.contract("P8")
+def test_a_drill_that_cannot_be_made_keeps_nothing(postgres: Postgres, tmp_path: Path, place: Path) -> None:
+    stored = take(ENGINE, postgres.module(), EngineServices(), tmp_path / "dump")
+    broken = changed(stored, lambda dump: dump.replace(b"CREATE SCHEMA s;", b"CREATE SCHEMAS s;"))
+    with pytest.raises(BackupError):
+        ENGINE.drill(broken, EngineServices(), DrillOptions(keep=True))
+    assert list(place.iterdir()) == []
+    assert servers_below(place) == []
+
+
 @pytest.mark.contract("P7")
 def test_half_a_dump_fails_the_drill(postgres: Postgres, tmp_path: Path, place: Path) -> None:
     stored = take(ENGINE, postgres.module(), EngineServices(), tmp_path / "dump")

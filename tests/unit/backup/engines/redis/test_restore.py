@@ -1,5 +1,7 @@
 """A Redis backup is restored into a folder, from which a server starts with every key; drills leave nothing."""
 
+import os
+import shutil
 import subprocess
 import tempfile
 import time
@@ -13,7 +15,7 @@ from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.protocols import DrillOptions
 from dce_play.errors import ExitCode
 from tests.support.engine_services import EngineServices, take
-from tests.support.redis_server import PATIENCE_S, Redis, fill, redis_server
+from tests.support.redis_server import PATIENCE_S, Redis, fill, redis_6, redis_server
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +93,10 @@ def test_a_drill_leaves_nothing_and_a_kept_one_says_where(server: Redis, tmp_pat
     folder = next(place.iterdir())
     assert str(folder) in kept
     cli = kept.partition(": ")[2].partition(";")[0].split()
-    assert subprocess.run([*cli, "PING"], capture_output=True, timeout=20, check=True).stdout == b"PONG\n"
-    subprocess.run([*cli, "SHUTDOWN", "NOSAVE"], capture_output=True, timeout=20, check=False)
+    try:
+        assert subprocess.run([*cli, "PING"], capture_output=True, timeout=20, check=True).stdout == b"PONG\n"
+    finally:
+        subprocess.run([*cli, "SHUTDOWN", "NOSAVE"], capture_output=True, timeout=20, check=False)
 
 
 @pytest.mark.contract("R6")
@@ -113,7 +117,23 @@ def test_an_append_only_file_that_does_not_load_is_a_difference(tmp_path: Path) 
 def test_a_snapshot_that_is_none_fails_the_drill(server: Redis, tmp_path: Path, place: Path) -> None:
     stored = take(ENGINE, server.module(reach=False), EngineServices(), tmp_path / "backup")
     stored.path.write_bytes(stored.path.read_bytes()[:200])
+    for keep in (False, True):
+        with pytest.raises(BackupError) as caught:
+            ENGINE.drill(stored, EngineServices(), DrillOptions(keep=keep))
+        assert caught.value.error_id in {ErrorId.TRUNCATED, ErrorId.VERIFY_FAILED}
+        assert list(place.iterdir()) == []
+
+
+@pytest.mark.contract("R6")
+def test_an_older_server_that_comes_first_on_the_path_is_passed_over(server: Redis, tmp_path: Path) -> None:
+    stored = take(ENGINE, server.module(), EngineServices(), tmp_path / "backup")
+    old = str(Path(redis_6()).parent)
+    both = EngineServices(environment={**os.environ, "PATH": f"{old}:{os.environ['PATH']}"})
+    assert ENGINE.drill(stored, both, DrillOptions()).differences == ()
+    (tmp_path / "bin").mkdir()
+    for name in ("redis-check-rdb", "redis-cli"):
+        (tmp_path / "bin" / name).symlink_to(str(shutil.which(name)))
+    alone = EngineServices(environment={**os.environ, "PATH": f"{old}:{tmp_path / 'bin'}"})
     with pytest.raises(BackupError) as caught:
-        ENGINE.drill(stored, EngineServices(), DrillOptions())
-    assert caught.value.error_id in {ErrorId.TRUNCATED, ErrorId.VERIFY_FAILED}
-    assert list(place.iterdir()) == []
+        ENGINE.drill(stored, alone, DrillOptions())
+    assert caught.value.error_id is ErrorId.VERSION
