@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from dce_play.discord.auth.git_ignore import IGNORED, add_lines
 from dce_play.errors import ExitCode
 from dce_play.resources import playbooks_folder, schemas_folder
 from dce_play.system.durable.named_outputs import write_named
@@ -36,7 +37,10 @@ targets:
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=".")
 @click.option("--archive-root", type=click.Path(path_type=Path), help="Where archives will live; FOLDER/archives else.")
 def command(folder: Path, archive_root: Path | None) -> int:
-    """Copy the shipped playbooks, their schemas and a commented targets file into FOLDER. Keeps what is there."""
+    """Copy the shipped playbooks, their schemas and a commented targets file into FOLDER. Keeps what is there.
+
+    Git is told, in .gitignore, to leave out scrape.env, archives and logs.
+    """
     folder = folder.absolute()
     root = (archive_root or folder / "archives").absolute()
     files = {folder / "scrape-targets.yml": _TARGETS.format(root=root).encode("utf-8")}
@@ -50,5 +54,7 @@ def command(folder: Path, archive_root: Path | None) -> int:
             continue
         write_named(path, data, what=path.name, make_folder=True)
         click.echo(f"wrote  {path.relative_to(folder)}")
+    if add_lines(folder / ".gitignore", IGNORED):
+        click.echo("wrote  .gitignore")
     click.echo("next: edit scrape-targets.yml, then dce-play lint, then dce-play run proof --dry-run")
     return ExitCode.OK

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from dce_play.cli.app.working_folder import working_folder
+from dce_play.discord.auth.git_ignore import loose_secrets
 from dce_play.errors import ExitCode
 from dce_play.playbook.document.cache import Cache, cache_folder, own_fingerprint
 from dce_play.playbook.lint.fix import fix_files
@@ -54,7 +55,10 @@ def command(
         result = linter.lint(chosen)
     shown = [problem for problem in result.problems if not quiet or problem.severity is Severity.ERROR]
     _show(shown, result, output_format=output_format, folder=folder)
-    failed = result.count(Severity.ERROR) or (strict and result.count(Severity.WARNING))
+    loose = list(loose_secrets(folder))
+    for warning in () if quiet else loose:
+        click.echo(f"warning: {warning}", err=True)
+    failed = result.count(Severity.ERROR) or (strict and (loose or result.count(Severity.WARNING)))
     return ExitCode.INVALID if failed else ExitCode.OK
 
 

@@ -10,6 +10,7 @@ import click
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.discord.auth.discovery import FoundToken, NoToken, Places, discover_token, gui_token, places
 from dce_play.discord.auth.env_file import write_env_values
+from dce_play.discord.auth.git_ignore import keep_out_of_git
 from dce_play.discord.auth.token_file import check_token, read_token_file
 from dce_play.errors import DcePlayError, ExitCode, UsageError
 
@@ -89,6 +90,7 @@ def set_token(env_file: Path | None, token_file: Path | None, *, from_environmen
         values = {"DISCORD_TOKEN": check_token(_ask(where, from_environment=from_environment), "the token given")}
     write_env_values(path, values)
     click.echo(f"Created {path} (mode 600).")
+    _keep_out_of_git(path)
     click.echo(_TERMS, err=True)
     return ExitCode.OK
 
@@ -102,6 +104,7 @@ def sync_gui(env_file: Path | None) -> int:
     path = (env_file or where.env_file).absolute()
     write_env_values(path, {"DISCORD_TOKEN": found.token})
     click.echo(f"Updated {path} from {found.source}.")
+    _keep_out_of_git(path)
     _tell_warnings(found)
     click.echo(_TERMS, err=True)
     return ExitCode.OK
@@ -117,6 +120,11 @@ def _ask(where: Places, *, from_environment: bool) -> str:
     if sys.stdin.isatty():
         return str(click.prompt("Discord token", hide_input=True)).strip()
     return sys.stdin.readline().strip() or _refuse("no token on standard input")
+
+
+def _keep_out_of_git(path: Path) -> None:
+    if keep_out_of_git(path):
+        click.echo(f"Added {path.name} to {path.parent / '.gitignore'}: this is a Git repository.")
 
 
 def _refuse(reason: str) -> str:

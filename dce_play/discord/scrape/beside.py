@@ -31,7 +31,7 @@ def keep_odd(layout: TargetLayout, channel_id: ChannelId, temp: Temp) -> int:
 
 
 def keep_raw(layout: TargetLayout, channel_id: ChannelId, temp: Temp) -> None:
-    """Add the export's raw messages to those of the channel, as one more gzip member."""
+    """Move the export's raw messages to those of the channel, as one more gzip member."""
     source = temp.place / RAW_NAME
     if not source.exists():
         return
@@ -43,6 +43,7 @@ def keep_raw(layout: TargetLayout, channel_id: ChannelId, temp: Temp) -> None:
         kept.flush()
         os.fsync(kept.fileno())
     sync_folder(path.parent)
+    source.unlink()
 
 
 def format_for(archive: Path | None, asked: str | None) -> ExportFormat:

@@ -1,5 +1,6 @@
 """One channel: cursor, export into a temp, checks, append, clean-up."""
 
+import contextlib
 import errno
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -264,6 +265,9 @@ class _ChannelScrape:
         if placed or not temp.export.exists() or temp.export.stat().st_size == 0:
             remove(temp)
             return
+        with contextlib.suppress(OSError):  # the partial matters more, and its own failure is told already
+            keep_odd(self._place.layout, self._chosen.channel_id, temp)
+            keep_raw(self._place.layout, self._chosen.channel_id, temp)
         end_ownership(temp, now=self._tools.clock.now())
         self._note(temp_kept=temp.place)
         self._tools.listener.noted(f"Preserving partial export temp for salvage on next run: {temp.place}")

@@ -13,9 +13,9 @@ from typing import Any
 from dce_play.playbook.document.scalars import doubt, resolve
 from dce_play.source import JsonValue, NodeSpan, Pointer, Problem, Severity, Span
 
-_MAX_DEPTH = 60
-_MAX_NODES = 400_000
-_MAX_ALIASED_NODES = 10_000
+MAX_DEPTH = 60
+MAX_NODES = 400_000
+MAX_ALIASED_NODES = 10_000
 _STRING_TAG = "tag:yaml.org,2002:str"
 
 
@@ -104,8 +104,8 @@ class Composer:
         """Return the value and the offset of its end."""
         start = event.start_mark.index
         self._nodes += 1
-        if self._nodes > _MAX_NODES or len(pointer) > _MAX_DEPTH:
-            what = "too deep" if len(pointer) > _MAX_DEPTH else "too large"
+        if self._nodes > MAX_NODES or len(pointer) > MAX_DEPTH:
+            what = "too deep" if len(pointer) > MAX_DEPTH else "too large"
             span = self._places.span(start, start + 1)
             raise TooLarge(Problem(rule="E004", message=f"the document is {what}", span=span))
         kind = type(event).__name__
@@ -140,8 +140,8 @@ class Composer:
             return None, end
         value, size = found
         self._aliased += size
-        if self._aliased > _MAX_ALIASED_NODES:
-            message = f"aliases grow this document by more than {_MAX_ALIASED_NODES} values"
+        if self._aliased > MAX_ALIASED_NODES:
+            message = f"aliases grow this document by more than {MAX_ALIASED_NODES} values"
             raise TooLarge(Problem(rule="E004", message=message, span=self._places.span(start, end)))
         return value, end
 

@@ -17,7 +17,7 @@ from dce_play.playbook.document.cache import pack_document, pack_problem, unpack
 from dce_play.playbook.document.compose import Composer, Places, TooLarge, in_quotes
 from dce_play.source import Document, InvalidDocument, JsonValue, NodeSpan, Pointer, Problem, Severity
 
-_MAX_BYTES = 8 << 20
+MAX_BYTES = 8 << 20
 _MAX_REPAIRS = 25
 _UNQUOTED = re.compile(r"^[ ]*(?:- +)*(?:[^\s#:'\"{}\[\],]+:[ ]+)?(?:- +)*(?P<value>\{\{.*?)(?P<comment>\s+#.*)?\s*$")
 _TAB = "found character '\\t' that cannot start any token"
@@ -53,7 +53,7 @@ def read_bytes(path: Path) -> bytes:
     """
     try:
         with path.open("rb") as file:
-            return file.read(_MAX_BYTES + 1)
+            return file.read(MAX_BYTES + 1)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
 
@@ -64,9 +64,9 @@ def read_document(path: Path, data: bytes, /) -> Reading:
     problems: list[Problem] = []
     text = _decode(path, data, problems)
     is_json = path.suffix == ".json"
-    if len(data) > _MAX_BYTES:
+    if len(data) > MAX_BYTES:
         text = ""
-        problems.append(_at(path, text, 0, f"the file is larger than {_MAX_BYTES >> 20} MiB", rule="E004"))
+        problems.append(_at(path, text, 0, f"the file is larger than {MAX_BYTES >> 20} MiB", rule="E004"))
     elif is_json and not problems:
         problems.extend(_json_problems(path, text))
     unreadable = any(problem.message.startswith("not ") or problem.rule == "E004" for problem in problems)

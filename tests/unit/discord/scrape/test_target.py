@@ -492,6 +492,16 @@ def test_messages_that_cannot_be_read_are_kept_beside_the_file_and_told(scene: S
 
 
 @pytest.mark.contract("F-L13")
+def test_raw_messages_of_an_export_that_failed_are_kept_as_its_partial_is(scene: Scene) -> None:
+    scene.policies = Policies(raw=True)
+    scene.exporter.messages[ROOM] = [1, 2, FUTURE]
+    outcome = scene.only()
+    assert (outcome.action, outcome.temp_kept is not None) == ("FAILED", True)
+    raw = gzip.decompress((scene.folder / f".dce-meta/raw/{ROOM}.jsonl.gz").read_bytes()).splitlines()
+    assert len(raw) == 3
+
+
+@pytest.mark.contract("F-L13")
 def test_a_new_file_is_begun_in_the_latest_format_and_an_old_one_keeps_its_own(scene: Scene) -> None:
     scene.scrape()
     scene.scrape()

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dce_play.playbook.document import compose
 from dce_play.playbook.document.document import Reading, load_document, pack_reading, read_document, unpack_reading
 from dce_play.source import InvalidDocument, JsonValue, Severity
 
@@ -129,6 +130,12 @@ def test_an_alias_bomb_is_refused_quickly() -> None:
 
 def test_a_file_nested_without_end_is_refused() -> None:
     assert _rules("a: " + "[" * 200 + "]" * 200) == ["E004"]
+
+
+def test_a_file_of_too_many_values_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compose, "MAX_NODES", 100)
+    assert _rules(f"[{', '.join('1' * 90)}]") == []
+    assert _rules(f"[{', '.join('1' * 110)}]") == ["E004"]
 
 
 def test_bytes_that_are_not_utf_8_are_told_with_their_place() -> None:

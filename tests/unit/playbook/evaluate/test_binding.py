@@ -145,3 +145,13 @@ def test_no_expression_does_anything_but_answer_or_fail_in_a_foreseen_way(text: 
 
 def test_plain_data_has_no_python_objects_left() -> None:
     assert plain({"a": Path("/x"), "b": (1, {2}), "c": None}) == {"a": "/x", "b": [1, [2]], "c": None}
+
+
+@pytest.mark.contract("F-B1")
+def test_a_text_made_of_large_parts_is_refused() -> None:
+    part = _expression("large")
+    names = {"large": "x" * (1 << 19)}
+    assert len(str(evaluate(Text(parts=(part, part), span=_SPAN), names))) == 1 << 20
+    with pytest.raises(EvaluationFailed, match="text goes up to") as caught:
+        evaluate(Text(parts=(part, part, "x"), span=_SPAN), names)
+    assert caught.value.problem.rule == "E205"

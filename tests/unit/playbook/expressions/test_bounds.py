@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dce_play.playbook.expressions.bounds import MAX_DEPTH, MAX_VALUES, OutOfBounds, measure
+from dce_play.playbook.expressions.bounds import MAX_DEPTH, MAX_LENGTH, MAX_VALUES, OutOfBounds, measure
 from dce_play.playbook.expressions.filters import EXPECTED_FAILURES, FILTERS
 from dce_play.playbook.expressions.inference import infer
 from dce_play.playbook.expressions.sandbox import UndefinedError, evaluate
@@ -65,6 +65,12 @@ def test_a_chain_that_is_too_deep_is_refused_with_its_place(kind: str) -> None:
     assert 0 <= flaws[0].offset < len(text)
     with pytest.raises(OutOfBounds, match=f"nested at most {MAX_DEPTH} deep"):
         evaluate(text, {"env": {}})
+
+
+def test_an_expression_that_is_too_long_is_refused() -> None:
+    assert evaluate(f"'{'a' * (MAX_LENGTH - 2)}'", {}) == "a" * (MAX_LENGTH - 2)
+    with pytest.raises(OutOfBounds, match=f"at most {MAX_LENGTH} characters"):
+        evaluate(f"'{'a' * (MAX_LENGTH - 1)}'", {})
 
 
 @pytest.mark.parametrize("text", TOO_LARGE, ids=lambda text: text[:40])

@@ -16,7 +16,8 @@ from dce_play.playbook.plan.plan import Plan, PlannedCall, PlannedStep, all_step
 from dce_play.playbook.plan.planning import make_plan, plan_or_problems
 from dce_play.playbook.plan.selection import NothingSelected, choose_steps
 from dce_play.plugin import UNKNOWN, Effects
-from dce_play.source import InvalidDocument
+from dce_play.source import InvalidDocument, Severity
+from tests.support.command_line import Terminal
 from tests.support.demo_steps import DEMO_STEPS
 
 _PLAYBOOK = """\
@@ -191,3 +192,18 @@ def test_a_long_chain_of_includes_is_a_problem_with_its_place(tmp_path: Path) ->
     assert [(span.path.name, span.line) for _, span in problem.related] == [("p50.yml", 3)]
     linted = Linter(partial(inspect_file, steps=DEMO_STEPS)).lint([tmp_path / "p0.yml"])
     assert "E110" in {each.rule for each in linted.problems}
+
+
+@pytest.mark.contract("F-B2")
+@pytest.mark.parametrize(("files", "rules"), [(29, []), (40, ["E110"])])
+def test_blocks_and_files_too_deep_in_each_other_are_a_problem(tmp_path: Path, files: int, rules: list[str]) -> None:
+    """Each file has a block in which the next one is included: two levels. What is allowed runs, too."""
+    for number in range(files):
+        inner = f"playbook: p{number + 1}.yml" if number < files - 1 else "report.say: {text: the end}"
+        text = f"name: p\nsteps:\n  - name: Around\n    block:\n      - {inner}\n"
+        (tmp_path / f"p{number}.yml").write_text(text, encoding="utf-8")
+    _, problems = plan_or_problems(tmp_path / "p0.yml", Library(DEMO_STEPS))
+    assert [each.rule for each in problems if each.severity is Severity.ERROR] == rules
+    said = Terminal(folder=tmp_path).run("run", "p0.yml")
+    assert said.code == (3 if rules else 0), said.err
+    assert ("the end" in said.out) is not bool(rules)
