@@ -64,8 +64,8 @@ class ComposeEngine:
     def check(self, manifest: Manifest, _services: Services, /) -> Sink | None:
         return tree_check(manifest.counts)
 
-    def drill(self, backup: OpenBackup, _services: Services, options: DrillOptions, /) -> Drilled:
-        return drill_tree(backup, options)
+    def drill(self, backup: OpenBackup, services: Services, options: DrillOptions, /) -> Drilled:
+        return drill_tree(backup, services, options)
 
     def plan_restore(
         self, backup: OpenBackup, module: Module, services: Services, /, *, into: Path | None
