@@ -299,16 +299,10 @@ class Target(Protocol):
         """
 
     def mark(self, backup: RemoteBackup, manifest: Manifest, /) -> None:
-        """Replace a copy's manifest.
-
-        Raises: BackupError.
-        """
+        """Replace a copy's manifest. Raises: BackupError."""
 
     def remove(self, backup: RemoteBackup, /) -> None:
-        """Remove a backup: its data first, then its manifest.
-
-        Raises: BackupError.
-        """
+        """Remove a backup: its data first, then its manifest. Raises: BackupError."""
 
 
 class TargetModule(Protocol):

@@ -119,8 +119,8 @@ class Office:
             self._failed(failed, empty or {})
             raise failed from error
         if answer.error is not None:
-            told: dict[str, Any] = {} if _TELLS_ITSELF & answer.facts.keys() else {"error": failure(answer.error)}
-            self._object({"ok": False, "backup_root": self._root(), **answer.facts, **told})
+            whole: dict[str, Any] = {} if _TELLS_ITSELF & answer.facts.keys() else {"error": failure(answer.error)}
+            self._object({"ok": False, "backup_root": self._root(), **answer.facts, **whole})
             if not self._json:
                 self._print(answer.lines)
             raise answer.error

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dce_play.backup.definitions.model import Module
+from dce_play.backup.definitions.model import EncryptKeys, Module
 from dce_play.backup.errors import WarningId
 from dce_play.backup.facts import (
     ComposeFacts,
@@ -127,6 +127,7 @@ class _ComposeSource:
         compose, warnings = self._configuration()
         rules = PackRules(
             exclude=keys.compose.exclude,
+            off_disk=keys.encrypt != EncryptKeys(),
             fail_on_change=quiesced or keys.on_change == "fail",
             not_below=self._excluding,
         )
