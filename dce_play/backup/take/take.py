@@ -179,14 +179,17 @@ class TakeRun:
                 pipeline.abort()
             part.abort()
             raise
-        failure = None
-        if self._after is Health.UNHEALTHY:
-            failure = BackupError(
-                ErrorId.HEALTH_AFTER,
-                f"{self._module.name} is unhealthy after the backup, which is kept: {name}",
-                hint="look at the service first; the backup itself is verified",
-            )
-        return Taken(path=part.final, manifest=manifest, failure=failure)
+        return Taken(path=part.final, manifest=manifest, failure=self._ill_after(name))
+
+    def _ill_after(self, name: str) -> BackupError | None:
+        """Return the failure of a service that is unhealthy now that its backup is there."""
+        if self._after is not Health.UNHEALTHY:
+            return None
+        return BackupError(
+            ErrorId.HEALTH_AFTER,
+            f"{self._module.name} is unhealthy after the backup, which is kept: {name}",
+            hint="look at the service first; the backup itself is verified",
+        )
 
     @contextmanager
     def _hooked(self, hooks: Hooks) -> Iterator[None]:
