@@ -1,5 +1,6 @@
 """Fixtures of the whole suite: real servers, each started once a run and only when a test asks for it."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -7,6 +8,15 @@ import pytest
 from tests.support.postgres_server import Postgres, postgres_server
 from tests.support.postgres_server import fill as fill_postgres
 from tests.support.real_engines import OpenBao, SeaweedFS, openbao, seaweedfs
+
+
+def pytest_configure() -> None:
+    """Listen to Ctrl-C again: a shell starts what is in the background with SIGINT ignored, and children inherit that.
+
+    Tests that send it to a program would otherwise wait for ever.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

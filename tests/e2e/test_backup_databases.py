@@ -125,7 +125,7 @@ def test_a_save_that_fails_leaves_nothing(folder: Path) -> None:
 
 @pytest.mark.contract("P1")
 def test_a_killed_dump_leaves_at_most_a_part_that_the_next_run_sweeps(postgres: Postgres, folder: Path) -> None:
-    tools = tools_with(folder / "tools", pg_dumpall='"$REAL" "$@" | head -c 3000; sleep 60')
+    tools = tools_with(folder / "tools", pg_dumpall='"$REAL" "$@" | head -c 3000; sleep 20')
     define(folder, "postgres", "postgres", socket=str(postgres.folder), user="boss", tools=str(tools))
     terminal = Terminal(folder=folder, variables={"TMPDIR": str(folder)})
     program = subprocess.Popen(

@@ -2,7 +2,11 @@
 
 import json
 import os
+import signal
+import subprocess
 import sys
+import tarfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +17,9 @@ import pytest
 from dce_play.system.s3.bucket import Bucket
 from tests.support.command_line import Said, Terminal, terminal_in
 from tests.support.meilisearch_stub import KEY, MeilisearchStub, meilisearch_stub
+from tests.support.processes import running
 from tests.support.real_engines import OpenBao, SeaweedFS, vault_call, wait_until
+from tests.support.tampering import tampering
 
 pytestmark = [pytest.mark.slow]
 
@@ -160,6 +166,18 @@ def test_a_server_without_raft_is_archived_from_its_folder_and_says_so(bao_in_me
     assert asked(shell, "drill", "vault@latest")["differences"] == []
 
 
+@pytest.mark.contract("K5")
+def test_a_bucket_without_an_endpoint_is_archived_from_its_folder_and_says_so(tmp_path: Path) -> None:
+    shell = terminal(tmp_path)
+    (tmp_path / "minio-data").mkdir()
+    (tmp_path / "minio-data" / "part.1").write_bytes(CONTENT)
+    define(shell, {"name": "minio", "s3": {"data_folder": str(tmp_path / "minio-data")}})
+    (row,) = taken(shell, "minio")
+    assert (row["consistency"], row["engine"]) == ("crash", "s3")
+    assert {"fallback", "crash"} <= {warning["id"] for warning in row["warnings"]}
+    assert asked(shell, "drill", "minio@latest")["differences"] == []
+
+
 @pytest.mark.contract("K7")
 def test_a_bucket_is_backed_up_and_put_back(seaweed: SeaweedFS, bucket: Bucket, tmp_path: Path) -> None:
     shell = terminal(tmp_path, ACCESS=seaweed.admin[0], SECRET=seaweed.admin[1])
@@ -250,6 +268,47 @@ def test_an_encrypted_backup_is_copied_away_listed_read_and_pruned(
     assert len([each for page in away.pages() for each in page]) == 4
 
 
+@pytest.mark.contract("E2")
+def test_a_backup_to_a_gpg_key_is_read_with_the_operator_s_own_ring(
+    seaweed: SeaweedFS, bucket: Bucket, tmp_path: Path
+) -> None:
+    home = tmp_path / "gpg"
+    home.mkdir(mode=0o700)
+    fingerprint = new_key(home)
+    shell = terminal(tmp_path, ACCESS=seaweed.admin[0], SECRET=seaweed.admin[1], GNUPGHOME=str(home))
+    define(shell, {"name": "minio", "s3": s3_keys(seaweed, bucket), "compression": "none"})
+    (row,) = taken(shell, "minio", encrypt_to=f"gpg:{fingerprint}")
+    assert row["file"].endswith(".tar.gpg")
+    assert CONTENT[:64] not in Path(row["path"]).read_bytes()
+    assert asked(shell, "verify", "minio@latest")["results"][0]["level"] == 1
+    (tmp_path / "secret.asc").write_text(secret_key(home, fingerprint), encoding="utf-8")
+    words = ("--identity", f"file:{tmp_path / 'secret.asc'}")
+    assert asked(shell, "verify", "minio@latest", *words)["results"][0]["level"] == 2
+    assert asked(shell, "drill", "minio@latest")["differences"] == []
+    plain = shell.folder / "plain.tar"
+    with plain.open("wb") as out:
+        cat = shell.argv("backup", "cat", "minio@latest", "--plain")
+        subprocess.run(cat, cwd=shell.folder, env=shell.environment, stdout=out, check=True, timeout=60)
+    with tarfile.open(plain) as archive:
+        assert archive.getnames()[-1] == "index.jsonl"
+    subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=False, timeout=60)
+
+
+def new_key(home: Path) -> str:
+    """Make a key without a passphrase; return its fingerprint."""
+    gpg = ["gpg", "--homedir", str(home), "--batch"]
+    words = ["--passphrase", "", "--quick-generate-key", "me@example.test", "rsa2048", "encr", "never"]
+    subprocess.run([*gpg, *words], check=True, capture_output=True, timeout=60)
+    listed = subprocess.run([*gpg, "--with-colons", "--list-keys"], check=True, capture_output=True, text=True).stdout
+    return next(line.split(":")[9] for line in listed.splitlines() if line.startswith("fpr"))
+
+
+def secret_key(home: Path, fingerprint: str) -> str:
+    """Return a secret key as gpg exports it."""
+    export = ["gpg", "--homedir", str(home), "--batch", "--armor", "--export-secret-keys", fingerprint]
+    return subprocess.run(export, check=True, capture_output=True, text=True, timeout=60).stdout
+
+
 @pytest.mark.contract("E7")
 def test_an_upload_that_fails_is_exit_1_and_the_local_backup_stays_good(
     seaweed: SeaweedFS, bucket: Bucket, tmp_path: Path
@@ -262,6 +321,33 @@ def test_an_upload_that_fails_is_exit_1_and_the_local_backup_stays_good(
     (row,) = asked(shell, "list")["backups"]
     assert row["good"]
     assert Path(shell.folder / "root" / row["file"]).is_file()
+
+
+@pytest.mark.contract("K4")
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_is_stopped_waits_for_no_store_and_leaves_nothing(
+    seaweed: SeaweedFS, bucket: Bucket, tmp_path: Path, sent: signal.Signals
+) -> None:
+    """A proxy keeps the store's answer for an object back for as long as nobody lets it go."""
+    asked_for, let_go = threading.Event(), threading.Event()
+
+    def keep_back(request: bytes, piece: bytes) -> bytes:
+        if b"/one" in request:
+            asked_for.set()
+            let_go.wait(timeout=60)
+        return piece
+
+    shell = terminal(tmp_path, ACCESS=seaweed.reader[0], SECRET=seaweed.reader[1])
+    with tampering(seaweed.port, keep_back) as port:
+        keys = {**s3_keys(seaweed, bucket), "endpoint": f"http://127.0.0.1:{port}"}
+        define(shell, {"name": "minio", "s3": keys})
+        argv = shell.argv("backup", "run", "minio", "--allow-unattended", "--format", "json")
+        with running(argv, cwd=shell.folder, env=shell.environment) as process:
+            assert asked_for.wait(timeout=60)
+            process.send_signal(sent)
+            assert process.wait(timeout=10) == 128 + sent
+        let_go.set()
+    assert [path.name for path in (shell.folder / "root").iterdir()] == [".dce-backup"]
 
 
 @pytest.mark.contract("E8")

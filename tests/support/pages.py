@@ -23,7 +23,7 @@ def run_command(command: str, terminal: Terminal, extra: Mapping[str, str]) -> s
     here = TOP / ".venv" / "bin"
     spelled = command.replace("dce-play backup run", "dce-play backup run --allow-unattended")
     spelled = spelled.replace("dce-play", " ".join(terminal.argv()))
-    environment = {**terminal.environment, **extra, "PATH": f"{here}:{os.environ['PATH']}"}
+    environment = {**terminal.environment, **extra, "PATH": f"{os.environ['PATH']}:{here}"}
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", spelled],
         cwd=terminal.folder, env=environment, capture_output=True, text=True, timeout=120, check=False,

@@ -4,10 +4,12 @@ Keys come from the operator's key ring. To decrypt, gpg asks its own agent; with
 reference goes into a key ring of its own that is gone afterwards.
 """
 
+import os
 import re
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.protocols import Services
@@ -22,6 +24,7 @@ _FINGERPRINT = re.compile(r"(?:[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})\Z")
 _QUIET = ("gpg", "--batch", "--no-tty", "--trust-model", "always")
 _LIFE_S = 7 * 24 * 3600.0
 _SHORT_S = 60.0
+_MEMORY = Path("/dev/shm")  # noqa: S108  # a new folder of our own is made below it
 
 
 def encrypting(recipients: Sequence[str], services: Services, /) -> "GpgFilter":
@@ -212,7 +215,10 @@ def _started(kept: ExitStack, services: Services, argv: tuple[str, ...], env: Ma
 
 def _own_ring(kept: ExitStack, services: Services, secret_key: str) -> dict[str, str]:
     """Put a secret key into a key ring of its own; return the environment that names it."""
-    folder = kept.enter_context(services.temporary_folder("dce-play-gpg-"))
+    # In memory where there is such a folder: the key never touches a disk, and the path is short enough for the socket
+    # of gpg's agent, for which about 100 bytes are the limit.
+    below = _MEMORY if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) else None
+    folder = kept.enter_context(services.temporary_folder("dce-play-gpg-", below=below))
     home = {"GNUPGHOME": str(folder)}
     stop = Command(argv=("gpgconf", "--kill", "all"), timeout_s=_SHORT_S, env=home, tidies_up=True)
     kept.callback(lambda: services.executor.run(stop))

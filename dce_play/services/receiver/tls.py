@@ -30,7 +30,7 @@ def load_context(files: TlsFiles) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_mode = ssl.CERT_REQUIRED
-    # A resumed session would bring back a certificate that has expired or been replaced since.
+    # What is resumed would bring back a certificate that has expired or been replaced since.
     context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
     context.num_tickets = 0
     for path in (files.cert, files.key, files.client_ca):

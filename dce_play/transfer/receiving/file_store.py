@@ -68,6 +68,9 @@ class FileStore:
         self._uploads = FileUploads(self.folders.uploads, disk)
         self._mutex = threading.Lock()
         self._claimed: set[str] = set()
+        self._unsure: set[str] = set()
+        """Ids whose names may be lost with the power: they were given, and the folder was not synced since."""
+        self._start_is_sure = False
         self._lock: int | None = None
 
     @property
@@ -116,6 +119,7 @@ class FileStore:
         path = self.folders.archive(episode_id)
         if self._disk.facts_of(path) is None:
             return None
+        self._make_sure(episode_id)
         receipt = self._receipt(episode_id)
         if receipt is None:
             receipt = receipt_from_archive(path, episode_id, receiver=self._name, limits=self._limits.archive)
@@ -142,8 +146,10 @@ class FileStore:
         if before is not None:
             return Published(receipt=before, created=False)
         write_atomic(self.folders.receipt(receipt.id), encode_receipt(receipt), disk=self._disk)
+        self._unsure.add(receipt.id)
         self._disk.link(incoming.path, self.folders.archive(receipt.id))
         self._disk.sync_folder(self.folders.store)
+        self._unsure.discard(receipt.id)
         incoming.discard()
         self._index.add_missing(row_of(receipt, source=source))
         return Published(receipt=receipt, created=True)
@@ -196,6 +202,13 @@ class FileStore:
             if not os.access(folder, os.W_OK | os.X_OK):
                 return f"{folder}: cannot be written"
         return ""
+
+    def _make_sure(self, episode_id: str) -> None:
+        """Make durable that there is such a name: who gave it may have been killed, or have failed, before that."""
+        if episode_id in self._unsure or not self._start_is_sure:
+            self._disk.sync_folder(self.folders.store)
+            self._unsure.discard(episode_id)
+            self._start_is_sure = True
 
     def _sweep_old(self, folder: Path, ending: str, keep_s: float) -> list[str]:
         swept = []

@@ -73,6 +73,7 @@ class FileUploadWriter:
         self._descriptor = disk.open(self._path, os.O_WRONLY)
         disk.truncate(self._descriptor, state.offset)
         self._at = state.offset
+        self._failed = False
 
     def write(self, data: bytes, /) -> None:
         self._disk.write_at(self._descriptor, data, self._at)
@@ -81,9 +82,11 @@ class FileUploadWriter:
             self.sync()
 
     def sync(self) -> UploadState:
-        if self._at != self._state.offset:
+        if self._at != self._state.offset and not self._failed:
+            self._failed = True  # a second try after a failed sync would succeed with the bytes gone
             self._disk.sync(self._descriptor)
             self._state = self._uploads.record(self._state, offset=self._at)
+            self._failed = False
         return self._state
 
     def incoming(self) -> FileIncoming:

@@ -1,6 +1,6 @@
 """The index, the tokens and the state of uploads in PostgreSQL, for receivers that share a bucket.
 
-Source: PostgreSQL's manual, "Advisory Locks": they end with their session, so a receiver that dies frees its ids.
+Source: PostgreSQL's manual, "Advisory Locks": they end with their connection, so a receiver that dies frees its ids.
 """
 
 import queue

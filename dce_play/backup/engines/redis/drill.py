@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from dce_play.backup.engines.redis.checked import RdbContents, rdb_probe
+from dce_play.backup.engines.redis.programs import server_program
 from dce_play.backup.engines.redis.throwaway import SOCKET, Held, await_loaded, is_short, link_to, server_argv, serving
 from dce_play.backup.engines.redis.unpacking import make_folder
 from dce_play.backup.errors import BackupError, ErrorId
@@ -26,6 +27,7 @@ def drill(backup: OpenBackup, services: Services, options: DrillOptions) -> Dril
 
     Raises: BackupError: ``no-tool``, ``version``, ``verify-failed``, ``truncated``.
     """
+    program = server_program(services, written_by=backup.manifest.engine.server_version)
     with _folder(services, options) as folder:
         if options.keep and not is_short(folder):
             raise BackupError(ErrorId.USAGE, f"{folder} is too long for a socket", hint="give a shorter --drill-dir")
@@ -33,14 +35,14 @@ def drill(backup: OpenBackup, services: Services, options: DrillOptions) -> Dril
         snapshot = _snapshot_in(folder)
         contents = _read(snapshot, services)
         settings = ("--dbfilename", snapshot.name, "--appendonly", "no")
-        with serving(folder, services, *settings) as held:
+        with serving(program, folder, services, *settings) as held:
             pass
         drilled = _compare(contents, held, backup)
         log = _log_in(folder)
         if log is not None:
-            drilled = _with_log(drilled, folder, log, services)
+            drilled = _with_log(drilled, program, folder, log, services)
         if options.keep:
-            return msgspec.structs.replace(drilled, kept=_keep(folder, settings, services))
+            return msgspec.structs.replace(drilled, kept=_keep(program, folder, settings, services))
     return drilled
 
 
@@ -117,11 +119,11 @@ def _compare(contents: RdbContents, held: Held, backup: OpenBackup) -> Drilled:
     )
 
 
-def _with_log(drilled: Drilled, folder: Path, log: tuple[str, ...], services: Services) -> Drilled:
+def _with_log(drilled: Drilled, program: str, folder: Path, log: tuple[str, ...], services: Services) -> Drilled:
     """Start a server on the append-only files too: they must load, and hold what was written since the snapshot."""
     loads: JsonValue = "loads"
     try:
-        with serving(folder, services, *log):
+        with serving(program, folder, services, *log):
             pass
     except BackupError as error:
         if error.error_id is not ErrorId.VERIFY_FAILED:
@@ -139,9 +141,9 @@ def _with_log(drilled: Drilled, folder: Path, log: tuple[str, ...], services: Se
     )
 
 
-def _keep(folder: Path, settings: tuple[str, ...], services: Services) -> str:
+def _keep(program: str, folder: Path, settings: tuple[str, ...], services: Services) -> str:
     """Leave a server running on the copy; say how to reach and to stop it."""
-    argv = server_argv(folder, daemonize="yes")
+    argv = server_argv(program, folder, daemonize="yes")
     finished = services.executor.run(
         Command(argv=(*argv, "--logfile", str(folder / "log"), *settings), timeout_s=60.0, cwd=folder)
     )

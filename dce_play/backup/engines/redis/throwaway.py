@@ -41,10 +41,10 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
         return sum(self.databases.values())
 
 
-def server_argv(folder: Path, *, daemonize: str = "no") -> tuple[str, ...]:
+def server_argv(program: str, folder: Path, *, daemonize: str = "no") -> tuple[str, ...]:
     """Return the argv of a server on the data in a folder, without the setting of what it loads."""
     return (
-        "redis-server", "--port", "0", "--unixsocket", SOCKET, "--unixsocketperm", "700",
+        program, "--port", "0", "--unixsocket", SOCKET, "--unixsocketperm", "700",
         "--dir", str(folder), "--save", "", "--daemonize", daemonize, "--replicaof", "127.0.0.1", _NOBODYS_PORT,
     )  # fmt: skip
 
@@ -70,22 +70,22 @@ def _reachable(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def serving(folder: Path, services: Services, *settings: str) -> Iterator[Held]:
+def serving(program: str, folder: Path, services: Services, *settings: str) -> Iterator[Held]:
     """Run a server on the data in a folder while the block runs, and say what it has loaded.
 
     Raises: BackupError: ``no-tool``, ``verify-failed`` when it does not load them.
     """
     with_us = shutil.which("setpriv")
     dying = (with_us, "--pdeathsig", "KILL", "--") if with_us else ()
-    command = Command(argv=(*dying, *server_argv(folder), *settings), timeout_s=_LONG_S, cwd=folder)
+    command = Command(argv=(*dying, *server_argv(program, folder), *settings), timeout_s=_LONG_S, cwd=folder)
     try:
-        with _reachable(folder) as short, services.streams.open(command) as program:
+        with _reachable(folder) as short, services.streams.open(command) as running:
             try:
-                yield _loaded(link_to(short / SOCKET, services), program)
+                yield _loaded(link_to(short / SOCKET, services), running)
             finally:
                 with suppress(ProcessLookupError):
-                    os.kill(program.pid, signal.SIGKILL)  # nothing in it is worth saving
-                program.finish()
+                    os.kill(running.pid, signal.SIGKILL)  # nothing in it is worth saving
+                running.finish()
     except NoSuchProgram as error:
         raise BackupError(ErrorId.NO_TOOL, str(error), hint="install redis-server for drills") from error
 
@@ -130,10 +130,10 @@ def await_loaded(link: Link, *, give_up: Callable[[], BackupError | None]) -> No
 def _not_loaded(program: StreamedProgram) -> BackupError:
     output = b"".join(iter(program.read, b"")).decode(errors="replace").splitlines()
     said = [line.partition("# ")[2] for line in output if "# " in line] or output or ["it said nothing"]
-    newer = any("Can't handle RDB format version" in line for line in output)
+    newer = next((line for line in said if "Can't handle RDB format version" in line), "")
     return BackupError(
         ErrorId.VERSION if newer else ErrorId.VERIFY_FAILED,
-        f"a server does not start on the data: {said[0] if newer else said[-1]}",
+        f"a server does not start on the data: {newer or said[-1]}",
         hint="install a redis-server of the backup's version or newer" if newer else "",
     )
 

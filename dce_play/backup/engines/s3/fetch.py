@@ -5,9 +5,12 @@ cut is fetched again before it counts as a failure.
 """
 
 import hashlib
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Self
 
 import msgspec
@@ -40,13 +43,33 @@ class Fetcher:
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="fetch")
+        self._jobs: SimpleQueue[tuple[Listed, Future[Fetched]] | None] = SimpleQueue()
 
     def __enter__(self) -> Self:
+        # Daemons, because whoever stops us must not wait for a store that says nothing for a minute.
+        for number in range(_THREADS):
+            threading.Thread(target=self._work, name=f"fetch-{number}", daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        with suppress(Empty):
+            while True:
+                self._jobs.get_nowait()
+        for _each in range(_THREADS):
+            self._jobs.put(None)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            listed, future = job
+            try:
+                future.set_result(self._small(listed))
+            except BaseException as error:  # noqa: BLE001  # it is raised where the object's turn comes
+                future.set_exception(error)
+
+    def _submit(self, listed: Listed) -> "Future[Fetched]":
+        future: Future[Fetched] = Future()
+        self._jobs.put((listed, future))
+        return future
 
     def fetch(self, listed: Iterator[Listed]) -> Iterator[Fetched]:
         """Yield the objects in the order given.
@@ -56,7 +79,7 @@ class Fetcher:
         waiting: deque[Listed | Future[Fetched]] = deque()
         for each in listed:
             small = each.size_bytes <= SMALL_BYTES
-            waiting.append(self._pool.submit(self._small, each) if small else each)
+            waiting.append(self._submit(each) if small else each)
             if len(waiting) >= _AHEAD:
                 yield _taken(waiting.popleft())
         while waiting:

@@ -1,5 +1,7 @@
 """A Redis backup is restored into a folder, from which a server starts with every key; drills leave nothing."""
 
+import os
+import shutil
 import subprocess
 import tempfile
 import time
@@ -13,7 +15,7 @@ from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.protocols import DrillOptions
 from dce_play.errors import ExitCode
 from tests.support.engine_services import EngineServices, take
-from tests.support.redis_server import PATIENCE_S, Redis, fill, redis_server
+from tests.support.redis_server import PATIENCE_S, Redis, fill, redis_6, redis_server
 
 
 @pytest.fixture(scope="module")
@@ -120,3 +122,18 @@ def test_a_snapshot_that_is_none_fails_the_drill(server: Redis, tmp_path: Path, 
             ENGINE.drill(stored, EngineServices(), DrillOptions(keep=keep))
         assert caught.value.error_id in {ErrorId.TRUNCATED, ErrorId.VERIFY_FAILED}
         assert list(place.iterdir()) == []
+
+
+@pytest.mark.contract("R6")
+def test_an_older_server_that_comes_first_on_the_path_is_passed_over(server: Redis, tmp_path: Path) -> None:
+    stored = take(ENGINE, server.module(), EngineServices(), tmp_path / "backup")
+    old = str(Path(redis_6()).parent)
+    both = EngineServices(environment={**os.environ, "PATH": f"{old}:{os.environ['PATH']}"})
+    assert ENGINE.drill(stored, both, DrillOptions()).differences == ()
+    (tmp_path / "bin").mkdir()
+    for name in ("redis-check-rdb", "redis-cli"):
+        (tmp_path / "bin" / name).symlink_to(str(shutil.which(name)))
+    alone = EngineServices(environment={**os.environ, "PATH": f"{old}:{tmp_path / 'bin'}"})
+    with pytest.raises(BackupError) as caught:
+        ENGINE.drill(stored, alone, DrillOptions())
+    assert caught.value.error_id is ErrorId.VERSION
