@@ -76,7 +76,14 @@ NEEDS_A_WORLD = frozenset(
         "scrape.ask",
         "scrape.preflight",
         "scrape.run",
-        "ship.drain",
+        "shell.run": Case(
+        params={
+            "line": 'printf "P: "; read p; echo "$CANARY $p"; echo x > made',
+            "secret_env": {"CANARY": "env:CANARY"},
+            "answers": [{"prompt": "P: ", "secret": "env:CANARY"}],
+        }
+    ),
+    "ship.drain",
         "ship.once",
         "ship.ping",
         "token.sync_gui",
