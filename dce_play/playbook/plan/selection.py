@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from dce_play.errors import DcePlayError, ExitCode
+from dce_play.playbook.plan.inputs import check_inputs
 from dce_play.playbook.plan.plan import Plan, PlannedStep, all_steps, walk
 from dce_play.source import did_you_mean
 
@@ -22,7 +23,8 @@ def choose_steps(
     ``start_at`` is an id or name of a step, block, role or playbook; steps before it are left out, preflight steps
     stay. A step runs when it has one of ``tags`` (or none were given) and none of ``skip_tags``.
 
-    Raises: NothingChosen, when a tag or the start does not exist, or when no step is left.
+    Raises: NothingChosen, when a tag or the start does not exist, or when no step is left; InputLeftOut, when one that
+    is left reads what one left out would have registered.
     """
     wanted, unwanted = frozenset(tags), frozenset(skip_tags)
     if not wanted and not unwanted and start_at is None:
@@ -42,6 +44,7 @@ def choose_steps(
     )
     if not chosen:
         raise NothingChosen("no step is left to run", hint="dce-play plan shows every step with its tags")
+    check_inputs(plan, chosen)
     return chosen
 
 
