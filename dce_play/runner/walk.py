@@ -11,6 +11,7 @@ from dce_play.playbook.evaluate.binding import (
     bind_vars,
     evaluate,
     evaluate_list,
+    evaluate_on_error,
     evaluate_text,
     holds,
 )
@@ -146,6 +147,7 @@ class Walk:
     def _once(self, node: PlannedNode, around: Scope, item: str | None) -> Ended:
         scope = self._enter(node, around)
         ref = self.teller.ref(node, scope, item)
+        on_error = OnError.STOP if scope.replaying else evaluate_on_error(node.keywords.on_error, scope.names)
         match node:
             case PlannedStep():
                 ended = self._step(node, scope, ref)
@@ -153,13 +155,13 @@ class Walk:
                 ended = self._block(node, scope, ref)
             case PlannedCall():
                 ended = self._call(node, scope, ref)
-        return self._tolerated(node, ended)
+        return self._tolerated(ended, on_error)
 
-    def _tolerated(self, node: PlannedNode, ended: Ended) -> Ended:
+    def _tolerated(self, ended: Ended, on_error: OnError) -> Ended:
         """Return how it ended, made bearable where ``on_error: continue`` says so."""
         if ended.trouble is None or ended.trouble.stops is not None:
             return ended
-        if node.keywords.on_error is OnError.CONTINUE and not ended.tolerated:
+        if on_error is OnError.CONTINUE and not ended.tolerated:
             self.troubles.append(ended.trouble)
             return replace(ended, tolerated=True)
         return ended
@@ -170,7 +172,11 @@ class Walk:
     def _broken(self, node: PlannedNode, scope: Scope, item: str | None, error: DcePlayError) -> Ended:
         if scope.replaying:
             return _QUIET
-        return self._tolerated(node, self.teller.broken(node, scope, item, error))
+        try:
+            on_error = evaluate_on_error(node.keywords.on_error, scope.names)
+        except DcePlayError:  # perhaps what broke the node
+            on_error = OnError.STOP
+        return self._tolerated(self.teller.broken(node, scope, item, error), on_error)
 
     def _step(self, node: PlannedStep, scope: Scope, ref: StepRef) -> Ended:
         earlier = self.progress.ended.get(ref.id)

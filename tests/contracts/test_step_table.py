@@ -38,6 +38,7 @@ from dce_play.steps.host import (
     http_check,
     lock_status,
     schedule_cron,
+    shell_run,
 )
 from dce_play.steps.scrape import ask as scrape_ask
 from dce_play.steps.scrape import operator_ready, token_sync_gui
@@ -90,6 +91,7 @@ MODULES: tuple[CheckStep | ActionStep, ...] = (
     scrape_ask,
     scrape_preflight,
     scrape_run,
+    shell_run,
     ship_drain,
     ship_once,
     ship_ping,

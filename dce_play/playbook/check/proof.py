@@ -24,6 +24,7 @@ from dce_play.playbook.language.declared import param_shape
 from dce_play.playbook.language.model import (
     Block,
     CallKind,
+    Expression,
     Include,
     Keywords,
     Literal,
@@ -43,6 +44,7 @@ from dce_play.playbook.types.shapes import (
     Kind,
     Shape,
     describe,
+    shape_of,
     signature,
     with_article,
 )
@@ -166,6 +168,8 @@ class _Prover:
         for template, wanted in ((keywords.retries, INT), (keywords.delay, DURATION), (keywords.timeout, DURATION)):
             if template is not None and not isinstance(template, Literal):
                 self._fits(template, self._prove.template(template, scope), wanted)
+        if not isinstance(keywords.on_error, OnError):
+            self._fits(keywords.on_error, self._prove.template(keywords.on_error, scope), shape_of(OnError))
 
     def _results(self, keywords: Keywords, scope: Scope, record: Shape) -> None:
         inner = scope.inside(names={"result": record})
@@ -201,6 +205,8 @@ class _Prover:
         why = misfit(given, wanted, optional=optional)
         if why is not None:
             self._prove.problem("E103", why, template.span)
+        elif wanted.choices and isinstance(template, Expression):
+            self._prove.each_choice(template, wanted)
 
     def _block(self, block: Block, inner: Scope, scope: Scope) -> None:
         self._blocks += 1

@@ -7,8 +7,19 @@ from dataclasses import replace as with_changes
 from dce_play.playbook.document.carets import inside
 from dce_play.playbook.expressions.expression_types import text_flaw
 from dce_play.playbook.language.model import Expression, Fields, Items, Literal, Template, Text
-from dce_play.playbook.types.shapes import ANY, SECRET, STR, Field, Kind, Shape, list_of, mapping_of, shape_of_value
-from dce_play.source import Problem, Severity, Span
+from dce_play.playbook.types.shapes import (
+    ANY,
+    SECRET,
+    STR,
+    Field,
+    Kind,
+    Shape,
+    describe,
+    list_of,
+    mapping_of,
+    shape_of_value,
+)
+from dce_play.source import Problem, Severity, Span, did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +147,18 @@ class ExpressionProver:
         for path in found.reads:
             self._check_environment(path, expression)
         return found.shape
+
+    def each_choice(self, expression: Expression, wanted: Shape) -> None:
+        """Note every text written in the expression that it may give, and that is none of the choices."""
+        from dce_play.playbook.expressions.possible_texts import possible_texts  # start-up time, as above
+
+        for text, offset in possible_texts(expression.text):
+            if text not in wanted.choices:
+                end = offset + len(text) + 2  # its quotes
+                span = inside(self._text, expression.span, expression.text, start=offset, end=end)
+                self.problem(
+                    "E103", f'"{text}" is not {describe(wanted)}', span, hint=did_you_mean(text, wanted.choices)
+                )
 
     def _elsewhere(self, expression: Expression, offset: int, length: int) -> str:
         """Return why a name that is registered somewhere cannot be read here."""

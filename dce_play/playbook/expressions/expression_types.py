@@ -5,6 +5,8 @@ from dataclasses import replace as with_changes
 
 from dce_play.playbook.types.shapes import ANY, FLOAT, INT, STR, Kind, Shape, describe, list_of, with_article
 
+BOOL_WORDS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+"""What people write for a bool, and what an expression takes."""
 NUMBERS = frozenset({Kind.INT, Kind.FLOAT})
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import TemplateSyntaxError, nodes
 
 from dce_play.playbook.expressions.expression_types import (
+    BOOL_WORDS,
     FILTER_TAKES,
     Flaw,
     Inferred,
@@ -111,6 +112,8 @@ class _Walker:
         return ANY
 
     def _name_hint(self, name: str) -> str:
+        if name.lower() in BOOL_WORDS:
+            return f"write {BOOL_WORDS[name.lower()]}"
         for space in ("params", "vars"):
             fields = self._scope[space].fields if space in self._scope else None
             if fields and name in fields:
@@ -234,7 +237,7 @@ class _Walker:
         return BOOL
 
     def _compare(self, operand: nodes.Operand, left: Shape, right: Shape) -> None:
-        flaw = comparison_flaw(operand.op, left, right)
+        flaw = comparison_flaw(operand.op, left, right, operand.expr)
         if flaw is not None:
             self._flaw(*flaw, operand.expr)
 
@@ -261,8 +264,7 @@ class _Walker:
         result = arithmetic(type(node), left, right)
         if isinstance(result, Shape):
             return result
-        message, hint = result
-        self._flaw("E226", message, node.right, hint=hint)
+        self._flaw("E226", result[0], node.right, hint=result[1])
         return ANY
 
     def sign(self, node: nodes.UnaryExpr) -> Shape:

@@ -15,7 +15,8 @@ def misfit(given: Shape, wanted: Shape, /, *, optional: bool = False) -> str | N
         return f"{what} {_article(wanted)}; declare a default or required: true"
     if given.kind is Kind.NULL or _same_kind(given, wanted):
         return _within(given, wanted)
-    hint = "; use | string" if wanted.kind is Kind.STR and given.kind in {Kind.INT, Kind.FLOAT, Kind.BOOL} else ""
+    becomes_text = wanted.kind is Kind.STR and not wanted.choices and given.kind in {Kind.INT, Kind.FLOAT, Kind.BOOL}
+    hint = "; use | string" if becomes_text else ""
     return f"{_article(given)} is not {_article(wanted)}{hint}"
 
 

@@ -64,7 +64,7 @@ def shown(ran: Ran, wishes: Wishes | None = None) -> str:
 
 
 def test_the_plain_output_tells_the_run(tmp_path: Path) -> None:
-    text = re.sub(r"in \d+\.\d s", "in 0.0 s", shown(ran_in(tmp_path)))
+    text = re.sub(r"in \d+\.\d s", "in 0.0 s", shown(ran_in(tmp_path, resume_command="dce-play resume run-1")))
     assert text == dedent(
         """\
         test
