@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from dce_play.errors import DcePlayError, UsageError
-from dce_play.events import Diagnosed, Event, Failure, Outcome, RunEnded, Sink
+from dce_play.events import Diagnosed, Event, ErrorFacts, Outcome, RunEnded, Sink
 from dce_play.render.jsonl import JsonLines
 from dce_play.render.log_file import LogFile
 from dce_play.render.report import report_data
@@ -125,7 +125,7 @@ def tell_unread(arguments: Sequence[str], message: str, *, exit_code: int) -> No
         outcome=Outcome.FAILED,
         exit_code=exit_code,
         duration_s=0.0,
-        error=Failure(kind="UsageError", message=message),
+        error=ErrorFacts(kind="UsageError", message=message),
     )
     JsonLines(standard_output()).accept(Event(seq=1, ts=now_stamp(), run="", body=body))
 
@@ -148,7 +148,7 @@ def tell_stillborn(sinks: Sequence[Sink], error: DcePlayError, *, run_id: str) -
             outcome=Outcome.FAILED,
             exit_code=error.exit_code,
             duration_s=0.0,
-            error=Failure(kind=type(error).__name__, message=str(error), hint=error.hint),
+            error=ErrorFacts(kind=type(error).__name__, message=str(error), hint=error.hint),
         )
     )
     for sink in sinks:

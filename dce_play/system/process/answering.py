@@ -22,7 +22,7 @@ from invoke.watchers import StreamWatcher
 from dce_play.errors import DcePlayError
 from dce_play.system.process.follow import Follower, LineTaker
 from dce_play.system.process.prompts import Answer
-from dce_play.system.process.tree import Ended, end_tree, exit_code
+from dce_play.system.process.tree import ProgramEnd, end_tree, exit_code
 
 _WINDOW = 16 * 1024
 """Characters in which a prompt is looked for: a prompt is what came last."""
@@ -109,7 +109,7 @@ def answer(
     timeout_s: float,
     cancelled: Callable[[], bool],
     on_line: LineTaker,
-) -> Ended:
+) -> ProgramEnd:
     """Answer a running program's prompts, and hand over its lines, until it ends or must end.
 
     Raises: AnswerNotTaken.
@@ -118,7 +118,7 @@ def answer(
     stdout, stderr = runner.follow(argv, pty=asking.terminal is not None)
     if runner.asked_again is not None:
         raise AnswerNotTaken(argv[0], runner.asked_again)
-    return Ended(why=runner.why, exit_code=exit_code(asking.process), stdout=stdout, stderr=stderr)
+    return ProgramEnd(why=runner.why, exit_code=exit_code(asking.process), stdout=stdout, stderr=stderr)
 
 
 class _Prompt(StreamWatcher):

@@ -13,7 +13,7 @@ from typing import ClassVar, Protocol
 
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.system.process.prompts import Answer
-from dce_play.system.process.tree import Ended, Why, collect, started
+from dce_play.system.process.tree import ProgramEnd, Why, collect, started
 from dce_play.system.redact import Masker
 from dce_play.system.secret_names import without_secrets
 
@@ -169,7 +169,9 @@ class LocalExecutor:
             case Why.EXITED:
                 return finished
 
-    def _run(self, command: Command, on_line: Callable[[str, str], None] | None, asked: Callable[[], bool]) -> Ended:
+    def _run(
+        self, command: Command, on_line: Callable[[str, str], None] | None, asked: Callable[[], bool]
+    ) -> ProgramEnd:
         def cancelled() -> bool:
             return not command.tidies_up and (self._cancelled() or asked())
 
@@ -198,7 +200,7 @@ class LocalExecutor:
 
     def _run_asking(
         self, command: Command, on_line: Callable[[str, str], None] | None, cancelled: Callable[[], bool]
-    ) -> Ended:
+    ) -> ProgramEnd:
         from dce_play.system.process.answering import answer, started_asking  # start-up time, as above
 
         def tell(stream: str, line: str) -> None:

@@ -21,7 +21,7 @@ from invoke.config import Config
 from invoke.context import Context
 from invoke.runners import Local
 
-from dce_play.system.process.tree import DRAIN_S, TICK_S, Ended, Why, end_tree, exit_code
+from dce_play.system.process.tree import DRAIN_S, TICK_S, ProgramEnd, Why, end_tree, exit_code
 
 LineTaker = Callable[[str, str], None]
 """Gets the stream, ``stdout`` or ``stderr``, and one line without its end."""
@@ -34,11 +34,11 @@ def follow(
     timeout_s: float,
     cancelled: Callable[[], bool],
     on_line: LineTaker,
-) -> Ended:
+) -> ProgramEnd:
     """Hand over each line of a running program until it ends, its time is up, or the run is cancelled."""
     runner = Follower(process, deadline=time.monotonic() + timeout_s, cancelled=cancelled, on_line=on_line)
     stdout, stderr = runner.follow(argv)
-    return Ended(why=runner.why, exit_code=exit_code(process), stdout=stdout, stderr=stderr)
+    return ProgramEnd(why=runner.why, exit_code=exit_code(process), stdout=stdout, stderr=stderr)
 
 
 @cache
