@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import fields
 
-from dce_play.events import BODIES, ChangeTold, Event, ErrorFacts, StepRef
+from dce_play.events import BODIES, ChangeTold, ErrorFacts, Event, StepRef
 from dce_play.source import JsonValue
 
 EVENT_VERSION = 1

@@ -13,7 +13,7 @@ from dce_play.playbook.types.values import plain, registered
 from dce_play.plugin import UNKNOWN, ActionStep, CheckStep, Context, Effects, StepFailed, StepPlan, StepResult, Unknown
 from dce_play.runner.cancel import Abandoned, Reason
 from dce_play.runner.context import HIDDEN, RunServices
-from dce_play.runner.node_result import NodeResult, Failure, crashed, foreseen, stopped
+from dce_play.runner.node_result import Failure, NodeResult, crashed, foreseen, stopped
 from dce_play.runner.scope import Scope
 
 DEPENDS = "depends on what only a real run can know"

@@ -23,10 +23,11 @@ from dce_play.plugin import programs_of
 from dce_play.runner.cancel import Reason, Stopper
 from dce_play.runner.context import RunServices
 from dce_play.runner.definition import define, save_definition
-from dce_play.runner.node_result import NodeResult, Failure, crashed, foreseen, stopped
+from dce_play.runner.event_emitter import EventEmitter
 from dce_play.runner.guard import dry_run, seal_process
 from dce_play.runner.journal import JOURNAL_NAME, Journal
 from dce_play.runner.locking import archive_locked
+from dce_play.runner.node_result import Failure, NodeResult, crashed, foreseen, stopped
 from dce_play.runner.progress import Progress
 from dce_play.runner.scope import Scope
 from dce_play.runner.secrets import RunSecrets
@@ -34,7 +35,6 @@ from dce_play.runner.settings import RunOutcome, RunSettings
 from dce_play.runner.stop_hooks import StopHooks
 from dce_play.runner.stream import EventStream
 from dce_play.runner.supervise import Gate
-from dce_play.runner.event_emitter import EventEmitter
 from dce_play.runner.walk import Walk
 from dce_play.system.process.exempt import exempt_starter
 

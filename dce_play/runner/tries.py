@@ -10,9 +10,9 @@ from dce_play.playbook.evaluate.binding import evaluate_count, evaluate_seconds,
 from dce_play.playbook.plan.plan import PlannedNode
 from dce_play.plugin import StepFailed
 from dce_play.runner.cancel import Reason
+from dce_play.runner.event_emitter import EventEmitter
 from dce_play.runner.node_result import NodeResult, foreseen, stopped
 from dce_play.runner.scope import Scope
-from dce_play.runner.event_emitter import EventEmitter
 
 DEFAULT_RETRIES = 3
 DEFAULT_DELAY_S = 5.0

@@ -21,10 +21,10 @@ from dce_play.playbook.types.values import registered
 from dce_play.plugin import StepFailed, Unknown
 from dce_play.runner.attempt import attempt
 from dce_play.runner.context import HIDDEN, RunServices
-from dce_play.runner.node_result import NodeResult, Failure, stopped
+from dce_play.runner.event_emitter import EventEmitter
+from dce_play.runner.node_result import Failure, NodeResult, stopped
 from dce_play.runner.progress import GOOD, EarlierStep, Progress
 from dce_play.runner.scope import Scope, item_keys
-from dce_play.runner.event_emitter import EventEmitter
 from dce_play.runner.tries import try_until
 
 _QUIET = NodeResult(status=Status.OK)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from dce_play.errors import DcePlayError, UsageError
-from dce_play.events import Diagnosed, Event, ErrorFacts, Outcome, RunEnded, Sink
+from dce_play.events import Diagnosed, ErrorFacts, Event, Outcome, RunEnded, Sink
 from dce_play.render.jsonl import JsonLines
 from dce_play.render.log_file import LogFile
 from dce_play.render.report import report_data

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from jinja2 import nodes
 
-from dce_play.playbook.expressions.expression_types import NUMBERS, Flaw, article, may_be_equal
+from dce_play.playbook.expressions.expression_types import NUMBERS, Diagnostic, article, may_be_equal
 from dce_play.playbook.expressions.filters import FILTERS, TESTS
 from dce_play.playbook.types.shapes import ANY, FLOAT, INT, Kind, Shape, describe
 from dce_play.source import did_you_mean
@@ -21,7 +21,7 @@ def every(tree: nodes.Node, kinds: tuple[type[nodes.Node], ...], /) -> Iterator[
     yield from tree.find_all(kinds)
 
 
-def comparison_flaw(operator: str, left: Shape, right: Shape, written: nodes.Expr) -> tuple[str, str] | None:
+def comparison_diagnostic(operator: str, left: Shape, right: Shape, written: nodes.Expr) -> tuple[str, str] | None:
     """Return the rule and the message, when such a comparison makes no sense. ``written`` is the right side."""
     if Kind.SECRET in {left.kind, right.kind}:
         return "E223", "a secret can only be handed on whole"
@@ -88,13 +88,13 @@ def unknown_by_name(node: nodes.Filter, /) -> Iterator[tuple[nodes.Expr, str, st
         yield named, f'no {what} named "{named.value}"', did_you_mean(str(named.value), known)
 
 
-def bool_flaws(node: nodes.Node, text: str, shape_of: Callable[[nodes.Node], Shape], /) -> list[Flaw]:
+def bool_diagnostics(node: nodes.Node, text: str, shape_of: Callable[[nodes.Node], Shape], /) -> list[Diagnostic]:
     """Return why the expression cannot be a condition: each part of ``and``, ``or`` and ``not`` must be a bool."""
     match node:
         case nodes.And() | nodes.Or():
-            return [*bool_flaws(node.left, text, shape_of), *bool_flaws(node.right, text, shape_of)]
+            return [*bool_diagnostics(node.left, text, shape_of), *bool_diagnostics(node.right, text, shape_of)]
         case nodes.Not():
-            return bool_flaws(node.node, text, shape_of)
+            return bool_diagnostics(node.node, text, shape_of)
     shape = shape_of(node)
     if shape.kind in {Kind.ANY, Kind.BOOL} and not (shape.kind is Kind.BOOL and shape.nullable):
         return []
@@ -106,7 +106,7 @@ def bool_flaws(node: nodes.Node, text: str, shape_of: Callable[[nodes.Node], Sha
         Kind.INT: "compare it: > 0",
         Kind.BOOL: "it may be null: add | default(false)",
     }.get(shape.kind, "compare it with something")
-    return [Flaw(rule="E221", message=message, offset=offset, length=length, hint=hint)]
+    return [Diagnostic(rule="E221", message=message, offset=offset, length=length, hint=hint)]
 
 
 def _extent(node: nodes.Node, text: str) -> tuple[int, int]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from dce_play.playbook.document.document import Reading
+from dce_play.playbook.language.correction import likely
 from dce_play.playbook.language.declared import default_value
 from dce_play.playbook.language.grammar import BODY_KEYS, NEEDS, NO_EFFECT, STATEMENT_KEYS
-from dce_play.playbook.language.meant import likely
 from dce_play.playbook.language.model import (
     Block,
     CallKind,

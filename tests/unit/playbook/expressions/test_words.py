@@ -12,7 +12,7 @@ SCOPE: dict[str, Shape] = {"channels": list_of(STR), "counts": list_of(INT)}
 
 @pytest.mark.parametrize(("word", "bool_word"), [("yes", "true"), ("On", "true"), ("no", "false"), ("OFF", "false")])
 def test_a_word_for_a_bool_is_told_with_the_word_to_write(word: str, bool_word: str) -> None:
-    assert [flaw.hint for flaw in infer(word, SCOPE).flaws] == [f"write {bool_word}"]
+    assert [diagnostic.hint for diagnostic in infer(word, SCOPE).diagnostics] == [f"write {bool_word}"]
 
 
 @pytest.mark.parametrize(
@@ -25,9 +25,9 @@ def test_a_word_for_a_bool_is_told_with_the_word_to_write(word: str, bool_word: 
     ],
 )
 def test_ids_without_quotes_are_never_those_of_discord(text: str, always: str) -> None:
-    flaws = infer(text, SCOPE).flaws
-    assert [flaw.rule for flaw in flaws] == ["W225"]
-    assert flaws[0].message.endswith(f"always {always}")
+    diagnostics = infer(text, SCOPE).diagnostics
+    assert [diagnostic.rule for diagnostic in diagnostics] == ["W225"]
+    assert diagnostics[0].message.endswith(f"always {always}")
 
 
 @pytest.mark.parametrize(
@@ -35,4 +35,4 @@ def test_ids_without_quotes_are_never_those_of_discord(text: str, always: str) -
     ["channels == []", "channels == ['1']", "counts == [1.5]", "'1' in channels", "1 in counts"],
 )
 def test_what_can_be_true_is_left_alone(text: str) -> None:
-    assert infer(text, SCOPE).flaws == []
+    assert infer(text, SCOPE).diagnostics == []
