@@ -104,3 +104,10 @@ def mutate(c: Context, package: str = "dce_play/system/durable") -> None:
 def coverage(c: Context) -> None:
     """Run the unit tests and tell which lines of the cores they never reach."""
     _run(c, "pytest", "-q", "-n", "2", "--cov", "dce_play", "--cov-report", "term-missing:skip-covered", "tests/unit")
+
+
+@task(help={"version": "the version to release; without it the text is only shown"})
+def changelog(c: Context, version: str = "") -> None:
+    """Fold the fragments of changelog.d into CHANGELOG.md. Example: inv changelog --version 0.2.0"""
+    words = ["--version", version, "--yes"] if version else ["--version", "next", "--draft"]
+    _run(c, "towncrier", "build", "--name", "dce-play", *words)

@@ -66,3 +66,47 @@ def test_nothing_committed_names_registries_machines_or_private_folders() -> Non
         if raw and path.is_file() and path.suffix not in {".json", ".jsonl", ".png", ".tsv"}:
             found = bad.search(path.read_text(encoding="utf-8", errors="replace"))
             assert found is None, raw
+
+
+def test_contributing_says_the_limits_that_are_held() -> None:
+    text = (TOP / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert f"no module has more than {LONGEST_MODULE} lines" in text
+    assert f"no function more than {LONGEST_FUNCTION}" in text
+
+
+FOLDERS = sorted({path.parent for path in MODULES})
+MOST_MODULES = 20
+_STILL_LARGER = {
+    "dce_play/backup/engines/postgres": 21,
+    "dce_play/discord/exporters/discord_api": 29,
+    "dce_play/runner": 22,
+    "dce_play/transfer/sending": 29,
+}
+"""Folders that are to be divided. They may shrink, and nothing may join them."""
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=name)
+def test_a_folder_has_few_modules(folder: Path) -> None:
+    count = sum(1 for path in folder.glob("*.py") if path.name != "__init__.py")
+    assert count <= _STILL_LARGER.get(name(folder), MOST_MODULES)
+
+
+def test_a_folder_that_has_become_small_is_held_to_it() -> None:
+    for folder in _STILL_LARGER:
+        assert sum(1 for path in (TOP / folder).glob("*.py") if path.name != "__init__.py") > MOST_MODULES, folder
+
+
+DECISIONS = sorted((TOP / "docs" / "decisions").glob("[0-9]*.md"))
+_HEADING = re.compile(r"# (\d{4}) · \S.*\n\nStatus: (accepted|superseded by \d{4}|withdrawn)\n\n\S")
+
+
+@pytest.mark.parametrize("path", DECISIONS, ids=name)
+def test_a_decision_has_its_number_a_title_and_a_status(path: Path) -> None:
+    heading = _HEADING.match(path.read_text(encoding="utf-8"))
+    assert heading is not None
+    assert path.name.startswith(f"{heading[1]}-")
+
+
+def test_each_decision_has_a_number_of_its_own() -> None:
+    numbers = [path.name[:4] for path in DECISIONS]
+    assert len(numbers) == len(set(numbers))

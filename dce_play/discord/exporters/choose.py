@@ -1,6 +1,6 @@
 """Which exporter a run uses, and how it is opened.
 
-with open_exporter(chosen_exporter("auto", environ), surroundings) as exporter:
+with open_exporter(chosen_exporter("auto", environ), context) as exporter:
     exporter.export(request, on_progress=show, cancelled=stop)
 """
 

@@ -67,7 +67,7 @@ class Other:
     status: int = 200
 
 
-Trouble = Status | RateLimited | Slow | Dropped | Truncated | Garbage | Page | Other
+Failing = Status | RateLimited | Slow | Dropped | Truncated | Garbage | Page | Other
 """One way in which an answer can go wrong."""
 
 
@@ -80,7 +80,7 @@ class Fault:
     are not (``None``: all of them).
     """
 
-    trouble: Trouble
+    trouble: Failing
     path: str = "*"
     skip: int = 0
     times: int | None = 1
@@ -92,7 +92,7 @@ class Faults:
 
     scripted: tuple[Fault, ...] = ()
     random_share: float = 0.0
-    random_troubles: Sequence[Trouble] = (
+    random_troubles: Sequence[Failing] = (
         Status(status=502),
         Dropped(),
         Truncated(),
@@ -111,7 +111,7 @@ class FaultScript:
         self._seen = [0] * len(faults.scripted)
         self._dice = random.Random(faults.seed)  # noqa: S311 - not a secret
 
-    def next(self, path: str) -> Trouble | None:
+    def next(self, path: str) -> Failing | None:
         """Return what goes wrong with this request, if anything."""
         for number, fault in enumerate(self.faults.scripted):
             if not fnmatchcase(path, fault.path):

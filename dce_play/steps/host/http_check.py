@@ -14,7 +14,7 @@ EFFECTS = Effects.REMOTE
 REPEATABLE = True
 REHEARSABLE = False
 
-_PATIENCE = Duration(10.0)
+_ANSWER_TIMEOUT = Duration(10.0)
 _KEPT_CHARACTERS = 2000
 LONGEST_BODY_BYTES = 1 << 20
 """Read of an answer; the rest is left."""
@@ -28,7 +28,7 @@ class Params:
     url: Annotated[str, Info(help="The page.", pattern="https?://.+", example="http://127.0.0.1:8123/health")]
     status: Annotated[tuple[int, ...], Info(help="Status codes that are successes.")] = (200,)
     contains: Annotated[str, Info(help="Text that the answer must hold.")] = ""
-    timeout: Annotated[Duration, Info(help="How long to wait for the whole answer.")] = _PATIENCE
+    timeout: Annotated[Duration, Info(help="How long to wait for the whole answer.")] = _ANSWER_TIMEOUT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
