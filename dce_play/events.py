@@ -65,7 +65,7 @@ class StepRef:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class ErrorFacts:
     """Why a step or a run failed."""
 
     kind: str
@@ -236,7 +236,7 @@ class StepEnded:
     attempt: int = 1
     outputs: Mapping[str, JsonValue] = field(default_factory=dict)
     changes: tuple[ChangeTold, ...] = ()
-    error: Failure | None = None
+    error: ErrorFacts | None = None
     fingerprint: str = ""
     """Digest of the step's definition and of the params it ran with."""
     redacted: bool = False
@@ -263,7 +263,7 @@ class RunEnded:
     duration_s: float
     counts: Mapping[str, int] = field(default_factory=dict)
     """Steps by status; blocks and loops do not count."""
-    error: Failure | None = None
+    error: ErrorFacts | None = None
     next_command: str = ""
     """What to type next; empty when there is nothing to do."""
     report: str = ""

@@ -1,12 +1,36 @@
 """Fixtures of the whole suite: real servers, each started once a run and only when a test asks for it."""
 
+import os
+import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support.postgres_server import Postgres, postgres_server
 from tests.support.postgres_server import fill as fill_postgres
 from tests.support.real_engines import OpenBao, SeaweedFS, openbao, seaweedfs
+
+
+def pytest_configure() -> None:
+    """Listen to Ctrl-C again: a shell starts what is in the background with SIGINT ignored, and children inherit that.
+
+    Tests that send it to a program would otherwise wait for ever.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if not os.access(Path.cwd(), os.W_OK):  # another user's checkout: there is no place for what Hypothesis remembers
+        settings.register_profile("another-user", database=None)
+        settings.load_profile("another-user")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip, aloud, what is marked as root's when somebody else runs the suite."""
+    if os.geteuid() != 0:
+        for item in items:
+            if item.get_closest_marker("root") is not None:
+                item.add_marker(pytest.mark.skip(reason="needs uid 0"))
 
 
 @pytest.fixture(scope="session")

@@ -264,6 +264,12 @@ class RemoteBackup(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
     manifest: Manifest
 
+    @property
+    def is_good(self) -> bool:
+        """Return whether the copy is good: what its manifest says, and of the size that it says."""
+        verification = self.manifest.verification
+        return verification.level >= 1 and verification.good and self.bytes == self.manifest.bytes
+
 
 class Target(Protocol):
     """A place off the machine."""
@@ -286,11 +292,17 @@ class Target(Protocol):
         Raises: BackupError.
         """
 
-    def remove(self, backup: RemoteBackup, /) -> None:
-        """Remove a backup: its data first, then its manifest.
+    def read_again(self, backup: RemoteBackup, /) -> None:
+        """Read a copy whole and compare its size and sum.
 
-        Raises: BackupError.
+        Raises: BackupError: ``verify-failed``, for other bytes; ``auth``, ``forbidden``, ``unreachable``.
         """
+
+    def mark(self, backup: RemoteBackup, manifest: Manifest, /) -> None:
+        """Replace a copy's manifest. Raises: BackupError."""
+
+    def remove(self, backup: RemoteBackup, /) -> None:
+        """Remove a backup: its data first, then its manifest. Raises: BackupError."""
 
 
 class TargetModule(Protocol):

@@ -45,8 +45,10 @@ def in_our_words(always: ErrorId | None = None, *, has_begun: bool = False) -> I
     except S3Error as error:
         found = next((error_id for kind, error_id in _IDS if isinstance(error, kind)), ErrorId.ENGINE_FAILED)
         error_id = found if always is None else always
-        late = has_begun and error_id not in {ErrorId.AUTH, ErrorId.FORBIDDEN}
-        raise BackupError(error_id, str(error), hint=error.hint, exit_code=ExitCode.FAILED if late else None) from error
+        code = ExitCode.PREFLIGHT if error_id is ErrorId.NOT_FOUND else None
+        if has_begun and error_id not in {ErrorId.AUTH, ErrorId.FORBIDDEN}:
+            code = ExitCode.FAILED
+        raise BackupError(error_id, str(error), hint=error.hint, exit_code=code) from error
 
 
 def open_bucket(keys: S3Keys, services: Services) -> Bucket:

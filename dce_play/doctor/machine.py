@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from dce_play.doctor.rows import Row, green, red, yellow
+from dce_play.doctor.rows import Row, green, plural, red, yellow
 from dce_play.host.certificates import BadCertificate, read_certificates
 
 _SOON_DAYS = 30
@@ -45,7 +45,7 @@ def folders_row(folders: Sequence[Path], *, user: str) -> Row:
     if len({folder.stat().st_dev for folder in folders if folder.exists()}) > 1:
         places = " ".join(shlex.quote(str(folder)) for folder in folders)
         return red("folders", "the folders are on more than one file system", f"df -h {places}", count=1)
-    return green("folders", f"{len(folders)} folders, writable, on one file system")
+    return green("folders", f"{plural(len(folders), 'folder')}, writable, on one file system")
 
 
 def certificate_row(code: str, path: Path, *, now: datetime, key: Path | None = None) -> Row:

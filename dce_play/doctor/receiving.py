@@ -1,13 +1,12 @@
 """Rows about a receiver's own machine: its store, its certificate, its tokens, whether it runs."""
 
-import os
 import shlex
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from dce_play.doctor.machine import certificate_row, folders_row, room_row
 from dce_play.doctor.rows import Row, green, plural, red, yellow
-from dce_play.system.lock.file_lock import open_locked
+from dce_play.system.lock.file_lock import is_locked
 from dce_play.transfer.receiving.config import ReceiveConfig
 from dce_play.transfer.receiving.tokens import FileTokens, TokenRecord, UnreadableTokens
 
@@ -30,14 +29,8 @@ def receiving_rows(config: ReceiveConfig, *, now: datetime) -> list[Row]:
 
 
 def _lock_row(config: ReceiveConfig) -> Row:
-    try:
-        descriptor = open_locked(config.store_dir / "lock", os.O_RDONLY)
-    except OSError:
-        descriptor = -1
-    if descriptor is None:
+    if is_locked(config.store_dir / "lock"):
         return green("lock", f"a receiver runs on {config.store_dir}")
-    if descriptor >= 0:
-        os.close(descriptor)
     return yellow("lock", "no receiver runs here", "sudo systemctl start dce-play-receiver.service", count=1)
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from dce_play.doctor.machine import certificate_row, folders_row, room_row, secret_file_row
 from dce_play.doctor.rows import Row, green, plural, red, yellow
+from dce_play.system.lock.file_lock import is_locked
 from dce_play.system.secret_reference import NoSecret, read_reference
-from dce_play.transfer.sending.running import is_running
 from dce_play.transfer.sending.settings import ShipConfig
 from dce_play.transfer.sending.spool import Spool
 
@@ -72,7 +72,7 @@ def _quarantine_row(spool: Spool, option: str) -> Row:
 
 
 def _lock_row(config: ShipConfig, *, unit: str, waiting: int) -> Row:
-    if is_running(config.private_dir / "lock"):
+    if is_locked(config.private_dir / "lock"):
         return green("lock", f"a shipper runs on {config.data_dir}")
     if waiting:
         what = f"no shipper runs, and {plural(waiting, 'episode')} wait"

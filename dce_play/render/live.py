@@ -13,7 +13,7 @@ from rich.theme import Theme
 
 from dce_play.events import GROUPS, Asked, Event, RunEnded, StepEnded, StepProgressed, StepRef, StepStarted
 from dce_play.render.lines import Line, progress_text
-from dce_play.render.narrate import Narrator, Wishes
+from dce_play.render.narrate import DisplayOptions, Narrator
 from dce_play.render.text import ASCII, duration, one_line
 
 _THEME = Theme(
@@ -60,10 +60,10 @@ class _Running:
 class LiveTerminal:
     """Prints lines above a live display."""
 
-    def __init__(self, stream: TextIO, wishes: Wishes) -> None:
+    def __init__(self, stream: TextIO, display: DisplayOptions) -> None:
         self._console = Console(file=stream, theme=_THEME, highlight=False, markup=False, emoji=False, soft_wrap=True)
-        self._narrator = Narrator(wishes)
-        self._running = _Running(ascii_only=wishes.signs is ASCII)
+        self._narrator = Narrator(display)
+        self._running = _Running(ascii_only=display.signs is ASCII)
         self._live: Live | None = None
 
     def accept(self, event: Event, /) -> None:

@@ -55,7 +55,7 @@ _WORD_WIDTH = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class DisplayOptions:
     """How much to tell."""
 
     signs: Signs = UNICODE
@@ -70,7 +70,7 @@ class Wishes:
 class Narrator:
     """Folds events into lines. One belongs to one output."""
 
-    wishes: Wishes = field(default_factory=Wishes)
+    display: DisplayOptions = field(default_factory=DisplayOptions)
     _dry: bool = False
     _step_count: int = 0
     _effects: dict[str, str] = field(default_factory=dict)
@@ -110,7 +110,7 @@ class Narrator:
             case LockWaiting():
                 yield (("waiting for the lock: ", "maybe"), (clean(body.holder), ""))
             case LockTaken() | LockReleased():
-                if self.wishes.verbose:
+                if self.display.verbose:
                     verb = "holding" if isinstance(body, LockTaken) else "released"
                     yield ((f"  {verb} {clean(body.path)}", "dim"),)
             case LockSeen():
@@ -128,7 +128,7 @@ class Narrator:
             case ItemTold():
                 yield from self._item(body)
             case StepRetried():
-                text = f"{self.wishes.signs.again} try {body.attempt}: {one_line(body.reason)}"
+                text = f"{self.display.signs.again} try {body.attempt}: {one_line(body.reason)}"
                 wait = f"; again in {duration(body.delay_s)}"
                 yield ((self._indent(body.step), ""), (text, "maybe"), (wait, "dim"))
             case Asked():
@@ -144,7 +144,7 @@ class Narrator:
         self._dry = body.mode is Mode.DRY_RUN
         self._step_count = body.step_count
         self._name = one_line(body.name)
-        summary = f" {self.wishes.signs.dot} {one_line(body.summary)}" if body.summary else ""
+        summary = f" {self.display.signs.dot} {one_line(body.summary)}" if body.summary else ""
         yield ((self._name, "bold"), (summary, ""))
         if self._dry:
             yield (("  dry run: nothing is changed", "maybe"),)
@@ -158,8 +158,8 @@ class Narrator:
     def _end(self, body: RunEnded) -> Iterator[Line]:
         style = {Outcome.OK: "ok", Outcome.FAILED: "failed"}.get(body.outcome, "maybe")
         yield ()
-        yield ((self.wishes.signs.rule * min(self.wishes.width, 72), "dim"),)
-        dot = self.wishes.signs.dot
+        yield ((self.display.signs.rule * min(self.display.width, 72), "dim"),)
+        dot = self.display.signs.dot
         name = f" {self._name}" if self._name else ""
         parts: list[Segment] = [(body.outcome, f"bold {style}"), (f"{name} in {duration(body.duration_s)}", "")]
         for number, status in enumerate(each for each in _COUNTED if body.counts.get(each)):
@@ -179,7 +179,7 @@ class Narrator:
             told.add(ended.error.message)
             yield ()
             yield (
-                (f"{self.wishes.signs.failed} ", "failed"),
+                (f"{self.display.signs.failed} ", "failed"),
                 (step_name(ended.step), "bold"),
                 (f"  {ended.step.id}", "dim"),
             )
@@ -187,7 +187,7 @@ class Narrator:
             yield from hint_lines(ended.error.hint, "    ")
         if body.error is not None and body.error.message not in told:
             yield ()
-            yield ((f"{self.wishes.signs.failed} ", "failed"), (clean(body.error.message), ""))
+            yield ((f"{self.display.signs.failed} ", "failed"), (clean(body.error.message), ""))
             yield from hint_lines(body.error.hint, "  ")
 
     # Steps.
@@ -195,9 +195,9 @@ class Narrator:
     def _step_started(self, body: StepStarted) -> Iterator[Line]:
         self._effects[body.step.id] = body.effects
         self._indexes[body.step.id] = body.index
-        if body.step.uses in GROUPS and body.attempt == 1 and (body.step.uses != "loop" or self.wishes.verbose):
+        if body.step.uses in GROUPS and body.attempt == 1 and (body.step.uses != "loop" or self.display.verbose):
             name = step_name(body.step)
-            yield ((self._indent(body.step), ""), (f"{self.wishes.signs.group} {name}", "bold"))
+            yield ((self._indent(body.step), ""), (f"{self.display.signs.group} {name}", "bold"))
 
     def _said(self, body: StepSaid) -> Iterator[Line]:
         if body.text.startswith(SUMMARY_MARKER):
@@ -205,17 +205,17 @@ class Narrator:
         yield from self._open(body.step)
         indent = self._indent(body.step, 1)
         for line in clean(body.text).split("\n"):
-            yield ((f"{indent}{self.wishes.signs.said} ", "dim"), (line, ""))
+            yield ((f"{indent}{self.display.signs.said} ", "dim"), (line, ""))
 
     def _open(self, step: StepRef) -> Iterator[Line]:
         """Say which step is about to speak; a step without effects speaks for itself."""
         if step.id in self._opened or self._effects.get(step.id, "none") == "none":
             return
         self._opened.add(step.id)
-        yield ((self._indent(step), ""), (f"{self.wishes.signs.running} {step_name(step)}", "dim"))
+        yield ((self._indent(step), ""), (f"{self.display.signs.running} {step_name(step)}", "dim"))
 
     def _progressed(self, body: StepProgressed, ts: str) -> Iterator[Line]:
-        if not self.wishes.progress:
+        if not self.display.progress:
             return
         now = datetime.fromisoformat(ts).timestamp()
         last = self._told_progress.setdefault(body.step.id, now)
@@ -226,7 +226,7 @@ class Narrator:
         yield ((self._indent(body.step, 1), ""), (progress_text(body), "dim"))
 
     def _item(self, body: ItemTold) -> Iterator[Line]:
-        if body.status == "started" and not self.wishes.verbose:
+        if body.status == "started" and not self.display.verbose:
             return
         yield from self._open(body.step)
         style = STYLES.get(body.status, "dim" if body.status == "ok" else "")
@@ -247,10 +247,10 @@ class Narrator:
         if self._is_silent(body, group=group):
             return
         style = STYLES.get(body.status, "")
-        sign = sign_of(self.wishes.signs, body.status)
+        sign = sign_of(self.display.signs, body.status)
         summary = one_line(body.summary)
         index = self._indexes.get(body.step.id, 0)
-        count = f" [{index}/{self._step_count}]" if index and self.wishes.verbose else ""
+        count = f" [{index}/{self._step_count}]" if index and self.display.verbose else ""
         timed = body.status not in {Status.SKIPPED, Status.REUSED, Status.MAYBE} and (body.duration_s >= 0.1)
         yield (
             (self._indent(body.step), ""),
@@ -260,25 +260,25 @@ class Narrator:
             (f"  {summary}" if summary else "", "failed" if body.status is Status.FAILED else ""),
             (f"  {duration(body.duration_s)}" if timed else "", "dim"),
         )
-        if self._dry or self.wishes.diff:
+        if self._dry or self.display.diff:
             yield from self._changes(body)
 
     def _is_silent(self, body: StepEnded, *, group: bool) -> bool:
         if body.status in {Status.NOT_RUN, Status.REUSED}:
-            return not self.wishes.verbose
+            return not self.display.verbose
         if body.status is Status.SKIPPED and body.summary == CONDITION_FALSE:
-            return not self.wishes.verbose  # the recap counts them
+            return not self.display.verbose  # the recap counts them
         if group:
             return body.status not in {Status.SKIPPED, Status.RESCUED, Status.MAYBE}
         spoke_only = body.status is Status.OK and not body.summary and self._effects.get(body.step.id) == "none"
-        return spoke_only and not self.wishes.verbose
+        return spoke_only and not self.display.verbose
 
     def _changes(self, body: StepEnded) -> Iterator[Line]:
         indent = self._indent(body.step, 1)
         for change in body.changes:
             path = f"  {one_line(change.path)}" if change.path and change.path not in change.what else ""
-            yield ((f"{indent}{self.wishes.signs.changed} ", "changed"), (one_line(change.what), ""), (path, "dim"))
-            if self.wishes.diff:
+            yield ((f"{indent}{self.display.signs.changed} ", "changed"), (one_line(change.what), ""), (path, "dim"))
+            if self.display.diff:
                 yield from diff_lines(change.diff, indent + "  ")
 
     def _word(self, status: str) -> str:

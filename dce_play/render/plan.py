@@ -56,6 +56,8 @@ def _keywords(node: PlannedNode) -> str:
         words.append(f"for each {keywords.loop_name} of {written(keywords.loop)}")
     if keywords.on_error is OnError.CONTINUE:
         words.append("goes on after a failure")
+    elif not isinstance(keywords.on_error, OnError):
+        words.append(f"on_error {written(keywords.on_error)}")
     if keywords.tags:
         words.append(f"tags {', '.join(keywords.tags)}")
     return f"  ({'; '.join(words)})" if words else ""

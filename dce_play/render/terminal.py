@@ -7,7 +7,7 @@ from functools import cache
 from typing import BinaryIO, Protocol, TextIO, runtime_checkable
 
 from dce_play.events import Event, Sink
-from dce_play.render.narrate import Narrator, Wishes
+from dce_play.render.narrate import DisplayOptions, Narrator
 from dce_play.render.text import ASCII, UNICODE, Signs
 from dce_play.system.masked_output import painted
 
@@ -23,9 +23,9 @@ class Pausable(Protocol):
 class PlainTerminal:
     """Lines of text without colour: for pipes, logs and terminals that ask for it."""
 
-    def __init__(self, stream: TextIO, wishes: Wishes) -> None:
+    def __init__(self, stream: TextIO, display: DisplayOptions) -> None:
         self._stream = stream
-        self._narrator = Narrator(wishes)
+        self._narrator = Narrator(display)
 
     def accept(self, event: Event, /) -> None:
         """Print what the event tells."""
@@ -61,7 +61,7 @@ class SpareTerminal:
             if self._spare is None:
                 raise
             self._shown = PlainTerminal(
-                self._spare, Wishes(signs=signs_for(self._spare), verbose=self._verbose, progress=True)
+                self._spare, DisplayOptions(signs=signs_for(self._spare), verbose=self._verbose, progress=True)
             )
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what waits in its buffer goes nowhere, and fails no more
             self._spare.write(f"warning: standard output is lost ({error.strerror or error}); the run is told here\n")
@@ -95,12 +95,12 @@ def terminal(stream: TextIO, environment: Mapping[str, str], *, verbose: bool = 
     """
     plain = not stream.isatty() or environment.get("TERM") == "dumb" or bool(environment.get("NO_COLOR"))
     width = _width(stream)
-    wishes = Wishes(signs=signs_for(stream), verbose=verbose, diff=diff, progress=plain, width=width)
+    display = DisplayOptions(signs=signs_for(stream), verbose=verbose, diff=diff, progress=plain, width=width)
     if plain:
-        return PlainTerminal(stream, wishes)
+        return PlainTerminal(stream, display)
     from dce_play.render.live import LiveTerminal  # imports rich, 50 ms, which only a terminal needs
 
-    return LiveTerminal(painted(stream), wishes)
+    return LiveTerminal(painted(stream), display)
 
 
 def _width(stream: TextIO) -> int:

@@ -116,7 +116,7 @@ class DryExecutor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Workshop:
+class RunServices:
     """Makes views and contexts; everything in it is the same for all steps of a run."""
 
     settings: RunSettings

@@ -21,12 +21,13 @@ from dce_play.playbook.plan.plan import Plan, all_steps, children, walk
 from dce_play.playbook.types.values import plain
 from dce_play.plugin import programs_of
 from dce_play.runner.cancel import Reason, Stopper
-from dce_play.runner.context import Workshop
+from dce_play.runner.context import RunServices
 from dce_play.runner.definition import define, save_definition
-from dce_play.runner.ended import Ended, Trouble, crashed, foreseen, stopped
+from dce_play.runner.event_emitter import EventEmitter
 from dce_play.runner.guard import dry_run, seal_process
 from dce_play.runner.journal import JOURNAL_NAME, Journal
 from dce_play.runner.locking import archive_locked
+from dce_play.runner.node_result import Failure, NodeResult, crashed, foreseen, stopped
 from dce_play.runner.progress import Progress
 from dce_play.runner.scope import Scope
 from dce_play.runner.secrets import RunSecrets
@@ -34,7 +35,6 @@ from dce_play.runner.settings import RunOutcome, RunSettings
 from dce_play.runner.stop_hooks import StopHooks
 from dce_play.runner.stream import EventStream
 from dce_play.runner.supervise import Gate
-from dce_play.runner.tell import Teller
 from dce_play.runner.walk import Walk
 from dce_play.system.process.exempt import exempt_starter
 
@@ -106,7 +106,7 @@ class _Running:
         self._began = settings.clock.monotonic()
         hooks = StopHooks(stream, settings, self._began)
         self._stopper = Stopper(clock=settings.clock, hooks=hooks, grace_s=settings.grace_s)
-        self._workshop = Workshop(
+        self._workshop = RunServices(
             settings=settings,
             stream=stream,
             stopper=self._stopper,
@@ -121,16 +121,16 @@ class _Running:
 
     def go(self) -> RunOutcome:
         """Run, and tell how it ended in the last event."""
-        trouble: Trouble | None
+        failure: Failure | None
         try:
             with self._stopper.installed(), self._stopper.deadline(self._settings.timeout_s, Reason.RUN_TIMEOUT):
-                trouble = self._guarded()
-                return self._finish(trouble)
+                failure = self._guarded()
+                return self._finish(failure)
         except Exception as error:  # noqa: BLE001 - our own bug: the run still ends with its last event
-            trouble = crashed(error, "", ours=True, folder=self._settings.run_folder, mask=self._secrets)
-            return self._finish(trouble)
+            failure = crashed(error, "", ours=True, folder=self._settings.run_folder, mask=self._secrets)
+            return self._finish(failure)
 
-    def _guarded(self) -> Trouble | None:
+    def _guarded(self) -> Failure | None:
         try:
             self._start()
             with ExitStack() as stack:
@@ -201,14 +201,14 @@ class _Running:
 
     # The steps.
 
-    def _steps(self) -> Trouble | None:
+    def _steps(self) -> Failure | None:
         plan, settings = self._plan, self._settings
         gate = Gate(self._workshop)
         self._walk = walk_now = Walk(
-            workshop=self._workshop,
+            services=self._workshop,
             progress=self._progress,
-            teller=Teller(
-                workshop=self._workshop,
+            emitter=EventEmitter(
+                services=self._workshop,
                 numbers={node.id: number for number, node in enumerate(all_steps(plan), start=1)},
             ),
             chosen=_with_parents(plan, settings.steps),
@@ -219,12 +219,12 @@ class _Running:
         scope.names["vars"] = bind_vars(plan.vars, scope.names)
         first = replace(scope, fresh=True)
         ended = walk_now.sequence(plan.preflight, first)
-        if not ended.goes_on and ended.trouble is not None:
-            return ended.trouble if ended.trouble.stops else replace(ended.trouble, exit_code=ExitCode.PREFLIGHT)
+        if not ended.goes_on and ended.failure is not None:
+            return ended.failure if ended.failure.stops else replace(ended.failure, exit_code=ExitCode.PREFLIGHT)
         ended = walk_now.sequence(plan.steps, scope)
         if ended.goes_on:
             self._outputs = {name: evaluate(template, scope.names) for name, template in plan.outputs.items()}
-        return _decisive(ended, walk_now.troubles)
+        return _decisive(ended, walk_now.failures)
 
     def _names(self) -> dict[str, object]:
         settings = self._settings
@@ -246,12 +246,12 @@ class _Running:
 
     # The end.
 
-    def _finish(self, trouble: Trouble | None) -> RunOutcome:
+    def _finish(self, failure: Failure | None) -> RunOutcome:
         settings = self._settings
-        counts = dict(self._walk.teller.counts) if self._walk is not None else {}
-        code = self._exit_code(trouble, counts)
-        outcome = Outcome.OK if trouble is None else Outcome.FAILED
-        if trouble is not None and trouble.stops is not None:
+        counts = dict(self._walk.emitter.counts) if self._walk is not None else {}
+        code = self._exit_code(failure, counts)
+        outcome = Outcome.OK if failure is None else Outcome.FAILED
+        if failure is not None and failure.stops is not None:
             outcome = Outcome.INTERRUPTED
         self._stream.finish(
             RunEnded(
@@ -259,8 +259,8 @@ class _Running:
                 exit_code=code,
                 duration_s=round(settings.clock.monotonic() - self._began, 6),
                 counts=counts,
-                error=trouble.failure if trouble is not None else None,
-                next_command=self._next_command(trouble),
+                error=failure.facts if failure is not None else None,
+                next_command=self._next_command(failure),
                 report=str(settings.run_folder / "report.json"),
             )
         )
@@ -272,13 +272,13 @@ class _Running:
             records=tuple(self._workshop.records),
             counts=counts,
             outputs=self._outputs,
-            error=trouble.failure if trouble is not None else None,
+            error=failure.facts if failure is not None else None,
         )
 
-    def _exit_code(self, trouble: Trouble | None, counts: Mapping[str, int]) -> ExitCode:
+    def _exit_code(self, failure: Failure | None, counts: Mapping[str, int]) -> ExitCode:
         settings = self._settings
-        if trouble is not None:
-            return trouble.exit_code
+        if failure is not None:
+            return failure.exit_code
         if (
             settings.mode is Mode.DRY_RUN
             and settings.detailed_exitcode
@@ -289,11 +289,11 @@ class _Running:
             return ExitCode.SKIPS
         return ExitCode.OK
 
-    def _next_command(self, trouble: Trouble | None) -> str:
+    def _next_command(self, failure: Failure | None) -> str:
         if self._settings.mode is Mode.DRY_RUN:
-            return self._settings.apply_command if trouble is None else ""
+            return self._settings.apply_command if failure is None else ""
         started = self._walk is not None
-        return self._settings.resume_command if trouble is not None and started else ""
+        return self._settings.resume_command if failure is not None and started else ""
 
 
 def _with_parents(plan: Plan, steps: frozenset[str] | None) -> frozenset[str] | None:
@@ -307,10 +307,10 @@ def _with_parents(plan: Plan, steps: frozenset[str] | None) -> frozenset[str] | 
     return frozenset(chosen)
 
 
-def _decisive(ended: Ended, tolerated: Sequence[Trouble]) -> Trouble | None:
+def _decisive(ended: NodeResult, tolerated: Sequence[Failure]) -> Failure | None:
     """Return the failure that the run ends with: what stopped it, else the first that was passed over."""
-    trouble = ended.trouble if not ended.goes_on else None
-    trouble = trouble or (tolerated[0] if tolerated else None)
-    if trouble is None or trouble.stops is not None or trouble.exit_code in _PASSED_ON:
-        return trouble
-    return replace(trouble, exit_code=ExitCode.FAILED)
+    failure = ended.failure if not ended.goes_on else None
+    failure = failure or (tolerated[0] if tolerated else None)
+    if failure is None or failure.stops is not None or failure.exit_code in _PASSED_ON:
+        return failure
+    return replace(failure, exit_code=ExitCode.FAILED)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.events import Mode, Outcome, RunEnded, RunStarted
-from dce_play.runner.journal import JOURNAL_NAME, JournalDamaged, look
+from dce_play.runner.journal import JOURNAL_NAME, RunJournalDamaged, look
 from dce_play.source import JsonValue
 
 
@@ -59,7 +59,7 @@ def read_run(folder: Path, /) -> RunInfo:
     """Return what the run's journal tells. A run without an end and without a living holder is ``lost``."""
     try:
         seen = look(folder / JOURNAL_NAME)
-    except (OSError, JournalDamaged):
+    except (OSError, RunJournalDamaged):
         return RunInfo(run_id=folder.name, folder=folder, state=State.DAMAGED, options={})
     first = next((event for event in seen.events if event.get("type") == RunStarted.TYPE), {})
     last = seen.events[-1] if seen.ended else {}

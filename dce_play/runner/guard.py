@@ -107,13 +107,13 @@ def dry_run(*, allowed_writable: Iterable[Path] = (), allowed_programs: Iterable
     tripwire = Tripwire(allowed_writable=allowed_writable, allowed_programs=allowed_programs)
     _active = tripwire
     before = frozenset(threading.enumerate())
-    failure: Exception | None = None
+    facts: Exception | None = None
     try:
         with _no_hidden_starts(tripwire), _no_hidden_databases(tripwire):
             yield tripwire
             _join(before)
     except Exception as error:
-        failure = error
+        facts = error
         raise
     finally:
         _left.update(thread.ident for thread in _since(before))
@@ -121,7 +121,7 @@ def dry_run(*, allowed_writable: Iterable[Path] = (), allowed_programs: Iterable
         _active = None
         sys.dont_write_bytecode = bytecode
         if tripwire.deeds:
-            raise DryRunBroken(tripwire.deeds) from failure
+            raise DryRunBroken(tripwire.deeds) from facts
 
 
 def seal_process(allowed_writable: Iterable[Path]) -> bool:

@@ -20,7 +20,7 @@ JOURNAL_NAME = "events.jsonl"
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-class JournalDamaged(DcePlayError):
+class RunJournalDamaged(DcePlayError):
     """A line that is not the last one is not an event."""
 
     exit_code = ExitCode.RESUME_REFUSED
@@ -97,7 +97,7 @@ def _open_held(path: Path) -> LineFile:
 def read_journal(path: Path) -> list[dict[str, JsonValue]]:
     """Return the events of a journal as JSON objects, without a torn last line.
 
-    Raises: JournalDamaged.
+    Raises: RunJournalDamaged.
     """
     lines = path.read_bytes().split(b"\n")
     events: list[dict[str, JsonValue]] = []
@@ -105,9 +105,9 @@ def read_journal(path: Path) -> list[dict[str, JsonValue]]:
         try:
             event = json.loads(line)
         except ValueError as error:
-            raise JournalDamaged(path, number) from error
+            raise RunJournalDamaged(path, number) from error
         if not isinstance(event, dict):
-            raise JournalDamaged(path, number)
+            raise RunJournalDamaged(path, number)
         events.append(event)
     return events
 
@@ -145,7 +145,7 @@ def _resume_command(events: list[dict[str, JsonValue]]) -> str:
 def close_lost(path: Path, *, ts: str) -> None:
     """Write the end of a run that was killed. Does nothing for one that goes on, or that has its end.
 
-    Raises: JournalDamaged.
+    Raises: RunJournalDamaged.
     """
     state = look(path)
     if state.running or state.ended or not state.events:
@@ -153,7 +153,7 @@ def close_lost(path: Path, *, ts: str) -> None:
     last = state.events[-1]
     seq, run = last.get("seq"), last.get("run")
     if not isinstance(seq, int) or not isinstance(run, str):
-        raise JournalDamaged(path, len(state.events))
+        raise RunJournalDamaged(path, len(state.events))
     journal = Journal(path)
     try:
         again = _resume_command(state.events) or f"dce-play resume {path.parent.name}"

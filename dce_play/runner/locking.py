@@ -17,7 +17,7 @@ from dce_play.runner.stream import EventStream
 from dce_play.system.lock.held_lock import HeldLock
 
 
-class NoArchiveRoot(DcePlayError):
+class NoRootToLock(DcePlayError):
     """A step writes an archive, and nobody said where it is."""
 
     exit_code = ExitCode.INVALID
@@ -37,7 +37,7 @@ def archive_locked(
 
     A dry run looks at the lock, tells what it saw, and takes nothing.
 
-    Raises: NoArchiveRoot; LockHeld, after ``settings.lock_wait_s``.
+    Raises: NoRootToLock; LockHeld, after ``settings.lock_wait_s``.
     """
     if plan.lock is not Lock.ARCHIVE or not (plan.always_locks or _may_write(plan, names)):
         yield None
@@ -45,7 +45,7 @@ def archive_locked(
     root = settings.archive_root
     if root is None:
         if Effects.ARCHIVE in plan.effects:
-            raise NoArchiveRoot
+            raise NoRootToLock
         yield None
         return
     if settings.mode is Mode.DRY_RUN:

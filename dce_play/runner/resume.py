@@ -37,7 +37,7 @@ class EarlierRun:
 def open_earlier(info: RunInfo, /, *, ts: str) -> EarlierRun:
     """Return what the run did so far; the journal of a killed run gets its end first.
 
-    Raises: NotResumable, RunStillGoing, JournalDamaged.
+    Raises: NotResumable, RunStillGoing, RunJournalDamaged.
     """
     journal = info.folder / JOURNAL_NAME
     if info.state is State.RUNNING:

@@ -5,14 +5,12 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from dce_play.errors import DcePlayError, ExitCode
+from dce_play.errors import DcePlayError
 from dce_play.plugin import Unknown
 
 
 class DuplicateItems(DcePlayError):
     """Two items of a loop have the same key, so neither a report nor a resume could tell them apart."""
-
-    exit_code = ExitCode.INVALID
 
     def __init__(self, key: str) -> None:
         super().__init__(

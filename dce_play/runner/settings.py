@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dce_play.discord.targets.model import TargetsFile
 from dce_play.errors import ExitCode
-from dce_play.events import Failure, Mode, Outcome
+from dce_play.events import ErrorFacts, Mode, Outcome
 from dce_play.plugin import Selection, StepRecord, no_steps
 from dce_play.source import JsonValue
 from dce_play.system.clock import Clock, SystemClock
@@ -82,4 +82,4 @@ class RunOutcome:
     records: tuple[StepRecord, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     outputs: Mapping[str, object] = field(default_factory=dict)
-    error: Failure | None = None
+    error: ErrorFacts | None = None

@@ -6,7 +6,7 @@ from dce_play.errors import DcePlayError, ExitCode
 from dce_play.events import StepRef
 from dce_play.playbook.plan.plan import PlannedStep
 from dce_play.plugin import Effects, NobodyToAsk
-from dce_play.runner.context import Workshop
+from dce_play.runner.context import RunServices
 
 
 class LeftByHand(DcePlayError):
@@ -30,11 +30,11 @@ class InterruptedStep(NobodyToAsk):
 class Gate:
     """Stands before every step."""
 
-    workshop: Workshop
+    services: RunServices
     by_step: bool = False
 
     def __post_init__(self) -> None:
-        self.by_step = self.workshop.settings.step_by_step
+        self.by_step = self.services.settings.step_by_step
 
     def announce(self, node: PlannedStep, ref: StepRef, /) -> bool:
         """Return whether to run the step; with ``--step`` the operator decides.
@@ -43,15 +43,15 @@ class Gate:
         """
         if self.by_step:
             question = f"run {ref.name}?"
-            match self.workshop.operator(ref).choose(question, ("yes", "no", "all", "quit")):
+            match self.services.operator(ref).choose(question, ("yes", "no", "all", "quit")):
                 case "no":
                     return False
                 case "all":
                     self.by_step = False
                 case "quit":
                     raise LeftByHand
-        if self.workshop.update_step is not None and node.plugin.EFFECTS is not Effects.NONE:
-            self.workshop.update_step(ref.id)
+        if self.services.update_step is not None and node.plugin.EFFECTS is not Effects.NONE:
+            self.services.update_step(ref.id)
         return True
 
     def settle(self, _node: PlannedStep, ref: StepRef, /) -> str:
@@ -59,13 +59,13 @@ class Gate:
 
         Raises: InterruptedStep, when nobody is there to ask; LeftByHand.
         """
-        decided = self.workshop.settings.interrupted
+        decided = self.services.settings.interrupted
         if decided is not None:
             return decided
-        if self.workshop.settings.ask is None:
+        if self.services.settings.ask is None:
             raise InterruptedStep(ref.id)
         question = f"{ref.id} was interrupted and may have done half of its work; run it again, or take it as done?"
-        answer = self.workshop.operator(ref).choose(question, ("repeat", "skip", "quit"))
+        answer = self.services.operator(ref).choose(question, ("repeat", "skip", "quit"))
         if answer == "quit":
             raise LeftByHand
         return answer

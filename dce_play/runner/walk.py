@@ -11,6 +11,7 @@ from dce_play.playbook.evaluate.binding import (
     bind_vars,
     evaluate,
     evaluate_list,
+    evaluate_on_error,
     evaluate_text,
     holds,
 )
@@ -19,23 +20,23 @@ from dce_play.playbook.plan.plan import PlannedBlock, PlannedCall, PlannedNode, 
 from dce_play.playbook.types.values import registered
 from dce_play.plugin import StepFailed, Unknown
 from dce_play.runner.attempt import attempt
-from dce_play.runner.context import HIDDEN, Workshop
-from dce_play.runner.ended import Ended, Trouble, stopped
+from dce_play.runner.context import HIDDEN, RunServices
+from dce_play.runner.event_emitter import EventEmitter
+from dce_play.runner.node_result import Failure, NodeResult, stopped
 from dce_play.runner.progress import GOOD, EarlierStep, Progress
 from dce_play.runner.scope import Scope, item_keys
-from dce_play.runner.tell import Teller
 from dce_play.runner.tries import try_until
 
-_QUIET = Ended(status=Status.OK)
+_QUIET = NodeResult(status=Status.OK)
 
 
 @dataclass(slots=True, kw_only=True)
 class Walk:
     """One walk over a plan. Everything that must live as long as the run is here or in the workshop."""
 
-    workshop: Workshop
+    services: RunServices
     progress: Progress
-    teller: Teller
+    emitter: EventEmitter
     chosen: frozenset[str] | None
     """Ids of nodes to walk, what is around them included; ``None`` walks all."""
     settle: Callable[[PlannedStep, StepRef], str]
@@ -44,18 +45,18 @@ class Walk:
     """Called before a step runs; returns whether to run it (``--step`` asks)."""
     diverged: bool = False
     """Whether a step that ended well before has run again, having changed: nothing after it is reused."""
-    troubles: list[Trouble] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
     """Failures that nothing rescued, tolerated ones included."""
 
-    def sequence(self, nodes: tuple[PlannedNode, ...], scope: Scope) -> Ended:
+    def sequence(self, nodes: tuple[PlannedNode, ...], scope: Scope) -> NodeResult:
         """Run nodes in order, up to the first failure that is not tolerated."""
         changed = False
         for number, node in enumerate(nodes):
             if self.chosen is not None and node.id not in self.chosen:
                 continue
-            reason = self.workshop.stopper.why()
+            reason = self.services.stopper.why()
             if reason is not None and not scope.replaying:
-                ended = Ended(status=Status.FAILED, trouble=stopped(reason, join_id(scope.path, node.key)))
+                ended = NodeResult(status=Status.FAILED, failure=stopped(reason, join_id(scope.path, node.key)))
                 rest = nodes[number:]
             else:
                 ended = self.node(node, scope)
@@ -63,11 +64,11 @@ class Walk:
             changed = changed or ended.status is Status.CHANGED
             if not ended.goes_on:
                 if not scope.replaying:
-                    self.teller.not_run(rest, scope, self.chosen)
+                    self.emitter.not_run(rest, scope, self.chosen)
                 return ended
-        return Ended(status=Status.CHANGED if changed else Status.OK)
+        return NodeResult(status=Status.CHANGED if changed else Status.OK)
 
-    def node(self, node: PlannedNode, scope: Scope) -> Ended:
+    def node(self, node: PlannedNode, scope: Scope) -> NodeResult:
         """Run one node with all of its keywords."""
         keywords = node.keywords
         try:
@@ -75,7 +76,7 @@ class Walk:
             if known is False:
                 ended = self._skip(node, scope, CONDITION_FALSE)
             elif known is not True:
-                ended = self.teller.unknown(node, scope)
+                ended = self.emitter.unknown(node, scope)
             else:
                 ended = self._once(node, scope, None) if keywords.loop is None else self._loop(node, scope)
         except DcePlayError as error:
@@ -100,52 +101,53 @@ class Walk:
             environment[name] = str(evaluate(template, {**scope.names, **names}))
         return scope.inside(names=names, environment=environment, silent=keywords.no_log, asked=keywords.environment)
 
-    def _loop(self, node: PlannedNode, scope: Scope) -> Ended:
+    def _loop(self, node: PlannedNode, scope: Scope) -> NodeResult:
         template = node.keywords.loop
         assert template is not None  # noqa: S101 - the caller asked
         items = evaluate_list(template, scope.names)
         if isinstance(items, Unknown):
-            return self.teller.unknown(node, scope)
+            return self.emitter.unknown(node, scope)
         if not items:
             return self._skip(node, scope, "0 items")
-        ref = replace(self.teller.ref(node, scope, None), uses="loop")
-        begun = self.teller.now()
-        self.teller.start(node, ref)
+        ref = replace(self.emitter.ref(node, scope, None), uses="loop")
+        begun = self.emitter.now()
+        self.emitter.start(node, ref)
         values: list[object] = []
-        worst: Ended | None = None
+        worst: NodeResult | None = None
         changed = False
         for key, item in zip(item_keys(items), items, strict=True):
             ended = self._item(node, scope.for_item(node.keywords.loop_name, item, key), key)
             values.append({**ended.value, "item": key} if isinstance(ended.value, dict) else ended.value)
             changed = changed or ended.status is Status.CHANGED
-            if ended.trouble is not None:
+            if ended.failure is not None:
                 worst = worst or ended
             if not ended.goes_on:
                 worst = ended
                 break
-        ended = Ended(
+        ended = NodeResult(
             status=Status.FAILED if worst else Status.CHANGED if changed else Status.OK,
             summary=_items(len(values), len(items)),
             value=values,
-            trouble=worst.trouble if worst else None,
+            failure=worst.failure if worst else None,
             tolerated=worst.tolerated if worst else False,
         )
-        return self.teller.end(ref, begun, ended, definition=node.definition)
+        return self.emitter.end(ref, begun, ended, definition=node.definition)
 
-    def _item(self, node: PlannedNode, scope: Scope, key: str) -> Ended:
+    def _item(self, node: PlannedNode, scope: Scope, key: str) -> NodeResult:
         try:
-            reason = self.workshop.stopper.why()
+            reason = self.services.stopper.why()
             if reason is not None:
-                return Ended(status=Status.FAILED, trouble=stopped(reason, join_id(scope.path, node.key, key)))
+                return NodeResult(status=Status.FAILED, failure=stopped(reason, join_id(scope.path, node.key, key)))
             return self._once(node, scope, key)
         except DcePlayError as error:
             return self._broken(node, scope, key, error)
 
     # One node, one item.
 
-    def _once(self, node: PlannedNode, around: Scope, item: str | None) -> Ended:
+    def _once(self, node: PlannedNode, around: Scope, item: str | None) -> NodeResult:
         scope = self._enter(node, around)
-        ref = self.teller.ref(node, scope, item)
+        ref = self.emitter.ref(node, scope, item)
+        on_error = OnError.STOP if scope.replaying else evaluate_on_error(node.keywords.on_error, scope.names)
         match node:
             case PlannedStep():
                 ended = self._step(node, scope, ref)
@@ -153,80 +155,84 @@ class Walk:
                 ended = self._block(node, scope, ref)
             case PlannedCall():
                 ended = self._call(node, scope, ref)
-        return self._tolerated(node, ended)
+        return self._tolerated(ended, on_error)
 
-    def _tolerated(self, node: PlannedNode, ended: Ended) -> Ended:
+    def _tolerated(self, ended: NodeResult, on_error: OnError) -> NodeResult:
         """Return how it ended, made bearable where ``on_error: continue`` says so."""
-        if ended.trouble is None or ended.trouble.stops is not None:
+        if ended.failure is None or ended.failure.stops is not None:
             return ended
-        if node.keywords.on_error is OnError.CONTINUE and not ended.tolerated:
-            self.troubles.append(ended.trouble)
+        if on_error is OnError.CONTINUE and not ended.tolerated:
+            self.failures.append(ended.failure)
             return replace(ended, tolerated=True)
         return ended
 
-    def _skip(self, node: PlannedNode, scope: Scope, why: str) -> Ended:
-        return _QUIET if scope.replaying else self.teller.skipped(node, scope, why)
+    def _skip(self, node: PlannedNode, scope: Scope, why: str) -> NodeResult:
+        return _QUIET if scope.replaying else self.emitter.skipped(node, scope, why)
 
-    def _broken(self, node: PlannedNode, scope: Scope, item: str | None, error: DcePlayError) -> Ended:
+    def _broken(self, node: PlannedNode, scope: Scope, item: str | None, error: DcePlayError) -> NodeResult:
         if scope.replaying:
             return _QUIET
-        return self._tolerated(node, self.teller.broken(node, scope, item, error))
+        try:
+            on_error = evaluate_on_error(node.keywords.on_error, scope.names)
+        except DcePlayError:  # perhaps what broke the node
+            on_error = OnError.STOP
+        return self._tolerated(self.emitter.broken(node, scope, item, error), on_error)
 
-    def _step(self, node: PlannedStep, scope: Scope, ref: StepRef) -> Ended:
+    def _step(self, node: PlannedStep, scope: Scope, ref: StepRef) -> NodeResult:
         earlier = self.progress.ended.get(ref.id)
         if earlier is not None and not scope.fresh and not self.diverged:
             if earlier.reusable(node.definition):
-                self.teller.reused(node, ref, earlier)
+                self.emitter.reused(node, ref, earlier)
                 return _as_before(earlier)
             self.diverged = earlier.status in GOOD
         if scope.replaying:
             return _QUIET
-        begun = self.teller.now()
+        begun = self.emitter.now()
         if not self.announce(node, ref):
-            return self.teller.end(ref, begun, Ended(status=Status.SKIPPED, summary="left out by hand"))
+            return self.emitter.end(ref, begun, NodeResult(status=Status.SKIPPED, summary="left out by hand"))
         if ref.id in self.progress.begun and not node.plugin.REPEATABLE and self.settle(node, ref) == "skip":
-            done = Ended(status=Status.OK, summary="was interrupted; taken as done by hand")
-            return self.teller.end(ref, begun, done, definition=node.definition)
+            done = NodeResult(status=Status.OK, summary="was interrupted; taken as done by hand")
+            return self.emitter.end(ref, begun, done, definition=node.definition)
         self._confirm(node, scope, ref)
 
-        def once(timeout_s: float | None) -> Ended:
-            with self.workshop.stopper.deadline(timeout_s):
-                return attempt(self.workshop, node, scope, ref)
+        def once(timeout_s: float | None) -> NodeResult:
+            with self.services.stopper.deadline(timeout_s):
+                return attempt(self.services, node, scope, ref)
 
-        ended, tries = try_until(self.teller, node, scope, ref, once=once)
-        return self.teller.end(ref, begun, ended, definition=node.definition, tries=tries)
+        ended, tries = try_until(self.emitter, node, scope, ref, once=once)
+        return self.emitter.end(ref, begun, ended, definition=node.definition, tries=tries)
 
-    def _block(self, node: PlannedBlock, scope: Scope, ref: StepRef) -> Ended:
+    def _block(self, node: PlannedBlock, scope: Scope, ref: StepRef) -> NodeResult:
         earlier = self.progress.ended.get(ref.id)
         rescued_before = earlier is not None and earlier.status is Status.RESCUED
         inner = scope.inside(path=ref.id)
         inner.replaying = scope.replaying or rescued_before
         if not inner.replaying:
             self._confirm(node, scope, ref)
-        begun = self.teller.now()
+        begun = self.emitter.now()
         finished = earlier is not None and earlier.status in {Status.OK, Status.CHANGED}
         ended, tries = try_until(
-            self.teller,
+            self.emitter,
             node,
             scope,
             ref,
             once=lambda timeout_s: self._guarded(node, inner, timeout_s, finished=finished),
         )
         if rescued_before:
-            ended = Ended(status=Status.RESCUED, summary=earlier.summary if earlier else "")
-        return self.teller.end(ref, begun, ended, definition=node.definition, tries=tries)
+            ended = NodeResult(status=Status.RESCUED, summary=earlier.summary if earlier else "")
+        return self.emitter.end(ref, begun, ended, definition=node.definition, tries=tries)
 
-    def _guarded(self, node: PlannedBlock, scope: Scope, timeout_s: float | None, *, finished: bool) -> Ended:
+    def _guarded(self, node: PlannedBlock, scope: Scope, timeout_s: float | None, *, finished: bool) -> NodeResult:
         """Run a block's body, its rescue when that failed, and its ``always`` whatever happened."""
-        record_count = len(self.workshop.records)
+        record_count = len(self.services.records)
         ended = self._timed(node.body, scope, timeout_s)
-        first = ended.trouble
+        first = ended.failure
         if first is not None and first.stops is None and not ended.tolerated and node.rescue:
             rescue = self.sequence(node.rescue, scope.inside(names={"failure": _failure(first)}))
-            if rescue.trouble is None:
-                self.teller.mark_rescued(record_count, first)
-                summary = f"rescued from: {first.failure.message}"
-                ended = Ended(status=Status.RESCUED, summary=HIDDEN if scope.silent else summary)
+            if rescue.failure is None:
+                self.emitter.mark_rescued(record_count, first)
+                summary = f"rescued from: {first.facts.message}"
+                ended = NodeResult(status=Status.RESCUED, summary=HIDDEN if scope.silent else summary)
             else:
                 ended = rescue
         elif scope.replaying and node.rescue:
@@ -234,47 +240,47 @@ class Walk:
         if node.always:
             after = scope.inside(names={"failure": _failure(first) if first else None})
             after.fresh = scope.fresh or not finished
-            stopping = self.workshop.stopper.why() is not None
-            with self.workshop.stopper.shielded() if stopping else nullcontext():
+            stopping = self.services.stopper.why() is not None
+            with self.services.stopper.shielded() if stopping else nullcontext():
                 last = self.sequence(node.always, after)
-            if ended.goes_on and last.trouble is not None:
+            if ended.goes_on and last.failure is not None:
                 ended = last
         return ended
 
-    def _timed(self, nodes: tuple[PlannedNode, ...], scope: Scope, timeout_s: float | None) -> Ended:
-        with self.workshop.stopper.deadline(timeout_s):
+    def _timed(self, nodes: tuple[PlannedNode, ...], scope: Scope, timeout_s: float | None) -> NodeResult:
+        with self.services.stopper.deadline(timeout_s):
             return self.sequence(nodes, scope)
 
-    def _call(self, node: PlannedCall, scope: Scope, ref: StepRef) -> Ended:
+    def _call(self, node: PlannedCall, scope: Scope, ref: StepRef) -> NodeResult:
         builtin = {name: scope.names[name] for name in _INHERITED if name in scope.names}
         inner = scope.for_call({**builtin, "params": bind_call(node, scope.names)}, path=ref.id)
         inner.names["vars"] = bind_vars(node.vars, inner.names)
         self._confirm(node, scope, ref)
-        begun = self.teller.now()
+        begun = self.emitter.now()
         ended, tries = try_until(
-            self.teller, node, scope, ref, once=lambda timeout_s: self._timed(node.body, inner, timeout_s)
+            self.emitter, node, scope, ref, once=lambda timeout_s: self._timed(node.body, inner, timeout_s)
         )
         outputs: dict[str, object] = {}
-        if ended.trouble is None:
+        if ended.failure is None:
             outputs = {name: evaluate(template, inner.names) for name, template in node.outputs.items()}
         value = registered(outputs, status=ended.status, changed=ended.status is Status.CHANGED, summary="")
-        return self.teller.end(ref, begun, replace(ended, value=value), definition=node.definition, tries=tries)
+        return self.emitter.end(ref, begun, replace(ended, value=value), definition=node.definition, tries=tries)
 
     def _confirm(self, node: PlannedNode, scope: Scope, ref: StepRef) -> None:
         question = node.keywords.confirm
-        if question is None or self.workshop.settings.mode is Mode.DRY_RUN:
+        if question is None or self.services.settings.mode is Mode.DRY_RUN:
             return
-        if not self.workshop.operator(ref).confirm(evaluate_text(question, scope.names)):
+        if not self.services.operator(ref).confirm(evaluate_text(question, scope.names)):
             raise StepFailed("the operator said no")
 
 
 _INHERITED = ("targets", "channels", "archive_root", "run", "env")
 
 
-def _as_before(earlier: EarlierStep) -> Ended:
+def _as_before(earlier: EarlierStep) -> NodeResult:
     status = Status.CHANGED if earlier.changed else Status.OK
     value = registered(earlier.outputs, status=status, changed=earlier.changed, summary=earlier.summary)
-    return Ended(status=status, summary=earlier.summary, value=value)
+    return NodeResult(status=status, summary=earlier.summary, value=value)
 
 
 def _items(done: int, total: int) -> str:
@@ -283,6 +289,6 @@ def _items(done: int, total: int) -> str:
     return "1 item" if total == 1 else f"{total} items"
 
 
-def _failure(trouble: Trouble) -> dict[str, object]:
-    failure = trouble.failure
-    return {"kind": failure.kind, "message": failure.message, "hint": failure.hint, "step": trouble.where}
+def _failure(failure: Failure) -> dict[str, object]:
+    facts = failure.facts
+    return {"kind": facts.kind, "message": facts.message, "hint": facts.hint, "step": failure.where}

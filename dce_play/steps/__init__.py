@@ -70,6 +70,7 @@ STEPS = StepTable(
         "scrape.plan": "scrape.plan",
         "scrape.preflight": "scrape.preflight",
         "scrape.run": "scrape.run",
+        "shell.run": "host.shell_run",
         "ship.drain": "ship.drain",
         "ship.once": "ship.once",
         "ship.ping": "ship.ping",

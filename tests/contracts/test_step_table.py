@@ -38,6 +38,7 @@ from dce_play.steps.host import (
     http_check,
     lock_status,
     schedule_cron,
+    shell_run,
 )
 from dce_play.steps.media import fetch as media_fetch
 from dce_play.steps.media import verify as media_verify
@@ -94,6 +95,7 @@ MODULES: tuple[CheckStep | ActionStep, ...] = (
     scrape_ask,
     scrape_preflight,
     scrape_run,
+    shell_run,
     ship_drain,
     ship_once,
     ship_ping,

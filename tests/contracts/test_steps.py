@@ -35,6 +35,13 @@ CASES: dict[str, Case] = {
     "command.run": Case(
         params={"argv": ["sh", "-c", "echo $CANARY; echo x > made"], "secret_env": {"CANARY": "env:CANARY"}}
     ),
+    "shell.run": Case(
+        params={
+            "line": 'printf "P: "; read p; echo "$CANARY $p"; echo x > made',
+            "secret_env": {"CANARY": "env:CANARY"},
+            "answers": [{"prompt": "P: ", "secret": "env:CANARY"}],
+        }
+    ),
     "disk.free": Case(params={"path": ".", "at_least": 1}),
     "disk.report": Case(params={"paths": ["."]}),
     "doctor.check": Case(params={}),

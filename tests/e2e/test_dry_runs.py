@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.canned_exporter import tree
 from tests.support.channel_files import write_channel
+from tests.support.lab_hosts import lab_host
 
 PLAYBOOKS = sorted(path.stem for path in (Path(__file__).parent.parent.parent / "playbooks").glob("*.yml"))
 ROOM = "111111111111111111"
@@ -32,17 +33,41 @@ def folder(tmp_path: Path) -> Path:
     return work
 
 
+def needs(playbook: str, home: Path) -> tuple[list[str], dict[str, str]]:
+    """Return what a playbook must be told: words, and variables that name a configuration in the home."""
+    match playbook:
+        case "catchup":
+            return ["--target", "demo", "--channel", ROOM], {}
+        case "ship" | "requeue" | "doctor":
+            host = lab_host(home, "http://127.0.0.1:9")
+            for name in ("outbox", "shipped", "quarantine"):
+                (host.data / name).mkdir()
+            return [], {"DCE_SHIP_CONFIG": str(host.config)}
+        case "receive-check":
+            (home / "received" / "store").mkdir(parents=True)
+            (home / "receive.toml").write_text(f'store_dir = "{home}/received"\n[version_gate]\nenabled = false\n')
+            return [], {"DCE_RECEIVE_CONFIG": str(home / "receive.toml")}
+        case "backup-before-apply":
+            (home / "data").mkdir()
+            (home / "backup.yml").write_text(
+                f"version: 1\nbackup_root: {home}/backups\n"
+                f"modules: [{{name: kuma, files: {{paths: [{home}/data]}}, health: {{none: true}}}}]\n"
+            )
+            return ["-e", "module=kuma"], {"DCE_BACKUP_MODULES": str(home / "backup.yml")}
+    return [], {}
+
+
 @pytest.mark.contract("R-3.26", "R-8.02", "R-6.02", "R-5.14")
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
 def test_a_dry_run_needs_no_token_and_leaves_every_byte(folder: Path, playbook: str) -> None:
     home = folder.parent / "home"
     home.mkdir()
     before = tree(folder.parent / "archives")
-    words = ["--target", "demo", "--channel", ROOM] if playbook == "catchup" else []
+    words, variables = needs(playbook, home)
     done = subprocess.run(
         [sys.executable, "-m", "dce_play", "run", playbook, "--dry-run", *words],
         cwd=folder,
-        env={"PATH": os.environ["PATH"], "HOME": str(home), "DCE_MIN_FREE_MB": "1"},
+        env={"PATH": os.environ["PATH"], "HOME": str(home), "DCE_MIN_FREE_MB": "1", **variables},
         capture_output=True,
         text=True,
         timeout=60,

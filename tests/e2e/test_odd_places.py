@@ -1,4 +1,4 @@
-"""Surroundings that are no bug of ours: closed streams, a full disk, a removed working folder, a far clock."""
+"""SessionContext that are no bug of ours: closed streams, a full disk, a removed working folder, a far clock."""
 
 import shutil
 import subprocess

@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from dce_play.discord.archive.append.append import AppendOptions, AppendOutcome, HolePolicy, ReaderSafe, append
+from dce_play.discord.archive.append.append import AppendOptions, AppendOutcome, GapPolicy, ReaderSafe, append
 from dce_play.discord.archive.records.cursor import read_cursor
 from dce_play.discord.archive.records.reader_safe import open_consistent
 from dce_play.discord.archive.records.records import read_appends
@@ -119,7 +119,7 @@ class ArchiveLife(RuleBasedStateMachine):
     @rule(ids=st.sets(IDS, min_size=1, max_size=6))
     def append_and_leave_holes(self, ids: set[int]) -> None:
         last = max(self.ids(), default=0)
-        outcome = self.put(self.delta(ids), ReaderSafe.OFF, Disk(), holes=HolePolicy.REPORT)
+        outcome = self.put(self.delta(ids), ReaderSafe.OFF, Disk(), holes=GapPolicy.REPORT)
         assert outcome.every_id_placed == (outcome.behind == 0)
         self.stored |= {identifier for identifier in ids if identifier > max(last, max(self.perhaps, default=0))}
         self.perhaps |= ids
@@ -193,7 +193,7 @@ class ArchiveLife(RuleBasedStateMachine):
         assert (cursor.message_count, cursor.last_id) == (len(ids), str(ids[-1]) if ids else None)
         assert len({line.append_id for line in read_appends(self.layout)}) == len(list(read_appends(self.layout)))
 
-    def put(self, delta: Path, way: ReaderSafe, disk: Disk, *, holes: HolePolicy = HolePolicy.MERGE) -> AppendOutcome:
+    def put(self, delta: Path, way: ReaderSafe, disk: Disk, *, holes: GapPolicy = GapPolicy.MERGE) -> AppendOutcome:
         options = AppendOptions(run_id=f"run-{next(self.numbers)}", reader_safe=way, holes=holes)
         try:
             with open_bytes(self.archive) as channel:

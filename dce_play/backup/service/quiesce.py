@@ -5,6 +5,7 @@ kind, leaves nothing paused, stopped or frozen; ``recover`` undoes what even the
 """
 
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -116,7 +117,7 @@ def quiesced(module: Module, services: Services, containers: Containers, root: P
         finally:
             report = guard.undo()
             told.end()
-            failed = [line for line in report.failed if not _is_undone(line)]
+            failed = [line for line in report.failed if not any(_is_undone(undo, line) for _, undo in steps)]
             if not failed:
                 note.unlink(missing_ok=True)
         if failed:
@@ -140,15 +141,17 @@ def undo_noted(path: Path, services: Services) -> Note:
         raise BackupError(ErrorId.QUIESCE_FAILED, f"{path} is no note of ours: {error}") from error
     for undo in reversed(note.undo):
         finished = _run(services, undo.argv)
-        if finished.exit_code != 0 and not _is_undone(finished.stderr):
+        if finished.exit_code != 0 and not _is_undone(undo, finished.stderr):
             raise BackupError(ErrorId.QUIESCE_FAILED, f"cannot {undo.what}: {finished.stderr.strip()}")
     path.unlink(missing_ok=True)
     return note
 
 
-def _is_undone(said: str) -> bool:
-    """Return whether a program complains that there is nothing to undo."""
-    return any(words in said.lower() for words in ("not paused", "only unpause paused", "invalid argument"))
+def _is_undone(undo: Undo, said: str) -> bool:
+    """Return whether what undoes complains that there is nothing to undo. An operator's own command never does."""
+    if undo.argv[0] == _FREEZER:
+        return "invalid argument" in said.lower()
+    return "unpause" in undo.argv and any(words in said.lower() for words in ("not paused", "only unpause paused"))
 
 
 def _steps(
@@ -212,6 +215,12 @@ def _refuse_own_file_system(mountpoint: str, root: Path) -> None:
             ErrorId.UNSAFE_ROOT,
             f"{mountpoint} is on the file system of {root}: frozen, it would take no backup",
             hint="put backup_root on another file system, or quiesce by another mode",
+        )
+    if os.stat(mountpoint).st_dev == os.stat(tempfile.gettempdir()).st_dev:  # noqa: PTH116 - as above
+        raise BackupError(
+            ErrorId.UNSAFE_ROOT,
+            f"{mountpoint} is on the file system of {tempfile.gettempdir()}: frozen, nothing could be noted there",
+            hint="point TMPDIR at another file system, or quiesce by another mode",
         )
 
 

@@ -1,6 +1,5 @@
 """The doors that engines are given, on this machine."""
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ from dce_play.backup.definitions.model import Module
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.protocols import Container
 from dce_play.backup.service.containers import Containers
+from dce_play.backup.service.temporary import temporary_folder
 from dce_play.errors import DcePlayError
 from dce_play.system.clock import Clock
 from dce_play.system.process.executor import Executor
@@ -79,9 +79,9 @@ class LocalServices:
 
     @contextmanager
     def temporary_folder(self, prefix: str, /, *, below: Path | None = None) -> Iterator[Path]:
-        """Give a new folder, 0700; it is removed at the end, with all in it."""
-        with tempfile.TemporaryDirectory(prefix=prefix, dir=below, ignore_cleanup_errors=True) as folder:
-            yield Path(folder)
+        """Give a new folder, 0700; it is removed at the end, with all in it, also when we are killed."""
+        with temporary_folder(prefix, self._streams, self._executor, below=below) as folder:
+            yield folder
 
     def say(self, line: str, /) -> None:
         self._say(line)

@@ -4,7 +4,9 @@ import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from dce_play.backup.definitions.model import Module
+import msgspec
+
+from dce_play.backup.definitions.model import EncryptKeys, Module
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.filters.compression import NONE
 from dce_play.backup.protocols import EngineSource
@@ -23,6 +25,14 @@ def defined_recipients(module: Module) -> tuple[str, ...]:
     """Return the recipients of a module's definition, as the command line writes them."""
     keys = module.keys.encrypt
     return (*keys.age, *(f"gpg:{fingerprint}" for fingerprint in keys.gpg))
+
+
+def encrypted_to(module: Module, words: tuple[str, ...]) -> Module:
+    """Return a module whose definition names these recipients: an engine must know that nothing plain may lie about."""
+    age = tuple(word for word in words if not word.startswith("gpg:"))
+    gpg = tuple(word.removeprefix("gpg:") for word in words if word.startswith("gpg:"))
+    keys = msgspec.structs.replace(module.keys, encrypt=EncryptKeys(age=age, gpg=gpg))
+    return msgspec.structs.replace(module, keys=keys)
 
 
 def file_name(module: Module, source: EngineSource, words: tuple[str, ...], moment: datetime) -> str:

@@ -39,7 +39,14 @@ from dce_play.backup.take.hooks import Hooks
 from dce_play.backup.take.notes import has_restore_notes
 from dce_play.backup.take.options import REGULAR, Planned, Taken, TakeOptions, recipients
 from dce_play.backup.take.pipeline import Pipeline
-from dce_play.backup.take.place import defined_recipients, file_name, free_name, machine_id, refuse_without_room
+from dce_play.backup.take.place import (
+    defined_recipients,
+    encrypted_to,
+    file_name,
+    free_name,
+    machine_id,
+    refuse_without_room,
+)
 from dce_play.backup.take.verify import CONTENTS, STORED, read_again
 from dce_play.system.clock import utc_stamp
 from dce_play.system.disk import disk_space
@@ -50,7 +57,8 @@ class TakeRun:
     """One backup. Made anew for each."""
 
     def __init__(self, module: Module, services: LocalServices, root: Path, options: TakeOptions) -> None:
-        self._module = module
+        self._recipients = options.encrypt_to or defined_recipients(module)
+        self._module = encrypted_to(module, self._recipients)
         self._services = services
         self._root = root
         self._options = options
@@ -59,7 +67,6 @@ class TakeRun:
         self._warnings: list[Warned] = []
         self._before = Health.UNKNOWN
         self._after = Health.UNKNOWN
-        self._recipients = options.encrypt_to or defined_recipients(module)
 
     def plan(self) -> Planned:
         """Return what ``take`` would do. Touches nothing.
@@ -172,14 +179,17 @@ class TakeRun:
                 pipeline.abort()
             part.abort()
             raise
-        failure = None
-        if self._after is Health.UNHEALTHY:
-            failure = BackupError(
-                ErrorId.HEALTH_AFTER,
-                f"{self._module.name} is unhealthy after the backup, which is kept: {name}",
-                hint="look at the service first; the backup itself is verified",
-            )
-        return Taken(path=part.final, manifest=manifest, failure=failure)
+        return Taken(path=part.final, manifest=manifest, failure=self._ill_after(name))
+
+    def _ill_after(self, name: str) -> BackupError | None:
+        """Return the failure of a service that is unhealthy now that its backup is there."""
+        if self._after is not Health.UNHEALTHY:
+            return None
+        return BackupError(
+            ErrorId.HEALTH_AFTER,
+            f"{self._module.name} is unhealthy after the backup, which is kept: {name}",
+            hint="look at the service first; the backup itself is verified",
+        )
 
     @contextmanager
     def _hooked(self, hooks: Hooks) -> Iterator[None]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from dce_play.backup.definitions.model import S3Keys, TargetKeys
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import RemoteCopy
-from dce_play.backup.manifest import SUFFIX, Manifest, decode_manifest
+from dce_play.backup.manifest import SUFFIX, Manifest, decode_manifest, encode_manifest
 from dce_play.backup.protocols import RemoteBackup, Services
 from dce_play.backup.s3_bucket import in_our_words, open_bucket
 from dce_play.system.s3.bucket import Bucket
@@ -91,11 +91,24 @@ class S3Target:
         whole = base64.b64encode(bytes.fromhex(manifest.sha256)).decode()
         if facts.sha256 in {checksum, whole}:
             return
+        _compare(self._sum(key), manifest.sha256, f"{self.name} gives back other bytes for {key} than were sent")
+
+    def _sum(self, key: str) -> str:
         digest = hashlib.sha256()
         with self._bucket.open(key) as stream:
             for data in stream.chunks():
                 digest.update(data)
-        _compare(digest.hexdigest(), manifest.sha256, f"{self.name} gives back other bytes for {key} than were sent")
+        return digest.hexdigest()
+
+    def read_again(self, backup: RemoteBackup, /) -> None:
+        """Read a copy whole and compare its size and sum.
+
+        Raises: BackupError: ``verify-failed``, for other bytes; ``auth``, ``forbidden``, ``unreachable``.
+        """
+        with in_our_words():
+            found = self._sum(backup.key)
+        if not backup.is_good or found != backup.manifest.sha256:
+            raise BackupError(ErrorId.VERIFY_FAILED, f"{self.name}/{backup.file} is not what was uploaded")
 
     def backups(self) -> Sequence[RemoteBackup]:
         """Return all backups that lie there with a manifest of ours, oldest first. A manifest without data is none.
@@ -123,6 +136,15 @@ class S3Target:
         except BackupError as error:
             self._services.say(str(error))
             return None
+
+    def mark(self, backup: RemoteBackup, manifest: Manifest, /) -> None:
+        """Replace a copy's manifest.
+
+        Raises: BackupError.
+        """
+        with in_our_words(has_begun=True):
+            data = encode_manifest(manifest)
+            self._bucket.put(f"{backup.key}{SUFFIX}", data, only_new=False, content_type="application/json")
 
     def remove(self, backup: RemoteBackup, /) -> None:
         """Remove a backup: its data first, then its manifest.

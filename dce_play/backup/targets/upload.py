@@ -1,7 +1,6 @@
-"""Copies off the machine: made after a backup has its name here, noted in its manifest, and kept by the same rules."""
+"""Copies off the machine: made after a backup has its name here, and noted in its manifest."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -9,12 +8,10 @@ import msgspec
 from dce_play.backup.definitions.model import Module
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import RemoteCopy
-from dce_play.backup.keep.prune import KeepRules
-from dce_play.backup.keep.retention import Candidate, Retention, retain
 from dce_play.backup.manifest import Manifest, encode_manifest
-from dce_play.backup.protocols import RemoteBackup, Services, Target
+from dce_play.backup.protocols import Services, Target
 from dce_play.backup.registry import target_kind
-from dce_play.backup.store.catalog import SAFETY, read_entry, rewrite_manifest
+from dce_play.backup.store.catalog import read_entry, rewrite_manifest
 from dce_play.errors import ExitCode
 
 _CODES_KEPT = frozenset({ErrorId.AUTH, ErrorId.FORBIDDEN})
@@ -52,23 +49,6 @@ def upload_all(path: Path, module: Module, services: Services) -> Manifest | Non
             raise first
         raise BackupError(ErrorId.UPLOAD_FAILED, str(first), hint=first.hint, exit_code=ExitCode.FAILED) from first
     return manifest
-
-
-def plan_remote(backups: Sequence[RemoteBackup], rules: KeepRules, *, now: datetime) -> Retention:
-    """Return what a prune of one module's copies at one target would do. Touches nothing."""
-    return retain([_candidate(each) for each in backups], now=now, keep_last=rules.last, keep_within_s=rules.within_s)
-
-
-def _candidate(backup: RemoteBackup) -> Candidate:
-    manifest = backup.manifest
-    verification = manifest.verification
-    return Candidate(
-        file=backup.file,
-        ended=datetime.fromisoformat(manifest.ended),
-        level=verification.level,
-        is_good=verification.level >= 1 and verification.good and backup.bytes == manifest.bytes,
-        is_safety=manifest.purpose == SAFETY,
-    )
 
 
 def _encoder(manifest: Manifest) -> Callable[[RemoteCopy], bytes]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dce_play.backup.facts import Difference, Drilled, EngineFacts
-from dce_play.backup.protocols import DrillOptions, OpenBackup
+from dce_play.backup.protocols import DrillOptions, OpenBackup, Services
 from dce_play.backup.streams import CHUNK_BYTES, SourceFile
 from dce_play.backup.tree.unpack import TreeUnpacker, UnpackRules
 from dce_play.source import JsonValue
@@ -21,12 +21,12 @@ _MOST_NAMED = 20
 _PREFIX = "dce-play-drill-"
 
 
-def drill_tree(backup: OpenBackup, options: DrillOptions) -> Drilled:
+def drill_tree(backup: OpenBackup, services: Services, options: DrillOptions) -> Drilled:
     """Unpack a backup, compare what came of it with its index and with the manifest, and leave nothing.
 
     Raises: BackupError (``truncated``, ``verify-failed``, ``write-failed``).
     """
-    with _folder(options) as folder:
+    with _folder(services, options) as folder:
         data, index = folder / "data", folder / "index.jsonl"
         data.mkdir(mode=0o700)
         _unpack(backup, data, index)
@@ -61,29 +61,17 @@ def drill_tree(backup: OpenBackup, options: DrillOptions) -> Drilled:
 
 
 @contextmanager
-def _folder(options: DrillOptions) -> Iterator[Path]:
+def _folder(services: Services, options: DrillOptions) -> Iterator[Path]:
+    if not options.keep:
+        with services.temporary_folder(_PREFIX, below=options.folder) as folder:
+            yield folder
+        return
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=options.folder))
     try:
         yield folder
     except BaseException:
-        _remove(folder)
+        shutil.rmtree(folder, ignore_errors=True)
         raise
-    if not options.keep:
-        _remove(folder)
-
-
-def _remove(folder: Path) -> None:
-    """Remove a folder, also where what was restored in it may not be written to."""
-
-    def unlock(_function: object, path: str, _error: object) -> None:
-        os.chmod(os.path.dirname(path), 0o700)  # noqa: PTH101, PTH120 - as shutil gives it
-        os.chmod(path, 0o700, follow_symlinks=True)  # noqa: PTH101 - as above
-        if os.path.isdir(path):  # noqa: PTH112 - as above
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            os.unlink(path)  # noqa: PTH108 - as above
-
-    shutil.rmtree(folder, onerror=unlock)
 
 
 def _unpack(backup: OpenBackup, data: Path, index: Path) -> None:

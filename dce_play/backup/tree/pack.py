@@ -48,6 +48,8 @@ class PackRules(msgspec.Struct, frozen=True, kw_only=True):
     """Names of files; with any, no other file is taken along."""
     one_file_system: bool = False
     sqlite: bool = True
+    off_disk: bool = False
+    """What is archived is encrypted: no plain copy of it may touch a disk."""
     fail_on_change: bool = False
     not_below: Path | None = None
     """A folder of which nothing is archived: backup_root."""
@@ -224,7 +226,7 @@ class TreePacker:
             found = self._member(member, before, Kind.FILE, read_attributes(descriptor))
             if is_sqlite(head):
                 self._index.counts.sqlite += 1
-                with consistent_copy(where) as copy:
+                with consistent_copy(where, off_disk=self._rules.off_disk) as copy:
                     self._content(copy, found, os.fstat(copy))
                 return
             self._content(descriptor, found, before)

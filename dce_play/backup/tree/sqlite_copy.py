@@ -1,7 +1,8 @@
-"""A consistent copy of a live SQLite file, through SQLite's own backup API.
+"""A consistent copy of a live SQLite file, through SQLite's own API.
 
-A plain copy in WAL mode loses what was committed but not yet checkpointed. The copy has no name: it is gone when it is
-closed, whatever happens.
+A plain copy in WAL mode loses what was committed but not yet checkpointed. A small database is copied within memory. A
+larger one needs a file, which loses its name before its first byte is written: it is gone when it is closed, whatever
+happens. Where nothing plain may touch the disk, that file lies on a memory file system or there is no copy.
 """
 
 import os
@@ -9,13 +10,20 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from dce_play.backup.errors import BackupError, ErrorId
+from dce_play.errors import ExitCode
+from dce_play.system.disk import disk_space, mount_of
 
 MAGIC = b"SQLite format 3\0"
 _BUSY_S = 30.0
 _PAGES_AT_ONCE = 1024
+_SMALL_BYTES = 16 << 20
+"""Up to here a copy is made within memory: twice as much for a moment, of the 64 MiB that a backup may take."""
+_MEMORY = "/dev/shm"  # noqa: S108 - not a name that anybody could plant: mkstemp makes it
+_MEMORY_KINDS = frozenset({"tmpfs", "ramfs"})
 
 
 def is_sqlite(head: bytes) -> bool:
@@ -32,30 +40,81 @@ def is_companion(name: bytes, siblings: frozenset[bytes]) -> bytes | None:
 
 
 @contextmanager
-def consistent_copy(path: bytes) -> Iterator[int]:
-    """Give a descriptor of a copy, open for reading.
+def consistent_copy(path: bytes, *, off_disk: bool) -> Iterator[int]:
+    """Give a descriptor of a copy, open for reading. ``off_disk``: the copy may not touch a disk.
 
-    Raises: BackupError (``engine-failed``), when SQLite cannot read it.
+    Raises: BackupError: ``engine-failed``, when SQLite cannot read it; ``no-space`` (exit 1), when it may not touch a
+    disk and is too large for memory.
     """
     import sqlite3  # 10 ms, and few trees have a database
 
     shown = os.fsdecode(path)
-    descriptor, name = tempfile.mkstemp(prefix="dce-play-sqlite-")
+    descriptor = -1
     try:
-        try:
-            source = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=_BUSY_S)
-            with closing(source), closing(sqlite3.connect(name)) as destination:
-                destination.execute("PRAGMA journal_mode=OFF")
-                destination.execute("PRAGMA synchronous=OFF")
-                source.backup(destination, pages=_PAGES_AT_ONCE, sleep=0.05)
-        except sqlite3.Error as error:
-            raise BackupError(
-                ErrorId.ENGINE_FAILED,
-                f"SQLite cannot read {shown}: {error}",
-                hint="close the program that locks it, exclude it, or set files.sqlite: false",
-            ) from error
-        finally:
-            Path(name).unlink()  # the descriptor still reads it
+        with closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=_BUSY_S)) as source:
+            size = _size(source)
+            if size <= _SMALL_BYTES:
+                descriptor = os.memfd_create("sqlite")
+                _write_all(descriptor, source.serialize())
+            else:
+                descriptor, name = _file_for(size, shown, off_disk=off_disk)
+                _back_up(source, name)
         yield descriptor
+    except sqlite3.Error as error:
+        raise BackupError(
+            ErrorId.ENGINE_FAILED,
+            f"SQLite cannot read {shown}: {error}",
+            hint="close the program that locks it, exclude it, or set files.sqlite: false",
+        ) from error
     finally:
-        os.close(descriptor)
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+def _size(source: Any) -> int:
+    """Begin a transaction that sees one state of the database, and return that state's size in bytes."""
+    source.execute("BEGIN")
+    pages = source.execute("PRAGMA page_count").fetchone()[0]
+    return int(pages * source.execute("PRAGMA page_size").fetchone()[0])
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _file_for(size: int, shown: str, *, off_disk: bool) -> tuple[int, str]:
+    """Make an empty file for so many bytes; return its descriptor and its name, which the caller removes."""
+    folder = tempfile.gettempdir()
+    if off_disk:
+        folder = next((each for each in (folder, _MEMORY) if _is_in_memory(each, size)), "")
+    if not folder:
+        raise BackupError(
+            ErrorId.NO_SPACE,
+            f"{shown} has {size} bytes: its copy does not fit into memory, and would be plain text on a disk",
+            hint=f"make room below {_MEMORY}, or quiesce the service and set files.sqlite: false",
+            exit_code=ExitCode.FAILED,
+        )
+    return tempfile.mkstemp(prefix="dce-play-sqlite-", dir=folder)
+
+
+def _is_in_memory(folder: str, size: int) -> bool:
+    """Return whether a folder lies in memory and has room, with as much again left over for everybody else."""
+    place = Path(folder)
+    return place.is_dir() and mount_of(place).kind in _MEMORY_KINDS and disk_space(place).free_bytes >= 2 * size
+
+
+def _back_up(source: Any, name: str) -> None:
+    """Copy page by page into the file of a name, and let writers in between; the name is gone before the first page."""
+    import sqlite3
+
+    source.execute("ROLLBACK")
+    try:
+        destination = sqlite3.connect(name)
+    finally:
+        Path(name).unlink()
+    with closing(destination):
+        destination.execute("PRAGMA journal_mode=OFF")
+        destination.execute("PRAGMA synchronous=OFF")
+        source.backup(destination, pages=_PAGES_AT_ONCE, sleep=0.05)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dce_play.playbook.plan.selection import NothingSelected
+from dce_play.playbook.plan.selection import NothingChosen
 from dce_play.resources import playbooks_folder
 from dce_play.source import did_you_mean
 
@@ -12,7 +12,7 @@ _SUFFIXES = (".yml", ".yaml")
 def find_playbook(name: str, folder: Path) -> Path:
     """Return the playbook: a file by path, else by bare name in the folder, its ``playbooks``, or those shipped.
 
-    Raises: NothingSelected.
+    Raises: NothingChosen.
     """
     path = folder / name
     if path.is_file():
@@ -25,7 +25,7 @@ def find_playbook(name: str, folder: Path) -> Path:
                 found = shelf / f"{stem}{suffix}"
                 if found.is_file():
                     return found.absolute()
-    raise NothingSelected(f"no playbook {name}", hint=did_you_mean(name, playbook_names(folder)))
+    raise NothingChosen(f"no playbook {name}", hint=did_you_mean(name, playbook_names(folder)))
 
 
 def playbook_names(folder: Path) -> list[str]:

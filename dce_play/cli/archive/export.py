@@ -15,8 +15,8 @@ from dce_play.discord.auth.discovery import discover_token, places
 from dce_play.discord.exporters.choose import (
     API_BASE_VARIABLE,
     AUTO,
+    ExporterContext,
     ExporterName,
-    Surroundings,
     chosen_exporter,
     open_exporter,
 )
@@ -116,7 +116,7 @@ def command(  # noqa: PLR0913 - one for each option
     found = discover_token(places(environ, working_folder()))
     for warning in found.warnings:
         click.echo(f"warning: {warning}", err=True)
-    surroundings = Surroundings(
+    context = ExporterContext(
         environ=environ,
         token=found.token,
         clock=SystemClock(),
@@ -130,7 +130,7 @@ def command(  # noqa: PLR0913 - one for each option
         after=None if after is None else MessageId(after),
         format=ExportFormat(export_format),
     )
-    with _stop_signals() as caught, open_exporter(chosen_exporter(exporter, environ), surroundings) as opened:
+    with _stop_signals() as caught, open_exporter(chosen_exporter(exporter, environ), context) as opened:
         try:
             outcome = opened.export(request, on_progress=_Teller(), cancelled=lambda: bool(caught))
         except ExportCancelled as cancelled:

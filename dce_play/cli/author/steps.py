@@ -9,7 +9,7 @@ from dce_play.cli.app.working_folder import working_folder
 from dce_play.errors import ExitCode
 from dce_play.playbook.load.schema import step_summary
 from dce_play.playbook.load.step_docs import describe_step, step_as_json
-from dce_play.playbook.plan.selection import NothingSelected
+from dce_play.playbook.plan.selection import NothingChosen
 from dce_play.source import did_you_mean
 
 
@@ -23,7 +23,7 @@ def command(name: str | None, output_format: str, *, plugins: bool) -> int:
     """List the steps that playbooks can use, or describe the one called NAME."""
     steps = step_table(plugins=plugins, folder=working_folder())
     if name is not None and name not in steps:
-        raise NothingSelected(f'no step named "{name}"', hint=did_you_mean(name, steps))
+        raise NothingChosen(f'no step named "{name}"', hint=did_you_mean(name, steps))
     chosen = [step for each, step in sorted(steps.items()) if name in {None, each}]
     if output_format == "json":
         rows = [step_as_json(step) for step in chosen]

@@ -1,8 +1,8 @@
 """What the two prunes share: the rules, the plan for people, and the question."""
 
 import os
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import click
 
@@ -12,6 +12,8 @@ from dce_play.backup.keep.prune import KeepRules
 from dce_play.backup.keep.retention import DEFAULT_LAST, Reasoned
 from dce_play.cli.backup.office import Office
 from dce_play.errors import ExitCode
+
+_Plan = TypeVar("_Plan")
 
 
 def rules_of(office: Office, name: str, options: dict[str, Any]) -> KeepRules:
@@ -55,3 +57,21 @@ def confirm(office: Office, lines: Sequence[str], question: str) -> None:
         office.say(line)
     if not click.confirm(question, err=True):
         raise BackupError(ErrorId.INTERRUPTED, "answered no: nothing went", exit_code=ExitCode.FAILED)
+
+
+def removed_by(plans: Iterable[_Plan], apply: Callable[[_Plan], Sequence[str]]) -> tuple[list[str], BackupError | None]:
+    """Apply each plan; one that fails removes nothing of its own and stops no other. Return what went, and the failure.
+
+    Failures of different exit codes are exit 1 together.
+    """
+    removed: list[str] = []
+    failures: list[BackupError] = []
+    for plan in plans:
+        try:
+            removed += apply(plan)
+        except BackupError as error:
+            failures.append(error)
+    if len({error.exit_code for error in failures}) > 1:
+        first = failures[0]
+        return removed, BackupError(first.error_id, str(first), hint=first.hint, exit_code=ExitCode.FAILED)
+    return removed, failures[0] if failures else None

@@ -40,6 +40,10 @@ _IDS = {
 }
 
 
+_TELLS_ITSELF = frozenset({"failed", "results", "reason"})
+"""Keys that tell already what failed: then the command as a whole did not, and has no ``error``."""
+
+
 class Answer(msgspec.Struct, kw_only=True):
     """What a verb has to say."""
 
@@ -115,7 +119,8 @@ class Office:
             self._failed(failed, empty or {})
             raise failed from error
         if answer.error is not None:
-            self._object({"ok": False, "backup_root": self._root(), **answer.facts})
+            whole: dict[str, Any] = {} if _TELLS_ITSELF & answer.facts.keys() else {"error": failure(answer.error)}
+            self._object({"ok": False, "backup_root": self._root(), **answer.facts, **whole})
             if not self._json:
                 self._print(answer.lines)
             raise answer.error

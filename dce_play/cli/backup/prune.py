@@ -4,10 +4,8 @@ from typing import Any
 
 import click
 
-from dce_play.backup.errors import BackupError
-from dce_play.backup.keep.prune import KeepRules, apply_prune, plan_prune, total_bytes
-from dce_play.backup.keep.retention import Retention
-from dce_play.cli.backup.asking import ask_for_person, confirm, plan_lines, rules_of
+from dce_play.backup.keep.prune import apply_prune, plan_prune, total_bytes
+from dce_play.cli.backup.asking import ask_for_person, confirm, plan_lines, removed_by, rules_of
 from dce_play.cli.backup.office import Answer, Office, Verb, common_options, duration
 from dce_play.errors import ExitCode
 
@@ -52,23 +50,8 @@ def _act(office: Office, names: tuple[str, ...], options: dict[str, Any]) -> Ans
     if remove and not options["yes"]:
         size = total_bytes(catalog, [each.file for each in remove])
         confirm(office, lines, f"Remove {len(remove)} backup(s), {size} bytes?")
-    removed, error = _remove(office, plans, rules)
+    removed, error = removed_by(
+        plans, lambda name: apply_prune(name, plans[name], rules[name], office.desk.root, office.services)
+    )
     facts |= {"removed": removed, "applied": error is None}
     return Answer(facts=facts, lines=[*lines, *(f"removed {file}" for file in removed)], error=error)
-
-
-def _remove(
-    office: Office, plans: dict[str, Retention], rules: dict[str, KeepRules]
-) -> tuple[list[str], BackupError | None]:
-    """Apply each module's plan; one that fails removes nothing of its own and stops no other."""
-    removed: list[str] = []
-    failures: list[BackupError] = []
-    for name, plan in plans.items():
-        try:
-            removed += apply_prune(name, plan, rules[name], office.desk.root, office.services)
-        except BackupError as error:
-            failures.append(error)
-    if len(failures) > 1 and len({error.exit_code for error in failures}) > 1:
-        first = failures[0]
-        return removed, BackupError(first.error_id, str(first), hint=first.hint, exit_code=ExitCode.FAILED)
-    return removed, failures[0] if failures else None

@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from dce_play.backup.keep.retention import Reasoned
 from dce_play.backup.protocols import RemoteBackup, Target
-from dce_play.backup.targets.upload import plan_remote, targets_of
-from dce_play.cli.backup.asking import ask_for_person, confirm, plan_lines, rules_of
+from dce_play.backup.targets.prune import apply_remote, plan_remote
+from dce_play.backup.targets.upload import targets_of
+from dce_play.cli.backup.asking import ask_for_person, confirm, plan_lines, removed_by, rules_of
 from dce_play.cli.backup.list_row import ListRow
 from dce_play.cli.backup.office import Answer, Office
 from dce_play.errors import ExitCode
@@ -35,30 +35,23 @@ def prune_remote(office: Office, names: tuple[str, ...], options: dict[str, Any]
     if options["apply"] and not options["yes"]:
         ask_for_person("pruning")
     chosen = names or tuple(module.name for module in office.desk.definitions.modules if module.keys.targets)
-    keep: list[Reasoned] = []
-    going: list[tuple[Target, RemoteBackup]] = []
-    remove: list[Reasoned] = []
-    for name in chosen:
-        rules = rules_of(office, name, options)
-        for target in targets_of(office.desk.module(name), office.services):
-            backups = [each for each in target.backups() if each.manifest.module == name]
-            plan = plan_remote(backups, rules, now=office.desk.now)
-            keep += plan.keep
-            remove += plan.remove
-            files = {each.file for each in plan.remove}
-            going += [(target, each) for each in backups if each.file in files]
+    plans = [
+        plan_remote(name, target, rules_of(office, name, options), now=office.desk.now)
+        for name in chosen
+        for target in targets_of(office.desk.module(name), office.services)
+    ]
+    keep = [each for plan in plans for each in plan.retention.keep]
+    remove = [each for plan in plans for each in plan.retention.remove]
     facts: dict[str, Any] = {"keep": keep, "remove": remove, "removed": [], "applied": False}
     lines = plan_lines(keep, remove)
     if not options["apply"]:
         code = ExitCode.CHANGES_PENDING if remove and options["detailed_exitcode"] else ExitCode.OK
         return Answer(facts=facts, lines=lines, code=code)
     if remove and not options["yes"]:
-        confirm(office, lines, f"Remove {len(going)} copies at the targets?")
-    for target, backup in going:
-        target.remove(backup)
-        facts["removed"].append(backup.file)
-    facts["applied"] = True
-    return Answer(facts=facts, lines=lines)
+        confirm(office, lines, f"Remove {len(remove)} copies at the targets?")
+    removed, error = removed_by(plans, lambda plan: apply_remote(plan, office.desk.root, office.services))
+    facts |= {"removed": removed, "applied": error is None}
+    return Answer(facts=facts, lines=[*lines, *(f"removed {file}" for file in removed)], error=error)
 
 
 def _backups(office: Office, names: Sequence[str]) -> list[tuple[Target, RemoteBackup]]:
@@ -86,7 +79,7 @@ def _row(office: Office, backup: RemoteBackup, copies: list[dict[str, Any]]) -> 
         age_s=round((office.desk.now - ended).total_seconds(), 3),
         bytes=backup.bytes,
         level=manifest.verification.level,
-        good=manifest.verification.good and manifest.verification.level >= 1,
+        good=backup.is_good,
         consistency=manifest.consistency,
         encrypted=manifest.encryption is not None,
         change_percent=manifest.previous.change_percent if manifest.previous is not None else None,

@@ -24,6 +24,7 @@ from dce_play.backup.targets.upload import upload_all
 from dce_play.cli.backup.ending import Stopped
 from dce_play.cli.backup.office import failure
 from dce_play.errors import DcePlayError, ExitCode
+from dce_play.system.process.dying import end_with_parent
 
 
 class BackupRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,6 +176,7 @@ def _side_by_side(
 
 def _fork(module: Module, services: LocalServices, root: Path, options: TakeOptions) -> tuple[int, int]:
     reading, writing = os.pipe()
+    parent = os.getpid()
     pid = os.fork()
     if pid:
         os.close(writing)
@@ -182,6 +184,7 @@ def _fork(module: Module, services: LocalServices, root: Path, options: TakeOpti
     code = ExitCode.BUG
     try:
         os.close(reading)
+        end_with_parent(signal.SIGTERM, parent=parent)
         outcome = take_one(module, services, root, options)
         with os.fdopen(writing, "wb") as pipe:
             pipe.write(msgspec.json.encode(outcome))

@@ -15,6 +15,12 @@ CONFIG = click.option(
 FORMAT = click.option(
     "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
+NO_OUTPUT_FORMAT = click.option(
+    "--format",
+    type=click.Choice(["text", "json"]),
+    expose_value=False,
+    help="For all verbs alike; this one says nothing on standard output.",
+)
 
 
 @click.group("receive")
@@ -27,6 +33,7 @@ def command() -> None:
 
 @command.command()
 @CONFIG
+@NO_OUTPUT_FORMAT
 def run(config: Path | None) -> int:
     """Serve until SIGTERM or SIGINT; running uploads get [limits].drain_s to end.
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from dce_play.errors import DcePlayError
-from dce_play.events import Diagnosed, Event, Failure, Outcome, RunEnded, Sink
+from dce_play.errors import DcePlayError, UsageError
+from dce_play.events import Diagnosed, ErrorFacts, Event, Outcome, RunEnded, Sink
 from dce_play.render.jsonl import JsonLines
 from dce_play.render.log_file import LogFile
 from dce_play.render.report import report_data
@@ -20,6 +20,14 @@ from dce_play.system.durable.named_outputs import OutputNotWritten, check_named,
 from dce_play.system.durable.whole_files import write_atomic
 
 _REPORT = "the report"
+
+
+class ReportPlaceUnusable(UsageError):
+    """The report could not be written where it is asked for; told before the run, which has not begun."""
+
+    def __init__(self, error: OutputNotWritten) -> None:
+        super().__init__(str(error), hint=error.hint)
+        self.path = error.path
 
 
 def open_sinks(
@@ -37,7 +45,7 @@ def open_sinks(
 
     ``machine`` puts events on standard output and people's text on standard error.
 
-    Raises: LogFileUnusable; OutputNotWritten, before a run whose report would be lost.
+    Raises: LogFileUnusable; ReportPlaceUnusable, before a run whose report would be lost.
     """
     if machine:
         sinks.append(JsonLines(machine_output()))
@@ -50,7 +58,10 @@ def open_sinks(
     if report is not None:
         with suppress(OSError):  # checked next, and told there
             report.parent.mkdir(parents=True, exist_ok=True)
-        check_named(report, what=_REPORT)
+        try:
+            check_named(report, what=_REPORT)
+        except OutputNotWritten as error:
+            raise ReportPlaceUnusable(error) from error
 
 
 def leave_report(run_folder: Path, /, *, also: Path | None) -> bool:
@@ -114,7 +125,7 @@ def tell_unread(arguments: Sequence[str], message: str, *, exit_code: int) -> No
         outcome=Outcome.FAILED,
         exit_code=exit_code,
         duration_s=0.0,
-        error=Failure(kind="UsageError", message=message),
+        error=ErrorFacts(kind="UsageError", message=message),
     )
     JsonLines(standard_output()).accept(Event(seq=1, ts=now_stamp(), run="", body=body))
 
@@ -137,7 +148,7 @@ def tell_stillborn(sinks: Sequence[Sink], error: DcePlayError, *, run_id: str) -
             outcome=Outcome.FAILED,
             exit_code=error.exit_code,
             duration_s=0.0,
-            error=Failure(kind=type(error).__name__, message=str(error), hint=error.hint),
+            error=ErrorFacts(kind=type(error).__name__, message=str(error), hint=error.hint),
         )
     )
     for sink in sinks:

@@ -56,13 +56,13 @@ def status(config: Path | None, output_format: str) -> int:
 
     Exit 0: told.
     """
-    from dce_play.transfer.sending.running import is_running  # reads /proc, which needs nothing that ping does
+    from dce_play.system.lock.file_lock import is_locked
     from dce_play.transfer.sending.spool import Spool
     from dce_play.transfer.sending.status import STATES, ship_status
 
     settings = config_from(config)
     spool = Spool(settings)
-    seen = ship_status(settings, spool, running=is_running(spool.private / "lock"), clock=SystemClock())
+    seen = ship_status(settings, spool, running=is_locked(spool.private / "lock"), clock=SystemClock())
     lines = [f"{seen.host_id}: the shipper {'runs' if seen.running else 'does not run'}; data in {seen.data_dir}"]
     lines += [f"  {state:<12}{seen.counts[state]:>8}  {seen.bytes[state]:>15,} bytes" for state in STATES]
     if seen.oldest_s is not None:

@@ -18,6 +18,12 @@ CONFIG = click.option("--config", type=click.Path(path_type=Path), help="The shi
 FORMAT = click.option(
     "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
+NO_OUTPUT_FORMAT = click.option(
+    "--format",
+    type=click.Choice(["text", "json"]),
+    expose_value=False,
+    help="For all verbs alike; this one says nothing on standard output.",
+)
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg]  # generic only in newer releases than we need

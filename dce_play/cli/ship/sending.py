@@ -8,7 +8,7 @@ from typing import Any
 import click
 import msgspec
 
-from dce_play.cli.ship.options import CONFIG, FORMAT, config_from, show
+from dce_play.cli.ship.options import CONFIG, FORMAT, NO_OUTPUT_FORMAT, config_from, show
 from dce_play.errors import ExitCode, UsageError
 from dce_play.services.shipper import open_shipper
 from dce_play.transfer.sending.bandwidth import parse_limit
@@ -19,6 +19,7 @@ from dce_play.transfer.sending.verdict import Outcome
 
 @click.command()
 @CONFIG
+@NO_OUTPUT_FORMAT
 def run(config: Path | None) -> int:
     """Ship until SIGTERM or SIGINT, a pass every scan_interval_s. Made for systemd (Type=notify).
 

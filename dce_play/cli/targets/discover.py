@@ -11,7 +11,7 @@ from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.discord.exporters.choose import AUTO, ExporterName
 from dce_play.discord.exporters.protocol import ChannelListing, Exporter
-from dce_play.discord.scrape.session import Session, Surroundings
+from dce_play.discord.scrape.session import Session, SessionContext
 from dce_play.discord.scrape.target import known_seeds
 from dce_play.discord.targets.guilds import match_guilds
 from dce_play.discord.targets.model import Target, TargetKind, TargetsFile
@@ -51,7 +51,7 @@ def discover(
     path = find_targets_file(config, os.environ, working_folder())
     targets_file = load_targets_file(path) if path is not None else None
     target = _target(targets_file, target_name, guild_id)
-    with Session(target, exporter or "", _surroundings(targets_file)) as session:
+    with Session(target, exporter or "", _session_context(targets_file)) as session:
         if target_name is None and guild_id is None:
             rows = [{"id": each.guild_id, "kind": "Guild", "name": each.name} for each in session.exporter.guilds()]
         else:
@@ -71,9 +71,9 @@ def _target(targets_file: TargetsFile | None, name: str | None, guild_id: str | 
     return targets_file.named(name) or select_targets(targets_file, [name])[0]
 
 
-def _surroundings(targets_file: TargetsFile | None) -> Surroundings:
+def _session_context(targets_file: TargetsFile | None) -> SessionContext:
     masker = Masker(PROCESS)
-    return Surroundings(
+    return SessionContext(
         environment=os.environ,
         folder=working_folder(),
         archive_root=targets_file.archive_root if targets_file is not None else working_folder(),

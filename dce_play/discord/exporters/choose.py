@@ -53,7 +53,7 @@ class NoArchiveRoot(UsageError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class ExporterContext:
     """What exporters are opened with."""
 
     environ: Mapping[str, str]
@@ -92,7 +92,7 @@ def api_base(environ: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def open_exporter(name: ExporterName, surroundings: Surroundings) -> Iterator[Exporter]:
+def open_exporter(name: ExporterName, context: ExporterContext) -> Iterator[Exporter]:
     """Open an exporter for as long as the block runs.
 
     Raises: BadToken, BadApiBase; NoDceCli; NoEngine, NoArchiveRoot, BadSetting, BadComposeFile.
@@ -100,59 +100,59 @@ def open_exporter(name: ExporterName, surroundings: Surroundings) -> Iterator[Ex
     match name:
         case ExporterName.DISCORD_API:
             exporter = DiscordApiExporter(
-                api_base(surroundings.environ),
-                surroundings.token,
-                clock=surroundings.clock,
-                limits=surroundings.limits,
-                reaction_users=surroundings.reaction_users,
-                note=surroundings.note,
+                api_base(context.environ),
+                context.token,
+                clock=context.clock,
+                limits=context.limits,
+                reaction_users=context.reaction_users,
+                note=context.note,
             )
             try:
                 yield exporter
             finally:
                 exporter.close()
         case ExporterName.DCE_CLI:
-            launcher = LocalLauncher(binary=installed_dce_cli(surroundings.environ), token=surroundings.token)
-            yield _driving(launcher, surroundings)
+            launcher = LocalLauncher(binary=installed_dce_cli(context.environ), token=context.token)
+            yield _driving(launcher, context)
         case ExporterName.CONTAINER:
-            yield _driving(_container(surroundings), surroundings)
+            yield _driving(_container(context), context)
         case _:
             assert_never(name)
 
 
-def _driving(launcher: Launcher, surroundings: Surroundings) -> CliExporter:
+def _driving(launcher: Launcher, context: ExporterContext) -> CliExporter:
     exporter = CliExporter(
-        surroundings.executor,
+        context.executor,
         launcher,
         prove=True,
-        on_line=lambda _, line: surroundings.note(line),
-        clock=surroundings.clock,
+        on_line=lambda _, line: context.note(line),
+        clock=context.clock,
     )
     warning = version_warning(exporter.version())
     if warning:
-        surroundings.note(f"WARN: {warning}")
+        context.note(f"WARN: {warning}")
     return exporter
 
 
-def _container(surroundings: Surroundings) -> ContainerLauncher:
-    if surroundings.archive_root is None:
+def _container(context: ExporterContext) -> ContainerLauncher:
+    if context.archive_root is None:
         raise NoArchiveRoot
-    engine = detect_engine(surroundings.executor, surroundings.environ)
+    engine = detect_engine(context.executor, context.environ)
     settings = settings_from(
-        surroundings.environ,
+        context.environ,
         engine,
-        archive_root=surroundings.archive_root,
-        target_memory=surroundings.container_memory,
+        archive_root=context.archive_root,
+        target_memory=context.container_memory,
     )
-    for name in leftover_containers(surroundings.executor, engine):
-        surroundings.note(
+    for name in leftover_containers(context.executor, engine):
+        context.note(
             f"WARN: container {name} is still there; a killed run may have left it: {engine.control[0]} rm -f {name}"
         )
     return ContainerLauncher(
-        control=surroundings.executor,
+        control=context.executor,
         engine=engine,
         settings=settings,
-        token=surroundings.token,
-        lock_id=surroundings.lock_id,
-        announce=surroundings.announce,
+        token=context.token,
+        lock_id=context.lock_id,
+        announce=context.announce,
     )

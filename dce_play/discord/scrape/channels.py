@@ -51,7 +51,7 @@ class Choice:
 def choose_channels(
     target: Target,
     *,
-    seeds: Collection[ChannelId],
+    channel_files: Collection[ChannelId],
     unfinished: Collection[ChannelId] = (),
     only: tuple[ChannelId, ...] = (),
     guilds: tuple[GuildId, ...] = (),
@@ -64,20 +64,22 @@ def choose_channels(
     Raises: NoChannels; UsageError for a channel or guild outside the target; ExportError from a listing.
     Source: docs/contract.md, R-3.01.
     """
-    choice = _everything(target, seeds=seeds, unfinished=unfinished, guilds=guilds, listing=lambda: exporter)
+    choice = _everything(
+        target, channel_files=channel_files, unfinished=unfinished, guilds=guilds, listing=lambda: exporter
+    )
     return _narrow(target, choice, only)
 
 
 def known_channels(
     target: Target,
     *,
-    seeds: Collection[ChannelId],
+    channel_files: Collection[ChannelId],
     unfinished: Collection[ChannelId] = (),
     only: tuple[ChannelId, ...] = (),
 ) -> Choice | None:
     """Return what ``choose_channels`` would, or ``None`` where only the exporter could tell. Makes no request."""
     try:
-        choice = _everything(target, seeds=seeds, unfinished=unfinished, guilds=(), listing=_refuse)
+        choice = _everything(target, channel_files=channel_files, unfinished=unfinished, guilds=(), listing=_refuse)
     except _ListingNeeded:
         return None
     return _narrow(target, choice, only)
@@ -94,19 +96,19 @@ def _refuse() -> Exporter:
 def _everything(
     target: Target,
     *,
-    seeds: Collection[ChannelId],
+    channel_files: Collection[ChannelId],
     unfinished: Collection[ChannelId],
     guilds: tuple[GuildId, ...],
     listing: Callable[[], Exporter],
 ) -> Choice:
-    seeded = {channel_id: ChosenChannel(channel_id=channel_id) for channel_id in seeds}
+    seeded = {channel_id: ChosenChannel(channel_id=channel_id) for channel_id in channel_files}
     if target.kind is TargetKind.DMS:
         listed = _chosen(target, listing().direct_messages())
-        return _choice(f"DM target ({len(listed)} channel(s))", listed, seeds)
+        return _choice(f"DM target ({len(listed)} channel(s))", listed, channel_files)
     if target.channel_ids:
         named = {channel_id: ChosenChannel(channel_id=channel_id) for channel_id in target.channel_ids}
-        return _choice(f"{len(named)} explicit channel id(s)", named, seeds)
-    discovers = target.discover is Discover.ALWAYS or (target.discover is Discover.WHEN_UNSEEDED and not seeds)
+        return _choice(f"{len(named)} explicit channel id(s)", named, channel_files)
+    discovers = target.discover is Discover.ALWAYS or (target.discover is Discover.WHEN_UNSEEDED and not channel_files)
     if not discovers:
         if guilds:
             raise UsageError(
@@ -115,7 +117,9 @@ def _everything(
             )
         owed = {each: ChosenChannel(channel_id=each) for each in unfinished if each not in seeded}
         rest = f", {len(owed)} channel(s) of an unfinished scrape" if owed else ""
-        return _choice(f"archive-seeded ({len(seeds)} channel file(s)){rest}", {**seeded, **owed}, seeds)
+        return _choice(
+            f"archive-seeded ({len(channel_files)} channel file(s)){rest}", {**seeded, **owed}, channel_files
+        )
     exporter = listing()
     chosen_guilds = _guilds(target, exporter, guilds)
     found: dict[ChannelId, ChosenChannel] = {}
@@ -124,7 +128,7 @@ def _everything(
             target, exporter.channels(guild_id, threads=target.include_threads, voice=target.include_voice_channels)
         )
     scope = "; ".join(f"guild {guild_id}" for guild_id in chosen_guilds)
-    return _choice(scope, {**seeded, **found}, seeds)
+    return _choice(scope, {**seeded, **found}, channel_files)
 
 
 def _guilds(target: Target, exporter: Exporter, only: tuple[GuildId, ...]) -> tuple[GuildId, ...]:
@@ -168,9 +172,9 @@ def _chosen(target: Target, listed: list[ChannelListing]) -> dict[ChannelId, Cho
     }
 
 
-def _choice(scope: str, channels: dict[ChannelId, ChosenChannel], seeds: Collection[ChannelId]) -> Choice:
+def _choice(scope: str, channels: dict[ChannelId, ChosenChannel], channel_files: Collection[ChannelId]) -> Choice:
     ordered = tuple(channels[channel_id] for channel_id in sorted(channels, key=int))
-    discovered = tuple(each.channel_id for each in ordered if each.channel_id not in seeds and each.exportable)
+    discovered = tuple(each.channel_id for each in ordered if each.channel_id not in channel_files and each.exportable)
     return Choice(scope=scope, channels=ordered, discovered=discovered)
 
 

@@ -57,13 +57,18 @@ def preflight_target(
     """
     layout = TargetLayout(target.output_dir)
     channel_map = ChannelMap(layout, known=target.channel_ids)
-    seeds = channel_map.channels()
+    channel_files = channel_map.channels()
     choice = choose_channels(
-        target, seeds=seeds, unfinished=read_unfinished(layout), only=only, guilds=guilds, exporter=exporter
+        target,
+        channel_files=channel_files,
+        unfinished=read_unfinished(layout),
+        only=only,
+        guilds=guilds,
+        exporter=exporter,
     )
     probed = _probe(choice.channels, channel_map, exporter, enough, note)
     result = Preflight(
-        target=target.name, channel_count=len(choice.channels), seed_count=len(seeds), probed=tuple(probed)
+        target=target.name, channel_count=len(choice.channels), seed_count=len(channel_files), probed=tuple(probed)
     )
     _tell(result, target, note)
     return result

@@ -24,7 +24,7 @@ def _at_a_terminal() -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class SessionContext:
     """What a session is opened in."""
 
     environment: Mapping[str, str]
@@ -49,18 +49,18 @@ class Session:
     Opening raises NoToken, BadTokenFile, InvalidEnvFile, and whatever building the exporter raises.
     """
 
-    def __init__(self, target: Target, exporter_name: str, around: Surroundings) -> None:
+    def __init__(self, target: Target, exporter_name: str, context: SessionContext) -> None:
         """``exporter_name`` is one of the exporters' names, or empty: the target's own choice, else ``auto``."""
         self._target = target
-        self._name = choose.chosen_exporter(exporter_name or target.exporter or choose.AUTO, around.environment)
-        self._around = around
-        self._places = places(around.environment, around.folder)
+        self._name = choose.chosen_exporter(exporter_name or target.exporter or choose.AUTO, context.environment)
+        self._context = context
+        self._places = places(context.environment, context.folder)
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         self._token = discover_token(self._places)
         for warning in self._token.warnings:
-            self._around.note(f"WARN: {warning}")
+            self._context.note(f"WARN: {warning}")
         self.exporter = self._open(self._token)
         return self
 
@@ -71,26 +71,26 @@ class Session:
 
     def refresh(self) -> Exporter | None:
         """Return an exporter with another token than the one that was refused, or ``None``."""
-        around = self._around
-        found = refresh_token(self._token.token, self._places, around.executor, interactive=around.interactive)
+        context = self._context
+        found = refresh_token(self._token.token, self._places, context.executor, interactive=context.interactive)
         if found is None:
             return None
-        around.note(f"New token from {found.source}")
+        context.note(f"New token from {found.source}")
         self._token = found
         return self._open(found)
 
     def _open(self, found: FoundToken) -> Exporter:
-        around = self._around
-        around.protect(found.token)
-        surroundings = choose.Surroundings(
-            environ=around.environment,
+        context = self._context
+        context.protect(found.token)
+        given = choose.ExporterContext(
+            environ=context.environment,
             token=found.token,
-            clock=around.clock,
-            executor=around.executor,
-            archive_root=around.archive_root,
+            clock=context.clock,
+            executor=context.executor,
+            archive_root=context.archive_root,
             container_memory=self._target.container_memory,
-            announce=around.note_container,
-            note=around.note,
-            limits=around.limits,
+            announce=context.note_container,
+            note=context.note,
+            limits=context.limits,
         )
-        return self._stack.enter_context(choose.open_exporter(self._name, surroundings))
+        return self._stack.enter_context(choose.open_exporter(self._name, given))

@@ -112,7 +112,7 @@ def _choose(
     def choose(tools: Tools) -> Choice:
         return choose_channels(
             job.target,
-            seeds=channel_map.channels(),
+            channel_files=channel_map.channels(),
             unfinished=read_unfinished(channel_map.layout),
             only=job.only,
             guilds=job.guilds,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from dce_play.discord.archive.append.append import EditPolicy, HolePolicy, ReaderSafe
+from dce_play.discord.archive.append.append import EditPolicy, GapPolicy, ReaderSafe
 from dce_play.discord.exporters.protocol import Exporter, ExportProgress
 from dce_play.discord.media.run import MediaRun
 from dce_play.discord.scrape.outcome import ChannelOutcome
@@ -33,7 +33,7 @@ class Policies:
     """How deltas go into the archives."""
 
     edits: EditPolicy = EditPolicy.SIDECAR
-    holes: HolePolicy = HolePolicy.MERGE
+    holes: GapPolicy = GapPolicy.MERGE
     reader_safe: ReaderSafe = ReaderSafe.AUTO
     strict: bool = False
     """An export whose completeness nobody proved counts as failed."""

@@ -1,1 +1,1 @@
-"""The type check: every name and expression proved before a run."""
+"""The type check: every name and expression looked at before a run."""

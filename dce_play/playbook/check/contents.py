@@ -10,6 +10,7 @@ from dce_play.playbook.language.model import (
     Items,
     Keywords,
     Literal,
+    OnError,
     Playbook,
     Statement,
     StepCall,
@@ -47,6 +48,8 @@ def keyword_templates(keywords: Keywords) -> Iterator[Template]:
     """Yield every template of the keywords, conditions included."""
     single = (keywords.name, keywords.loop, keywords.retries, keywords.delay, keywords.timeout, keywords.confirm)
     yield from (template for template in single if template is not None)
+    if not isinstance(keywords.on_error, OnError):
+        yield keywords.on_error
     yield from keywords.vars.values()
     yield from keywords.environment.values()
     yield from (*keywords.when, *keywords.until, *(keywords.changed_when or ()), *(keywords.failed_when or ()))

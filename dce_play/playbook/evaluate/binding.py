@@ -12,10 +12,10 @@ from typing import TypeAlias
 
 from dce_play.errors import DcePlayError
 from dce_play.playbook.language.declared import default_value, param_shape
-from dce_play.playbook.language.model import Expression, Fields, Items, Literal, Template, Text
+from dce_play.playbook.language.model import Expression, Fields, Items, Literal, OnError, Template, Text
 from dce_play.playbook.plan.plan import PlannedCall, PlannedStep
 from dce_play.playbook.types.coerce import WrongValue, check, to_python
-from dce_play.playbook.types.shapes import DURATION, INT, Shape, signature
+from dce_play.playbook.types.shapes import DURATION, INT, Shape, shape_of, signature
 from dce_play.playbook.types.values import (
     UNREADY,
     SecretReference,
@@ -167,6 +167,17 @@ def evaluate_count(template: Template, names: Names, /) -> int:
     Raises: EvaluationFailed, also when it is unknown.
     """
     return int(_known(template, INT, names))
+
+
+def evaluate_on_error(value: OnError | Template, names: Names, /) -> OnError:
+    """Return what a failure does to what comes after; ``stop`` where a dry run cannot know.
+
+    Raises: EvaluationFailed, also when the value is neither of the two.
+    """
+    if isinstance(value, OnError):
+        return value
+    given = evaluate_as(value, shape_of(OnError), names)
+    return OnError.STOP if isinstance(given, Unknown) else OnError(str(given))
 
 
 def _known(template: Template, shape: Shape, names: Names) -> float:

@@ -1,15 +1,19 @@
 """The types of expressions: what operators and filters take and give, and what an inference finds."""
 
+import re
 from dataclasses import dataclass, field
 from dataclasses import replace as with_changes
 
 from dce_play.playbook.types.shapes import ANY, FLOAT, INT, STR, Kind, Shape, describe, list_of, with_article
 
+BOOL_WORDS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+"""What people write for a bool, and what an expression takes."""
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 NUMBERS = frozenset({Kind.INT, Kind.FLOAT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Flaw:
+class Diagnostic:
     """One thing wrong inside an expression, ``length`` characters from ``offset``."""
 
     rule: str
@@ -24,13 +28,13 @@ class Inferred:
     """What was found out about one expression."""
 
     shape: Shape = ANY
-    flaws: list[Flaw] = field(default_factory=list)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
     reads: set[tuple[str, ...]] = field(default_factory=set)
     """Names read, with the key that follows: ``("params", "full")``, ``("item",)``."""
     guarded: set[str] = field(default_factory=set)
     """Names whose absence is taken care of by ``is defined`` or ``default``."""
     constant: bool = False
-    bool_flaws: list[Flaw] = field(default_factory=list)
+    bool_diagnostics: list[Diagnostic] = field(default_factory=list)
     """Why it cannot be a condition, where it cannot."""
 
 
@@ -76,7 +80,13 @@ def may_be_equal(left: Shape, right: Shape) -> bool:
     return left.nullable and right.nullable
 
 
-def text_flaw(shape: Shape) -> str | None:
+def word_length(text: str, offset: int) -> int:
+    """Return how many characters the name at the offset has; 1 where no name begins."""
+    word = _WORD.match(text, offset)
+    return len(word[0]) if word else 1
+
+
+def text_diagnostic(shape: Shape) -> str | None:
     """Return why a value cannot stand in text, or ``None``."""
     match shape.kind:
         case Kind.LIST | Kind.MAP | Kind.NULL:

@@ -11,15 +11,23 @@ from typing import Any
 from jinja2 import TemplateSyntaxError, nodes
 
 from dce_play.playbook.expressions.expression_types import (
+    BOOL_WORDS,
     FILTER_TAKES,
-    Flaw,
+    Diagnostic,
     Inferred,
     article,
     filter_result,
-    text_flaw,
+    text_diagnostic,
+    word_length,
 )
 from dce_play.playbook.expressions.filters import FILTERS, FUNCTIONS, TESTS
-from dce_play.playbook.expressions.operator_types import arithmetic, bool_flaws, comparison_flaw, every, unknown_by_name
+from dce_play.playbook.expressions.operator_types import (
+    arithmetic,
+    bool_diagnostics,
+    comparison_diagnostic,
+    every,
+    unknown_by_name,
+)
 from dce_play.playbook.expressions.sandbox import OutOfBounds, parse
 from dce_play.playbook.types.shapes import (
     ANY,
@@ -36,7 +44,6 @@ from dce_play.playbook.types.shapes import (
 )
 from dce_play.source import did_you_mean, nearest
 
-_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PATH_AFTER_DOT = re.compile(r"\.\s*")
 
 
@@ -48,26 +55,20 @@ def infer(text: str, scope: Mapping[str, Shape]) -> Inferred:
     except TemplateSyntaxError as error:
         offset = min(error.lineno, max(len(text) - 1, 0))
         message = str(error.message or "this is not an expression").rstrip(".")
-        flaw = Flaw(rule="E201", message=_lower(message), offset=offset, length=_length_at(text, offset))
-        found.flaws.append(flaw)
+        message = message[:1].lower() + message[1:]
+        diagnostic = Diagnostic(rule="E201", message=message, offset=offset, length=word_length(text, offset))
+        found.diagnostics.append(diagnostic)
         return found
     except OutOfBounds as error:
-        found.flaws.append(Flaw(rule="E205", message=str(error), offset=error.offset, length=len(text) - error.offset))
+        found.diagnostics.append(
+            Diagnostic(rule="E205", message=str(error), offset=error.offset, length=len(text) - error.offset)
+        )
         return found
     walker = _Walker(text, scope, found)
     found.shape = walker.shape(tree)
     found.constant = not any(True for _ in every(tree, (nodes.Name, nodes.Call)))
-    found.bool_flaws += bool_flaws(tree, text, _Walker(text, scope, Inferred()).shape)
+    found.bool_diagnostics += bool_diagnostics(tree, text, _Walker(text, scope, Inferred()).shape)
     return found
-
-
-def _lower(message: str) -> str:
-    return message[:1].lower() + message[1:]
-
-
-def _length_at(text: str, offset: int) -> int:
-    word = _WORD.match(text, offset)
-    return len(word[0]) if word else 1
 
 
 class _Walker:
@@ -78,13 +79,13 @@ class _Walker:
         self._scope = scope
         self._found = found
 
-    def _flaw(
+    def _note(
         self, rule: str, message: str, place: nodes.Node | int, *, length: int | None = None, hint: str = ""
     ) -> None:
         at = place if isinstance(place, int) else place.lineno
         offset = min(at, max(len(self._text) - 1, 0))
-        size = _length_at(self._text, offset) if length is None else length
-        self._found.flaws.append(Flaw(rule=rule, message=message, offset=offset, length=size, hint=hint))
+        size = word_length(self._text, offset) if length is None else length
+        self._found.diagnostics.append(Diagnostic(rule=rule, message=message, offset=offset, length=size, hint=hint))
 
     def shape(self, node: nodes.Node) -> Shape:
         """Return the shape of a node's value, noting flaws on the way."""
@@ -96,7 +97,7 @@ class _Walker:
         for child in node.iter_child_nodes():
             self.shape(child)
         if not isinstance(node, nodes.Operand | nodes.Pair | nodes.Keyword | nodes.Slice):
-            self._flaw("E204", f"{type(node).__name__.lower()} has no place in an expression here", node)
+            self._note("E204", f"{type(node).__name__.lower()} has no place in an expression here", node)
         return ANY
 
     # Names and what is inside them.
@@ -107,10 +108,12 @@ class _Walker:
             return self._scope[node.name]
         if node.name in FUNCTIONS:
             return ANY
-        self._flaw("E211", f'nothing is named "{node.name}" here', node, hint=self._name_hint(node.name))
+        self._note("E211", f'nothing is named "{node.name}" here', node, hint=self._name_hint(node.name))
         return ANY
 
     def _name_hint(self, name: str) -> str:
+        if name.lower() in BOOL_WORDS:
+            return f"write {BOOL_WORDS[name.lower()]}"
         for space in ("params", "vars"):
             fields = self._scope[space].fields if space in self._scope else None
             if fields and name in fields:
@@ -138,7 +141,7 @@ class _Walker:
             case Kind.ANY:
                 return ANY
             case _:
-                self._flaw("E211", f"{describe(base)} has no items", argument)
+                self._note("E211", f"{describe(base)} has no items", argument)
                 return ANY
 
     def _key(self, node: nodes.Getattr | nodes.Getitem, key: str, offset: int) -> Shape:
@@ -157,13 +160,13 @@ class _Walker:
                     return base.fields[key].shape if base.fields else ANY
                 owner = self._text[: offset - 1].split()[-1] if offset else ""
                 what = f'"{owner.lstrip("(!")}" has' if owner and owner.replace(".", "").isidentifier() else "it has"
-                self._flaw("E211", f'{what} no "{key}"', where, hint=did_you_mean(key, base.fields or {}))
+                self._note("E211", f'{what} no "{key}"', where, hint=did_you_mean(key, base.fields or {}))
             case Kind.SECRET:
-                self._flaw("E223", "a secret can only be handed on whole", where)
+                self._note("E223", "a secret can only be handed on whole", where)
             case Kind.LIST:
-                self._flaw("E211", f'a list has no "{key}"', where, hint=f'use [0].{key} or | map(attribute="{key}")')
+                self._note("E211", f'a list has no "{key}"', where, hint=f'use [0].{key} or | map(attribute="{key}")')
             case _:
-                self._flaw("E211", f'{describe(base)} has no "{key}"', where, hint="methods are written as filters")
+                self._note("E211", f'{describe(base)} has no "{key}"', where, hint="methods are written as filters")
         return ANY
 
     # Filters, tests, calls.
@@ -176,16 +179,16 @@ class _Walker:
         for keyword in node.kwargs:
             self.shape(keyword.value)
         if node.name not in FILTERS:
-            self._flaw("E204", f'no filter named "{node.name}"', node, hint=did_you_mean(node.name, FILTERS))
+            self._note("E204", f'no filter named "{node.name}"', node, hint=did_you_mean(node.name, FILTERS))
             return ANY
         if base.kind is Kind.SECRET:
-            self._flaw("E223", "a secret can only be handed on whole", node)
+            self._note("E223", "a secret can only be handed on whole", node)
             return ANY
         for named, message, hint in unknown_by_name(node):
-            self._flaw("E204", message, named, hint=hint)
+            self._note("E204", message, named, hint=hint)
         taken = FILTER_TAKES.get(node.name)
         if taken is not None and base.kind is not Kind.ANY and base.kind not in taken:
-            self._flaw("E226", f"{node.name} does not take {article(base)}", node)
+            self._note("E226", f"{node.name} does not take {article(base)}", node)
         return filter_result(node.name, base, arguments)
 
     def _guard(self, node: nodes.Node | None) -> None:
@@ -201,7 +204,7 @@ class _Walker:
         for argument in node.args or ():
             self.shape(argument)
         if node.name not in TESTS:
-            self._flaw("E204", f'no test named "{node.name}"', node, hint=did_you_mean(node.name, TESTS))
+            self._note("E204", f'no test named "{node.name}"', node, hint=did_you_mean(node.name, TESTS))
         return BOOL
 
     def call(self, node: nodes.Call) -> Shape:
@@ -214,13 +217,13 @@ class _Walker:
         hint = f"functions: {', '.join(FUNCTIONS)}"
         if close is not None:
             hint = f"write | {close}" if close in FILTERS else f'did you mean "{close}"?'
-        before = len(self._found.flaws)
+        before = len(self._found.diagnostics)
         if isinstance(node.node, nodes.Getattr):
             self.shape(node.node.node)
-        if len(self._found.flaws) == before:
+        if len(self._found.diagnostics) == before:
             after = _PATH_AFTER_DOT.match(self._text, node.node.lineno)
             where = after.end() if after else node.node.lineno
-            self._flaw("E204", f'no function named "{written}"', where, hint=hint)
+            self._note("E204", f'no function named "{written}"', where, hint=hint)
         return ANY
 
     # Operators.
@@ -234,9 +237,9 @@ class _Walker:
         return BOOL
 
     def _compare(self, operand: nodes.Operand, left: Shape, right: Shape) -> None:
-        flaw = comparison_flaw(operand.op, left, right)
-        if flaw is not None:
-            self._flaw(*flaw, operand.expr)
+        diagnostic = comparison_diagnostic(operand.op, left, right, operand.expr)
+        if diagnostic is not None:
+            self._note(*diagnostic, operand.expr)
 
     def logic(self, node: nodes.And | nodes.Or) -> Shape:
         left, right = self.shape(node.left), self.shape(node.right)
@@ -261,8 +264,7 @@ class _Walker:
         result = arithmetic(type(node), left, right)
         if isinstance(result, Shape):
             return result
-        message, hint = result
-        self._flaw("E226", message, node.right, hint=hint)
+        self._note("E226", result[0], node.right, hint=result[1])
         return ANY
 
     def sign(self, node: nodes.UnaryExpr) -> Shape:
@@ -270,9 +272,9 @@ class _Walker:
 
     def concatenation(self, node: nodes.Concat) -> Shape:
         for part in node.nodes:
-            flaw = text_flaw(self.shape(part))
-            if flaw is not None:
-                self._flaw("E223", flaw, part)
+            diagnostic = text_diagnostic(self.shape(part))
+            if diagnostic is not None:
+                self._note("E223", diagnostic, part)
         return STR
 
     def constant(self, node: nodes.Const) -> Shape:

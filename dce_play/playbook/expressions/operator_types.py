@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 
 from jinja2 import nodes
 
-from dce_play.playbook.expressions.expression_types import NUMBERS, Flaw, article, may_be_equal
+from dce_play.playbook.expressions.expression_types import NUMBERS, Diagnostic, article, may_be_equal
 from dce_play.playbook.expressions.filters import FILTERS, TESTS
-from dce_play.playbook.types.shapes import ANY, FLOAT, INT, Kind, Shape
+from dce_play.playbook.types.shapes import ANY, FLOAT, INT, Kind, Shape, describe
 from dce_play.source import did_you_mean
 
 
@@ -21,8 +21,8 @@ def every(tree: nodes.Node, kinds: tuple[type[nodes.Node], ...], /) -> Iterator[
     yield from tree.find_all(kinds)
 
 
-def comparison_flaw(operator: str, left: Shape, right: Shape) -> tuple[str, str] | None:
-    """Return the rule and the message, when such a comparison makes no sense."""
+def comparison_diagnostic(operator: str, left: Shape, right: Shape, written: nodes.Expr) -> tuple[str, str] | None:
+    """Return the rule and the message, when such a comparison makes no sense. ``written`` is the right side."""
     if Kind.SECRET in {left.kind, right.kind}:
         return "E223", "a secret can only be handed on whole"
     match operator:
@@ -31,12 +31,35 @@ def comparison_flaw(operator: str, left: Shape, right: Shape) -> tuple[str, str]
             orderable = {left.kind, right.kind} <= {*NUMBERS, Kind.STR, Kind.ANY}
             if not orderable or not (same or Kind.ANY in {left.kind, right.kind}):
                 return "E226", f"{article(left)} and {article(right)} have no order"
+        case "in" | "notin" if (
+            right.kind is Kind.LIST and right.item is not None and not may_be_equal(left, right.item)
+        ):
+            always = "false" if operator == "in" else "true"
+            return "W225", f"a list of {describe(right.item)} never holds {article(left)}: this is always {always}"
         case "eq" | "ne" if not may_be_equal(left, right):
             always = "false" if operator == "eq" else "true"
             return "W225", f"{article(left)} is never equal to {article(right)}: this is always {always}"
         case "in" | "notin" if right.kind in {*NUMBERS, Kind.BOOL, Kind.NULL}:
             return "E226", f"nothing is in {article(right)}"
+        case "eq" | "ne":
+            return _list_flaw(operator, left, right, written)
     return None
+
+
+def _list_flaw(operator: str, left: Shape, right: Shape, written: nodes.Expr) -> tuple[str, str] | None:
+    """Return rule and message when a list that is written out, and not empty, has items of another kind than the other.
+
+    Ids without quotes are numbers, and those of Discord are text.
+    """
+    if not isinstance(written, nodes.List) or not written.items:
+        return None
+    one, other = left.item, right.item
+    if left.kind is not Kind.LIST or right.kind is not Kind.LIST or one is None or other is None:
+        return None
+    if may_be_equal(one, other):
+        return None
+    always = "false" if operator == "eq" else "true"
+    return "W225", f"a list of {describe(one)} is never one of {describe(other)}: this is always {always}"
 
 
 def arithmetic(operator: type[nodes.BinExpr], left: Shape, right: Shape) -> Shape | tuple[str, str]:
@@ -65,13 +88,13 @@ def unknown_by_name(node: nodes.Filter, /) -> Iterator[tuple[nodes.Expr, str, st
         yield named, f'no {what} named "{named.value}"', did_you_mean(str(named.value), known)
 
 
-def bool_flaws(node: nodes.Node, text: str, shape_of: Callable[[nodes.Node], Shape], /) -> list[Flaw]:
+def bool_diagnostics(node: nodes.Node, text: str, shape_of: Callable[[nodes.Node], Shape], /) -> list[Diagnostic]:
     """Return why the expression cannot be a condition: each part of ``and``, ``or`` and ``not`` must be a bool."""
     match node:
         case nodes.And() | nodes.Or():
-            return [*bool_flaws(node.left, text, shape_of), *bool_flaws(node.right, text, shape_of)]
+            return [*bool_diagnostics(node.left, text, shape_of), *bool_diagnostics(node.right, text, shape_of)]
         case nodes.Not():
-            return bool_flaws(node.node, text, shape_of)
+            return bool_diagnostics(node.node, text, shape_of)
     shape = shape_of(node)
     if shape.kind in {Kind.ANY, Kind.BOOL} and not (shape.kind is Kind.BOOL and shape.nullable):
         return []
@@ -83,7 +106,7 @@ def bool_flaws(node: nodes.Node, text: str, shape_of: Callable[[nodes.Node], Sha
         Kind.INT: "compare it: > 0",
         Kind.BOOL: "it may be null: add | default(false)",
     }.get(shape.kind, "compare it with something")
-    return [Flaw(rule="E221", message=message, offset=offset, length=length, hint=hint)]
+    return [Diagnostic(rule="E221", message=message, offset=offset, length=length, hint=hint)]
 
 
 def _extent(node: nodes.Node, text: str) -> tuple[int, int]:

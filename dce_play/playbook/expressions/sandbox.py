@@ -1,7 +1,7 @@
 """Jinja's expressions, and nothing else of Jinja: no statements, no methods, no attribute of any Python object.
 
 Imported only when there is an expression to compile, since Jinja takes 60 ms to import. ``parse`` gives Jinja's tree
-with each node's ``lineno`` being its *offset* in the expression, which is where carets come from.
+with each node's ``lineno`` being its *offset* in the expression, which the source map turns into columns.
 """
 
 import copy

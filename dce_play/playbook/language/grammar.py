@@ -72,7 +72,12 @@ STATEMENT_KEYS: Mapping[str, Key] = {
     ),
     "on_error": Key(
         help="`continue`: go on with the next item or step, and end as failed all the same.",
-        takes={"type": "string", "enum": [str(value) for value in OnError], "title": "one of stop, continue"},
+        takes={
+            "anyOf": [
+                {"type": "string", "enum": [str(value) for value in OnError], "title": "one of stop, continue"},
+                _TEMPLATE,
+            ]
+        },
     ),
     "until": Key(help="Try again until this holds; `result` has the outputs.", takes=_CONDITIONS),
     "retries": Key(

@@ -130,7 +130,8 @@ class Keywords:
     loop: Template | None = None
     loop_name: str = "item"
     """The name that ``as`` gives to the loop's item."""
-    on_error: OnError = OnError.STOP
+    on_error: OnError | Template = OnError.STOP
+    """A template gives one of the two, for each item."""
     until: tuple[Expression, ...] = ()
     """Try again until all hold; empty means: until it does not fail."""
     retries: Template | None = None

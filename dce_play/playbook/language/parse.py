@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from dce_play.playbook.document.document import Reading
+from dce_play.playbook.language.correction import likely
 from dce_play.playbook.language.declared import default_value
 from dce_play.playbook.language.grammar import BODY_KEYS, NEEDS, NO_EFFECT, STATEMENT_KEYS
-from dce_play.playbook.language.meant import likely
 from dce_play.playbook.language.model import (
     Block,
     CallKind,
     Expression,
     Include,
     Keywords,
+    Literal,
     Lock,
     OnError,
     ParamSpec,
@@ -213,7 +214,7 @@ class _Parser:
             tags=tuple(sorted({*outer_tags, *tags})),
             loop=template("loop"),
             loop_name=_text(value.get("as")) or "item",
-            on_error=_member(OnError, value.get("on_error")) or OnError.STOP,
+            on_error=_member(OnError, value.get("on_error")) or _computed(template("on_error")) or OnError.STOP,
             until=optional("until") or (),
             retries=template("retries"),
             delay=template("delay"),
@@ -231,6 +232,11 @@ class _Parser:
             each = [((*pointer, index), item) for index, item in enumerate(value)]
         found = [self.templates.expression(at, item) for at, item in each if self._readable(at)]
         return tuple(expression for expression in found if expression is not None)
+
+
+def _computed(template: Template | None) -> Template | None:
+    """Return the template unless it is a plain value, which the schema has refused already."""
+    return None if isinstance(template, Literal) else template
 
 
 def _mapping(value: JsonValue) -> Mapping[str, JsonValue]:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from dce_play.playbook.document.document import Reading
+from dce_play.playbook.language.correction import likely
 from dce_play.playbook.language.grammar import FOREIGN_WORDS
-from dce_play.playbook.language.meant import likely
 from dce_play.playbook.types.shapes import with_article
 from dce_play.source import Document, Pointer, Problem, did_you_mean, nearest, one_slip
 

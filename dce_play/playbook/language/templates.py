@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from dce_play.playbook.document.carets import inside
 from dce_play.playbook.document.compose import in_quotes
+from dce_play.playbook.document.source_map import inside
 from dce_play.playbook.language.model import Expression, Fields, Items, Literal, Template, Text
 from dce_play.source import Document, JsonValue, Pointer, Problem, Span
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dce_play.playbook.document.cache import Cache
 from dce_play.playbook.document.document import Reading, pack_reading, read_bytes, read_document, unpack_reading
-from dce_play.playbook.language.meant import as_meant
+from dce_play.playbook.language.correction import corrected
 from dce_play.playbook.language.model import CallKind, Include, Playbook
 from dce_play.playbook.language.parse import parse
 from dce_play.playbook.language.structure import check
@@ -77,7 +77,7 @@ class Library:
         return checked
 
     def _entry(self, reading: Reading, kind: CallKind) -> Entry:
-        parsed = parse(as_meant(reading, kind, self.steps), kind)
+        parsed = parse(corrected(reading, kind, self.steps), kind)
         problems = [*reading.problems, *parsed.problems]
         return Entry(
             playbook=parsed.playbook, document=reading.document, sha256=reading.sha256, problems=one_each(problems)

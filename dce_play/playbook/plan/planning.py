@@ -11,7 +11,7 @@ from pathlib import Path
 from dce_play.playbook.check.contents import names_read
 from dce_play.playbook.check.effects import effects
 from dce_play.playbook.check.names import BUILT_IN_NAMES
-from dce_play.playbook.check.proof import Proofs
+from dce_play.playbook.check.type_check import TypeCheck
 from dce_play.playbook.document.cache import Cache
 from dce_play.playbook.language.model import (
     Block,
@@ -72,9 +72,9 @@ def plan_or_problems(path: Path, library: Library, *, kind: CallKind = CallKind.
     problems += planner.problems
     if planner.over:  # what cannot be planned is not checked either: the checks go down the same includes
         return plan, list(one_each(problems))
-    proofs = Proofs(library)
+    checks = TypeCheck(library)
     for each in list(library.entries.values()):
-        problems += proofs.of(each.playbook).problems
+        problems += checks.of(each.playbook).problems
         problems += effects(each.playbook, library)
     return plan, list(one_each(problems))
 

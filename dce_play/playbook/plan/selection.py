@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from dce_play.errors import DcePlayError, ExitCode
+from dce_play.playbook.plan.inputs import check_inputs
 from dce_play.playbook.plan.plan import Plan, PlannedStep, all_steps, walk
 from dce_play.source import did_you_mean
 
 
-class NothingSelected(DcePlayError):
+class NothingChosen(DcePlayError):
     """Something was asked for that the playbook does not have."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.NOTHING_SELECTED
@@ -22,7 +23,8 @@ def choose_steps(
     ``start_at`` is an id or name of a step, block, role or playbook; steps before it are left out, preflight steps
     stay. A step runs when it has one of ``tags`` (or none were given) and none of ``skip_tags``.
 
-    Raises: NothingSelected, when a tag or the start does not exist, or when no step is left.
+    Raises: NothingChosen, when a tag or the start does not exist, or when no step is left; InputLeftOut, when one that
+    is left reads what one left out would have registered.
     """
     wanted, unwanted = frozenset(tags), frozenset(skip_tags)
     if not wanted and not unwanted and start_at is None:
@@ -31,7 +33,7 @@ def choose_steps(
     known = {tag for step in steps for tag in step.keywords.tags}
     for tag in sorted(wanted | unwanted):
         if tag not in known:
-            raise NothingSelected(f'no step has the tag "{tag}"', hint=did_you_mean(tag, known) or "no step has a tag")
+            raise NothingChosen(f'no step has the tag "{tag}"', hint=did_you_mean(tag, known) or "no step has a tag")
     later = {step.id for step in steps} if start_at is None else _from(plan, start_at)
     chosen = frozenset(
         step.id
@@ -41,7 +43,8 @@ def choose_steps(
         and not unwanted.intersection(step.keywords.tags)
     )
     if not chosen:
-        raise NothingSelected("no step is left to run", hint="dce-play plan shows every step with its tags")
+        raise NothingChosen("no step is left to run", hint="dce-play plan shows every step with its tags")
+    check_inputs(plan, chosen)
     return chosen
 
 
@@ -52,9 +55,9 @@ def _from(plan: Plan, start_at: str) -> set[str]:
     found = by_id or [number for number, node in enumerate(nodes) if node.key == start_at]
     if not found:
         ids = [node.id for node in nodes]
-        raise NothingSelected(f'no step "{start_at}" to start at', hint=did_you_mean(start_at, ids))
+        raise NothingChosen(f'no step "{start_at}" to start at', hint=did_you_mean(start_at, ids))
     if len(found) > 1:
         choices = ", ".join(nodes[number].id for number in found)
-        raise NothingSelected(f'"{start_at}" could be any of {len(found)} steps', hint=f"write one of {choices}")
+        raise NothingChosen(f'"{start_at}" could be any of {len(found)} steps', hint=f"write one of {choices}")
     rest = {node.id for node in nodes[found[0] :] if isinstance(node, PlannedStep)}
     return rest | {node.id for node in walk(plan.preflight) if isinstance(node, PlannedStep)}

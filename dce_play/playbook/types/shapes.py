@@ -1,6 +1,6 @@
 """What a value may be: one description of a type, made from the hints of ``Params`` and ``Outputs``.
 
-The JSON Schema, the proof of expressions, the conversion of values and the documentation are all made from shapes.
+The JSON Schema, the type check, the conversion of values and the documentation are all made from shapes.
 """
 
 import types

@@ -11,7 +11,7 @@ from dce_play.discord.archive.append.append import (
     AppendOptions,
     AppendOutcome,
     EditPolicy,
-    HolePolicy,
+    GapPolicy,
     append,
     plan_append,
 )
@@ -83,7 +83,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
 
 
 def _options(params: Params, view: View) -> AppendOptions:
-    return AppendOptions(run_id=view.run_id, edits=EditPolicy(params.edits), holes=HolePolicy(params.holes))
+    return AppendOptions(run_id=view.run_id, edits=EditPolicy(params.edits), holes=GapPolicy(params.holes))
 
 
 def _outputs(archive: Path, outcome: AppendOutcome) -> Outputs:

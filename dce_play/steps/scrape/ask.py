@@ -11,7 +11,7 @@ from dce_play.discord.exporters.choose import AUTO, ExporterName, chosen_exporte
 from dce_play.discord.exporters.discord_api.client import ClientLimits, RequestGivenUp
 from dce_play.discord.exporters.discord_api.transport import Timeouts
 from dce_play.discord.scrape.preflight import preflight_target
-from dce_play.discord.scrape.session import Session, Surroundings
+from dce_play.discord.scrape.session import Session, SessionContext
 from dce_play.discord.targets.model import Target
 from dce_play.plugin import Context, Effects, Info, StepPlan, StepResult, View
 
@@ -59,7 +59,7 @@ def _not_asked(target: Target, ctx: Context) -> str:
     chosen = chosen_exporter(target.exporter or AUTO, ctx.environment)
     if chosen is not ExporterName.DISCORD_API:
         return f"Discord was not asked about target '{target.name}', as {chosen.value} exports it"
-    around = Surroundings(
+    context = SessionContext(
         environment=ctx.environment,
         folder=ctx.folder,
         archive_root=ctx.targets_file.archive_root,
@@ -70,7 +70,7 @@ def _not_asked(target: Target, ctx: Context) -> str:
         limits=_QUICK,
     )
     try:
-        with Session(target, "", around) as session:
+        with Session(target, "", context) as session:
             preflight_target(
                 target,
                 exporter=session.exporter,

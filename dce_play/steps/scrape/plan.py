@@ -85,7 +85,7 @@ def _tell_target(target: Target, params: Params, ctx: Context) -> tuple[int, int
     layout = TargetLayout(target.output_dir)
     channel_map = ChannelMap(layout, known=target.channel_ids)
     choice = known_channels(
-        target, seeds=channel_map.channels(), unfinished=read_unfinished(layout), only=ctx.selection.channels
+        target, channel_files=channel_map.channels(), unfinished=read_unfinished(layout), only=ctx.selection.channels
     )
     temps = list_temps(layout, channels=ctx.selection.channels)
     if choice is None:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from dce_play.discord.exporters.protocol import AuthenticationFailed, Exporter
 from dce_play.discord.scrape.preflight import Preflight, preflight_target
-from dce_play.discord.scrape.session import Session, Surroundings
+from dce_play.discord.scrape.session import Session, SessionContext
 from dce_play.discord.targets.model import Target
 from dce_play.plugin import Context, Effects, Info, StepPlan, StepResult, View
 
@@ -48,7 +48,7 @@ def plan(params: Params, view: View, /) -> StepPlan:
 def apply(params: Params, ctx: Context, /) -> StepResult:
     """Probe."""
     target = ctx.chosen_targets(params.target)[0]
-    around = Surroundings(
+    context = SessionContext(
         environment=ctx.environment,
         folder=ctx.folder,
         archive_root=ctx.targets_file.archive_root,
@@ -58,7 +58,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         note=ctx.reporter.say,
         note_container=ctx.note_container,
     )
-    with Session(target, params.exporter, around) as session:
+    with Session(target, params.exporter, context) as session:
         try:
             found = _probe(target, session.exporter, params, ctx)
         except AuthenticationFailed:

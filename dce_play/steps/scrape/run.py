@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from dce_play.discord.archive.append.append import EditPolicy, HolePolicy, ReaderSafe
+from dce_play.discord.archive.append.append import EditPolicy, GapPolicy, ReaderSafe
 from dce_play.discord.exporters.protocol import AuthenticationFailed
 from dce_play.discord.media.opened import MediaTools, fetching
 from dce_play.discord.media.outcome import MediaOutcome
@@ -18,11 +18,11 @@ from dce_play.discord.media.run import MediaRun
 from dce_play.discord.media_store.policy import MediaMode
 from dce_play.discord.scrape.channels import known_channels
 from dce_play.discord.scrape.outcome import ChannelAction, TargetOutcome
-from dce_play.discord.scrape.session import Session, Surroundings
+from dce_play.discord.scrape.reporting import Reporter, ReportingListener
+from dce_play.discord.scrape.session import Session, SessionContext
 from dce_play.discord.scrape.slugs import summary_path
 from dce_play.discord.scrape.summary import marker_line, summary_json, summary_text
 from dce_play.discord.scrape.target import Job, ScrapeStopped, known_seeds, scrape_target
-from dce_play.discord.scrape.told import TellingListener, Voice
 from dce_play.discord.scrape.tools import Policies, Tools
 from dce_play.discord.scrape.unfinished import read_unfinished
 from dce_play.discord.targets.model import OddMessages, Target
@@ -98,7 +98,9 @@ def plan(params: Params, view: View, /) -> StepPlan:
     """Tell which channels would be asked for, as far as that is known without asking."""
     target = view.chosen_targets(params.target)[0]
     unfinished = read_unfinished(TargetLayout(target.output_dir))
-    choice = known_channels(target, seeds=known_seeds(target), unfinished=unfinished, only=view.selection.channels)
+    choice = known_channels(
+        target, channel_files=known_seeds(target), unfinished=unfinished, only=view.selection.channels
+    )
     if choice is None:
         return StepPlan(
             summary="would list the target's channels and export what is new",
@@ -157,7 +159,7 @@ def _scrape_channels(target: Target, params: Params, ctx: Context, media: MediaR
         parallel=params.parallel,
         stop_at_first_failure=params.stop_at_first_failure,
     )
-    with Session(target, params.exporter, _surroundings(ctx)) as session:
+    with Session(target, params.exporter, _session_context(ctx)) as session:
         tools = Tools(
             exporter=session.exporter,
             clock=ctx.clock,
@@ -172,12 +174,12 @@ def _scrape_channels(target: Target, params: Params, ctx: Context, media: MediaR
         return scrape_target(job, tools, refresh=session.refresh)
 
 
-def _listener(ctx: Context) -> TellingListener:
-    return TellingListener(Voice(say=ctx.reporter.say, progress=ctx.reporter.progress, item=ctx.reporter.item))
+def _listener(ctx: Context) -> ReportingListener:
+    return ReportingListener(Reporter(say=ctx.reporter.say, progress=ctx.reporter.progress, item=ctx.reporter.item))
 
 
-def _surroundings(ctx: Context) -> Surroundings:
-    return Surroundings(
+def _session_context(ctx: Context) -> SessionContext:
+    return SessionContext(
         environment=ctx.environment,
         folder=ctx.folder,
         archive_root=ctx.targets_file.archive_root,
@@ -226,7 +228,7 @@ def _check(outcome: TargetOutcome, params: Params, outputs: Outputs) -> None:
 def _policies(params: Params, target: Target) -> Policies:
     return Policies(
         edits=EditPolicy(params.edits),
-        holes=HolePolicy(params.holes),
+        holes=GapPolicy(params.holes),
         reader_safe=ReaderSafe(params.reader_safe),
         stop_at_odd=(params.odd_messages or target.odd_messages) == OddMessages.STOP,
         format=target.format,

@@ -46,6 +46,7 @@ def replacing(
     source: Path | None = None,
     temporary: Path | None = None,
     durable: bool = True,
+    sync_name: bool = True,
     disk: Disk = REAL,
 ) -> Iterator[NewFile]:
     """Give a new file to be written; when the block ends well it takes the name, else it is removed.
@@ -54,7 +55,8 @@ def replacing(
     ``keeping``), and then ``mode``: a secret is never readable by others. Without any the umask decides.
     ``temporary`` is for who holds a lock on the name and wants a fixed one, so that crashes leave at most one file
     behind. Without ``durable`` readers still see old or new and nothing between, but a power loss may leave an empty
-    or a torn file: only for what can be made again.
+    or a torn file: only for what can be made again. Without ``sync_name`` the bytes are durable and the name is not
+    yet: for who gives several names in one folder and makes them durable together, by ``sync_folder``.
 
     Raises: OSError; the file under the name is as it was.
     """
@@ -76,7 +78,7 @@ def replacing(
         raise
     finally:
         disk.close(descriptor)
-    if durable:
+    if durable and sync_name:
         disk.sync_folder(path.parent)
 
 
@@ -87,6 +89,7 @@ def write_atomic(
     mode: int | None = None,
     temporary: Path | None = None,
     durable: bool = True,
+    sync_name: bool = True,
     disk: Disk = REAL,
 ) -> None:
     """Write a whole file as ``replacing`` does. An existing file keeps its owner and attributes, and its mode too
@@ -96,7 +99,16 @@ def write_atomic(
     """
     old = disk.facts_of(path)
     source = None if old is None else path
-    with replacing(path, mode=mode, like=old, source=source, temporary=temporary, durable=durable, disk=disk) as new:
+    with replacing(
+        path,
+        mode=mode,
+        like=old,
+        source=source,
+        temporary=temporary,
+        durable=durable,
+        sync_name=sync_name,
+        disk=disk,
+    ) as new:
         disk.write_at(new.descriptor, data, 0)
 
 

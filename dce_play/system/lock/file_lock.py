@@ -5,6 +5,7 @@ last process that has the descriptor open is gone, however it went.
 """
 
 import errno
+import fcntl
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from dce_play.errors import DcePlayError, ExitCode
+from dce_play.system import proc
 from dce_play.system.clock import Clock, SystemClock
 
 SHORTEST_PAUSE_S = 0.01
@@ -100,6 +102,30 @@ def flock_file(
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def is_locked(path: Path) -> bool:
+    """Return whether somebody holds a file's lock: by the kernel's list, which locks nobody out.
+
+    Where the list does not tell (other pid namespaces, device numbers of some file systems) the lock is tried for a
+    moment, shared, so that two who look do not see each other; who takes the lock at that moment has to try again.
+    """
+    try:
+        status = path.stat()
+        if any(entry.device == status.st_dev for entry in proc.flocks(status.st_ino)):
+            return True
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _open_and_try(path: Path, flags: int, mode: int, open_file: Opener) -> int | None:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 from dce_play.errors import DcePlayError, ExitCode
-from dce_play.system.process.tree import Ended, Why, collect, started
+from dce_play.system.process.prompts import Answer
+from dce_play.system.process.tree import ProgramEnd, Why, collect, started
 from dce_play.system.redact import Masker
 from dce_play.system.secret_names import without_secrets
 
@@ -34,6 +35,10 @@ class Command:
     """Descriptors the program inherits, such as the archive lock's for a program that writes the archive."""
     tidies_up: bool = False
     """It runs to its end although the run is being stopped: it removes what would stay behind."""
+    pty: bool = False
+    """It gets a terminal of its own, on which standard error and standard output are one."""
+    answers: tuple[Answer, ...] = ()
+    """What to type when it asks; without any, standard input is empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +142,7 @@ class LocalExecutor:
 
         ``on_line`` is called in this thread. A daemon that the program leaves behind is not waited for.
 
-        Raises: NoSuchProgram, ProgramTimedOut, ProgramCancelled, SecretInArguments, SecretTooShort.
+        Raises: NoSuchProgram, ProgramTimedOut, ProgramCancelled, SecretInArguments, SecretTooShort, AnswerNotTaken.
         """
         program = command.argv[0]
         for secret in command.secrets:
@@ -164,10 +169,14 @@ class LocalExecutor:
             case Why.EXITED:
                 return finished
 
-    def _run(self, command: Command, on_line: Callable[[str, str], None] | None, asked: Callable[[], bool]) -> Ended:
+    def _run(
+        self, command: Command, on_line: Callable[[str, str], None] | None, asked: Callable[[], bool]
+    ) -> ProgramEnd:
         def cancelled() -> bool:
             return not command.tidies_up and (self._cancelled() or asked())
 
+        if command.pty or command.answers:
+            return self._run_asking(command, on_line, cancelled)
         with started(
             command.argv,
             env={**self._environment, **command.env},
@@ -187,6 +196,28 @@ class LocalExecutor:
                 timeout_s=command.timeout_s,
                 cancelled=cancelled,
                 on_line=lambda stream, line: tell(stream, self._masker.mask(line)),
+            )
+
+    def _run_asking(
+        self, command: Command, on_line: Callable[[str, str], None] | None, cancelled: Callable[[], bool]
+    ) -> ProgramEnd:
+        from dce_play.system.process.answering import answer, started_asking  # start-up time, as above
+
+        def tell(stream: str, line: str) -> None:
+            if on_line is not None:
+                on_line(stream, self._masker.mask(line))
+
+        environment = {**self._environment, **command.env}
+        with started_asking(
+            command.argv, env=environment, cwd=command.cwd, pass_fds=command.pass_fds, pty=command.pty
+        ) as asking:
+            return answer(
+                asking,
+                command.argv,
+                command.answers,
+                timeout_s=command.timeout_s,
+                cancelled=cancelled,
+                on_line=tell,
             )
 
 

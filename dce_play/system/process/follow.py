@@ -1,4 +1,4 @@
-"""Programs whose lines are wanted while they come. The only module that knows invoke.
+"""Programs whose lines are wanted while they come. With ``answering`` the only module that knows invoke.
 
 invoke gives the threads that read both streams and the order of tidying up. What is ours: no shell stands between,
 the whole tree of processes is ended and not just the first, characters are never cut in two, and lines reach the
@@ -21,7 +21,7 @@ from invoke.config import Config
 from invoke.context import Context
 from invoke.runners import Local
 
-from dce_play.system.process.tree import DRAIN_S, TICK_S, Ended, Why, end_tree, exit_code
+from dce_play.system.process.tree import DRAIN_S, TICK_S, ProgramEnd, Why, end_tree, exit_code
 
 LineTaker = Callable[[str, str], None]
 """Gets the stream, ``stdout`` or ``stderr``, and one line without its end."""
@@ -34,13 +34,11 @@ def follow(
     timeout_s: float,
     cancelled: Callable[[], bool],
     on_line: LineTaker,
-) -> Ended:
+) -> ProgramEnd:
     """Hand over each line of a running program until it ends, its time is up, or the run is cancelled."""
-    runner = _Follower(process, deadline=time.monotonic() + timeout_s, cancelled=cancelled, on_line=on_line)
-    result = runner.run(
-        shlex.join(argv), hide=True, warn=True, in_stream=False, env={}, replace_env=True, encoding="utf-8"
-    )
-    return Ended(why=runner.why, exit_code=exit_code(process), stdout=result.stdout, stderr=result.stderr)
+    runner = Follower(process, deadline=time.monotonic() + timeout_s, cancelled=cancelled, on_line=on_line)
+    stdout, stderr = runner.follow(argv)
+    return ProgramEnd(why=runner.why, exit_code=exit_code(process), stdout=stdout, stderr=stderr)
 
 
 @cache
@@ -50,7 +48,9 @@ def _context() -> Context:
     return Context(Config(lazy=True))
 
 
-class _Follower(Local):
+class Follower(Local):
+    """Follows one program that runs already, to its end."""
+
     read_chunk_size = 64 * 1024
 
     def __init__(
@@ -60,6 +60,7 @@ class _Follower(Local):
         deadline: float,
         cancelled: Callable[[], bool],
         on_line: LineTaker,
+        streams: Sequence[str] = ("stdout", "stderr"),
     ) -> None:
         super().__init__(_context())
         self.why = Why.EXITED
@@ -67,11 +68,22 @@ class _Follower(Local):
         self._deadline = deadline
         self._cancelled = cancelled
         self._heard: queue.SimpleQueue[tuple[str, str | None]] = queue.SimpleQueue()
-        self._lines = {name: _Lines(name, on_line) for name in ("stdout", "stderr")}
+        self._lines = {name: _Lines(name, on_line) for name in streams}
+
+    def follow(self, argv: Sequence[str], *, pty: bool = False) -> tuple[str, str]:
+        """Return all that it said on standard output and on standard error."""
+        result = self.run(
+            shlex.join(argv), hide=True, warn=True, in_stream=False, env={}, replace_env=True, encoding="utf-8", pty=pty
+        )
+        return result.stdout, result.stderr
 
     def start(self, command: str, shell: str, env: dict[str, Any]) -> None:  # noqa: ARG002 - invoke's signature
         """Adopt the program that runs already, where invoke would start a shell."""
         self.process = self._running
+
+    def get_pid(self) -> int:
+        """Return the program's id, on a pty too."""
+        return self._running.pid
 
     def read_proc_output(self, reader: Callable[[int], bytes | None]) -> Generator[str, None, None]:
         """Decode as a stream: invoke's own decodes each read by itself, and a read can end inside a character."""

@@ -34,7 +34,7 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class ProgramEnd:
     """How a program ended, and what it said until then. ``exit_code`` is 128 + n for signal n."""
 
     why: Why
@@ -97,7 +97,7 @@ def exit_code(process: "subprocess.Popen[bytes]") -> int:
     return code if code >= 0 else 128 - code
 
 
-def collect(process: "subprocess.Popen[bytes]", *, timeout_s: float, cancelled: Callable[[], bool]) -> Ended:
+def collect(process: "subprocess.Popen[bytes]", *, timeout_s: float, cancelled: Callable[[], bool]) -> ProgramEnd:
     """Read all output until the program ends, its time is up, or the run is cancelled."""
     output: dict[int, list[bytes]] = {stream.fileno(): [] for stream in (process.stdout, process.stderr) if stream}
     pidfd = os.pidfd_open(process.pid) if hasattr(os, "pidfd_open") else None
@@ -106,7 +106,7 @@ def collect(process: "subprocess.Popen[bytes]", *, timeout_s: float, cancelled: 
     finally:
         if pidfd is not None:
             os.close(pidfd)
-    return Ended(
+    return ProgramEnd(
         why=why,
         exit_code=exit_code(process),
         stdout=_text(output, process.stdout),

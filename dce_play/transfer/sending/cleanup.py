@@ -1,6 +1,8 @@
 """What is kept for a time only: quarantined episodes, and shipped ones when asked. At most once per interval."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -81,14 +83,23 @@ def _clean_quarantine(config: ShipConfig, spool: Spool, now: datetime, log: Ship
                 shutil.rmtree(path, ignore_errors=True)
         if split_name(path.name) is None or _age_days(path, now) <= config.quarantine_keep_days:
             continue
-        with spool.moving():
+        with _going_on(path.name, log), spool.moving():
             age_days = _age_days(path, now)  # looked at anew: somebody may have moved it, or quarantined it again
             if age_days <= config.quarantine_keep_days:
                 continue
             drop(spool, path.name)
-        removed.append(path.name)
-        log.event("quarantine.removed", id=path.name, age_days=int(age_days))
+            removed.append(path.name)
+            log.event("quarantine.removed", id=path.name, age_days=int(age_days))
     return removed
+
+
+@contextmanager
+def _going_on(name: str, log: ShipLog) -> Iterator[None]:
+    """Tell of what cannot be removed, and go on: it must not keep the rest from being removed, nor from being sent."""
+    try:
+        yield
+    except OSError as error:
+        log.event("cleanup.failed", Level.WARNING, id=name, why=(error.strerror or str(error)).lower())
 
 
 def _age_days(folder: Path, now: datetime) -> float:
@@ -104,10 +115,10 @@ def _clean_shipped(spool: Spool, oldest: datetime, log: ShipLog) -> None:
             continue
         if datetime.fromtimestamp(receipt.stat().st_mtime, UTC) >= oldest:
             continue
-        with spool.moving():
+        with _going_on(name, log), spool.moving():
             folder = spool.shipped / name
             # The receipt goes last: it is what allows the folder to go, also when this is cut in the middle.
             if folder.is_dir() and not folder.is_symlink():
                 shutil.rmtree(folder)
             receipt.unlink(missing_ok=True)
-        log.event("shipped.removed", id=name)
+            log.event("shipped.removed", id=name)

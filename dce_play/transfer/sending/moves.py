@@ -7,11 +7,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from dce_play.system.durable.whole_files import sync_folder
+from dce_play.system.durable.whole_files import sync_folder, write_atomic
 from dce_play.transfer.ids import EpisodeId, free_name
 from dce_play.transfer.sending.episode import REASON, UnsafeMember, seal_of, walk
 from dce_play.transfer.sending.reason import Reason, encode_reason
-from dce_play.transfer.sending.spool import PackRecord, Spool, Suffix, write_synced
+from dce_play.transfer.sending.spool import PackRecord, Spool, Suffix
 
 
 def seal_holds(folder: Path, record: PackRecord) -> bool:
@@ -87,8 +87,7 @@ def quarantine_locked(spool: Spool, identifier: EpisodeId, reason: Reason) -> st
         return None
     # The temporary lies in the outbox: one that a crash leaves must not become part of the episode.
     temporary = spool.outbox / f".{identifier}.{REASON}.tmp"
-    write_synced(temporary, encode_reason(reason), episode / REASON)
-    sync_folder(episode)
+    write_atomic(episode / REASON, encode_reason(reason), mode=0o600, temporary=temporary)
     return _finish_quarantine(spool, identifier)
 
 

@@ -1,5 +1,6 @@
 """Asking the receiver how it is and what it thinks of us. Writes nothing, here or there."""
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -99,8 +100,8 @@ def _judge(answer: Answer, config: ShipConfig) -> PingProblem | None:
     problem = answer.problem or {}
     detail = str(problem.get("detail") or problem.get("title") or f"it answered {answer.status}")
     if answer.status in {401, 403}:
-        fix = answer.fix or ["dce-play receive token add HOST   # at the receiver"]
-        return PingProblem(code="auth", what=f"{config.url} does not accept our token: {detail}", fix=fix)
+        what = f"{config.url} does not accept our token: {detail}"
+        return PingProblem(code="auth", what=what, fix=[_cure_of_auth(answer, config)])
     if answer.status == 503 and answer.code == "gate_unknown":
         return PingProblem(code="gate_unknown", what=detail, fix=answer.fix)
     if answer.status != 200 or not isinstance(answer.json, dict):
@@ -116,6 +117,13 @@ def _judge(answer: Answer, config: ShipConfig) -> PingProblem | None:
     if verdict == "unknown" or gate.get("state") == "unknown":
         return PingProblem(code="gate_unknown", what="the receiver does not know now which commits it accepts", fix=fix)
     return None
+
+
+def _cure_of_auth(answer: Answer, config: ShipConfig) -> str:
+    """Return what to type. The answer's own lines are for who was refused while sending: they say "ping"."""
+    if answer.code == "host_mismatch" and config.cert is not None:
+        return f"openssl x509 -noout -subject -ext subjectAltName -in {shlex.quote(str(config.cert))}"
+    return f"dce-play receive token add {config.host_id}   # at the receiver, for receiver.token = {config.token}"
 
 
 def _gate(body: Any) -> dict[str, Any]:

@@ -118,7 +118,12 @@ class Passes:
         elif not ready and not obey:
             paused = None
         done = PassResult(
-            results=results, waiting=waiting, new=len(ready) - packed, packed=packed, bad_names=bad, paused=paused
+            results=results,
+            waiting=waiting,
+            new=len(ready) - packed - (waiting - missing),
+            packed=packed,
+            bad_names=bad,
+            paused=paused,
         )
         self._tell(done)
         tools.state.save()

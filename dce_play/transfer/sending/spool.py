@@ -137,7 +137,7 @@ class Spool:
     def write_receipt(self, identifier: EpisodeId, data: bytes) -> None:
         """Write a receipt durably but for its name: whoever retires the episode syncs the folder first."""
         path = self.file(identifier, Suffix.RECEIPT)
-        write_synced(path.with_name(f".{path.name}.tmp"), data, path)
+        write_atomic(path, data, mode=0o600, temporary=path.with_name(f".{path.name}.tmp"), sync_name=False)
 
     def publish_tar(self, record: PackRecord) -> None:
         """Give a durable ``.part`` its record and then its name. One fsync of the folder covers both renames.
@@ -146,7 +146,8 @@ class Spool:
         """
         identifier = EpisodeId(record.id)
         pack = self.file(identifier, Suffix.PACK)
-        write_synced(pack.with_name(f".{pack.name}.tmp"), msgspec.json.encode(record), pack)
+        temporary = pack.with_name(f".{pack.name}.tmp")
+        write_atomic(pack, msgspec.json.encode(record), mode=0o600, temporary=temporary, sync_name=False)
         self.file(identifier, Suffix.PART).replace(self.file(identifier, Suffix.TAR))
         sync_folder(self.outbox)
 
@@ -184,19 +185,6 @@ def split_file_name(name: str) -> tuple[EpisodeId, Suffix] | None:
             if identifier is not None:
                 return identifier, suffix
     return None
-
-
-def write_synced(temporary: Path, data: bytes, target: Path) -> None:
-    """Write a temporary, make its bytes durable and rename it; the caller makes the folder durable."""
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(descriptor, view) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    temporary.replace(target)
 
 
 def _names(folder: Path) -> list[str]:

@@ -368,6 +368,31 @@ def test_a_wrong_clock_empties_no_quarantine(
     assert host.where()["quarantine"] == []
 
 
+@pytest.mark.contract("S5")
+def test_what_cannot_be_removed_keeps_nothing_else_from_being_removed_or_sent(
+    host: LabHost, capfd: pytest.CaptureFixture[str]
+) -> None:
+    host.more = "shipped_keep_days = 1"
+    host.write_config()
+    quarantined(host, "a-stuck", 31)
+    (host.data / "quarantine" / ".dropped-a-stuck").write_text("in the way of its removal")
+    quarantined(host, "b-old", 31)
+    host.episode("new")
+    done = ship(host)
+    assert done.count(Outcome.STORED) == 1
+    assert host.where()["quarantine"] == ["a-stuck"]
+    assert "cleanup.failed id=a-stuck" in capfd.readouterr().err
+
+
+def test_a_pass_counts_an_episode_that_is_not_ready_as_waiting_and_not_as_new(
+    host: LabHost, capfd: pytest.CaptureFixture[str]
+) -> None:
+    host.episode("good")
+    (host.episode("half") / "meta.json").write_text("{")
+    ship(host)
+    assert "ship.pass new=1 packed=0 stored=1 quarantined=0 retry=0 waiting=1" in capfd.readouterr().err
+
+
 @pytest.mark.contract("S13")
 def test_a_second_shipper_is_refused(host: LabHost) -> None:
     from dce_play.services.shipper import open_shipper

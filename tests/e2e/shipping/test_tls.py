@@ -94,6 +94,9 @@ def test_a_token_that_nobody_knows_is_told(host: LabHost) -> None:
     (host.folder / "token").write_text("dcp_00000000_" + "0" * 64)
     ping = host.json("ship", "ping", code=7)
     assert ping["problem"]["code"] == "auth"
+    assert ping["problem"]["fix"] == [
+        "dce-play receive token add lab-1   # at the receiver, for receiver.token = file:token"
+    ]
     assert ping["receiver"] is None
 
 

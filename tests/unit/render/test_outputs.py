@@ -20,7 +20,7 @@ from dce_play.plugin import Context, StepResult
 from dce_play.render.event_schema import event_schema
 from dce_play.render.jsonl import JsonLines
 from dce_play.render.log_file import LogFile, LogFileUnusable
-from dce_play.render.narrate import Narrator, Wishes
+from dce_play.render.narrate import DisplayOptions, Narrator
 from dce_play.render.report import fold_report, read_events
 from dce_play.render.terminal import PlainTerminal, signs_for, terminal
 from dce_play.render.text import ASCII, UNICODE
@@ -55,16 +55,16 @@ def ran_in(folder: Path, **changes: Any) -> Ran:
     return play(PLAYBOOK, folder, long_one(), **changes)
 
 
-def shown(ran: Ran, wishes: Wishes | None = None) -> str:
+def shown(ran: Ran, display: DisplayOptions | None = None) -> str:
     stream = io.StringIO()
-    sink = PlainTerminal(stream, wishes or Wishes())
+    sink = PlainTerminal(stream, display or DisplayOptions())
     for event in ran.recorder.events:
         sink.accept(event)
     return stream.getvalue()
 
 
 def test_the_plain_output_tells_the_run(tmp_path: Path) -> None:
-    text = re.sub(r"in \d+\.\d s", "in 0.0 s", shown(ran_in(tmp_path)))
+    text = re.sub(r"in \d+\.\d s", "in 0.0 s", shown(ran_in(tmp_path, resume_command="dce-play resume run-1")))
     assert text == dedent(
         """\
         test
@@ -98,7 +98,7 @@ def test_a_dry_run_says_pending_and_never_changed(tmp_path: Path) -> None:
 
 
 def test_ascii_signs_stand_in_where_the_encoding_has_no_others(tmp_path: Path) -> None:
-    text = shown(ran_in(tmp_path), Wishes(signs=ASCII))
+    text = shown(ran_in(tmp_path), DisplayOptions(signs=ASCII))
     assert text.isascii()
     latin = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
     utf8 = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")

@@ -21,7 +21,7 @@ from dce_play.runner.folders import (
     read_run,
     remove_run,
 )
-from dce_play.runner.journal import JOURNAL_NAME, Journal, JournalDamaged, RunStillGoing, read_journal
+from dce_play.runner.journal import JOURNAL_NAME, Journal, RunJournalDamaged, RunStillGoing, read_journal
 from dce_play.runner.progress import fold_progress
 from dce_play.runner.resume import NotResumable, open_earlier, progress_for
 from tests.support.plans import MadeUpStep, Ran, done, echo, plan_of, play, settings_for
@@ -219,7 +219,7 @@ def test_a_line_that_is_no_event_in_the_middle_is_damage(tmp_path: Path) -> None
     journal = play("steps: [{do.it: {}}]", tmp_path, echo()).outcome.run_folder / JOURNAL_NAME
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(lines[0] + b"garbage\n" + lines[1])
-    with pytest.raises(JournalDamaged, match=r":2: not an event"):
+    with pytest.raises(RunJournalDamaged, match=r":2: not an event"):
         read_journal(journal)
     assert read_run(journal.parent).state is State.DAMAGED
 

@@ -360,3 +360,47 @@ def test_a_loop_that_is_skipped_and_a_step_that_cannot_begin_keep_their_names(tm
     )
     names = [body.step.name for body in ran.recorder.bodies if isinstance(body, StepEnded)]
     assert names == ["Each Guild", "Ask First"]
+
+
+_COMPUTED = """
+params: {go: {type: bool, default: false}}
+steps:
+  - name: each
+    loop: [{id: a, after: stop}, {id: b, after: continue}, {id: c, after: stop}, {id: d, after: stop}]
+    on_error: "{{ item.after }}"
+    assert.that: {conditions: ["{{ item.id == 'a' }}"]}
+  - report.say: {text: never}
+"""
+
+
+def test_on_error_is_computed_anew_for_each_item(tmp_path: Path) -> None:
+    ran = play(_COMPUTED, tmp_path)
+    assert [key for key in ran.recorder.statuses() if "[" in key] == ["each[a]", "each[b]", "each[c]"]
+    assert ran.recorder.said() == []
+    assert ran.outcome.exit_code == ExitCode.FAILED
+
+
+def test_an_on_error_that_is_no_word_fails_the_step_before_it_does_anything(tmp_path: Path) -> None:
+    ran = play(
+        "steps: [{loop: [{w: perhaps}], on_error: '{{ item.w }}', report.say: {text: hi}}, {report.say: {text: next}}]",
+        tmp_path,
+    )
+    assert ran.recorder.said() == []
+    assert ran.outcome.exit_code == ExitCode.FAILED
+
+
+def test_retries_and_delay_are_computed_anew_for_each_item(tmp_path: Path) -> None:
+    ran = play(
+        """
+        steps:
+          - loop: [{id: a, tries: 0}, {id: b, tries: 2}]
+            on_error: continue
+            retries: "{{ item.tries }}"
+            delay: "{{ item.tries * 0.01 }}s"
+            fail.now: {}
+        """,
+        tmp_path,
+        failing(),
+    )
+    retried = [body.step.item for body in ran.recorder.bodies if isinstance(body, StepRetried)]
+    assert retried == ["b", "b"]

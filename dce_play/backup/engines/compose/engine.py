@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dce_play.backup.definitions.model import Module
+from dce_play.backup.definitions.model import EncryptKeys, Module
 from dce_play.backup.errors import WarningId
 from dce_play.backup.facts import (
     ComposeFacts,
@@ -64,8 +64,8 @@ class ComposeEngine:
     def check(self, manifest: Manifest, _services: Services, /) -> Sink | None:
         return tree_check(manifest.counts)
 
-    def drill(self, backup: OpenBackup, _services: Services, options: DrillOptions, /) -> Drilled:
-        return drill_tree(backup, options)
+    def drill(self, backup: OpenBackup, services: Services, options: DrillOptions, /) -> Drilled:
+        return drill_tree(backup, services, options)
 
     def plan_restore(
         self, backup: OpenBackup, module: Module, services: Services, /, *, into: Path | None
@@ -127,6 +127,7 @@ class _ComposeSource:
         compose, warnings = self._configuration()
         rules = PackRules(
             exclude=keys.compose.exclude,
+            off_disk=keys.encrypt != EncryptKeys(),
             fail_on_change=quiesced or keys.on_change == "fail",
             not_below=self._excluding,
         )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dce_play.backup.definitions.model import Module
+from dce_play.backup.definitions.model import EncryptKeys, Module
 from dce_play.backup.facts import (
     ContainerFacts,
     Drilled,
@@ -63,8 +63,8 @@ class FilesEngine:
     def check(self, manifest: Manifest, _services: Services, /) -> Sink | None:
         return tree_check(manifest.counts)
 
-    def drill(self, backup: OpenBackup, _services: Services, options: DrillOptions, /) -> Drilled:
-        return drill_tree(backup, options)
+    def drill(self, backup: OpenBackup, services: Services, options: DrillOptions, /) -> Drilled:
+        return drill_tree(backup, services, options)
 
     def plan_restore(
         self, backup: OpenBackup, module: Module, services: Services, /, *, into: Path | None
@@ -128,6 +128,7 @@ class _FilesSource:
             only=_CONFIGURATION if self._module.class_name == "F" and not keys.files.paths else (),
             one_file_system=keys.files.one_file_system,
             sqlite=keys.files.sqlite,
+            off_disk=keys.encrypt != EncryptKeys(),
             fail_on_change=quiesced or keys.on_change == "fail",
             not_below=self._excluding,
         )

@@ -289,7 +289,9 @@ def _dump_folder(module: Module, services: Services) -> Path:
             ErrorId.INVALID, f"{module.name}: nobody says where its dumps lie", hint="set meilisearch.dump_folder"
         )
     if named and not folder.is_dir():
-        raise BackupError(ErrorId.NOT_FOUND, f"no folder {folder}", hint="see meilisearch.dump_folder")
+        raise BackupError(
+            ErrorId.NOT_FOUND, f"no folder {folder}", hint="see meilisearch.dump_folder", exit_code=ExitCode.PREFLIGHT
+        )
     return folder
 
 

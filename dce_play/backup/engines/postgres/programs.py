@@ -44,5 +44,9 @@ def judge(server: Server, command: Command, finished: Finished) -> None:
     """
     if finished.exit_code != 0:
         container = server.tools.container
-        words = command.argv if container is None else command.argv[command.argv.index(container.name) + 1 :]
+        words = (
+            command.argv[len(server.tools.run_as) :]
+            if container is None
+            else command.argv[command.argv.index(container.name) + 1 :]
+        )
         raise server.failure(words[0].rpartition("/")[2], finished)

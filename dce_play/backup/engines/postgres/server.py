@@ -1,13 +1,16 @@
 """A running PostgreSQL server as a module reaches it: programs with its address, queries, and what failures mean."""
 
+import dataclasses
 import json
 import math
 import re
+from pathlib import Path
 
 import msgspec
 
 from dce_play.backup.definitions.model import Module, PostgresKeys
 from dce_play.backup.engines.postgres.dump_names import connection_string
+from dce_play.backup.engines.postgres.peer import become_role
 from dce_play.backup.engines.postgres.tools import Tools, ToolVersion, parse_version, tools_here, tools_inside
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import ContainerFacts, SourceFacts
@@ -94,6 +97,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
         return Command(
             argv=self.tools.argv(program, *address, *arguments, env=tuple(env)),
             timeout_s=timeout_s,
+            cwd=Path("/") if self.tools.run_as else None,  # another user may not be let into ours
             env=env,
             secrets=frozenset({self.password} if self.password else ()),
         )
@@ -188,7 +192,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     def _ready_command(self) -> Command:
         command = self.command("pg_isready", timeout_s=10.0)
         argv = tuple(word for word in command.argv if word != "-w")  # it never asks, and does not know the option
-        return Command(argv=argv, timeout_s=command.timeout_s, env=command.env, secrets=command.secrets)
+        return dataclasses.replace(command, argv=argv)
 
 
 def _last_words(said: str) -> str:
@@ -196,6 +200,25 @@ def _last_words(said: str) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     begins = [number for number, line in enumerate(lines) if _ERROR_LINE.search(line)]
     return " ".join(lines[begins[-1] if begins else 0 :])[-_MOST_WORDS:]
+
+
+def become_admitted(server: Server) -> Server:
+    """Return the server with programs that run as the role's own system user, where only that one is let in.
+
+    A server as packages set it up admits ``postgres`` by its socket to the system user ``postgres`` alone, and backups
+    are taken as root.
+    """
+    if server.tools.container is not None or server.keys.host or server.password:
+        return server
+    run_as = become_role(server.keys.user or DEFAULT_USER)
+    if not run_as:
+        return server
+    try:
+        server.query("SELECT 1")
+    except BackupError as error:
+        if error.error_id is ErrorId.AUTH and "Peer authentication failed" in str(error):
+            return msgspec.structs.replace(server, tools=msgspec.structs.replace(server.tools, run_as=run_as))
+    return server
 
 
 def reach_server(module: Module, services: Services) -> Server:
@@ -210,7 +233,8 @@ def reach_server(module: Module, services: Services) -> Server:
         tools = tools_inside(container, keys.tools, services)
     else:
         tools = tools_here("psql", services, folder=keys.tools)
-    return Server(module=module.name, keys=keys, tools=tools, services=services, password=password)
+    server = Server(module=module.name, keys=keys, tools=tools, services=services, password=password)
+    return become_admitted(server)
 
 
 def open_server(module: Module, services: Services) -> tuple[Server, ServerFacts]:
@@ -222,6 +246,7 @@ def open_server(module: Module, services: Services) -> tuple[Server, ServerFacts
     facts, container = server.facts(), server.tools.container
     if container is None:
         tools = tools_here("pg_dumpall", services, folder=server.keys.tools, at_least=facts.parsed.major)
+        tools = msgspec.structs.replace(tools, run_as=server.tools.run_as)
         return msgspec.structs.replace(server, tools=tools), facts
     if server.tools.version.major < facts.parsed.major:
         raise BackupError(

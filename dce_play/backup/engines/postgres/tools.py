@@ -36,6 +36,8 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     folder: str
     version: ToolVersion
     container: Container | None = None
+    run_as: tuple[str, ...] = ()
+    """The argv before each program of this machine that makes it run as another user."""
 
     def path(self, program: str) -> str:
         """Return the program as it stands in an argv."""
@@ -44,7 +46,7 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     def argv(self, program: str, *arguments: str, env: tuple[str, ...] = ()) -> tuple[str, ...]:
         """Return the argv that runs a program. ``env`` names the variables that it gets inside a container."""
         if self.container is None:
-            return (self.path(program), *arguments)
+            return (*self.run_as, self.path(program), *arguments)
         return self.container.exec_argv(self.path(program), *arguments, env=env)
 
 

@@ -5,7 +5,6 @@ what it holds can be compared with what the snapshot announces. The server dies 
 """
 
 import os
-import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ from dce_play.backup.definitions.model import RedisKeys
 from dce_play.backup.engines.redis.link import Link
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.protocols import Services
+from dce_play.system.process.dying import dying_with_us
 from dce_play.system.process.executor import Command, NoSuchProgram
 from dce_play.system.process.streaming import StreamedProgram
 
@@ -75,9 +75,8 @@ def serving(program: str, folder: Path, services: Services, *settings: str) -> I
 
     Raises: BackupError: ``no-tool``, ``verify-failed`` when it does not load them.
     """
-    with_us = shutil.which("setpriv")
-    dying = (with_us, "--pdeathsig", "KILL", "--") if with_us else ()
-    command = Command(argv=(*dying, *server_argv(program, folder), *settings), timeout_s=_LONG_S, cwd=folder)
+    argv = dying_with_us((*server_argv(program, folder), *settings))
+    command = Command(argv=argv, timeout_s=_LONG_S, cwd=folder)
     try:
         with _reachable(folder) as short, services.streams.open(command) as running:
             try:

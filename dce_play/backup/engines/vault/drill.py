@@ -4,6 +4,7 @@ Without the keys nobody can look inside a snapshot: the drill stops at its sums 
 """
 
 import re
+import shutil
 import socket
 import tempfile
 import time
@@ -22,6 +23,7 @@ from dce_play.backup.protocols import DrillOptions, OpenBackup, Services
 from dce_play.backup.streams import chunks
 from dce_play.errors import ExitCode
 from dce_play.source import JsonValue
+from dce_play.system.process.dying import dying_with_us
 from dce_play.system.process.executor import Command, NoSuchProgram
 
 _PROGRAMS = ("bao", "openbao", "vault")
@@ -91,7 +93,12 @@ def drill_snapshot(backup: OpenBackup, services: Services, options: DrillOptions
 @contextmanager
 def _folder(services: Services, options: DrillOptions) -> Iterator[Path]:
     if options.keep:
-        yield Path(tempfile.mkdtemp(prefix="dce-play-drill-", dir=options.folder))
+        folder = Path(tempfile.mkdtemp(prefix="dce-play-drill-", dir=options.folder))
+        try:
+            yield folder
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         return
     with services.temporary_folder("dce-play-drill-", below=options.folder) as folder:
         yield folder
@@ -151,7 +158,8 @@ def _program(services: Services) -> tuple[str, str]:
 def _running(server: DrillServer, services: Services) -> Iterator[None]:
     """Run the server while the block runs, from when it answers."""
     # It is told nothing of the live server: neither its address nor a token.
-    command = Command(argv=server.argv, timeout_s=_LIFE_S, cwd=server.folder, env=_forgotten(services))
+    argv = dying_with_us(server.argv)
+    command = Command(argv=argv, timeout_s=_LIFE_S, cwd=server.folder, env=_forgotten(services))
     with services.streams.open(command) as program:
         _wait_until_up(server, program.last_words)
         yield

@@ -1,7 +1,7 @@
 """Append deltas to a channel file: O(new messages), and undone or finished after a crash at any moment.
 
 ``append`` recovers first, then puts every message of the deltas where it belongs: new ones behind the cut, under an
-append journal; known ones are compared with the stored copy (``EditPolicy``); missing ones are holes (``HolePolicy``).
+append journal; known ones are compared with the stored copy (``EditPolicy``); missing ones are holes (``GapPolicy``).
 Nothing before the cut changes, except where a hole is filled or an edit is taken, which makes a new file.
 
 The protocol and the reason for each fsync: docs/design/append.md.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dce_play.discord.archive.append.commit import carry_out
 from dce_play.discord.archive.append.delta import open_deltas
-from dce_play.discord.archive.append.holes import HolePolicy
+from dce_play.discord.archive.append.gaps import GapPolicy
 from dce_play.discord.archive.append.job import AppendOptions, AppendOutcome, prepare
 from dce_play.discord.archive.records.edits import EditPolicy
 from dce_play.discord.archive.records.reader_safe import ReaderSafe, open_consistent
@@ -26,7 +26,7 @@ from dce_play.system.clock import Clock
 from dce_play.system.durable.disk import REAL, Disk
 from dce_play.system.lock.file_lock import flock_file
 
-__all__ = ["AppendOptions", "AppendOutcome", "EditPolicy", "HolePolicy", "ReaderSafe", "append", "plan_append"]
+__all__ = ["AppendOptions", "AppendOutcome", "EditPolicy", "GapPolicy", "ReaderSafe", "append", "plan_append"]
 
 
 def append(

@@ -107,7 +107,7 @@ def _rewrite(job: Job, *, time: str, layout: TargetLayout, disk: Disk) -> int:
     rewrite = plan_rewrite(job.channel, job.head, job.tail, deltas=job.deltas, taken=job.taken)
     _keep_edits(job, rewrite.superseded, time=time, layout=layout, disk=disk)
     write_rewrite(job.archive, rewrite, disk=disk)
-    copies = [*job.fates.missing, *(copy for copy in job.fates.edited if copy.id in job.taken)]
+    copies = [*job.classification.missing, *(copy for copy in job.classification.edited if copy.id in job.taken)]
     with open_bytes(job.archive, disk=disk) as channel:
         cut = read_tail(channel).cut
     line = AppendLine(
@@ -131,7 +131,7 @@ def _rewrite(job: Job, *, time: str, layout: TargetLayout, disk: Disk) -> int:
 
 
 def _newer_copies(job: Job) -> Iterable[Edit]:
-    for copy in job.fates.edited:
+    for copy in job.classification.edited:
         delta = job.deltas[copy.delta]
         message = delta.message(copy.place)
         yield Edit(message_id=_id(copy.id), message=message, exported_at=delta.head.exported_at)

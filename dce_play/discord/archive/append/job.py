@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dce_play.discord.archive.append.delta import Delta, ForeignChannel, Selection, check_identity, select
-from dce_play.discord.archive.append.holes import Fates, HolePolicy, fates_of
+from dce_play.discord.archive.append.gaps import Classification, GapPolicy, classify
 from dce_play.discord.archive.records.cursor import Cursor, cursor_of
 from dce_play.discord.archive.records.edits import EditPolicy, StoredTimes
 from dce_play.discord.archive.records.reader_safe import ReaderSafe
@@ -26,7 +26,7 @@ class AppendOptions:
     exporter: str = "unknown"
     exporter_version: str = ""
     edits: EditPolicy = EditPolicy.SIDECAR
-    holes: HolePolicy = HolePolicy.MERGE
+    holes: GapPolicy = GapPolicy.MERGE
     reader_safe: ReaderSafe = ReaderSafe.AUTO
     channel_id: ChannelId | None = None
     """The channel that the file must be of; ``None`` takes the file's own word."""
@@ -46,7 +46,7 @@ class AppendOutcome:
     """Messages that were stored already."""
     holes_filled: int
     behind: int
-    """Messages that are missing and stay so, by ``HolePolicy.REPORT``."""
+    """Messages that are missing and stay so, by ``GapPolicy.REPORT``."""
     first_id: MessageId | None
     """Of the new messages."""
     last_id: MessageId | None
@@ -74,7 +74,7 @@ class Job:
     cursor: Cursor
     deltas: tuple[Delta, ...]
     selection: Selection
-    fates: Fates
+    classification: Classification
     options: AppendOptions
 
     @property
@@ -82,11 +82,11 @@ class Job:
         """Ids whose newer copy takes the stored one's place."""
         if self.options.edits is not EditPolicy.REWRITE:
             return frozenset()
-        return frozenset(copy.id for copy in self.fates.edited)
+        return frozenset(copy.id for copy in self.classification.edited)
 
     @property
     def must_rewrite(self) -> bool:
-        return bool(self.taken) or (bool(self.fates.missing) and self.options.holes is HolePolicy.MERGE)
+        return bool(self.taken) or (bool(self.classification.missing) and self.options.holes is GapPolicy.MERGE)
 
     @property
     def exported_at(self) -> str | None:
@@ -97,15 +97,15 @@ class Job:
         """Return what comes of the append when it succeeds."""
         new = self.selection.new
         appended = 0 if new is None else new.count
-        filled = len(self.fates.missing) if self.must_rewrite else 0
+        filled = len(self.classification.missing) if self.must_rewrite else 0
         return AppendOutcome(
             before_count=self.cursor.message_count,
             after_count=self.cursor.message_count + appended + filled,
             appended=appended,
-            edited=len(self.fates.edited),
-            placed=self.fates.placed,
+            edited=len(self.classification.edited),
+            placed=self.classification.placed,
             holes_filled=filled,
-            behind=len(self.fates.missing) - filled,
+            behind=len(self.classification.missing) - filled,
             first_id=None if new is None else new.first_id,
             last_id=self.cursor.last_id if new is None else new.last_id,
             unchanged=new is None and not self.must_rewrite,
@@ -136,7 +136,9 @@ def prepare(
     cursor = cursor_of(channel, head, tail, layout=layout, disk=disk)
     selection = select(deltas, after=cursor.last_id, separator=tail.separator)
     times = StoredTimes(layout, head.channel_id, head.exported_at)
-    fates = fates_of(channel, head, tail, ordered=cursor.ordered, deltas=deltas, selection=selection, times=times)
+    classification = classify(
+        channel, head, tail, ordered=cursor.ordered, deltas=deltas, selection=selection, times=times
+    )
     return Job(
         archive=channel.path,
         channel=channel,
@@ -145,6 +147,6 @@ def prepare(
         cursor=cursor,
         deltas=deltas,
         selection=selection,
-        fates=fates,
+        classification=classification,
         options=options,
     )

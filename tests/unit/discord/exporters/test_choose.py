@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from dce_play.discord.exporters.choose import (
+    ExporterContext,
     ExporterName,
     NoArchiveRoot,
-    Surroundings,
     UnknownExporter,
     api_base,
     chosen_exporter,
@@ -22,8 +22,8 @@ from dce_play.system.redact import Masker
 from tests.support.fakes import FakeClock
 
 
-def surroundings(environ: dict[str, str]) -> Surroundings:
-    return Surroundings(
+def context(environ: dict[str, str]) -> ExporterContext:
+    return ExporterContext(
         environ=environ, token="a-token.of-length", clock=FakeClock(), executor=LocalExecutor(environ, Masker())
     )
 
@@ -55,16 +55,14 @@ def test_the_api_base_comes_from_the_environment() -> None:
 
 
 def test_our_own_exporter_opens_without_a_request() -> None:
-    with open_exporter(
-        ExporterName.DISCORD_API, surroundings({"DCE_DISCORD_API_BASE": "http://127.0.0.1:9/api"})
-    ) as it:
+    with open_exporter(ExporterName.DISCORD_API, context({"DCE_DISCORD_API_BASE": "http://127.0.0.1:9/api"})) as it:
         assert it.name == "discord_api"
 
 
 def test_our_own_exporter_does_not_open_for_a_base_that_would_show_the_token() -> None:
     environ = {"DCE_DISCORD_API_BASE": "http://discord.com/api"}
 
-    with pytest.raises(BadApiBase), open_exporter(ExporterName.DISCORD_API, surroundings(environ)):
+    with pytest.raises(BadApiBase), open_exporter(ExporterName.DISCORD_API, context(environ)):
         pass
 
 
@@ -73,7 +71,7 @@ def test_a_dce_opens_where_it_is_named(tmp_path: Path) -> None:
     program.write_text("#!/bin/sh\necho v2.46\n")
     program.chmod(0o755)
 
-    with open_exporter(ExporterName.DCE_CLI, surroundings({"DCE_CLI_BIN": str(program)})) as exporter:
+    with open_exporter(ExporterName.DCE_CLI, context({"DCE_CLI_BIN": str(program)})) as exporter:
         assert exporter.name == "dce_cli"
 
 
@@ -84,7 +82,7 @@ def test_a_program_that_is_no_dce_does_not_open(tmp_path: Path) -> None:
 
     with (
         pytest.raises(ExportFailed, match="does not tell its version"),
-        open_exporter(ExporterName.DCE_CLI, surroundings({"DCE_CLI_BIN": str(program)})),
+        open_exporter(ExporterName.DCE_CLI, context({"DCE_CLI_BIN": str(program)})),
     ):
         pass
 
@@ -96,7 +94,7 @@ def test_an_old_dce_is_warned_about(tmp_path: Path) -> None:
     program.chmod(0o755)
     notes: list[str] = []
 
-    opened = replace(surroundings({"DCE_CLI_BIN": str(program)}), note=notes.append)
+    opened = replace(context({"DCE_CLI_BIN": str(program)}), note=notes.append)
     with open_exporter(ExporterName.DCE_CLI, opened):
         assert any(note.startswith("WARN: DiscordChatExporter 2.31") for note in notes), notes
 
@@ -104,14 +102,14 @@ def test_an_old_dce_is_warned_about(tmp_path: Path) -> None:
 def test_a_dce_that_is_not_there_does_not_open(tmp_path: Path) -> None:
     environ = {"DCE_CLI_BIN": str(tmp_path / "missing")}
 
-    with pytest.raises(NoDceCli), open_exporter(ExporterName.DCE_CLI, surroundings(environ)):
+    with pytest.raises(NoDceCli), open_exporter(ExporterName.DCE_CLI, context(environ)):
         pass
 
 
 def test_a_container_needs_an_archive_root() -> None:
-    with pytest.raises(NoArchiveRoot), open_exporter(ExporterName.CONTAINER, surroundings({})):
+    with pytest.raises(NoArchiveRoot), open_exporter(ExporterName.CONTAINER, context({})):
         pass
 
 
 def test_the_token_is_not_in_the_repr() -> None:
-    assert "a-token" not in repr(surroundings({}))
+    assert "a-token" not in repr(context({}))

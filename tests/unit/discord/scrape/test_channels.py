@@ -31,7 +31,7 @@ def exporter() -> CannedExporter:
 
 @pytest.mark.contract("R-3.01", "R-4.10")
 @pytest.mark.parametrize(
-    ("chosen", "seeds", "channels", "asked"),
+    ("chosen", "channel_files", "channels", "asked"),
     [
         (target(channel_ids=(C, A), guild_ids=(GUILD,)), [B], [A, C], []),
         (target(guild_ids=(GUILD,)), [C], [C], []),
@@ -41,9 +41,13 @@ def exporter() -> CannedExporter:
     ],
 )
 def test_the_first_rule_that_yields_something_wins(
-    exporter: CannedExporter, chosen: Target, seeds: list[ChannelId], channels: list[ChannelId], asked: list[str]
+    exporter: CannedExporter,
+    chosen: Target,
+    channel_files: list[ChannelId],
+    channels: list[ChannelId],
+    asked: list[str],
 ) -> None:
-    choice = choose_channels(chosen, seeds=seeds, exporter=exporter)
+    choice = choose_channels(chosen, channel_files=channel_files, exporter=exporter)
     assert [each.channel_id for each in choice.channels] == channels
     assert exporter.listed == asked
 
@@ -51,15 +55,17 @@ def test_the_first_rule_that_yields_something_wins(
 @pytest.mark.contract("R-1.10", "D-05")
 def test_a_targets_own_false_beats_the_default(exporter: CannedExporter) -> None:
     choose_channels(
-        target(guild_ids=(GUILD,), include_voice_channels=False, include_threads="none"), seeds=[], exporter=exporter
+        target(guild_ids=(GUILD,), include_voice_channels=False, include_threads="none"),
+        channel_files=[],
+        exporter=exporter,
     )
     assert exporter.listed == [f"channels {GUILD} none False"]
 
 
 @pytest.mark.contract("R-3.26", "R-8.02")
 def test_what_only_the_exporter_could_tell_stays_unknown_without_a_request() -> None:
-    assert known_channels(target(guild_ids=(GUILD,)), seeds=[]) is None
-    known = known_channels(target(guild_ids=(GUILD,)), seeds=[A])
+    assert known_channels(target(guild_ids=(GUILD,)), channel_files=[]) is None
+    known = known_channels(target(guild_ids=(GUILD,)), channel_files=[A])
     assert known is not None
     assert known.scope == "archive-seeded (1 channel file(s))"
 
@@ -68,19 +74,19 @@ def test_what_only_the_exporter_could_tell_stays_unknown_without_a_request() -> 
 def test_a_target_without_channels_is_an_error(exporter: CannedExporter) -> None:
     exporter.listings = []
     with pytest.raises(NoChannels, match="resolved no channels"):
-        choose_channels(target(guild_ids=(GUILD,)), seeds=[], exporter=exporter)
+        choose_channels(target(guild_ids=(GUILD,)), channel_files=[], exporter=exporter)
 
 
 def test_a_channel_outside_the_target_is_refused(exporter: CannedExporter) -> None:
     with pytest.raises(UsageError, match="outside the selected target's allowed scope"):
-        choose_channels(target(guild_ids=(GUILD,)), seeds=[A], only=(C,), exporter=exporter)
+        choose_channels(target(guild_ids=(GUILD,)), channel_files=[A], only=(C,), exporter=exporter)
 
 
 def test_a_guild_outside_the_target_is_refused_and_a_seeded_target_takes_none(exporter: CannedExporter) -> None:
     with pytest.raises(UsageError, match=f"Guild override '{OTHER}'"):
-        choose_channels(target(guild_ids=(GUILD,)), seeds=[], guilds=(OTHER,), exporter=exporter)
+        choose_channels(target(guild_ids=(GUILD,)), channel_files=[], guilds=(OTHER,), exporter=exporter)
     with pytest.raises(UsageError, match="Archive-seeded target"):
-        choose_channels(target(guild_ids=(GUILD,)), seeds=[A], guilds=(GUILD,), exporter=exporter)
+        choose_channels(target(guild_ids=(GUILD,)), channel_files=[A], guilds=(GUILD,), exporter=exporter)
 
 
 @pytest.mark.contract("F-L6")
@@ -95,5 +101,5 @@ def test_what_is_not_wanted_is_left_out_with_its_threads(exporter: CannedExporte
     rooms = ((A, "Lab / bots"), (B, "Lab / general"), (C, "Old / attic"))
     exporter.listings = [replace(listing(channel_id), name=name) for channel_id, name in rooms] + [thread]
     wanted = target(guild_ids=(GUILD,), exclude_channel_ids=(A,), exclude_channel_patterns=("Old / *",))
-    choice = choose_channels(wanted, seeds=[], exporter=exporter)
+    choice = choose_channels(wanted, channel_files=[], exporter=exporter)
     assert [each.channel_id for each in choice.channels] == [B]

@@ -60,9 +60,9 @@ TOO_LARGE = [
 @pytest.mark.parametrize("kind", TOO_DEEP)
 def test_a_chain_that_is_too_deep_is_refused_with_its_place(kind: str) -> None:
     text = TOO_DEEP[kind]
-    flaws = infer(text, {"env": ANY}).flaws
-    assert [flaw.rule for flaw in flaws] == ["E205"]
-    assert 0 <= flaws[0].offset < len(text)
+    diagnostics = infer(text, {"env": ANY}).diagnostics
+    assert [diagnostic.rule for diagnostic in diagnostics] == ["E205"]
+    assert 0 <= diagnostics[0].offset < len(text)
     with pytest.raises(OutOfBounds, match=f"nested at most {MAX_DEPTH} deep"):
         evaluate(text, {"env": {}})
 
@@ -102,8 +102,8 @@ def test_a_value_that_refers_to_one_part_many_times_counts_it_each_time() -> Non
 
 def test_a_choice_has_a_place_although_jinja_gives_its_parts_none() -> None:
     found = infer("2000000 if item == 'k1' else 10", {"item": ANY})
-    assert found.flaws == []
-    assert [flaw.offset for flaw in found.bool_flaws] == [0]
+    assert found.diagnostics == []
+    assert [diagnostic.offset for diagnostic in found.bool_diagnostics] == [0]
 
 
 def test_bounds_leave_room_for_what_people_write() -> None:

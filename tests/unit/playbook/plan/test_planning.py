@@ -14,7 +14,7 @@ from dce_play.playbook.lint.lint import Linter
 from dce_play.playbook.load.library import Library
 from dce_play.playbook.plan.plan import Plan, PlannedCall, PlannedStep, all_steps, join_id, walk
 from dce_play.playbook.plan.planning import make_plan, plan_or_problems
-from dce_play.playbook.plan.selection import NothingSelected, choose_steps
+from dce_play.playbook.plan.selection import NothingChosen, choose_steps
 from dce_play.plugin import UNKNOWN, Effects
 from dce_play.source import InvalidDocument, Severity
 from tests.support.command_line import Terminal
@@ -104,7 +104,7 @@ def test_no_choice_is_no_choice(tmp_path: Path) -> None:
 def test_what_selects_nothing_is_refused(
     tmp_path: Path, tags: list[str], skip: list[str], start: str | None, hint: str
 ) -> None:
-    with pytest.raises(NothingSelected) as caught:
+    with pytest.raises(NothingChosen) as caught:
         choose_steps(_plan(tmp_path), tags=tags, skip_tags=skip, start_at=start)
     assert (caught.value.hint, caught.value.exit_code) == (hint, ExitCode.NOTHING_SELECTED)
 

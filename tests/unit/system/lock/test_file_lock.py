@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dce_play.errors import ExitCode
-from dce_play.system.lock.file_lock import FileBusy, flock_file
+from dce_play.system.lock.file_lock import FileBusy, flock_file, is_locked
 from tests.support.processes import eventually, python, running
 
 
@@ -113,3 +113,14 @@ def test_a_file_system_without_flock_is_refused(file: Path, error: str) -> None:
     said = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
     assert said.startswith(f"the file system of {file} cannot lock files 4 ")
     assert "put the lock file on a local disk" in said
+
+
+def test_looking_whether_a_file_is_locked_sees_flock_and_keeps_nobody_out(file: Path) -> None:
+    assert not is_locked(file)
+    assert not is_locked(file.with_name("gone"))
+    with running(["flock", file, "sh", "-c", "echo held; sleep 600"], until="held"):
+        assert is_locked(file)
+    assert eventually(lambda: not is_locked(file))
+    with flock_file(file):
+        assert is_locked(file)
+    assert flock_says(file) == 0

@@ -214,6 +214,19 @@ def test_a_role_that_may_not_read_is_forbidden_and_may_leave_passwords_out(
         own_postgres.sql("DROP OWNED BY weak; DROP ROLE weak;")
 
 
+@pytest.mark.contract("P5")
+@pytest.mark.root
+def test_root_is_let_in_where_only_the_roles_own_user_is(tmp_path: Path) -> None:
+    with postgres_server(host_based="local all nobody peer\n") as server:
+        server.sql("CREATE ROLE nobody SUPERUSER LOGIN")
+        module = server.module(user="nobody")
+        assert ENGINE.probe(module, EngineServices(), timeout_s=20) is Health.HEALTHY
+        stored = take(ENGINE, module, EngineServices(), tmp_path / "dump")
+        assert stored.manifest.counts["roles"] == 2
+        server.sql("ALTER ROLE nobody NOLOGIN")
+        assert failure(EngineServices(), server, tmp_path / "2", user="nobody").error_id is ErrorId.AUTH
+
+
 @pytest.mark.contract("P4")
 def test_a_locked_table_fails_after_the_lock_wait(own_postgres: Postgres, tmp_path: Path) -> None:
     own_postgres.sql("CREATE TABLE locked (i int)")

@@ -252,7 +252,7 @@ def test_keys_that_are_not_accepted_and_buckets_that_are_not_there(seaweed: Seaw
     error = refused(seaweed, module, path, seaweed.lister)
     assert (error.error_id, error.exit_code) == (ErrorId.FORBIDDEN, 7)
     error = refused(seaweed, module_for(seaweed, Bucket(seaweed.place("no-such"))), path)
-    assert error.error_id is ErrorId.NOT_FOUND
+    assert (error.error_id, error.exit_code) == (ErrorId.NOT_FOUND, 4)
     error = refused(seaweed, module_for(seaweed, bucket, port=free_ports(1)[0]), path)
     assert (error.error_id, error.exit_code) == (ErrorId.UNREACHABLE, 4)
     assert ENGINE.probe(module, services(seaweed, ("EXPIRED", "x" * 16)), timeout_s=5.0) is Health.UNHEALTHY

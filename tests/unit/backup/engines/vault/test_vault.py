@@ -3,6 +3,7 @@
 import gzip
 import io
 import os
+import signal
 import sys
 import tarfile
 from collections.abc import Callable
@@ -208,6 +209,22 @@ def test_a_drill_unseals_a_second_server_with_the_original_key(bao: OpenBao, tmp
         backup, services("", UNSEAL="x" * 43 + "="), DrillOptions(folder=tmp_path, unseal="env:UNSEAL")
     )
     assert [each.what for each in wrong.differences] == ["unsealed"]
+
+
+@pytest.mark.contract("C6")
+def test_a_drill_that_is_kept_says_where_it_runs_and_how_to_end_it(bao: OpenBao, tmp_path: Path) -> None:
+    backup = taken(bao, tmp_path / "v.snap")
+    options = DrillOptions(folder=tmp_path, unseal="env:UNSEAL", keep=True)
+    drilled = ENGINE.drill(backup, services("", UNSEAL=bao.unseal), options)
+    address, _, rest = drilled.kept.partition(", in ")
+    folder, _, command = rest.partition("; end it with: ")
+    pid = int((Path(folder) / "pid").read_text(encoding="utf-8"))
+    try:
+        assert vault_call(address, "", "GET", "sys/health")["sealed"] is False
+        assert vault_call(address, bao.root, "GET", "auth/token/lookup-self")
+    finally:
+        os.kill(pid, signal.SIGKILL)
+    assert command == f"kill $(cat {folder}/pid)"
 
 
 @pytest.mark.contract("C6")

@@ -11,7 +11,7 @@ from dce_play.discord.archive.append.append import (
     AppendOptions,
     AppendOutcome,
     EditPolicy,
-    HolePolicy,
+    GapPolicy,
     ReaderSafe,
     append,
     plan_append,
@@ -59,7 +59,7 @@ class Bench:
         *deltas: bytes,
         run_id: str = "run-1",
         edits: EditPolicy = EditPolicy.SIDECAR,
-        holes: HolePolicy = HolePolicy.MERGE,
+        holes: GapPolicy = GapPolicy.MERGE,
         reader_safe: ReaderSafe = ReaderSafe.AUTO,
         disk: Disk | None = None,
     ) -> AppendOutcome:
@@ -395,7 +395,7 @@ class TestHoles:
     def test_report_leaves_the_hole_and_says_that_the_delta_must_stay(self, bench: Bench) -> None:
         bench.stored(channel_bytes([1, 3]))
 
-        outcome = bench.append(channel_bytes([2, 3, 4]), holes=HolePolicy.REPORT)
+        outcome = bench.append(channel_bytes([2, 3, 4]), holes=GapPolicy.REPORT)
 
         assert ids_in(bench.archive) == [1, 3, 4]
         assert (outcome.behind, outcome.every_id_placed) == (1, False)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dce_play.discord.archive.append.append import AppendOptions, HolePolicy, ReaderSafe, append
+from dce_play.discord.archive.append.append import AppendOptions, GapPolicy, ReaderSafe, append
 from dce_play.discord.archive.records.write_errors import WriteFailed
 from dce_play.layout import TargetLayout
 from dce_play.system.durable.disk import Disk
@@ -72,7 +72,7 @@ def test_an_append_opens_the_channel_file_and_the_delta_once(room: Path, way: Re
 def test_an_append_of_what_is_there_already_opens_it_once_and_writes_no_record(room: Path) -> None:
     disk = CountingDisk()
     delta = write_channel(room.with_name("delta.json"), [5])
-    put(room, delta, disk, holes=HolePolicy.REPORT)
+    put(room, delta, disk, holes=GapPolicy.REPORT)
 
     assert disk.opened[room.name] == disk.opened[delta.name] == 1
     assert "appends.jsonl" not in disk.opened

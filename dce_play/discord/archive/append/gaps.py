@@ -12,7 +12,7 @@ from dce_play.discord.archive.scan.head import Head
 from dce_play.discord.archive.scan.tail import Tail
 
 
-class HolePolicy(StrEnum):
+class GapPolicy(StrEnum):
     """What becomes of a message that is older than the file's last one and missing in it."""
 
     MERGE = "merge"
@@ -22,7 +22,7 @@ class HolePolicy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fates:
+class Classification:
     """What the delta messages at or below the last id turned out to be."""
 
     placed: int
@@ -32,7 +32,7 @@ class Fates:
     missing: tuple[Copy, ...]
 
 
-def fates_of(
+def classify(
     channel: ChannelBytes,
     head: Head,
     tail: Tail,
@@ -41,10 +41,10 @@ def fates_of(
     deltas: Sequence[Delta],
     selection: Selection,
     times: StoredTimes,
-) -> Fates:
+) -> Classification:
     """Look up the known messages of a selection in the channel file. Reads nothing when there are none."""
     if not selection.known:
-        return Fates(placed=0, edited=(), missing=())
+        return Classification(placed=0, edited=(), missing=())
     wanted = {copy.id for copy in selection.known}
     stored = find_messages(channel, head.start, tail.cut, wanted=wanted, ordered=ordered)
     edited, missing = [], []
@@ -58,4 +58,4 @@ def fates_of(
         if not same and not times.is_older(delta.head.exported_at, copy.id):
             edited.append(copy)
     placed = len(selection.known) - len(edited) - len(missing)
-    return Fates(placed=placed, edited=tuple(edited), missing=tuple(missing))
+    return Classification(placed=placed, edited=tuple(edited), missing=tuple(missing))

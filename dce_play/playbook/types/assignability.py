@@ -3,7 +3,7 @@
 from dce_play.playbook.types.shapes import Format, Kind, Shape, describe, with_article
 
 
-def misfit(given: Shape, wanted: Shape, /, *, optional: bool = False) -> str | None:
+def why_not_assignable(given: Shape, wanted: Shape, /, *, optional: bool = False) -> str | None:
     """Return why the value cannot be given there, or ``None``.
 
     ``optional``: a null there means the default.
@@ -15,7 +15,8 @@ def misfit(given: Shape, wanted: Shape, /, *, optional: bool = False) -> str | N
         return f"{what} {_article(wanted)}; declare a default or required: true"
     if given.kind is Kind.NULL or _same_kind(given, wanted):
         return _within(given, wanted)
-    hint = "; use | string" if wanted.kind is Kind.STR and given.kind in {Kind.INT, Kind.FLOAT, Kind.BOOL} else ""
+    becomes_text = wanted.kind is Kind.STR and not wanted.choices and given.kind in {Kind.INT, Kind.FLOAT, Kind.BOOL}
+    hint = "; use | string" if becomes_text else ""
     return f"{_article(given)} is not {_article(wanted)}{hint}"
 
 
@@ -33,7 +34,7 @@ def _within(given: Shape, wanted: Shape) -> str | None:
     if given.choices and wanted.choices and not set(given.choices) & set(wanted.choices):
         return f"{describe(given)} is never {describe(wanted)}"
     if given.kind is Kind.LIST and given.item is not None and wanted.item is not None:
-        return misfit(given.item, wanted.item)
+        return why_not_assignable(given.item, wanted.item)
     return None
 
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dce_play.errors import DcePlayError, ExitCode
-from dce_play.events import ChangeTold, Failure, Status
+from dce_play.events import ChangeTold, ErrorFacts, Status
 from dce_play.runner.cancel import EXIT_CODES, Reason
 from dce_play.runner.stream import Mask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble:
+class Failure:
     """Why a node failed, and what that means for the run."""
 
-    failure: Failure
+    facts: ErrorFacts
     exit_code: ExitCode = ExitCode.FAILED
     stops: Reason | None = None
     """The run itself is being stopped: nothing rescues that."""
@@ -25,7 +25,7 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class NodeResult:
     """How a node ended. ``value`` is what ``register`` keeps."""
 
     status: Status
@@ -33,37 +33,37 @@ class Ended:
     value: object = None
     outputs: Mapping[str, object] = field(default_factory=dict)
     changes: tuple[ChangeTold, ...] = ()
-    trouble: Trouble | None = None
+    failure: Failure | None = None
     tolerated: bool = False
     """It failed, and what comes after goes on all the same; the run still ends as failed."""
 
     @property
     def goes_on(self) -> bool:
         """Return whether what comes after may run."""
-        return self.trouble is None or self.tolerated
+        return self.failure is None or self.tolerated
 
 
-def stopped(reason: Reason, where: str) -> Trouble:
+def stopped(reason: Reason, where: str) -> Failure:
     """Return the trouble of a node that was stopped from outside."""
-    failure = Failure(kind=reason.name.title().replace("_", ""), message=reason.value)
-    return Trouble(
-        failure=failure,
+    facts = ErrorFacts(kind=reason.name.title().replace("_", ""), message=reason.value)
+    return Failure(
+        facts=facts,
         exit_code=EXIT_CODES[reason],
         stops=None if reason is Reason.TIMEOUT else reason,
         where=where,
     )
 
 
-def foreseen(error: DcePlayError, where: str) -> Trouble:
+def foreseen(error: DcePlayError, where: str) -> Failure:
     """Return the trouble of a failure that somebody foresaw."""
-    return Trouble(
-        failure=Failure(kind=type(error).__name__, message=str(error), hint=error.hint),
+    return Failure(
+        facts=ErrorFacts(kind=type(error).__name__, message=str(error), hint=error.hint),
         exit_code=error.exit_code,
         where=where,
     )
 
 
-def crashed(error: BaseException, where: str, *, ours: bool, folder: Path, mask: Mask) -> Trouble:
+def crashed(error: BaseException, where: str, *, ours: bool, folder: Path, mask: Mask) -> Failure:
     """Return the trouble of a failure that nobody foresaw; its traceback goes into the run folder.
 
     A file that one of our own steps cannot use is the machine's trouble and no bug, so it is named instead.
@@ -78,8 +78,8 @@ def crashed(error: BaseException, where: str, *, ours: bool, folder: Path, mask:
         hint = f"the traceback is in {path}"
     except OSError:
         hint = text
-    return Trouble(
-        failure=Failure(kind="Crash", message=_first_line(error), hint=hint),
+    return Failure(
+        facts=ErrorFacts(kind="Crash", message=_first_line(error), hint=hint),
         exit_code=ExitCode.BUG if ours else ExitCode.FAILED,
         where=where,
     )
@@ -102,7 +102,7 @@ def _first_line(error: BaseException) -> str:
     return f"{kind}: {text}".splitlines()[0]
 
 
-def _unusable(error: OSError, where: str) -> Trouble:
+def _unusable(error: OSError, where: str) -> Failure:
     message = f"{os.fsdecode(error.filename)}: {(error.strerror or str(error)).lower()}"
     hint = "look at it with ls -ld: is it there, of the right kind, and may this user use it?"
-    return Trouble(failure=Failure(kind=type(error).__name__, message=message, hint=hint), where=where)
+    return Failure(facts=ErrorFacts(kind=type(error).__name__, message=message, hint=hint), where=where)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from dce_play.playbook.document.carets import inside
 from dce_play.playbook.document.document import read_document
+from dce_play.playbook.document.source_map import inside
 
 _STYLES = [
     "a: one two three\n",

@@ -11,8 +11,8 @@ from dce_play.playbook.plan.plan import PlannedBlock, PlannedCall, PlannedNode, 
 from dce_play.playbook.types.values import UNREADY
 from dce_play.plugin import StepRecord
 from dce_play.runner.attempt import DEPENDS
-from dce_play.runner.context import HIDDEN, Workshop
-from dce_play.runner.ended import Ended, Trouble, foreseen
+from dce_play.runner.context import HIDDEN, RunServices
+from dce_play.runner.node_result import Failure, NodeResult, foreseen
 from dce_play.runner.progress import EarlierStep
 from dce_play.runner.scope import Scope
 from dce_play.runner.stream import masked
@@ -31,10 +31,10 @@ def uses_of(node: PlannedNode, /) -> str:
 
 
 @dataclass(slots=True, kw_only=True)
-class Teller:
+class EventEmitter:
     """Speaks for one walk."""
 
-    workshop: Workshop
+    services: RunServices
     numbers: Mapping[str, int]
     """The place of each step in the plan, by id, from 1."""
     counts: dict[str, int] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Teller:
 
     def now(self) -> float:
         """Return the stopwatch."""
-        return self.workshop.settings.clock.monotonic()
+        return self.services.settings.clock.monotonic()
 
     def ref(self, node: PlannedNode, scope: Scope, item: str | None, /) -> StepRef:
         """Return how events call a node, or one item of its loop.
@@ -64,16 +64,18 @@ class Teller:
         """Tell that a try begins."""
         effects = node.plugin.EFFECTS if isinstance(node, PlannedStep) and ref.uses != "loop" else "none"
         index = self.numbers.get(node.id, 0) if ref.uses != "loop" else 0
-        self.workshop.stream.emit(StepStarted(step=ref, attempt=number, effects=effects, index=index))
+        self.services.stream.emit(StepStarted(step=ref, attempt=number, effects=effects, index=index))
 
-    def end(self, ref: StepRef, begun: float, ended: Ended, /, *, definition: str = "", tries: int = 1) -> Ended:
+    def end(
+        self, ref: StepRef, begun: float, ended: NodeResult, /, *, definition: str = "", tries: int = 1
+    ) -> NodeResult:
         """Tell how it ended, and return that."""
         duration = self.now() - begun
         shown = {name: _shown(value) for name, value in ended.outputs.items()}
-        secrets = self.workshop.secrets
+        secrets = self.services.secrets
         hidden = ended.summary == HIDDEN
         redacted = (hidden and bool(shown)) or (secrets.armed and masked(shown, secrets) != shown)
-        self.workshop.stream.emit(
+        self.services.stream.emit(
             StepEnded(
                 step=ref,
                 status=ended.status,
@@ -82,7 +84,7 @@ class Teller:
                 attempt=tries,
                 outputs={} if hidden else shown,
                 changes=ended.changes,
-                error=ended.trouble.failure if ended.trouble is not None else None,
+                error=ended.failure.facts if ended.failure is not None else None,
                 fingerprint=definition,
                 redacted=redacted,
             )
@@ -91,7 +93,7 @@ class Teller:
             self._count(ref, ended, duration)
         return ended
 
-    def _count(self, ref: StepRef, ended: Ended, duration: float) -> None:
+    def _count(self, ref: StepRef, ended: NodeResult, duration: float) -> None:
         self.counts[ended.status] = self.counts.get(ended.status, 0) + 1
         record = StepRecord(
             step_id=ref.id,
@@ -101,26 +103,26 @@ class Teller:
             duration_s=duration,
             uses=ref.uses,
         )
-        self.workshop.records.append(record)
+        self.services.records.append(record)
 
-    def skipped(self, node: PlannedNode, scope: Scope, why: str, /) -> Ended:
+    def skipped(self, node: PlannedNode, scope: Scope, why: str, /) -> NodeResult:
         """Tell that the node was skipped."""
-        return self.end(self.ref(node, scope, None), self.now(), Ended(status=Status.SKIPPED, summary=why))
+        return self.end(self.ref(node, scope, None), self.now(), NodeResult(status=Status.SKIPPED, summary=why))
 
-    def unknown(self, node: PlannedNode, scope: Scope, /) -> Ended:
+    def unknown(self, node: PlannedNode, scope: Scope, /) -> NodeResult:
         """Tell, in a dry run, that only a real run can know whether the node runs, or on what."""
-        ended = Ended(status=Status.MAYBE, summary=DEPENDS, value=UNREADY)
+        ended = NodeResult(status=Status.MAYBE, summary=DEPENDS, value=UNREADY)
         return self.end(self.ref(node, scope, None), self.now(), ended)
 
-    def broken(self, node: PlannedNode, scope: Scope, item: str | None, error: DcePlayError, /) -> Ended:
+    def broken(self, node: PlannedNode, scope: Scope, item: str | None, error: DcePlayError, /) -> NodeResult:
         """Tell that a keyword of the node could not be evaluated, or a question not be asked."""
         ref = self._ref(node, scope, item, name=_plain_name(node))
-        ended = Ended(status=Status.FAILED, summary=str(error), trouble=foreseen(error, ref.id))
+        ended = NodeResult(status=Status.FAILED, summary=str(error), failure=foreseen(error, ref.id))
         return self.end(ref, self.now(), ended, definition=node.definition)
 
     def reused(self, node: PlannedStep, ref: StepRef, earlier: EarlierStep, /) -> None:
         """Tell that the step ended well before, with these outputs."""
-        ended = Ended(status=Status.REUSED, summary=earlier.summary, outputs=earlier.outputs)
+        ended = NodeResult(status=Status.REUSED, summary=earlier.summary, outputs=earlier.outputs)
         self.end(ref, self.now(), ended, definition=node.definition)
 
     def not_run(self, nodes: tuple[PlannedNode, ...], scope: Scope, chosen: frozenset[str] | None, /) -> None:
@@ -130,15 +132,15 @@ class Teller:
                 continue
             if isinstance(node, PlannedStep):
                 ref = self._ref(node, scope, None, name=_plain_name(node))
-                self.end(ref, self.now(), Ended(status=Status.NOT_RUN))
+                self.end(ref, self.now(), NodeResult(status=Status.NOT_RUN))
             else:
                 self.not_run(children(node), scope.inside(path=join_id(scope.path, node.key)), chosen)
 
-    def mark_rescued(self, record_count: int, trouble: Trouble, /) -> None:
+    def mark_rescued(self, record_count: int, failure: Failure, /) -> None:
         """Let the recap say ``rescued`` and not ``failed`` of the step that a block was rescued from."""
-        records = self.workshop.records
+        records = self.services.records
         for number in range(record_count, len(records)):
-            if records[number].step_id == trouble.where and records[number].status == Status.FAILED:
+            if records[number].step_id == failure.where and records[number].status == Status.FAILED:
                 records[number] = replace(records[number], status=Status.RESCUED)
                 self.counts[Status.FAILED] -= 1
                 self.counts[Status.RESCUED] = self.counts.get(Status.RESCUED, 0) + 1

@@ -29,7 +29,7 @@ def likely(name: str, candidates: Iterable[str]) -> str | None:
     return name if name in known else one_slip(name, known) or nearest(name, known)
 
 
-def as_meant(reading: Reading, kind: CallKind, steps: Iterable[str]) -> Reading:
+def corrected(reading: Reading, kind: CallKind, steps: Iterable[str]) -> Reading:
     """Return the reading with misspelt grammar keys and step names put right; places stay those of the file."""
     renames = _Renames(steps=frozenset(steps))
     renames.top(reading.document.value, ROLE_KEYS if kind is CallKind.ROLE else PLAYBOOK_KEYS)

@@ -10,7 +10,7 @@ from dce_play.snowflake import ChannelId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Voice:
+class Reporter:
     """Where lines, progress and items go."""
 
     say: Callable[[str], None]
@@ -18,30 +18,30 @@ class Voice:
     item: Callable[[str, str, str], None]
 
 
-class TellingListener:
+class ReportingListener:
     """Tells a scrape's progress, one caller at a time."""
 
-    def __init__(self, voice: Voice) -> None:
-        self._voice = voice
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
         self._lock = Lock()
         self._counts: dict[ChannelId, int] = {}
 
     def began(self, channel_id: ChannelId, line: str, /) -> None:
         with self._lock:
-            self._voice.item(channel_id, "started", "")
-            self._voice.say(line)
+            self._reporter.item(channel_id, "started", "")
+            self._reporter.say(line)
 
     def progressed(self, channel_id: ChannelId, progress: ExportProgress, /) -> None:
         with self._lock:
             self._counts[channel_id] = progress.message_count
-            self._voice.progress(sum(self._counts.values()), None, "messages")
+            self._reporter.progress(sum(self._counts.values()), None, "messages")
 
     def ended(self, outcome: ChannelOutcome, /) -> None:
         with self._lock:
             skipped = outcome.action in {ChannelAction.SKIPPED, ChannelAction.SKIPPED_OOM}
             status = "skipped" if skipped else outcome.action.value.lower()
-            self._voice.item(outcome.channel_id, status, outcome.reason or f"+{outcome.delta} messages")
+            self._reporter.item(outcome.channel_id, status, outcome.reason or f"+{outcome.delta} messages")
 
     def noted(self, line: str, /) -> None:
         with self._lock:
-            self._voice.say(line)
+            self._reporter.say(line)

@@ -1,14 +1,25 @@
-"""Proves the expressions of one file, each in the scope of its place."""
+"""Checks the types of the expressions of one file, each in the scope of its place."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from dataclasses import replace as with_changes
 
-from dce_play.playbook.document.carets import inside
-from dce_play.playbook.expressions.expression_types import text_flaw
+from dce_play.playbook.document.source_map import inside
+from dce_play.playbook.expressions.expression_types import text_diagnostic
 from dce_play.playbook.language.model import Expression, Fields, Items, Literal, Template, Text
-from dce_play.playbook.types.shapes import ANY, SECRET, STR, Field, Kind, Shape, list_of, mapping_of, shape_of_value
-from dce_play.source import Problem, Severity, Span
+from dce_play.playbook.types.shapes import (
+    ANY,
+    SECRET,
+    STR,
+    Field,
+    Kind,
+    Shape,
+    describe,
+    list_of,
+    mapping_of,
+    shape_of_value,
+)
+from dce_play.source import Problem, Severity, Span, did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +64,8 @@ def _never_null(fields: Mapping[str, Field], names: Iterable[str]) -> dict[str, 
     return {name: with_changes(fields[name], shape=with_changes(fields[name].shape, nullable=False)) for name in known}
 
 
-class ExpressionProver:
-    """Proves templates; ``problems`` and ``reads`` (names with the key that follows) are what it found."""
+class ExpressionCheck:
+    """Checks templates; ``problems`` and ``reads`` (names with the key that follows) are what it found."""
 
     def __init__(self, text: str, registered: Mapping[str, int]) -> None:
         """``text`` is the file's, ``registered`` the line of every name that it registers anywhere."""
@@ -63,9 +74,9 @@ class ExpressionProver:
         self.problems: list[Problem] = []
         self.reads: set[tuple[str, ...]] = set()
         self._vars_below: tuple[str, ...] = ()
-        """The vars being proved that cannot be read yet."""
+        """The vars being checked that cannot be read yet."""
         self.not_yet = ""
-        """The loop's name, while the condition before the loop is proved."""
+        """The loop's name, while the condition before the loop is checked."""
 
     def problem(self, rule: str, message: str, span: Span, *, hint: str = "") -> None:
         """Note a problem."""
@@ -73,7 +84,7 @@ class ExpressionProver:
         self.problems.append(Problem(rule=rule, message=message, span=span, severity=severity, hint=hint))
 
     def vars(self, templates: Mapping[str, Template], scope: Scope, *, existing: Shape | None = None) -> Shape:
-        """Return the shape of ``vars`` with these added, each proved with those above it."""
+        """Return the shape of ``vars`` with these added, each checked with those above it."""
         shapes = {name: each.shape for name, each in (existing.fields or {}).items()} if existing else {}
         inner = scope.inside()
         below = list(templates)
@@ -112,30 +123,52 @@ class ExpressionProver:
         from dce_play.playbook.expressions.inference import infer  # start-up time: it imports Jinja
 
         found = infer(expression.text, scope.shapes())
-        flaws = list(found.flaws)
-        if condition and not flaws:
-            flaws = list(found.bool_flaws)
-            if found.constant and not flaws:
+        diagnostics = list(found.diagnostics)
+        if condition and not diagnostics:
+            diagnostics = list(found.bool_diagnostics)
+            if found.constant and not diagnostics:
                 self.problem("W224", "this is always the same", expression.span)
-        for flaw in flaws:
-            known_elsewhere = flaw.rule == "E211" and self._elsewhere(expression, flaw.offset, flaw.length)
+        for diagnostic in diagnostics:
+            known_elsewhere = diagnostic.rule == "E211" and self._elsewhere(
+                expression, diagnostic.offset, diagnostic.length
+            )
             span = inside(
-                self._text, expression.span, expression.text, start=flaw.offset, end=flaw.offset + flaw.length
+                self._text,
+                expression.span,
+                expression.text,
+                start=diagnostic.offset,
+                end=diagnostic.offset + diagnostic.length,
             )
             if known_elsewhere:
                 self.problem("E113", known_elsewhere, span)
-            elif flaw.rule == "E211" and expression.text[flaw.offset :].startswith(tuple(self._vars_below)):
+            elif diagnostic.rule == "E211" and expression.text[diagnostic.offset :].startswith(tuple(self._vars_below)):
                 self.problem("E212", "vars may read those above them only", span)
-            elif flaw.rule == "E211" and self.not_yet and expression.text[flaw.offset :].startswith(self.not_yet):
+            elif (
+                diagnostic.rule == "E211"
+                and self.not_yet
+                and expression.text[diagnostic.offset :].startswith(self.not_yet)
+            ):
                 hint = "put the step in a block that loops, and when on the step"
                 self.problem("E211", "when is asked once, before the loop", span, hint=hint)
             else:
-                self.problem(flaw.rule, flaw.message, span, hint=flaw.hint)
+                self.problem(diagnostic.rule, diagnostic.message, span, hint=diagnostic.hint)
         self.reads |= found.reads
         self._check_there(expression, {path[0] for path in found.reads} - found.guarded, scope)
         for path in found.reads:
             self._check_environment(path, expression)
         return found.shape
+
+    def each_choice(self, expression: Expression, wanted: Shape) -> None:
+        """Note every text written in the expression that it may give, and that is none of the choices."""
+        from dce_play.playbook.expressions.possible_texts import possible_texts  # start-up time, as above
+
+        for text, offset in possible_texts(expression.text):
+            if text not in wanted.choices:
+                end = offset + len(text) + 2  # its quotes
+                span = inside(self._text, expression.span, expression.text, start=offset, end=end)
+                self.problem(
+                    "E103", f'"{text}" is not {describe(wanted)}', span, hint=did_you_mean(text, wanted.choices)
+                )
 
     def _elsewhere(self, expression: Expression, offset: int, length: int) -> str:
         """Return why a name that is registered somewhere cannot be read here."""
@@ -165,7 +198,7 @@ class ExpressionProver:
             self.problem("W452", f'"{path[1]}" looks like a secret, and this would show it', expression.span, hint=hint)
 
     def conditions(self, conditions: tuple[Expression, ...], scope: Scope) -> frozenset[str]:
-        """Prove conditions; return what holds once they do."""
+        """Check conditions; return what holds once they do."""
         held: set[str] = set()
         for condition in conditions:
             self.expression(condition, scope.inside(holds=held), condition=True)
@@ -173,12 +206,12 @@ class ExpressionProver:
         return frozenset(held)
 
     def as_text(self, template: Template, scope: Scope) -> None:
-        """Prove a template that stands for text."""
+        """Check a template that stands for text."""
         shape = self.template(template, scope)
         if isinstance(template, Expression) and shape.kind is not Kind.ANY:
-            flaw = text_flaw(shape)
-            if flaw is not None:
-                self.problem("E223", flaw, template.span)
+            diagnostic = text_diagnostic(shape)
+            if diagnostic is not None:
+                self.problem("E223", diagnostic, template.span)
 
 
 _SECRET_WORDS = ("token", "secret", "password", "passwd", "api_key", "apikey", "private_key")

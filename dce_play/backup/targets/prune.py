@@ -1,0 +1,97 @@
+"""Removing copies at a target by the rules that hold here: planned first, then exactly that or nothing."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from dce_play.backup.errors import BackupError, ErrorId
+from dce_play.backup.keep.prune import KeepRules
+from dce_play.backup.keep.retention import Candidate, Retention, retain
+from dce_play.backup.manifest import CheckRecord
+from dce_play.backup.protocols import RemoteBackup, Services, Target
+from dce_play.backup.store.catalog import SAFETY
+from dce_play.backup.store.root import make_safe_root, module_lock
+from dce_play.backup.take.verify import STORED, with_checks
+from dce_play.system.clock import utc_stamp
+
+
+class RemotePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a prune of one module's copies at one target would do."""
+
+    module: str
+    target: Target
+    rules: KeepRules
+    retention: Retention
+    backups: tuple[RemoteBackup, ...]
+
+
+def plan_remote(module: str, target: Target, rules: KeepRules, *, now: datetime) -> RemotePlan:
+    """Look at a target and plan. Changes nothing.
+
+    Raises: BackupError: ``auth``, ``forbidden``, ``unreachable``, ``not-found``.
+    """
+    backups = tuple(each for each in target.backups() if each.manifest.module == module)
+    retention = retain_copies(backups, rules, now=now)
+    return RemotePlan(module=module, target=target, rules=rules, retention=retention, backups=backups)
+
+
+def retain_copies(backups: Sequence[RemoteBackup], rules: KeepRules, *, now: datetime) -> Retention:
+    """Return which copies stay and which may go. A pure function."""
+    return retain([_candidate(each) for each in backups], now=now, keep_last=rules.last, keep_within_s=rules.within_s)
+
+
+def apply_remote(planned: RemotePlan, root: Path, services: Services) -> tuple[str, ...]:
+    """Remove what was planned, under the module's lock; return the files whose copies are gone.
+
+    The newest good copy is read again, whole, before anything goes.
+
+    Raises: BackupError: ``lock-held``; ``changed``, when other copies are there by now; ``verify-failed``, for a newest
+    good copy that is rotten: it is marked, and nothing goes.
+    """
+    if not planned.retention.remove:
+        return ()
+    make_safe_root(root)
+    with module_lock(root, planned.module):
+        again = plan_remote(planned.module, planned.target, planned.rules, now=services.clock.now())
+        going = [each.file for each in again.retention.remove]
+        if set(going) != {each.file for each in planned.retention.remove}:
+            raise BackupError(
+                ErrorId.CHANGED,
+                f"the copies of {planned.module} at {planned.target.name} are others than when it was planned",
+                hint="plan it again",
+            )
+        copies = {each.file: each for each in again.backups}
+        newest = copies.get(again.retention.newest_good or "")
+        if newest is None:
+            raise BackupError(ErrorId.VERIFY_FAILED, f"{planned.module} has no good copy: nothing goes")
+        _read_again(planned.target, newest, services)
+        for file in reversed(going):
+            planned.target.remove(copies[file])
+        return tuple(reversed(going))
+
+
+def _read_again(target: Target, newest: RemoteBackup, services: Services) -> None:
+    try:
+        target.read_again(newest)
+    except BackupError as error:
+        if error.error_id is not ErrorId.VERIFY_FAILED:
+            raise
+        check = CheckRecord(id=STORED, ok=False, at=utc_stamp(services.clock.now()), detail=str(error))
+        target.mark(newest, with_checks(newest.manifest, [check], level=0))
+        raise BackupError(
+            ErrorId.VERIFY_FAILED,
+            f"{newest.file}, the newest good copy at {target.name}, is rotten: nothing was removed",
+            hint=f"take a new one first: dce-play backup run {newest.manifest.module}",
+        ) from error
+
+
+def _candidate(backup: RemoteBackup) -> Candidate:
+    return Candidate(
+        file=backup.file,
+        ended=datetime.fromisoformat(backup.manifest.ended),
+        level=backup.manifest.verification.level,
+        is_good=backup.is_good,
+        is_safety=backup.manifest.purpose == SAFETY,
+    )
