@@ -7,6 +7,7 @@ from pathlib import Path
 from dce_play.snowflake import ChannelId
 
 LOCK_NAME = ".dce-scrape.lock"
+MEDIA_FOLDER = ".dce-media"
 META_FOLDER = ".dce-meta"
 TEMP_FOLDER = ".dce-temp"
 _NO_HOME = Path("/nonexistent")
@@ -57,6 +58,15 @@ class TargetLayout:
     @property
     def meta(self) -> Path:
         return self.folder / META_FOLDER
+
+    @property
+    def media(self) -> Path:
+        """The bytes of media, and which URL has which."""
+        return self.folder / MEDIA_FOLDER
+
+    @property
+    def media_ledger(self) -> Path:
+        return self.media / "media.jsonl"
 
     @property
     def channel_map(self) -> Path:

@@ -54,6 +54,8 @@ STEPS = StepTable(
         "file.write": "host.file_write",
         "http.check": "host.http_check",
         "lock.status": "host.lock_status",
+        "media.fetch": "media.fetch",
+        "media.verify": "media.verify",
         "operator.ready": "scrape.operator_ready",
         "pause.confirm": "flow.pause_confirm",
         "quarantine.clean": "ship.quarantine_clean",

@@ -40,6 +40,8 @@ from dce_play.steps.host import (
     schedule_cron,
     shell_run,
 )
+from dce_play.steps.media import fetch as media_fetch
+from dce_play.steps.media import verify as media_verify
 from dce_play.steps.scrape import ask as scrape_ask
 from dce_play.steps.scrape import operator_ready, token_sync_gui
 from dce_play.steps.scrape import plan as scrape_plan
@@ -77,6 +79,8 @@ MODULES: tuple[CheckStep | ActionStep, ...] = (
     file_write,
     http_check,
     lock_status,
+    media_fetch,
+    media_verify,
     operator_ready,
     pause_confirm,
     report_say,

@@ -71,6 +71,8 @@ NEEDS_A_WORLD = frozenset(
         "backup.require",
         "backup.take",
         "backup.verify",
+        "media.fetch",
+        "media.verify",
         "http.check",
         "operator.ready",
         "quarantine.clean",

@@ -42,6 +42,7 @@ COMMANDS = {
     "init": CommandEntry("dce_play.cli.author.init:command", "Start a folder of your own with playbooks and targets"),
     "targets": CommandEntry("dce_play.cli.targets.group:command", "Look at the targets file"),
     "archive": CommandEntry("dce_play.cli.archive.group:command", "Audit, merge, salvage and read channel files"),
+    "media": CommandEntry("dce_play.cli.media.group:command", "Keep the bytes behind URLs that expire"),
     "backup": CommandEntry("dce_play.cli.backup.group:command", "Take, verify, drill and restore backups of modules"),
     "export": CommandEntry("dce_play.cli.archive.export:command", "Export one channel into a file"),
     "lock": CommandEntry("dce_play.cli.host.lock:command", "Look at the archive root's lock"),

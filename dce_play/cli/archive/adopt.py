@@ -21,6 +21,7 @@ from dce_play.discord.archive.merge.adopt import Adoption, adopt_target
 from dce_play.discord.archive.merge.merge import Prefer
 from dce_play.discord.archive.merge.twins import merge_twins
 from dce_play.discord.archive.proof.snapshot import target_seeds
+from dce_play.discord.media.adopted import adopt_media
 from dce_play.errors import ExitCode
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId
@@ -54,8 +55,17 @@ def adopt(root: Path, *, merge_twins: bool, dry_run: bool, lock_wait_s: float, o
                 _merge(layout, dry_run=dry_run, output_format=output_format)
             adoption = adopt_target(layout, dry_run=dry_run)
             _tell(adoption, dry_run=dry_run, output_format=output_format)
+            _adopt_media(layout, dry_run=dry_run, output_format=output_format)
             fine = fine and adoption.ok
     return ExitCode.OK if fine else ExitCode.FAILED
+
+
+def _adopt_media(layout: TargetLayout, *, dry_run: bool, output_format: str) -> None:
+    taken = adopt_media(layout, now=SystemClock().now(), dry_run=dry_run)
+    if taken:
+        word = "Would take over" if dry_run else "Took over"
+        line = f"{word} {taken} media that DiscordChatExporter left under {shown(layout.folder)}"
+        tell(output_format, [line], {"folder": shown(layout.folder), "media": taken, "dry_run": dry_run})
 
 
 def _merge(layout: TargetLayout, *, dry_run: bool, output_format: str) -> None:

@@ -1,10 +1,10 @@
 """What an exporter is: the program that fetches messages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.snowflake import ChannelId, GuildId, MessageId
@@ -53,6 +53,10 @@ class ExportRequest:
     stop_at_odd: bool = True
     raw: Path | None = None
     """Gets every message as Discord gave it, as gzipped JSON lines."""
+    on_message: Callable[[Mapping[str, Any], Mapping[str, Any]], None] | None = None
+    """Gets each message as Discord gave it and as it is written, once its page is in the file. Must not raise.
+
+    Exporters that are programs do not call it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,7 @@ from dce_play.discord.exporters.protocol import (
 from dce_play.discord.scrape.beside import format_for, keep_odd, keep_raw
 from dce_play.discord.scrape.channels import ChosenChannel
 from dce_play.discord.scrape.future import check_not_future
+from dce_play.discord.scrape.media_beside import queue_file, queue_messages
 from dce_play.discord.scrape.outcome import ChannelAction, ChannelOutcome
 from dce_play.discord.scrape.tools import Tools
 from dce_play.errors import DcePlayError
@@ -128,8 +129,20 @@ class _ChannelScrape:
                 unproven=exported.completeness is Completeness.UNPROVEN,
             )
             placed = self._create(temp, head, exported) if archive is None else self._append(archive, temp, exported)
+            self._queue_media(cursor)
         finally:
             self._clean_up(temp, placed=placed)
+
+    def _queue_media(self, after: MessageId | None) -> None:
+        tools = self._tools
+        queue_file(
+            tools.media,
+            self._outcome.file_path,
+            self._chosen.channel_id,
+            exporter=tools.exporter.name,
+            after=after,
+            note=tools.listener.noted,
+        )
 
     def _request(self, temp: Temp, archive: Path | None, cursor: MessageId | None) -> ExportRequest:
         policies = self._tools.policies
@@ -142,6 +155,7 @@ class _ChannelScrape:
             odd=temp.place / ODD_NAME,
             stop_at_odd=policies.stop_at_odd,
             raw=temp.place / RAW_NAME if policies.raw else None,
+            on_message=queue_messages(self._tools.media, self._chosen.channel_id),
         )
 
     def _take_aside(self, temp: Temp, exported: ExportOutcome) -> None:

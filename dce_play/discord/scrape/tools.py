@@ -6,6 +6,7 @@ from typing import Protocol
 
 from dce_play.discord.archive.append.append import EditPolicy, GapPolicy, ReaderSafe
 from dce_play.discord.exporters.protocol import Exporter, ExportProgress
+from dce_play.discord.media.run import MediaRun
 from dce_play.discord.scrape.outcome import ChannelOutcome
 from dce_play.snowflake import ChannelId
 from dce_play.system.clock import Clock
@@ -56,3 +57,5 @@ class Tools:
     cancelled: Callable[[], bool]
     policies: Policies
     lock_fds: tuple[int, ...] = ()
+    media: MediaRun | None = None
+    """Fetches media beside the scrape; ``None`` where none are kept."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dce_play.discord.media_store.policy import MediaMode
 from dce_play.discord.targets.model import Discover, OddMessages, TargetKind
 
 
@@ -15,6 +16,9 @@ class KeyType(StrEnum):
     IDS = "ids"
     PATH = "path"
     MEMORY = "memory"
+    SIZE = "size"
+    JOBS = "jobs"
+    HOSTS = "hosts"
     TARGETS = "targets"
     DEFAULTS = "defaults"
 
@@ -27,11 +31,12 @@ class Key:
     help: str
     required: bool = False
     choices: tuple[str, ...] = ()
-    default: bool | str | None = None
+    default: bool | str | int | None = None
 
 
 FORMATS = ("latest", "2.46")
 THREADS = ("none", "active", "all")
+MOST_JOBS = 16
 MEMORY_PATTERN = r"[1-9][0-9]*([bkmg]b?)?"
 
 DEFAULT_KEYS: dict[str, Key] = {
@@ -43,6 +48,22 @@ DEFAULT_KEYS: dict[str, Key] = {
     ),
     "include_voice_channels": Key(
         type=KeyType.BOOLEAN, help="Whether the chats of voice channels are listed too.", default=False
+    ),
+    "media": Key(
+        type=KeyType.STRING,
+        help="Which media are kept, as their URLs expire: none (off), attachments, or pictures of all kinds too (all).",
+        choices=tuple(MediaMode),
+        default=MediaMode.OFF,
+    ),
+    "media_max_file": Key(type=KeyType.SIZE, help="Media larger than this, such as 50MB, are not kept."),
+    "media_exclude": Key(
+        type=KeyType.STRINGS, help="Shell patterns of file names and content types that are not kept: *.exe, video/*."
+    ),
+    "media_budget": Key(type=KeyType.SIZE, help="How many bytes of media one run may fetch; the rest waits."),
+    "media_jobs": Key(type=KeyType.JOBS, help="How many media are fetched at a time, 1 to 16.", default=4),
+    "media_bandwidth": Key(type=KeyType.SIZE, help="How many bytes of media a second, over all."),
+    "media_hosts": Key(
+        type=KeyType.HOSTS, help="More hosts to fetch media from; for tests an origin http://127.0.0.1:PORT."
     ),
 }
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from dce_play.discord.media_store.policy import MediaPolicy
 from dce_play.snowflake import ChannelId, GuildId
 
 
@@ -55,6 +56,7 @@ class Target:
     format: str | None = None
     """``latest`` or ``2.46``; ``None`` is latest for new channel files and what it was for old ones."""
     raw: bool = False
+    media: MediaPolicy = field(default_factory=MediaPolicy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

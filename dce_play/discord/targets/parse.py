@@ -4,12 +4,14 @@ import hashlib
 import os
 from pathlib import Path
 
+from dce_play.discord.media_store.policy import MediaMode, MediaPolicy
 from dce_play.discord.targets.keys import DEFAULT_KEYS, TARGET_KEYS, TOP_KEYS
 from dce_play.discord.targets.model import Discover, OddMessages, Target, TargetKind, TargetsFile
 from dce_play.discord.targets.places import check_places
 from dce_play.discord.targets.values import Reader
 from dce_play.snowflake import ChannelId, GuildId
 from dce_play.source import Document, InvalidDocument, JsonValue, Pointer, Problem
+from dce_play.system.quantities import parse_size
 
 
 def parse_targets(document: Document) -> TargetsFile:
@@ -121,7 +123,26 @@ def _target(
         odd_messages=OddMessages(str(entry.get("odd_messages", OddMessages.STOP))),
         format=_text(entry, "format"),
         raw=entry.get("raw") is True,
+        media=_media(merged),
     )
+
+
+def _media(entry: dict[str, JsonValue]) -> MediaPolicy:
+    jobs = entry.get("media_jobs")
+    return MediaPolicy(
+        mode=MediaMode(str(entry.get("media", MediaMode.OFF))),
+        max_file=_size(entry, "media_max_file"),
+        exclude=tuple(_texts(entry, "media_exclude")),
+        budget=_size(entry, "media_budget"),
+        jobs=jobs if type(jobs) is int else MediaPolicy().jobs,
+        bandwidth=_size(entry, "media_bandwidth"),
+        hosts=tuple(_texts(entry, "media_hosts")),
+    )
+
+
+def _size(entry: dict[str, JsonValue], key: str) -> int | None:
+    value = entry.get(key)
+    return None if value is None else parse_size(str(value))
 
 
 def _text(entry: dict[str, JsonValue], key: str) -> str | None:

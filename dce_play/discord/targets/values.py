@@ -3,9 +3,11 @@
 import re
 from collections.abc import Mapping
 
-from dce_play.discord.targets.keys import MEMORY_PATTERN, Key, KeyType
+from dce_play.discord.media_store.hosts import complaint_about
+from dce_play.discord.targets.keys import MEMORY_PATTERN, MOST_JOBS, Key, KeyType
 from dce_play.snowflake import is_full_id
 from dce_play.source import Document, JsonValue, Pointer, Problem, Span, did_you_mean
+from dce_play.system.quantities import parse_size
 
 
 class Reader:
@@ -74,6 +76,13 @@ class Reader:
                     self.report(pointer, "E103", f"{pointer[-1]} must be a list, not {_kind(value)}")
             case KeyType.DEFAULTS:
                 pass
+            case KeyType.SIZE:
+                self._check_size(pointer, value)
+            case KeyType.JOBS:
+                if type(value) is not int or not 1 <= value <= MOST_JOBS:
+                    self.report(pointer, "E103", f"{pointer[-1]} must be a whole number from 1 to {MOST_JOBS}")
+            case KeyType.HOSTS:
+                self._check_hosts(pointer, key, value)
             case KeyType.STRING | KeyType.PATH | KeyType.MEMORY:
                 self._check_text(pointer, key, value)
         return len(self.problems) == before
@@ -88,6 +97,25 @@ class Reader:
             self.report(pointer, "E103", f"{pointer[-1]} cannot be {value!r}", hint)
         elif key.type is KeyType.MEMORY and re.fullmatch(MEMORY_PATTERN, value, re.IGNORECASE) is None:
             self.report(pointer, "E103", f"{pointer[-1]} is not a size: {value!r}", "write 8g, 8192m or bytes")
+
+    def _check_size(self, pointer: Pointer, value: JsonValue) -> None:
+        hint = "write 50MB, 2GiB or bytes"
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            self.report(pointer, "E103", f"{pointer[-1]} must be a size, not {_kind(value)}", hint)
+            return
+        try:
+            size = parse_size(str(value))
+        except ValueError:
+            size = 0
+        if size <= 0:
+            self.report(pointer, "E103", f"{pointer[-1]} is not a size: {value!r}", hint)
+
+    def _check_hosts(self, pointer: Pointer, key: Key, value: JsonValue) -> None:
+        self._check_list(pointer, key, value)
+        for index, entry in enumerate(value if isinstance(value, list) else ()):
+            wrong = complaint_about(entry) if isinstance(entry, str) else None
+            if wrong is not None:
+                self.report((*pointer, index), "E103", f"{pointer[-1]} cannot have {entry!r}: {wrong}")
 
     def _check_list(self, pointer: Pointer, key: Key, value: JsonValue) -> None:
         if not isinstance(value, list):

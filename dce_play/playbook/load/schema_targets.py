@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from dce_play.discord.targets.keys import DEFAULT_KEYS, MEMORY_PATTERN, TARGET_KEYS, TOP_KEYS, Key, KeyType
+from dce_play.discord.targets.keys import DEFAULT_KEYS, MEMORY_PATTERN, MOST_JOBS, TARGET_KEYS, TOP_KEYS, Key, KeyType
 from dce_play.playbook.load.schema import DRAFT
+from dce_play.system.quantities import SIZE_PATTERN
 
 _ID = {"type": ["string", "integer"], "pattern": "^[0-9]{16,22}$", "title": "snowflake, in quotes"}
 _TYPES: Mapping[KeyType, dict[str, Any]] = {
@@ -13,6 +14,9 @@ _TYPES: Mapping[KeyType, dict[str, Any]] = {
     KeyType.STRINGS: {"type": "array", "items": {"type": "string", "minLength": 1}},
     KeyType.IDS: {"type": "array", "items": _ID},
     KeyType.PATH: {"type": "string", "pattern": "^/"},
+    KeyType.SIZE: {"type": ["string", "integer"], "pattern": SIZE_PATTERN, "minimum": 1},
+    KeyType.JOBS: {"type": "integer", "minimum": 1, "maximum": MOST_JOBS},
+    KeyType.HOSTS: {"type": "array", "items": {"type": "string", "minLength": 1}},
     KeyType.MEMORY: {"type": "string", "pattern": f"^{MEMORY_PATTERN}$"},
 }
 
@@ -41,5 +45,5 @@ def _value(key: Key) -> dict[str, Any]:
     if key.choices:
         schema["enum"] = [str(choice) for choice in key.choices]
     if key.default is not None:
-        schema["default"] = key.default if isinstance(key.default, bool) else str(key.default)
+        schema["default"] = key.default if isinstance(key.default, bool | int) else str(key.default)
     return schema

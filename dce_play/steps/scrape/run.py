@@ -5,12 +5,17 @@ that fails does not stop the others, a dead token or a full disk stops the run. 
 """
 
 import json
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from dce_play.discord.archive.append.append import EditPolicy, GapPolicy, ReaderSafe
 from dce_play.discord.exporters.protocol import AuthenticationFailed
+from dce_play.discord.media.opened import MediaTools, fetching
+from dce_play.discord.media.outcome import MediaOutcome
+from dce_play.discord.media.run import MediaRun
+from dce_play.discord.media_store.policy import MediaMode
 from dce_play.discord.scrape.channels import known_channels
 from dce_play.discord.scrape.outcome import ChannelAction, TargetOutcome
 from dce_play.discord.scrape.reporting import Reporter, ReportingListener
@@ -57,7 +62,12 @@ class Params:
         Literal["", "stop", "raw"],
         Info(help="An unreadable message stops its channel, or is kept as it came (raw); empty: the target's choice."),
     ] = ""
-    strict: Annotated[bool, Info(help="Fail on skipped channels and on exports of unproven completeness.")] = False
+    media: Annotated[
+        Literal["", "off", "attachments", "all"], Info(help="Which media are kept, too; empty: the target's choice.")
+    ] = ""
+    strict: Annotated[
+        bool, Info(help="Fail on skipped channels, on exports of unproven completeness and on missing media.")
+    ] = False
     stop_at_first_failure: Annotated[bool, Info(help="Try no further channel after one failed.")] = False
 
 
@@ -73,6 +83,8 @@ class Outputs:
     behind: Annotated[tuple[str, ...], Info(help="Channels whose delta waits for a hole to be filled.")]
     unarchived: Annotated[tuple[str, ...], Info(help="Names of the guild's channels that no run archives.")]
     appended: Annotated[int, Info(help="Messages added, salvaged ones included.")]
+    media_kept: Annotated[int, Info(help="Media that were fetched.")]
+    media_missing: Annotated[int, Info(help="Media that this run found to be gone, or could not fetch.")]
     summary_file: Annotated[str, Info(help="The run summary, JSON version 1.")]
 
 
@@ -108,24 +120,38 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     started = utc_stamp(ctx.clock.now())
     summary_file = _summary_file(target, ctx)
     outcome = TargetOutcome(target=target.name, channels=())
+    media = MediaOutcome()
     try:
-        outcome = _scrape(target, params, ctx)
+        outcome = _scrape(target, params, ctx, media)
     except ScrapeStopped as stopped:
         outcome = stopped.outcome
         failure = TokenRefused if isinstance(stopped.cause, AuthenticationFailed) else StepFailed
-        raise failure(str(stopped), hint=stopped.hint, outputs=_outputs(outcome, summary_file)) from stopped
+        raise failure(str(stopped), hint=stopped.hint, outputs=_outputs(outcome, summary_file, media)) from stopped
     finally:
         _leave_summary(outcome, summary_file, ctx, started)
-    outputs = _outputs(outcome, summary_file)
+    outputs = _outputs(outcome, summary_file, media)
     _check(outcome, params, outputs)
     ctx.reporter.say(f"Target '{target.name}': scrape completed successfully.")
     summary = f"+{outcome.appended} messages in {len(outcome.channels)} channel(s)"
+    if media.missing:
+        summary += f"; ! {media.missing} media missing"
     if outcome.unarchived:
         summary += f"; {len(outcome.unarchived)} channel(s) are not archived"
     return StepResult(changed=outcome.changed, summary=summary, outputs=outputs)
 
 
-def _scrape(target: Target, params: Params, ctx: Context) -> TargetOutcome:
+def _scrape(target: Target, params: Params, ctx: Context, media: MediaOutcome) -> TargetOutcome:
+    if params.media:
+        target = replace(target, media=replace(target.media, mode=MediaMode(params.media)))
+    try:
+        with fetching(target, _media_tools(ctx), media) if target.media.on else nullcontext() as run:
+            return _scrape_channels(target, params, ctx, run)
+    finally:
+        for line in media.lines(target.name):
+            ctx.reporter.say(line)
+
+
+def _scrape_channels(target: Target, params: Params, ctx: Context, media: MediaRun | None) -> TargetOutcome:
     job = Job(
         target=target,
         only=ctx.selection.channels,
@@ -143,6 +169,7 @@ def _scrape(target: Target, params: Params, ctx: Context) -> TargetOutcome:
             cancelled=ctx.cancelled,
             policies=_policies(params, target),
             lock_fds=ctx.lock_fds,
+            media=media,
         )
         return scrape_target(job, tools, refresh=session.refresh)
 
@@ -164,6 +191,18 @@ def _session_context(ctx: Context) -> SessionContext:
     )
 
 
+def _media_tools(ctx: Context) -> MediaTools:
+    return MediaTools(
+        environment=ctx.environment,
+        folder=ctx.folder,
+        clock=ctx.clock,
+        run_id=ctx.run_id,
+        note=ctx.reporter.say,
+        protect=ctx.secrets.protect,
+        cancelled=ctx.cancelled,
+    )
+
+
 def _check(outcome: TargetOutcome, params: Params, outputs: Outputs) -> None:
     failed = outcome.count(ChannelAction.FAILED)
     skipped = outcome.count(ChannelAction.SKIPPED, ChannelAction.SKIPPED_OOM)
@@ -174,6 +213,7 @@ def _check(outcome: TargetOutcome, params: Params, outputs: Outputs) -> None:
     if params.strict:
         reasons += [f"{skipped} skipped"] if skipped else []
         reasons += [f"{unproven} of unproven completeness"] if unproven else []
+        reasons += [f"{outputs.media_missing} media missing"] if outputs.media_missing else []
     if not reasons:
         return
     first = next((each for each in outcome.channels if each.action is ChannelAction.FAILED or each.unfinished), None)
@@ -196,7 +236,7 @@ def _policies(params: Params, target: Target) -> Policies:
     )
 
 
-def _outputs(outcome: TargetOutcome, path: Path) -> Outputs:
+def _outputs(outcome: TargetOutcome, path: Path, media: MediaOutcome) -> Outputs:
     def ids(*actions: ChannelAction) -> tuple[str, ...]:
         return tuple(channel.channel_id for channel in outcome.channels if channel.action in actions)
 
@@ -209,6 +249,8 @@ def _outputs(outcome: TargetOutcome, path: Path) -> Outputs:
         behind=tuple(channel.channel_id for channel in outcome.channels if channel.behind),
         unarchived=outcome.unarchived,
         appended=outcome.appended,
+        media_kept=media.kept,
+        media_missing=media.missing,
         summary_file=str(path),
     )
 

@@ -41,6 +41,12 @@ class Rule(StrEnum):
     APPEND_PENDING = "append-pending"
     LEFT_EXPORT = "left-export"
     LEFT_REPLACEMENT = "left-replacement"
+    MEDIA_LINE_DAMAGED = "media-line-damaged"
+    MEDIA_FILE_MISSING = "media-file-missing"
+    MEDIA_FILE_SIZE = "media-file-size"
+    MEDIA_FILE_ROTTEN = "media-file-rotten"
+    MEDIA_FILE_WITHOUT_LINE = "media-file-without-line"
+    MEDIA_UNREADABLE = "media-unreadable"
 
 
 class Level(StrEnum):
@@ -81,6 +87,12 @@ _REPAIRS = {
     Rule.APPEND_PENDING: "dce-play archive recover {folder}",
     Rule.LEFT_EXPORT: "dce-play archive salvage {folder}",
     Rule.LEFT_REPLACEMENT: "dce-play archive salvage {folder}",
+    Rule.MEDIA_LINE_DAMAGED: "restore {path} from a backup",
+    Rule.MEDIA_FILE_MISSING: "restore {path} from a backup, or dce-play media retry",
+    Rule.MEDIA_FILE_SIZE: "restore {path} from a backup, or dce-play media retry",
+    Rule.MEDIA_FILE_ROTTEN: "restore {path} from a backup, or remove it and dce-play media retry",
+    Rule.MEDIA_FILE_WITHOUT_LINE: "dce-play media gc --apply",
+    Rule.MEDIA_UNREADABLE: "look at the permissions and the disk of {path}",
 }
 
 RULE_OF_DAMAGE = {

@@ -22,6 +22,7 @@ from dce_play.discord.archive.audit.parts import SPLIT_BYTES
 from dce_play.discord.archive.folder.channel_map import DamagedChannelMap, load_map
 from dce_play.discord.archive.folder.seeds import json_files
 from dce_play.discord.archive.folder.temps import list_temps
+from dce_play.discord.media_store.verify import verify_store
 from dce_play.layout import TEMP_FOLDER, TargetLayout
 from dce_play.snowflake import ChannelId
 
@@ -80,7 +81,7 @@ def audit_tree(
         found[number] = file
         meter.add(sizes[number])
     files = tuple(found[number] for number in range(len(paths)))
-    around = [finding for layout in layouts for finding in _around(layout, files)]
+    around = [finding for layout in layouts for finding in _around(layout, files, full=full)]
     return TreeAudit(files=files, around=tuple(around))
 
 
@@ -113,7 +114,7 @@ def _side_by_side(
         yield from pool.map(audit, places)
 
 
-def _around(layout: TargetLayout, files: Sequence[FileAudit]) -> Iterator[Finding]:
+def _around(layout: TargetLayout, files: Sequence[FileAudit], *, full: bool) -> Iterator[Finding]:
     """Yield the findings that concern a target's folder rather than one file's content."""
     folder = layout.folder
     if not folder.is_dir():
@@ -130,6 +131,9 @@ def _around(layout: TargetLayout, files: Sequence[FileAudit]) -> Iterator[Findin
         rule = Rule.LEFT_EXPORT if left else Rule.LEFT_REPLACEMENT
         detail = f"{temp.size()} bytes of channel {temp.channel_id}, left or under way"
         yield Finding(rule=rule, path=temp.place, folder=folder, detail=detail)
+    if layout.media.is_dir():
+        for fault in verify_store(layout, deep=full):
+            yield Finding(rule=Rule(fault.fault.value), path=fault.path, folder=folder, detail=fault.detail)
 
 
 def _twins(here: dict[Path, ChannelId | None], folder: Path) -> Iterator[Finding]:

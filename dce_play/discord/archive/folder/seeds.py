@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dce_play.layout import META_FOLDER, TEMP_FOLDER
+from dce_play.layout import MEDIA_FOLDER, META_FOLDER, TEMP_FOLDER
 from dce_play.snowflake import ChannelId, is_full_id
 
 _CHANNEL_FILE = re.compile(
@@ -17,7 +17,7 @@ _CHANNEL_FILE = re.compile(
         \.json""",
     re.ASCII | re.VERBOSE,
 )
-_OURS = frozenset({META_FOLDER, TEMP_FOLDER})
+_OURS = frozenset({MEDIA_FOLDER, META_FOLDER, TEMP_FOLDER})
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from dce_play.discord.archive.folder.seeds import Seed
 from dce_play.discord.archive.proof.compare import Comparison, FileState, compare_file
 from dce_play.discord.archive.proof.fingerprint_store import FingerprintStore
+from dce_play.discord.archive.proof.ledgers import ledger_failures
 from dce_play.discord.archive.proof.snapshot import (
     FileSnapshot,
     Progress,
@@ -123,6 +124,9 @@ def prove_append(
             for seed in target_seeds(folder)
             if seed.path not in old and seed.path not in skipped and (not channels or seed.channel_id in channels)
         ]
+        layout = TargetLayout(folder)
+        ledger = next((each for each in snapshot.ledgers if root / each.path == layout.media_ledger), None)
+        files += ledger_failures(layout, ledger, deep=rules.deep)
     return Proof(verdict=_verdict(files, rules), files=tuple(files))
 
 

@@ -19,6 +19,7 @@ from dce_play.discord.archive.folder.naming import shown
 from dce_play.discord.archive.folder.seeds import Seed, find_seeds
 from dce_play.discord.archive.proof.fingerprint import Fingerprint, take_fingerprint
 from dce_play.discord.archive.proof.fingerprint_store import FingerprintStore, fingerprint_from, wait_until_settled
+from dce_play.discord.archive.proof.ledger_snapshot import LedgerSnapshot, ledger_snapshot
 from dce_play.discord.archive.records.reader_safe import open_consistent
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.layout import TargetLayout
@@ -71,6 +72,8 @@ class Snapshot:
     files: tuple[FileSnapshot, ...]
     skipped: tuple[tuple[Path, str], ...] = ()
     """Files that could not be read, relative to the root, each with the reason."""
+    ledgers: tuple[LedgerSnapshot, ...] = ()
+    """The targets' ledgers of media."""
 
 
 def take_snapshot(
@@ -116,7 +119,16 @@ def take_snapshot(
     if store is not None and prune:
         store.prune(file.fingerprint for file in files if file.fingerprint is not None)
     return Snapshot(
-        root=root, taken=utc_stamp(now), channels=tuple(channels), files=tuple(files), skipped=tuple(skipped)
+        root=root,
+        taken=utc_stamp(now),
+        channels=tuple(channels),
+        files=tuple(files),
+        skipped=tuple(skipped),
+        ledgers=tuple(
+            ledger_snapshot(layout.media_ledger, root)
+            for layout in map(TargetLayout, folders or (root,))
+            if layout.media_ledger.is_file()
+        ),
     )
 
 
@@ -156,6 +168,9 @@ def write_snapshot(snapshot: Snapshot, path: Path) -> str:
         "channels": list(snapshot.channels),
         "skipped": [{"path": str(place), "reason": reason} for place, reason in snapshot.skipped],
         "files": [_file_value(file) for file in snapshot.files],
+        "media": [
+            {"path": str(each.path), "size_bytes": each.size_bytes, "sha256": each.sha256} for each in snapshot.ledgers
+        ],
     }
     data = (json.dumps(value, indent=1) + "\n").encode("ascii")
     write_named(path, data, what="the snapshot", make_folder=True)
@@ -183,6 +198,10 @@ def load_snapshot(path: Path) -> Snapshot:
             channels=tuple(ChannelId(channel) for channel in value["channels"]),
             files=tuple(map(_file_from, value["files"])),
             skipped=tuple((Path(entry["path"]), entry["reason"]) for entry in value["skipped"]),
+            ledgers=tuple(
+                LedgerSnapshot(path=Path(each["path"]), size_bytes=each["size_bytes"], sha256=each["sha256"])
+                for each in value.get("media", ())
+            ),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise DamagedSnapshot(path, f"not what we wrote: {error!r}") from error

@@ -101,33 +101,45 @@ class ChannelExport:
             return last_id
         for page in pages.message_pages(self.client, self.channel.id, last_id, self.watch, horizon=self.extent.horizon):
             self.check_page(page)
+            told: list[tuple[Mapping[str, Any], Mapping[str, Any]]] = []
             for source in page:
                 message_id = int(identifier(source))
                 if message_id > self.extent.horizon:
                     self.odd.refuse_future(source, message_id)
                     continue
                 if message_id > self.extent.newest:
+                    self._tell(told)
                     return last_id
-                self._write(source, message_id)
+                written = self._write(source, message_id)
                 last_id = message_id
+                if written is not None and self.request.on_message is not None:
+                    told.append((source, written))
             self.file.flush()
+            self._tell(told)
             self.watch.report()
         return last_id
 
-    def _write(self, source: Mapping[str, Any], message_id: int) -> None:
+    def _tell(self, told: list[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> None:
+        if self.request.on_message is not None:
+            for source, written in told:
+                self.request.on_message(source, written)
+
+    def _write(self, source: Mapping[str, Any], message_id: int) -> Mapping[str, Any] | None:
+        """Write one message, and return what was written; ``None`` where it cannot be."""
         self.raw.add(source)
         latest = self.request.format is ExportFormat.LATEST
         written = self.odd.read(
             source, message_id, lambda: message_object(source, self.view, self._reaction_users, latest=latest)
         )
         if written is None:
-            return
+            return None
         try:
             self.file.add(written)
         except MessageTooLarge as error:
             self.odd.meet(source, message_id, str(error), goes_on=True)
-        else:
-            self.watch.written(self.file.message_count, str(written["timestamp"]))
+            return None
+        self.watch.written(self.file.message_count, str(written["timestamp"]))
+        return written
 
     def _reaction_users(self, message_id: str, emoji: Emoji, count: int) -> Iterator[User]:
         if self.reaction_users:

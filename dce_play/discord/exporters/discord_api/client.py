@@ -1,5 +1,6 @@
 """Discord's REST API: authorization, retries, limits. Every request of a run goes through one client."""
 
+import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -103,7 +104,7 @@ class BudgetSpent(ExportFailed):
 
 
 class DiscordClient:
-    """GET requests to Discord, safe to use from several threads at once.
+    """Requests to Discord, safe to use from several threads at once.
 
     A token that was refused once (401) is not tried again: every later request fails without being made.
     """
@@ -149,8 +150,17 @@ class DiscordClient:
         Raises: RequestRefused; AuthenticationFailed; ClientBlocked; UnexpectedAnswer; RequestGivenUp; BudgetSpent;
         ExportCancelled.
         """
-        whole = f"{path}?{urlencode(query)}" if query else path
-        answer, meaning = self._ask(whole, self._authorized(watch), watch)
+        return self._answer(f"{path}?{urlencode(query)}" if query else path, watch, None)
+
+    def post(self, path: str, value: Any, *, watch: Watch) -> Any:
+        """Return the JSON that a POST of a value is answered with. Only for what may be asked twice.
+
+        Raises: as ``get``.
+        """
+        return self._answer(path, watch, json.dumps(value).encode())
+
+    def _answer(self, whole: str, watch: Watch, body: bytes | None) -> Any:
+        answer, meaning = self._ask(whole, self._authorized(watch), watch, body)
         if meaning is Meaning.TOKEN_REFUSED:
             self._token_is_dead = True
             raise _token_refused()
@@ -185,7 +195,7 @@ class DiscordClient:
                 raise _token_refused()
             return self._authorization
 
-    def _ask(self, path: str, authorization: str, watch: Watch) -> tuple[Answer, Meaning]:
+    def _ask(self, path: str, authorization: str, watch: Watch, content: bytes | None = None) -> tuple[Answer, Meaning]:
         """Ask until there is an answer to go by, and return it with its meaning, which is none of WAIT and BLOCKED."""
         bare = path.partition("?")[0]
         route = route_of(bare)
@@ -194,7 +204,7 @@ class DiscordClient:
             pause_s = 2.0**attempt
             error: ExportFailed | None = None
             try:
-                answer = self._once(path, route, authorization, watch)
+                answer = self._once(path, route, authorization, watch, content)
             except Unanswered as unanswered:
                 reason = str(unanswered)
             else:
@@ -221,11 +231,11 @@ class DiscordClient:
                 watch.wait(pause_s + _MARGIN_S)
         raise error or RequestGivenUp(path, f"{reason}, {self._retries + 1} times")
 
-    def _once(self, path: str, route: str, authorization: str, watch: Watch) -> Answer:
+    def _once(self, path: str, route: str, authorization: str, watch: Watch, content: bytes | None) -> Answer:
         while wait_s := self._limits.reserve(route):
             watch.wait(wait_s)
         self._count(watch)
-        answer = self._transport.get(path, authorization, watch.beat)
+        answer = self._transport.get(path, authorization, watch.beat, body=content)
         self._limits.learn(route, answer.headers)
         return answer
 

@@ -72,6 +72,7 @@ ENDPOINTS = (
     _endpoint("users/@me/channels", _CHANNEL, is_array=True),
     _endpoint("users/{}", _USER),
     _endpoint("applications/@me", _shape("id:id", "flags:number")),
+    _endpoint("attachments/refresh-urls", _shape("refreshed_urls:list")),
     _endpoint("guilds/{}", _shape("id:id name:text")),
     _endpoint("guilds/{}/channels", _CHANNEL, is_array=True),
     _endpoint("guilds/{}/roles", _shape("id:id name:text position:number", "color:number"), is_array=True),

@@ -111,8 +111,10 @@ class Transport:
         else:
             self._pool = httpcore2.HTTPProxy(_without_user(proxy), proxy_auth=_user_of(proxy), **settings)
 
-    def get(self, path_and_query: str, authorization: str, beat: Callable[[], None]) -> Answer:
-        """Ask once. ``beat`` is called while the answer comes in, and may raise to stop.
+    def get(
+        self, path_and_query: str, authorization: str, beat: Callable[[], None], *, body: bytes | None = None
+    ) -> Answer:
+        """Ask once; with a body, which is JSON, it is a POST. ``beat`` is called meanwhile, and may raise to stop.
 
         Raises: Unanswered.
         """
@@ -120,7 +122,7 @@ class Transport:
             beat()
         self._guard.begin(self._timeouts.total_s, beat)
         try:
-            return self._exchange(f"{self._base_url}/{path_and_query}", authorization)
+            return self._exchange(f"{self._base_url}/{path_and_query}", authorization, body)
         except self._too_slow as error:
             raise Unanswered(f"an answer that took more than {self._timeouts.total_s:g} s") from error
         except self._failures as error:
@@ -128,7 +130,7 @@ class Transport:
         finally:
             self._slots.release()
 
-    def _exchange(self, url: str, authorization: str) -> Answer:
+    def _exchange(self, url: str, authorization: str, content: bytes | None) -> Answer:
         headers = {
             "Accept": "application/json",
             "Accept-Encoding": "gzip, deflate",
@@ -136,7 +138,10 @@ class Transport:
             "Connection": "keep-alive",
             "User-Agent": f"DiscordBot (dce-play, {__version__})",
         }
-        with self._pool.stream("GET", url, headers=headers, extensions=self._patience) as response:
+        if content is not None:
+            headers["Content-Type"] = "application/json"
+        method = "GET" if content is None else "POST"
+        with self._pool.stream(method, url, headers=headers, content=content, extensions=self._patience) as response:
             told = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
             raw = _whole_body(response.iter_stream(), told.get("content-encoding", ""))
         body, is_json = _parse(raw)

@@ -1,0 +1,1 @@
+"""``dce-play media``: the bytes behind the URLs that channel files name."""

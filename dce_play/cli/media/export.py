@@ -1,0 +1,25 @@
+"""``dce-play media export``: one channel with its media, in DiscordChatExporter's own layout."""
+
+from pathlib import Path
+
+import click
+
+from dce_play.cli.app.verb import EXISTING_FILE, format_option, tell
+from dce_play.discord.archive.folder.naming import shown
+from dce_play.discord.media.exported import export_media
+from dce_play.errors import ExitCode
+
+
+@click.command(short_help="Write a channel file with its media as DiscordChatExporter does.")
+@click.argument("channel_file", type=EXISTING_FILE)
+@click.argument("outdir", type=click.Path(file_okay=False, path_type=Path))
+@format_option
+def export(channel_file: Path, outdir: Path, *, output_format: str) -> int:
+    """Write CHANNEL_FILE into OUTDIR, and beside it <name>_Files with the media that are kept. Asks nobody.
+
+    URLs whose bytes are kept become paths; the others stay. CHANNEL_FILE itself stays as it is.
+    """
+    done = export_media(channel_file.absolute(), outdir.absolute())
+    line = f"exported {shown(done.path)}: {done.files} files, {done.replaced} URLs replaced"
+    tell(output_format, [line], {"path": shown(done.path), "files": done.files, "replaced": done.replaced})
+    return ExitCode.OK

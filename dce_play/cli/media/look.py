@@ -1,0 +1,85 @@
+"""``dce-play media verify``, ``status`` and ``gc``: whether a store is sound, what it has, and what is of no use."""
+
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from dce_play.cli.app.guarded import guarded
+from dce_play.cli.app.verb import format_option, lock_wait_option, tell
+from dce_play.cli.media.chosen import chosen_targets, target_options
+from dce_play.discord.archive.folder.naming import shown
+from dce_play.discord.media.backlog import find_garbage
+from dce_play.discord.media.summary import summarise
+from dce_play.discord.media_store.verify import verify_store
+from dce_play.errors import ExitCode
+from dce_play.layout import TargetLayout
+from dce_play.system.foreign_text import visible
+
+
+@click.command(short_help="Check that store and ledger agree.")
+@target_options
+@click.option("--deep", is_flag=True, help="Read every byte and compare its digest.")
+@format_option
+def verify(target: str | None, *, config: Path | None, deep: bool, output_format: str) -> int:
+    """Check that every kept file is there with its size, and that every file has a line; with --deep its bytes.
+
+    Exit 0: sound. Exit 1: there are findings, a line each.
+    """
+    _, targets = chosen_targets(target, config)
+    found = 0
+    for each in targets:
+        count = 0
+        for finding in verify_store(TargetLayout(each.output_dir), deep=deep):
+            count += 1
+            facts = {"target": each.name, "fault": finding.fault.value, "path": shown(finding.path)}
+            line = f"{finding.fault.value}: {visible(finding.detail)} ({shown(finding.path)})"
+            tell(output_format, [line], {**facts, "detail": finding.detail})
+        found += count
+        summary = f"Target '{each.name}': {count} finding(s)" if count else f"Target '{each.name}': media are sound"
+        tell(output_format, [summary], {"target": each.name, "findings": count})
+    return ExitCode.FAILED if found else ExitCode.OK
+
+
+@click.command(short_help="Show what is kept and what is missing.")
+@target_options
+@format_option
+def status(target: str | None, *, config: Path | None, output_format: str) -> int:
+    """Show for each target which media it keeps, how many there are of each state, and how many bytes."""
+    _, targets = chosen_targets(target, config)
+    for each in targets:
+        summary = summarise(TargetLayout(each.output_dir))
+        states: Counter[str] = summary.states
+        counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "nothing yet"
+        lines = [f"Target '{each.name}': media: {each.media.mode.value}; {counts}; {summary.kept_bytes} bytes kept"]
+        if not each.media.on:
+            lines.append("! the URLs of its attachments expire, and nobody keeps their bytes (media: off)")
+        facts = {"target": each.name, "media": each.media.mode.value, "states": dict(states)}
+        tell(output_format, lines, {**facts, "kept_bytes": summary.kept_bytes})
+    return ExitCode.OK
+
+
+@click.command(short_help="Show, and with --apply remove, files that no line names.")
+@target_options
+@click.option("--apply", "apply_it", is_flag=True, help="Remove them.")
+@lock_wait_option
+@format_option
+def gc(target: str | None, *, config: Path | None, apply_it: bool, lock_wait_s: float, output_format: str) -> int:
+    """Show what is in the store and of no use: files that no line of media.jsonl names, and unfinished fetches.
+
+    What a line names is never removed, so nothing that a channel file names is. Without --apply nothing is removed.
+    """
+    targets_file, targets = chosen_targets(target, config)
+    root = targets_file.archive_root
+    with guarded(root, root=root, lock_wait_s=lock_wait_s, dry_run=not apply_it):
+        for each in targets:
+            garbage = find_garbage(each)
+            word = "removed" if apply_it else "would remove"
+            for path in garbage.paths:
+                if apply_it:
+                    path.unlink(missing_ok=True)
+                tell(output_format, [f"{word} {shown(path)}"], {"target": each.name, "path": shown(path)})
+            line = f"Target '{each.name}': {word} {len(garbage.paths)} file(s), {garbage.size_bytes} bytes"
+            facts = {"target": each.name, "files": len(garbage.paths), "bytes": garbage.size_bytes}
+            tell(output_format, [line], {**facts, "applied": apply_it})
+    return ExitCode.OK

@@ -1,0 +1,57 @@
+"""URLs of media as Discord signs them: the URL without its signature, when that ends, and which name it ends in."""
+
+from hashlib import sha256
+from urllib.parse import urlsplit
+
+_SIGNATURE = frozenset({"ex", "is", "hm"})
+_LONGEST_EXTENSION = 41
+_LONGEST_STEM = 42
+_MAX_NAME_BYTES = 255
+
+
+def unsigned(url: str) -> str:
+    """Return the URL without Discord's signature; the rest of its query stays as it is."""
+    before, mark, query = url.partition("?")
+    kept = [part for part in query.split("&") if part and part.partition("=")[0] not in _SIGNATURE]
+    return before + mark + "&".join(kept) if kept else before
+
+
+def expires_at(url: str) -> float | None:
+    """Return when the signature ends, in seconds since 1970, or ``None`` where the URL does not say."""
+    for part in url.partition("?")[2].split("&"):
+        name, _, value = part.partition("=")
+        if name == "ex":
+            try:
+                return float(int(value, 16))
+            except ValueError:
+                return None
+    return None
+
+
+def last_part(url: str) -> str:
+    """Return what stands behind the last slash of the URL's path, percent-encoded as it is."""
+    return url.partition("?")[0].partition("#")[0].rpartition("/")[2]
+
+
+def exported_name(url: str) -> str:
+    """Return the name that DiscordChatExporter gives the file of a URL: ``picture-1A2B3.png``.
+
+    Source: DiscordChatExporter, ExportAssetDownloader.GetFileNameFromUrl.
+    """
+    name = last_part(url)
+    stem, dot, ending = name.rpartition(".")
+    extension = dot + ending if dot and ending else ""
+    if not dot:
+        stem = name
+    if len(extension) > _LONGEST_EXTENSION:
+        stem, extension = name, ""
+    mark = sha256(unsigned(url).encode()).hexdigest()[:5].upper()
+    room = _MAX_NAME_BYTES - len(mark) - 1 - len(extension.encode())
+    short = stem[:_LONGEST_STEM].encode()[:room].decode(errors="ignore")
+    return f"{short}-{mark}{extension}"
+
+
+def path_and_query(url: str) -> str:
+    """Return what a server is asked for: path and query, without the fragment."""
+    parts = urlsplit(url)
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
