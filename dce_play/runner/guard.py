@@ -85,7 +85,8 @@ _LOG = logging.getLogger("dce-play")
 _active: Tripwire | None = None
 _kept: Tripwire | None = None
 """What goes on judging the threads that did not end with their dry run."""
-_left: set[int | None] = set()
+_left: dict[int, threading.Thread] = {}
+"""Those threads. An id alone would not do: the next thread may get that of one which has ended."""
 _installed = False
 
 
@@ -107,21 +108,21 @@ def dry_run(*, allowed_writable: Iterable[Path] = (), allowed_programs: Iterable
     tripwire = Tripwire(allowed_writable=allowed_writable, allowed_programs=allowed_programs)
     _active = tripwire
     before = frozenset(threading.enumerate())
-    facts: Exception | None = None
+    raised: Exception | None = None
     try:
         with _no_hidden_starts(tripwire), _no_hidden_databases(tripwire):
             yield tripwire
             _join(before)
     except Exception as error:
-        facts = error
+        raised = error
         raise
     finally:
-        _left.update(thread.ident for thread in _since(before))
+        _left.update((thread.ident, thread) for thread in _since(before) if thread.ident is not None)
         _kept = tripwire if _left else _kept
         _active = None
         sys.dont_write_bytecode = bytecode
         if tripwire.deeds:
-            raise DryRunBroken(tripwire.deeds) from facts
+            raise DryRunBroken(tripwire.deeds) from raised
 
 
 def seal_process(allowed_writable: Iterable[Path]) -> bool:
@@ -142,8 +143,18 @@ def _install() -> None:
 def _hook(event: str, arguments: Arguments) -> None:
     if _active is not None:
         _active.check(event, arguments)
-    elif _left and _kept is not None and threading.get_ident() in _left:
+    elif _left and _kept is not None and _is_left_over(threading.get_ident()):
         _kept.check(event, arguments)
+
+
+def _is_left_over(identifier: int) -> bool:
+    thread = _left.get(identifier)
+    if thread is None:
+        return False
+    if not thread.is_alive():
+        _left.pop(identifier, None)
+        return False
+    return True
 
 
 def _since(before: frozenset[threading.Thread]) -> list[threading.Thread]:

@@ -113,7 +113,7 @@ class EventStream:
             shown = masked(body, self._mask) if self._mask.armed else body
             stamp = self._clock.now().isoformat(timespec="microseconds").replace("+00:00", "Z")
             event = Event(seq=self._seq, ts=stamp, run=self._run_id, body=shown)
-            failed = [facts for sink in self._sinks if (facts := self._hand(sink, event)) is not None]
+            failed = [broken for sink in self._sinks if (broken := self._hand(sink, event)) is not None]
         finally:
             self._delivering = False
         self._watch()

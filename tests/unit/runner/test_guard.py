@@ -256,3 +256,19 @@ def test_loopback_may_be_listened_on() -> None:
     with dry_run() as tripwire:
         listen("127.0.0.1")
     assert tripwire.deeds == ()
+
+
+def test_a_thread_with_the_id_of_one_that_outlived_its_dry_run_may_write(place: Path) -> None:
+    enough = threading.Event()
+    late = threading.Thread(target=enough.wait, args=(60,))
+    with dry_run():
+        late.start()
+    enough.set()
+    late.join(60)
+    written: list[int] = []
+    for number in range(20):  # the system gives the id of an ended thread to one that comes after
+        one = threading.Thread(target=lambda name=str(number): (place / name).write_text("x", encoding="utf-8"))
+        one.start()
+        one.join(60)
+        written += [number] if (place / str(number)).exists() else []
+    assert written == list(range(20))
