@@ -7,9 +7,9 @@ from pathlib import Path
 from dce_play.events import Asked, CheckpointPut, ItemTold, StepProgressed, StepRef, StepSaid
 from dce_play.plugin import Context, NobodyToAsk, StepRecord, View
 from dce_play.runner.cancel import Stopper
+from dce_play.runner.record.stream import EventStream
 from dce_play.runner.secrets import RunSecrets
 from dce_play.runner.settings import Ask, RunSettings
-from dce_play.runner.stream import EventStream
 from dce_play.source import JsonValue
 from dce_play.system.process.containers import NoteContainer, note_nowhere
 from dce_play.system.process.executor import Command, Executor, Finished, LocalExecutor

@@ -25,15 +25,15 @@ from dce_play.runner.context import RunServices
 from dce_play.runner.definition import define, save_definition
 from dce_play.runner.event_emitter import EventEmitter
 from dce_play.runner.guard import dry_run, seal_process
-from dce_play.runner.journal import JOURNAL_NAME, Journal
 from dce_play.runner.locking import archive_locked
 from dce_play.runner.node_result import Failure, NodeResult, crashed, foreseen, stopped
-from dce_play.runner.progress import Progress
+from dce_play.runner.record.journal import JOURNAL_NAME, Journal
+from dce_play.runner.record.progress import Progress
+from dce_play.runner.record.stream import EventStream
 from dce_play.runner.scope import Scope
 from dce_play.runner.secrets import RunSecrets
 from dce_play.runner.settings import RunOutcome, RunSettings
 from dce_play.runner.stop_hooks import StopHooks
-from dce_play.runner.stream import EventStream
 from dce_play.runner.supervise import Gate
 from dce_play.runner.walk import Walk
 from dce_play.system.process.exempt import exempt_starter

@@ -13,9 +13,9 @@ from dce_play.plugin import StepRecord
 from dce_play.runner.attempt import DEPENDS
 from dce_play.runner.context import HIDDEN, RunServices
 from dce_play.runner.node_result import Failure, NodeResult, foreseen
-from dce_play.runner.progress import EarlierStep
+from dce_play.runner.record.progress import EarlierStep
+from dce_play.runner.record.stream import masked
 from dce_play.runner.scope import Scope
-from dce_play.runner.stream import masked
 from dce_play.source import JsonValue
 
 

@@ -12,8 +12,8 @@ from dce_play.playbook.language.model import Lock
 from dce_play.playbook.plan.plan import Plan
 from dce_play.plugin import Effects
 from dce_play.runner.cancel import Stopper
+from dce_play.runner.record.stream import EventStream
 from dce_play.runner.settings import RunSettings
-from dce_play.runner.stream import EventStream
 from dce_play.system.lock.held_lock import HeldLock
 
 

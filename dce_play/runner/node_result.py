@@ -9,7 +9,7 @@ from pathlib import Path
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.events import ChangeTold, ErrorFacts, Status
 from dce_play.runner.cancel import EXIT_CODES, Reason
-from dce_play.runner.stream import Mask
+from dce_play.runner.record.stream import Mask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

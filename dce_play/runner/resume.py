@@ -7,9 +7,9 @@ from pathlib import Path
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.playbook.plan.plan import Plan
 from dce_play.runner.definition import ResumeRefused, define, differences, load_definition
-from dce_play.runner.folders import RunInfo, State
-from dce_play.runner.journal import JOURNAL_NAME, RunStillGoing, close_lost, read_journal
-from dce_play.runner.progress import Progress, fold_progress
+from dce_play.runner.record.folders import RunInfo, State
+from dce_play.runner.record.journal import JOURNAL_NAME, RunStillGoing, close_lost, read_journal
+from dce_play.runner.record.progress import Progress, fold_progress
 from dce_play.runner.settings import RunSettings
 from dce_play.source import JsonValue
 

@@ -7,8 +7,8 @@ from typing import NoReturn
 from dce_play.errors import ExitCode
 from dce_play.events import Diagnosed, Outcome, RunEnded
 from dce_play.runner.cancel import Reason
+from dce_play.runner.record.stream import EventStream
 from dce_play.runner.settings import RunSettings
-from dce_play.runner.stream import EventStream
 from dce_play.system.process.descendants import end_descendants
 
 

@@ -23,7 +23,7 @@ from dce_play.runner.attempt import attempt
 from dce_play.runner.context import HIDDEN, RunServices
 from dce_play.runner.event_emitter import EventEmitter
 from dce_play.runner.node_result import Failure, NodeResult, stopped
-from dce_play.runner.progress import GOOD, EarlierStep, Progress
+from dce_play.runner.record.progress import GOOD, EarlierStep, Progress
 from dce_play.runner.scope import Scope, item_keys
 from dce_play.runner.tries import try_until
 

@@ -16,9 +16,9 @@ from dce_play.events import Outcome
 from dce_play.playbook.plan.plan import Plan
 from dce_play.plugin import Context, StepResult
 from dce_play.runner.engine import run
-from dce_play.runner.folders import State, read_run
-from dce_play.runner.journal import JOURNAL_NAME, close_lost, read_journal
-from dce_play.runner.progress import Progress, fold_progress
+from dce_play.runner.record.folders import State, read_run
+from dce_play.runner.record.journal import JOURNAL_NAME, close_lost, read_journal
+from dce_play.runner.record.progress import Progress, fold_progress
 from dce_play.runner.settings import RunSettings
 from dce_play.steps.host import file_write
 from dce_play.system.process.executor import Command

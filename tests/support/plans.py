@@ -12,7 +12,7 @@ from dce_play.playbook.plan.plan import Plan
 from dce_play.playbook.plan.planning import make_plan
 from dce_play.plugin import CheckStep, Context, Effects, Info, StepPlan, StepResult, View
 from dce_play.runner.engine import run
-from dce_play.runner.progress import Progress
+from dce_play.runner.record.progress import Progress
 from dce_play.runner.settings import RunOutcome, RunSettings
 from dce_play.steps.flow import assert_that, pause_confirm, report_say, report_summary
 from dce_play.steps.host import command_run

@@ -14,7 +14,7 @@ from dce_play.cli.run.options import options_from, run_options
 from dce_play.cli.run.running import RunRequest, execute
 from dce_play.cli.run.sinks import now_stamp
 from dce_play.layout import runs_folder
-from dce_play.runner.folders import RunInfo, find_run, newest_unfinished
+from dce_play.runner.record.folders import RunInfo, find_run, newest_unfinished
 from dce_play.runner.resume import open_earlier
 
 

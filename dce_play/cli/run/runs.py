@@ -13,7 +13,7 @@ from dce_play.events import Mode
 from dce_play.layout import runs_folder
 from dce_play.render.report import fold_report, read_events
 from dce_play.render.text import duration
-from dce_play.runner.folders import RunInfo, State, find_run, list_runs, prunable, remove_run
+from dce_play.runner.record.folders import RunInfo, State, find_run, list_runs, prunable, remove_run
 
 _state_dir = click.option(
     "--state-dir", type=click.Path(path_type=Path), help="Where run folders are.  [env: DCE_PLAY_STATE_DIR]"

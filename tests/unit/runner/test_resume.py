@@ -11,7 +11,7 @@ from dce_play.errors import ExitCode
 from dce_play.events import RunResumed, Status
 from dce_play.plugin import Context, StepFailed, StepResult
 from dce_play.runner.definition import ResumeRefused
-from dce_play.runner.folders import (
+from dce_play.runner.record.folders import (
     NoSuchRun,
     State,
     find_run,
@@ -21,8 +21,8 @@ from dce_play.runner.folders import (
     read_run,
     remove_run,
 )
-from dce_play.runner.journal import JOURNAL_NAME, Journal, RunJournalDamaged, RunStillGoing, read_journal
-from dce_play.runner.progress import fold_progress
+from dce_play.runner.record.journal import JOURNAL_NAME, Journal, RunJournalDamaged, RunStillGoing, read_journal
+from dce_play.runner.record.progress import fold_progress
 from dce_play.runner.resume import NotResumable, open_earlier, progress_for
 from tests.support.plans import MadeUpStep, Ran, done, echo, plan_of, play, settings_for
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.events import Mode, Outcome, RunEnded, RunStarted
-from dce_play.runner.journal import JOURNAL_NAME, RunJournalDamaged, look
+from dce_play.runner.record.journal import JOURNAL_NAME, RunJournalDamaged, look
 from dce_play.source import JsonValue
 
 

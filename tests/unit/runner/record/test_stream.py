@@ -11,8 +11,8 @@ import pytest
 from dce_play.event_json import to_json
 from dce_play.events import Diagnosed, StepRef, StepSaid
 from dce_play.plugin import Context, StepFailed, StepResult
+from dce_play.runner.record.stream import EventStream
 from dce_play.runner.secrets import RunSecrets, SecretMissing
-from dce_play.runner.stream import EventStream
 from tests.support.fakes import FakeClock
 from tests.support.plans import AnyOutputs, MadeUpStep, Recorder, done, play
 
