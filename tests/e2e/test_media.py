@@ -410,3 +410,24 @@ def test_killed_at_any_moment_a_file_is_whole_or_not_there(shop: Shop) -> None:
     assert len({line["url"] for line in shop.lines()}) == len(shop.lines()) == 60
     assert not shop.parts()
     assert shop.terminal.run("media", "verify", "t", "--deep").code == 0
+
+
+@pytest.mark.contract("M1")
+def test_all_keeps_pictures_of_every_kind_and_nothing_of_other_servers(tmp_path: Path, server: MediaServer) -> None:
+    shop = Shop(tmp_path, server, media="all")
+    shop.attach("a.png", b"a")
+    message = shop.messages[0]
+    message["embeds"] = [{"thumbnail": {"url": "https://media.discordapp.net/t.png"}}]
+    message["stickers"] = [{"sourceUrl": "https://cdn.discordapp.com/stickers/1.png"}]
+    emoji = ["https://cdn.discordapp.com/emojis/1.png", "https://cdn.jsdelivr.net/e.svg"]
+    message["inlineEmojis"] = [{"imageUrl": url} for url in emoji]
+    shop.save()
+    for path in ("/t.png", "/stickers/1.png", "/emojis/1.png", "/avatars/1/a.png", "/icons/1/i.png"):
+        server.files[path] = path.encode()
+    assert shop.fetch().code == 0
+    kept = {line["kind"] for line in shop.lines() if line["state"] == "kept"}
+    assert kept == {"attachment", "embed_thumbnail", "sticker", "emoji", "avatar", "guild_icon"}
+    assert shop.state(emoji[1]) == "excluded"
+    icon = next(line for line in shop.lines() if line["kind"] == "guild_icon")
+    assert icon["message_id"] is icon["channel_id"] is None
+    assert icon["url"].endswith("?size=512")
