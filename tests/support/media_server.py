@@ -25,6 +25,8 @@ class MediaServer:
         self.refreshed: list[list[str]] = []
         self.lock = threading.Lock()
         self.base = ""
+        self.api: Any = None
+        """Answers what is asked of the API, where it is set."""
 
     def asked(self, path: str) -> int:
         return sum(urlsplit(each).path == path for each, _ in self.seen)
@@ -42,6 +44,9 @@ class _Handler(BaseHTTPRequestHandler):
         with media.lock:
             media.seen.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
         parts = urlsplit(self.path)
+        if media.api is not None and parts.path.startswith("/api/"):
+            media.api(self)
+            return
         if parts.path.endswith("/users/@me"):
             self.answer(200, b'{"id": "1", "username": "u"}')
             return

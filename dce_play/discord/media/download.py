@@ -134,7 +134,8 @@ class Downloader:
             except _Ended as ended:
                 _drop(part)
                 return ended.result
-            except MediaRefused as refused:
+            except (MediaRefused, ValueError) as refused:  # also a URL, or a redirect to one, that cannot be sent
+                _drop(part)
                 return Result(MediaState.FAILED, str(refused))
             except _Again as again:
                 reason, wait_s = str(again), again.wait_s

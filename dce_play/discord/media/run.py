@@ -111,7 +111,7 @@ class MediaRun:
                 part.unlink(missing_ok=True)
 
     def _give_up(self, error: Exception) -> None:
-        told = f"{error.strerror}: {error.filename or self.layout.media}" if isinstance(error, OSError) else str(error)
+        told = f"{error.strerror}: {error.filename or self.layout.media}" if isinstance(error, OSError) else repr(error)
         with self._lock:
             self.outcome.trouble = self.outcome.trouble or told
 
@@ -142,7 +142,7 @@ class MediaRun:
                         self._wake.clear()
         except _Stopped:
             pass
-        except (OSError, sqlite3.Error) as error:
+        except Exception as error:  # noqa: BLE001 - messages come first: even a bug here fails no scrape, and is told
             self._give_up(error)
         finally:
             downloader.close()

@@ -3,13 +3,15 @@
 import ipaddress
 import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from dce_play.system.loopback import is_loopback
 
 DISCORD_HOSTS = ("cdn.discordapp.com", "media.discordapp.net")
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+\Z")
 _ORIGIN = re.compile(r"https?://(127\.0\.0\.1):([0-9]{1,5})\Z")
+_ASCII = "".join(map(chr, range(0x21, 0x7F)))
+"""What a URL has that is not percent-encoded on its way; what is encoded already stays so."""
 _UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\\]|\s")
 
 
@@ -71,12 +73,13 @@ class Hosts:
         Raises: MediaRefused, when its server may not be asked.
         """
         origin, host = self._checked(url)
+        url = quote(url.partition("#")[0], safe=_ASCII)
         if origin in self._origins:
-            return url.partition("#")[0]
+            return url
         if self._base and host in DISCORD_HOSTS:
             parts = urlsplit(url)
             return self._base + (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        return url.partition("#")[0]
+        return url
 
     def may_be_private(self, host: str, port: int) -> bool:
         """Return whether a server was named by its own address, so that it may be on this machine."""

@@ -1,7 +1,6 @@
 """URLs of media as Discord signs them: the URL without its signature, when that ends, and which name it ends in."""
 
 from hashlib import sha256
-from urllib.parse import urlsplit
 
 _SIGNATURE = frozenset({"ex", "is", "hm"})
 _LONGEST_EXTENSION = 41
@@ -49,9 +48,3 @@ def exported_name(url: str) -> str:
     room = _MAX_NAME_BYTES - len(mark) - 1 - len(extension.encode())
     short = stem[:_LONGEST_STEM].encode()[:room].decode(errors="ignore")
     return f"{short}-{mark}{extension}"
-
-
-def path_and_query(url: str) -> str:
-    """Return what a server is asked for: path and query, without the fragment."""
-    parts = urlsplit(url)
-    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

@@ -91,7 +91,7 @@ _REPAIRS = {
     Rule.MEDIA_FILE_MISSING: "restore {path} from a backup, or dce-play media retry",
     Rule.MEDIA_FILE_SIZE: "restore {path} from a backup, or dce-play media retry",
     Rule.MEDIA_FILE_ROTTEN: "restore {path} from a backup, or remove it and dce-play media retry",
-    Rule.MEDIA_FILE_WITHOUT_LINE: "dce-play media gc --apply",
+    Rule.MEDIA_FILE_WITHOUT_LINE: "look at {path} first; dce-play media gc --apply removes it",
     Rule.MEDIA_UNREADABLE: "look at the permissions and the disk of {path}",
 }
 
