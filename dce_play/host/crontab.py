@@ -14,8 +14,6 @@ _JOB_NAME = re.compile(r"[A-Za-z0-9._-]+")
 class InvalidCrontab(DcePlayError):
     """The crontab's markers do not pair up, so nobody can say which lines are ours."""
 
-    exit_code: ClassVar[ExitCode] = ExitCode.INVALID
-
 
 class InvalidJob(DcePlayError):
     """A job that cannot be written into a crontab."""

@@ -24,6 +24,7 @@ def safety(playbook: Playbook, library: Library) -> Iterator[Problem]:
     for statement in statements((*playbook.preflight, *playbook.steps)):
         if isinstance(statement, StepCall):
             yield from _program(statement)
+            yield from _shell_line(statement)
             if playbook.kind is CallKind.ROLE:
                 yield from _absolute_paths(statement, library)
     yield from _secrets(playbook, library)
@@ -40,7 +41,7 @@ def _program(statement: StepCall) -> Iterator[Problem]:
     words = _words(template)
     first = PurePosixPath(words[0]).name if words and isinstance(words[0], str) else ""
     if first in _SHELLS and any(isinstance(word, str) and re.fullmatch("-[a-z]*c", word) for word in words):
-        hint = "name the program and its arguments themselves"
+        hint = "name the program and its arguments themselves, or use shell.run"
         yield _warning("W421", f"this starts a shell ({first})", template.span, hint=hint)
         return
     for word in words[1:]:
@@ -49,6 +50,13 @@ def _program(statement: StepCall) -> Iterator[Problem]:
         if isinstance(word, Expression) or (isinstance(word, Text) and isinstance(word.parts[0], Expression)):
             message = "an argument that begins with an expression may be taken for an option"
             yield _warning("W423", message, word.span, hint='put "--" before it, where the program knows that')
+
+
+def _shell_line(statement: StepCall) -> Iterator[Problem]:
+    template = statement.params.get("line") if statement.step == "shell.run" else None
+    if isinstance(template, Text | Expression):
+        hint = 'put the value into env, and write "$NAME" in the line'
+        yield _warning("W421", "the shell reads whatever the expression gives", template.span, hint=hint)
 
 
 def _words(template: Template) -> list[str | Template]:
