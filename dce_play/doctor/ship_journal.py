@@ -57,9 +57,9 @@ def rows_of_journal(
     return [green("ship.silent", f"the journal of {unit} tells of no ship, and no episode waits")]
 
 
-def denied(reason: str) -> Row:
+def denied(reason: str, fix: str = DENIED_FIX) -> Row:
     """Return the row for a journal that cannot be read."""
-    return yellow("journal.denied", f"cannot read the shipper's journal: {reason}", DENIED_FIX)
+    return yellow("journal.denied", f"cannot read the shipper's journal: {reason}", fix)
 
 
 def _times(count: int) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command_line import Terminal
 from tests.support.postgres_server import Postgres, postgres_server
 from tests.support.real_engines import SeaweedFS
 from tests.support.receiver import OPEN, Answer, Receiver, archive, offer_headers
@@ -65,6 +66,17 @@ def shared_store(request: pytest.FixtureRequest) -> tuple[str, dict[str, str]]:
     )
     dsn = f"host={postgres.folder} user=boss dbname={database}"
     return config, {"KEY": seaweed.admin[0], "SECRET": seaweed.admin[1], "DSN": dsn}
+
+
+def test_the_playbook_looks_into_the_store_that_is_configured(start: Start, tmp_path: Path) -> None:
+    one = start()
+    assert one.put("ep-1", archive(files={"a": b"x"})).status == 201
+    terminal = Terminal(folder=tmp_path, variables={**one.environment, "DCE_RECEIVE_CONFIG": str(one.toml)})
+    playbook = Path(__file__).parents[2] / "playbooks" / "receive-check.yml"
+    said = terminal.run("run", str(playbook), "--output", "jsonl", "-e", "deep=true")
+    assert said.code == 0, said.err
+    ends = [event for event in said.events if event["type"] == "step.end"]
+    assert [event["summary"] for event in ends][:2] == ["1 rows, 0 added", "1 episodes are sound"]
 
 
 def test_an_episode_is_stored_once_listed_once_and_other_content_is_a_conflict(start: Start) -> None:

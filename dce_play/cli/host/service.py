@@ -159,16 +159,19 @@ def _config_of(request: Request, role: Role) -> Path:
 
 
 def _folders(request: Request) -> dict[Role, tuple[Path, ...]]:
-    """Return the folders that each role's configuration names: the installed one's, else our example's."""
+    """Return the folders that each role's configuration names: the installed one's, else our example's.
+
+    Roles that are not asked for, but whose configuration is installed, are among them: all share one list of folders.
+    """
     # Imported here: they bring the checks of whole files, which no other command of this group needs.
     from dce_play.transfer.receiving.config import read_config as load_receive
     from dce_play.transfer.sending.settings import load_config as load_ship
 
     found: dict[Role, tuple[Path, ...]] = {}
-    for role in request.roles:
-        if role not in CONFIG_NAMES:
-            continue
+    for role in CONFIG_NAMES:
         installed = _config_of(request, role)
+        if role not in request.roles and not installed.is_file():
+            continue
         path = installed if installed.is_file() else examples_folder() / CONFIG_NAMES[role]
         try:
             if role is Role.SHIPPER:

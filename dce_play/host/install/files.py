@@ -53,7 +53,8 @@ def wanted_files(
 ) -> Iterator[Wanted]:
     """Yield the files of all roles, each once.
 
-    ``templates`` has the example of each configuration; ``folders`` what a role's configuration writes to.
+    ``templates`` has the example of each configuration; ``folders`` what the configuration of a role writes to, of
+    roles that are installed already too.
 
     Raises: InvalidUnit.
     """
@@ -147,7 +148,7 @@ def _sysusers(request: Request) -> str:
 
 
 def _tmpfiles(request: Request, folders: Mapping[Role, tuple[Path, ...]]) -> str:
-    owned = dict.fromkeys((STATE, *(folder for role in request.roles for folder in folders.get(role, ()))))
+    owned = dict.fromkeys((STATE, *(folder for role in Role for folder in folders.get(role, ()))))
     lines = [f"d {path} 0750 {request.user} {request.user} -" for path in owned]
     return "\n".join(
         ("# dce-play: its folders, with their owners and modes.", *lines, f"d {ETC} 0750 root {request.user} -", "")

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 import msgspec
 
-from dce_play.plugin import Change, Context, Effects, Info, StepFailed, StepPlan, StepResult, View
+from dce_play.plugin import UNKNOWN, Change, Context, Effects, Info, StepFailed, StepPlan, StepResult, View
+from dce_play.transfer.receiving.backends import backfill_store
 from dce_play.transfer.receiving.config import read_named
-from dce_play.transfer.receiving.folders import StoreFolders
-from dce_play.transfer.receiving.store_check import BackfillReport, backfill
+from dce_play.transfer.receiving.store_check import BackfillReport
 
 NAME = "receive.backfill"
 EFFECTS = Effects.LOCAL
@@ -37,15 +37,20 @@ class Outputs:
 
 
 def plan(params: Params, view: View, /) -> StepPlan:
-    """Look, and write nothing."""
-    report = _backfill(params, view, dry_run=True)
+    """Look, and write nothing; a store on other machines is not asked."""
+    config = read_named(params.config, folder=view.folder, environment=view.environment)
+    if config.store.kind != "file":
+        outputs = dict.fromkeys(Outputs.__slots__, UNKNOWN)
+        return StepPlan(summary=f"would compare the bucket {config.store.bucket} with its index", outputs=outputs)
+    report = backfill_store(config, view.environment, dry_run=True)
     lines = tuple(Change(what=f"add {report.added} lines to the index") for _ in range(report.added and 1))
     return StepPlan(summary=f"would add {report.added} lines", changes=lines, outputs=msgspec.to_builtins(report))
 
 
 def apply(params: Params, ctx: Context, /) -> StepResult:
     """Add what is missing."""
-    report = _backfill(params, ctx, dry_run=False)
+    config = read_named(params.config, folder=ctx.folder, environment=ctx.environment)
+    report = backfill_store(config, ctx.environment, dry_run=False)
     outputs = Outputs(
         rows=report.rows,
         added=report.added,
@@ -56,9 +61,8 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         broken=tuple(msgspec.to_builtins(each) for each in report.broken),
     )
     if not report.sound:
-        count = len(report.missing_files) + len(report.bad_lines) + len(report.repeated) + len(report.broken)
-        message = f"{count} thing(s) in the store are not sound"
-        raise StepFailed(message, hint="dce-play receive backfill", outputs=outputs)
+        hint = f"see each of them: dce-play receive backfill --dry-run --config {config.path}"
+        raise StepFailed(_unsound(report), hint=hint, outputs=outputs)
     return StepResult(
         changed=report.added > 0 or report.cut_bytes > 0,
         summary=f"{report.rows} rows, {report.added} added",
@@ -66,6 +70,12 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     )
 
 
-def _backfill(params: Params, view: View, *, dry_run: bool) -> BackfillReport:
-    config = read_named(params.config, folder=view.folder, environment=view.environment)
-    return backfill(StoreFolders(config.store_dir), receiver=config.name, dry_run=dry_run)
+def _unsound(report: BackfillReport) -> str:
+    """Return what is wrong, by kind, with the first of each."""
+    kinds: dict[str, tuple[object, ...]] = {
+        "listed without a file": report.missing_files,
+        "lines that are no rows": report.bad_lines,
+        "listed more than once": report.repeated,
+        "broken": tuple(each.id for each in report.broken),
+    }
+    return "; ".join(f"{len(found)} {kind} ({found[0]})" for kind, found in kinds.items() if found)

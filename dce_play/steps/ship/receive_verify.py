@@ -6,9 +6,8 @@ from typing import Annotated, Any
 import msgspec
 
 from dce_play.plugin import UNKNOWN, Context, Effects, Info, StepFailed, StepPlan, StepResult, View
+from dce_play.transfer.receiving.backends import verify_store
 from dce_play.transfer.receiving.config import read_named
-from dce_play.transfer.receiving.folders import StoreFolders
-from dce_play.transfer.receiving.store_check import verify
 
 NAME = "receive.verify"
 EFFECTS = Effects.REMOTE
@@ -37,13 +36,14 @@ def plan(params: Params, view: View, /) -> StepPlan:
     """Read the configuration only."""
     config = read_named(params.config, folder=view.folder, environment=view.environment)
     outputs = {"episodes": UNKNOWN, "bytes": UNKNOWN, "broken": UNKNOWN}
-    return StepPlan(summary=f"would look through {config.store_dir}", outputs=outputs)
+    place = config.store_dir if config.store.kind == "file" else f"the bucket {config.store.bucket}"
+    return StepPlan(summary=f"would look through {place}", outputs=outputs)
 
 
 def apply(params: Params, ctx: Context, /) -> StepResult:
     """Look through the store."""
     config = read_named(params.config, folder=ctx.folder, environment=ctx.environment)
-    report = verify(StoreFolders(config.store_dir), deep=params.deep)
+    report = verify_store(config, ctx.environment, deep=params.deep)
     broken = tuple(msgspec.to_builtins(each) for each in report.broken)
     outputs = Outputs(episodes=report.episodes, bytes=report.bytes, broken=broken)
     if not report.sound:

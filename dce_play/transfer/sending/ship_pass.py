@@ -170,7 +170,7 @@ class Passes:
             if result is None:
                 not_ready += 1
             else:
-                course.take(result)
+                self._take(course, result)
             self._retire(course, now=False)
         self._retire(course, now=True)
         if course.not_retired:
@@ -178,6 +178,11 @@ class Passes:
         for result in course.results.values():  # only now: a broken seal may still have changed what came of one
             self._on_result(result)
         return list(course.results.values()), not_ready, course.halted
+
+    def _take(self, course: _Course, result: Result) -> None:
+        course.take(result)
+        if result.tried:
+            self._on_result(result)
 
     def _retire(self, course: "_Course", *, now: bool) -> None:
         """Retire what is due; what turns out not to be what was sent is packed and sent in this same pass."""
@@ -192,7 +197,7 @@ class Passes:
                 course.results.pop(identifier, None)
                 result = None if course.halted else self._attempt.run(identifier, obey=False)
                 if result is not None:
-                    course.take(result)
+                    self._take(course, result)
             if not broken:
                 return
 

@@ -72,3 +72,16 @@ def test_a_second_run_has_nothing_to_do_and_says_so(tmp_path: Path) -> None:
     again = install(tmp_path, "shipper", "--source", SOURCE, "--detailed-exitcode", "--format", "json")
     assert again.code == 0
     assert {each["action"] for each in json.loads(again.out)["files"]} == {"unchanged", "kept"}
+
+
+@pytest.mark.contract("I4")
+def test_roles_installed_one_after_the_other_do_not_take_each_others_folders(tmp_path: Path) -> None:
+    assert install(tmp_path, "shipper").code == 0
+    assert install(tmp_path, "receiver").code == 0
+    folders = (tmp_path / "root/etc/tmpfiles.d/dce-play.conf").read_text()
+    assert "d /var/lib/dce-play/outbox " in folders
+    assert "d /var/lib/dce-play/received " in folders
+    for role in ("shipper", "receiver"):
+        again = install(tmp_path, role, "--detailed-exitcode", "--format", "json")
+        assert {each["action"] for each in json.loads(again.out)["files"]} == {"unchanged", "kept"}
+        assert again.code == 0
