@@ -436,3 +436,24 @@ def test_lists_of_rights_and_attributes_come_back(yard: Yard) -> None:
     assert (code, found["applied"]) == (0, True)
     assert [rights(place) for place in places] == before
     assert os.getxattr(places[0], "user.note") == b"odd \0\xff"
+
+
+@pytest.mark.contract("B2", "N7")
+def test_a_manifest_that_is_a_pipe_or_a_link_is_none_and_a_root_of_others_proves_nothing(
+    yard: Yard, tmp_path: Path
+) -> None:
+    manifest = Path(yard.take()["manifest"])
+    manifest.rename(tmp_path / "manifest")
+    for is_pipe in (True, False):
+        if is_pipe:
+            os.mkfifo(manifest)
+        else:
+            manifest.symlink_to(tmp_path / "manifest")
+        code, found = yard.ask("list")
+        assert (code, found["backups"], [left["kind"] for left in found["leftovers"]]) == (0, [], ["no-manifest"])
+        manifest.unlink()
+    (tmp_path / "manifest").rename(manifest)
+    assert yard.ask("require", "kuma")[0] == 0
+    yard.root.chmod(0o770)
+    code, found = yard.ask("require", "kuma")
+    assert (code, found["error"]["id"]) == (4, "unsafe-root")
