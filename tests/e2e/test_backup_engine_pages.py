@@ -22,6 +22,7 @@ def defined(tmp_path: Path, module: dict[str, Any]) -> Terminal:
     return terminal
 
 
+@pytest.mark.soak  # two servers more
 @pytest.mark.contract("C7")
 def test_class_c_is_restored_as_the_page_says(bao: OpenBao, tmp_path: Path) -> None:
     terminal = defined(tmp_path, {"name": "vault", "vault": {"address": bao.address}})

@@ -1,5 +1,6 @@
 """Classes C, D and F, encryption and targets through the real command line, against real engines (F: a stub)."""
 
+import fcntl
 import json
 import os
 import signal
@@ -266,6 +267,38 @@ def test_an_encrypted_backup_is_copied_away_listed_read_and_pruned(
         row["file"]
     ]
     assert len([each for page in away.pages() for each in page]) == 4
+
+
+@pytest.mark.contract("B6")
+def test_prune_at_a_target_reads_the_newest_good_copy_again_and_removes_nothing_when_it_is_rotten(
+    seaweed: SeaweedFS, tmp_path: Path
+) -> None:
+    away = seaweed.new_bucket()
+    shell = terminal(tmp_path, ACCESS=seaweed.admin[0], SECRET=seaweed.admin[1])
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "file").write_bytes(CONTENT)
+    target = {"s3": s3_keys(seaweed, away)}
+    define(shell, {"name": "kuma", "files": {"paths": [str(data)]}, "health": {"none": True}, "targets": [target]})
+    first, second = (taken(shell, "kuma")[0]["file"] for _ in range(2))
+    words = ("prune", "kuma", "--remote", "--keep-last", "1")
+    good = Path(shell.folder / "root" / second).read_bytes()
+    away.put(second, bytes([*good[:-9], good[-9] ^ 1, *good[-8:]]), only_new=False)
+    lock = (shell.folder / "root" / ".dce-backup" / "kuma.lock").open("rb")
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert asked(shell, *words, "--apply", "--yes", code=75)["error"]["id"] == "lock-held"
+    rotten = asked(shell, *words, "--apply", "--yes", code=1)
+    assert (rotten["error"]["id"], rotten["removed"], rotten["applied"]) == ("verify-failed", [], False)
+    listed = {each["file"]: each for each in asked(shell, "list", "--remote")["backups"]}
+    assert [len(listed[name]["remote"]) for name in (first, second)] == [1, 1]
+    plan = asked(shell, *words, "--detailed-exitcode")
+    assert ([each["file"] for each in plan["remove"]], len(plan["keep"])) == ([], 2)
+    away.put(f"{first}", good[:-1], only_new=False)
+    for name in (first, second):
+        (shell.folder / "root" / name).unlink()
+        (shell.folder / "root" / f"{name}.manifest.json").unlink()
+    assert [each["good"] for each in asked(shell, "list", "--remote")["backups"]] == [False, False]
 
 
 @pytest.mark.contract("E2")

@@ -6,6 +6,7 @@ from datetime import datetime
 import msgspec
 
 from dce_play.backup.store.catalog import Catalog
+from dce_play.backup.store.root import check_safe_root
 from dce_play.system.quantities import show_duration
 
 _CLOCK_SLACK_S = 300.0
@@ -31,7 +32,11 @@ def require(
     min_level: int,
     consistency: Collection[str] = (),
 ) -> Required:
-    """Return the newest good regular backup that is young, checked and consistent enough, or why there is none."""
+    """Return the newest good regular backup that is young, checked and consistent enough, or why there is none.
+
+    Raises: BackupError (``unsafe-root``): where others may write, nothing that lies there proves anything.
+    """
+    check_safe_root(catalog.root)
     hint = f"dce-play backup run {module}" + (" --drill" if min_level > 2 else "")
     regular = [entry for entry in catalog.of(module) if not entry.is_safety]
     if not regular:

@@ -88,8 +88,13 @@ class Containers:
         return _container(tuple(program), rows[0], self._digest(program, rows[0])) if rows else None
 
     def mounting(self, program: Sequence[str], sources: Sequence[str]) -> list[Container]:
-        """Return the running containers that mount one of these folders, or something in it, or above it."""
+        """Return the running containers that mount one of these folders, or something in it, or above it.
+
+        Raises: BackupError (``unreachable``), when the engine does not tell.
+        """
         finished = self._run((*program, "ps", "-q", "--no-trunc"))
+        if finished.exit_code != 0:
+            raise BackupError(ErrorId.UNREACHABLE, f"{program[0]} does not tell what runs: {finished.stderr.strip()}")
         found = []
         for container_id in finished.stdout.split():
             container = self.called(program, container_id)

@@ -1,6 +1,8 @@
 """What lies in backup_root: backups, which of them are good, and what is left over of runs that died."""
 
+import errno
 import os
+import stat
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +19,7 @@ from dce_play.system.durable.whole_files import write_atomic
 QUIESCE_NOTE = ".quiesce.json"
 """How the note of a quiesced module ends, in our folder of backup_root."""
 SAFETY = "safety"
+_LARGEST_MANIFEST_BYTES = 16 << 20
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +104,7 @@ def read_entry(path: Path) -> Entry | None:
     """Return the backup at a path, or ``None`` when it has no manifest of ours that tells of this very file."""
     name = split_name(path.name)
     try:
-        data = path.with_name(manifest_name(path.name)).read_bytes()
+        data = _read_plain(path.with_name(manifest_name(path.name)))
         size = path.lstat().st_size
         manifest = decode_manifest(data, name=manifest_name(path.name))
         ended = datetime.fromisoformat(manifest.ended)
@@ -110,6 +113,19 @@ def read_entry(path: Path) -> Entry | None:
     if name is None or manifest.file != path.name or manifest.module != name.module or ended.tzinfo is None:
         return None
     return Entry(path=path, manifest=manifest, stored_bytes=size, ended=ended)
+
+
+def _read_plain(path: Path) -> bytes:
+    """Read a small plain file: no link is followed, and no pipe waited for.
+
+    Raises: OSError.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_MANIFEST_BYTES:
+            raise OSError(errno.EINVAL, "it is no manifest", str(path))
+        return file.read()
 
 
 def find_backup(reference: str, root: Path, *, now: datetime) -> Entry:

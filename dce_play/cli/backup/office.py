@@ -185,12 +185,24 @@ class Verb(click.Command):
             return super().make_context(info_name, args, parent, **extra)
         except click.UsageError as error:
             if "--format=json" in given or ("--format", "json") in pairwise(given):
-                told = {"id": ErrorId.USAGE, "message": error.format_message(), "hint": ""}
-                facts = {"schema": f"dce-play/backup-{info_name}/1", "ok": False, "backup_root": "", "error": told}
-                if info_name == "run":
-                    facts |= {"backups": [], "failed": []}
-                click.echo(json.dumps(facts))
+                _tell_misuse(info_name or "", error)
             raise
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:  # of options that do not go together
+            if ctx.params.get("output_format") == "json":
+                _tell_misuse(ctx.info_name or "", error)
+            raise
+
+
+def _tell_misuse(verb: str, error: click.UsageError) -> None:
+    told = {"id": ErrorId.USAGE, "message": error.format_message(), "hint": ""}
+    facts = {"schema": f"dce-play/backup-{verb}/1", "ok": False, "backup_root": "", "error": told}
+    if verb == "run":
+        facts |= {"backups": [], "failed": []}
+    click.echo(json.dumps(facts))
 
 
 def common_options(verb: _Verb) -> _Verb:

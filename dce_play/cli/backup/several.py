@@ -20,7 +20,7 @@ from dce_play.backup.store.catalog import read_entry
 from dce_play.backup.store.names import manifest_name
 from dce_play.backup.take.options import Taken, TakeOptions
 from dce_play.backup.take.take import TakeRun
-from dce_play.backup.targets.upload import upload_all
+from dce_play.backup.targets.upload import targets_of, upload_all
 from dce_play.cli.backup.ending import Stopped
 from dce_play.cli.backup.office import failure
 from dce_play.errors import DcePlayError, ExitCode
@@ -87,6 +87,7 @@ def take_one(module: Module, services: LocalServices, root: Path, options: TakeO
     Raises: Stopped.
     """
     try:
+        targets_of(module, services)  # a secret or a library that they lack is told before anything is touched
         taken = TakeRun(module, services, root, options).take()
     except (DcePlayError, OSError) as error:
         return Outcome(failed=(failed_row(module.name, error),))

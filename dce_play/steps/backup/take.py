@@ -11,7 +11,7 @@ from dce_play.backup.desk import Desk, places_of
 from dce_play.backup.service.services import LocalServices, services_around
 from dce_play.backup.take.options import TakeOptions
 from dce_play.backup.take.take import TakeRun
-from dce_play.backup.targets.upload import upload_all
+from dce_play.backup.targets.upload import targets_of, upload_all
 from dce_play.playbook.document.document import load_document
 from dce_play.plugin import Change, Context, Effects, Info, StepFailed, StepPlan, StepResult, View
 from dce_play.source import JsonValue
@@ -66,6 +66,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     desk, services = _desk(params, ctx), _services(ctx)
     module = desk.module(params.module)
     options = TakeOptions(operator=operator, tool_version=__version__, level=params.level, encrypt_to=params.encrypt_to)
+    targets_of(module, services)  # a secret or a library that they lack is told before anything is touched
     taken = TakeRun(module, services, desk.root, options).take()
     upload_all(taken.path, module, services)
     manifest = taken.manifest

@@ -80,7 +80,19 @@ def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
 @pytest.fixture
 def yard(podman: Podman, tmp_path: Path) -> Iterator[Yard]:
     base = yard_in(tmp_path, **podman.variables)
-    podman("run", "-d", "--name", "kuma", "-v", f"{base.data}:/app/data", IMAGE, "/bin/sleep", "600")
+    podman(
+        "run",
+        "-d",
+        "--name",
+        "kuma",
+        "--stop-signal",
+        "KILL",
+        "-v",
+        f"{base.data}:/app/data",
+        IMAGE,
+        "/bin/sleep",
+        "600",
+    )
     base.define(files=None, health=None, container="kuma", quiesce={"mode": "pause"})
     yield base
     podman("rm", "--force", "--time", "0", "--all")

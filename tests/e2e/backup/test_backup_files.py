@@ -1,7 +1,9 @@
 """Backups of files from the command line: taken, listed, verified, drilled, demanded, restored, pruned."""
 
+import dataclasses
 import json
 import os
+import shutil
 import socket
 import sqlite3
 import stat
@@ -355,3 +357,103 @@ def test_memory_does_not_grow_with_what_is_backed_up(yard: Yard) -> None:
             (yard.data / str(folder) / str(number)).write_bytes(b"x")
     assert peak_kib(*words) - small <= 64 << 10
     assert peak_kib("drill", "kuma@latest") - small <= 64 << 10
+
+
+@pytest.mark.contract("B10")
+def test_json_is_one_object_also_when_options_do_not_go_together_and_when_the_whole_command_fails(yard: Yard) -> None:
+    for words in (("verify",), ("run", "kuma", "--detailed-exitcode"), ("prune", "--keep-last", "0")):
+        code, found = yard.ask(*words)
+        assert (code, found["ok"], found["error"]["id"]) == (2, False, "usage")
+    code, found = yard.ask("audit", "--max-age", "1h")
+    assert (code, found["error"]["id"]) == (1, "not-found")
+
+
+@pytest.mark.contract("B10")
+def test_what_a_target_lacks_is_told_before_anything_is_touched(yard: Yard) -> None:
+    keys = {"endpoint": "http://127.0.0.1:9", "bucket": "abc", "access_key": "env:NOT_SET", "secret_key": "env:NOT_SET"}
+    yard.define(targets=[{"s3": keys}])
+    code, found = yard.ask("run", "kuma", "--allow-unattended")
+    assert (code, found["backups"], found["failed"][0]["error"]) == (3, [], "invalid")
+    assert not yard.root.exists()
+
+
+@pytest.mark.contract("B4", "N6")
+def test_a_thaw_of_the_operators_that_fails_is_told_whatever_it_says(yard: Yard, tmp_path: Path) -> None:
+    thaw = ["sh", "-c", "echo Invalid argument: not paused >&2; exit 1"]
+    yard.define(quiesce={"mode": "command", "freeze": ["touch", str(tmp_path / "held")], "thaw": thaw})
+    code, found = yard.ask("run", "kuma", "--allow-unattended")
+    assert (code, found["failed"][0]["error"]) == (1, "quiesce-failed")
+    assert yard.names() == []
+    assert [left["kind"] for left in yard.ask("list")[1]["leftovers"]] == ["quiesce"]
+    assert yard.ask("recover")[0] == 1
+
+
+@pytest.mark.contract("B4")
+def test_a_file_system_is_frozen_and_thawed_and_never_that_of_backup_root_or_of_tmpdir(tmp_path: Path) -> None:
+    programs, mounted, log = tmp_path / "bin", tmp_path / "mounted", tmp_path / "log"
+    programs.mkdir()
+    mounted.mkdir()
+    (programs / "fsfreeze").write_text(f'#!/bin/sh\necho "$@" >>{log}\n')
+    (programs / "fsfreeze").chmod(0o755)
+    if subprocess.run(["mount", "-t", "tmpfs", "none", str(mounted)], check=False, capture_output=True).returncode:
+        pytest.skip("no right to mount")
+    try:
+        (mounted / "file").write_text("x")
+        path = f"{programs}:{os.environ['PATH']}"
+        yard = yard_in(tmp_path, PATH=path)
+        keys = {"files": {"paths": [str(mounted)]}, "quiesce": {"mode": "fsfreeze", "mountpoint": str(mounted)}}
+        yard.define(**keys)
+        assert yard.take()["consistency"] == "quiesced"
+        assert log.read_text().splitlines() == [f"--freeze {mounted}", f"--unfreeze {mounted}"]
+        log.unlink()
+        code, found = yard.ask("restore", "kuma@latest", "--apply", "--confirm", "kuma")
+        assert (code, found["error"]["id"]) == (4, "ambiguous")  # a mount point cannot be put aside
+        terminal = dataclasses.replace(yard.terminal, variables={"PATH": path, "TMPDIR": str(mounted)})
+        yard = dataclasses.replace(yard, terminal=terminal)
+        code, found = yard.ask("run", "kuma", "--allow-unattended")
+        assert (code, found["failed"][0]["error"]) == (4, "unsafe-root")
+        assert not log.exists()
+    finally:
+        subprocess.run(["umount", str(mounted)], check=True)
+
+
+@pytest.mark.contract("B5")
+def test_lists_of_rights_and_attributes_come_back(yard: Yard) -> None:
+    if shutil.which("setfacl") is None:
+        assert os.environ.get("CI") != "true", "no setfacl"
+        pytest.skip("no setfacl")
+
+    def rights(path: Path) -> str:
+        return subprocess.run(["getfacl", "-nep", str(path)], check=True, capture_output=True, text=True).stdout
+
+    places = (yard.data / "a.txt", yard.data / "sub")
+    subprocess.run(["setfacl", "-m", "u:1234:rw,g:777:r", str(places[0])], check=True)
+    subprocess.run(["setfacl", "-d", "-m", "u:1234:rwx", str(places[1])], check=True)
+    os.setxattr(places[0], "user.note", b"odd \0\xff")
+    before = [rights(place) for place in places]
+    yard.take()
+    code, found = yard.ask("restore", "kuma@latest", "--apply", "--confirm", "kuma")
+    assert (code, found["applied"]) == (0, True)
+    assert [rights(place) for place in places] == before
+    assert os.getxattr(places[0], "user.note") == b"odd \0\xff"
+
+
+@pytest.mark.contract("B2", "N7")
+def test_a_manifest_that_is_a_pipe_or_a_link_is_none_and_a_root_of_others_proves_nothing(
+    yard: Yard, tmp_path: Path
+) -> None:
+    manifest = Path(yard.take()["manifest"])
+    manifest.rename(tmp_path / "manifest")
+    for is_pipe in (True, False):
+        if is_pipe:
+            os.mkfifo(manifest)
+        else:
+            manifest.symlink_to(tmp_path / "manifest")
+        code, found = yard.ask("list")
+        assert (code, found["backups"], [left["kind"] for left in found["leftovers"]]) == (0, [], ["no-manifest"])
+        manifest.unlink()
+    (tmp_path / "manifest").rename(manifest)
+    assert yard.ask("require", "kuma")[0] == 0
+    yard.root.chmod(0o770)
+    code, found = yard.ask("require", "kuma")
+    assert (code, found["error"]["id"]) == (4, "unsafe-root")
