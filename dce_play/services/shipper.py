@@ -140,7 +140,7 @@ def open_shipper(
 ) -> Iterator[Shipper]:
     """Check folders, TLS files and token, take the data folder's lock, and give a shipper that holds it.
 
-    ``cancelled`` is asked while bytes move; ``on_result`` is told at the end what came of each episode.
+    ``cancelled`` is asked while bytes move; ``on_result`` is told of each episode as its try ends.
 
     Raises: BadFolder; BadTlsFile; NoToken; AnotherShipper.
     """

@@ -88,7 +88,7 @@ class Passes:
     def __init__(
         self, tools: Tools, *, attempt: Attempt, client: Client, on_result: Callable[[Result], None] = lambda _: None
     ) -> None:
-        """``on_result`` is told at the end of a pass what came of each episode in it."""
+        """``on_result`` is told of each try as it ends; an episode whose writer was late has two."""
         self._on_result = on_result
         self._tools = tools
         self._attempt = attempt
@@ -175,8 +175,6 @@ class Passes:
         self._retire(course, now=True)
         if course.not_retired:
             course.leave_behind(self._tools.spool)
-        for result in course.results.values():  # only now: a broken seal may still have changed what came of one
-            self._on_result(result)
         return list(course.results.values()), not_ready, course.halted
 
     def _take(self, course: _Course, result: Result) -> None:
