@@ -22,7 +22,7 @@ from dce_play.system.clock import SystemClock
 from dce_play.system.redact import PROCESS, Masker
 
 
-class StoreUnusable(DcePlayError):
+class MediaStoreUnusable(DcePlayError):
     """A store cannot be written."""
 
 
@@ -87,7 +87,7 @@ def _fetch(
                 if gone:
                     retry_gone(target)
             except (OSError, sqlite3.Error) as error:
-                raise StoreUnusable(f"media of target '{target.name}' cannot be used: {error}") from error
+                raise MediaStoreUnusable(f"media of target '{target.name}' cannot be used: {error}") from error
             outcome = fetch_backlog(target, tools)
             tell(
                 output_format,
