@@ -160,6 +160,7 @@ def test_a_second_request_for_an_id_is_423_and_the_id_is_free_when_the_first_is_
     first = ["PUT /v1/episodes/ep-1 HTTP/1.1", "Host: x", f"Authorization: Bearer {one.token}", *lines]
     with one.connect() as slow:
         slow.sendall("\r\n".join([*first, f"Content-Length: {len(data)}", "", ""]).encode() + data[:100])
+        one.await_running(1)
         wrong = {"Repr-Digest": offer_headers(b"")["Repr-Digest"]}  # so that no try before the lock stores anything
         await_status(lambda: one.put("ep-1", data, wrong).status, 423)
         one.kill()

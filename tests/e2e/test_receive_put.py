@@ -213,6 +213,7 @@ def test_a_second_put_while_one_runs_is_told_so(receiver: Receiver) -> None:
     head = "\r\n".join([*lines, f"Content-Length: {len(data)}", "", ""]).encode()
     with receiver.connect() as connection:
         connection.sendall(head + data[:1000])
+        receiver.await_running(1)
         answers = []
         for _ in range(50):
             answers.append(receiver.put("ep-1", data))

@@ -230,6 +230,14 @@ class Receiver:
         connection.close()
         return got
 
+    def await_running(self, count: int) -> None:
+        """Wait until the receiver has taken so many uploads in hand, and the locks that they need."""
+        deadline = time.monotonic() + 15
+        while f"dce_receive_inflight {count}.0" not in self.admin("/metrics").body.decode():
+            assert time.monotonic() < deadline, "no upload is in hand"
+            time.sleep(0.05)
+        time.sleep(0.5)  # an upload is counted just before it takes its lock
+
     def raw(self, data: bytes, *, timeout_s: float = 20.0, half_close: bool = False) -> bytes:
         """Send bytes over a plain connection; return all that comes until the other side closes."""
         with self.connect(timeout_s=timeout_s) as connection:

@@ -80,7 +80,8 @@ def test_a_run_that_is_killed_leaves_at_most_a_part_which_the_next_one_sweeps(ya
             said = yard.under("strace", "-qq", "-o", "/dev/null", f"-etrace={call}", inject, words=RUN)
             new = [name for name in yard.names() if name not in before]
             finals = [name for name in new if re.fullmatch(r"kuma-\d{8}T\d{6}Z\.tar\.gz", name)]
-            assert all(f"{name}.manifest.json" in new for name in finals), (call, at, new, said.code)
+            there = yard.names()  # a manifest may stand here since a kill of this same second
+            assert all(f"{name}.manifest.json" in there for name in finals), (call, at, new, said.code)
             if call == "write" and at > 60:
                 break
     yard.take()
