@@ -30,7 +30,7 @@ def pair(folder: Path, config: str = OPEN) -> Iterator[tuple[Receiver, LabHost]]
     """Give a receiver that runs, and a lab host that may send to it."""
     authority = trustme.CA()
     here, there = folder / "hub", folder / "lab"
-    here.mkdir()
+    here.mkdir(exist_ok=True)
     there.mkdir()
     server, client = authority.issue_cert("localhost"), authority.issue_cert("lab-1")
     server.cert_chain_pems[0].write_to_path(here / "cert.pem")
@@ -63,12 +63,12 @@ def test_episodes_go_over_plain_and_in_pieces(tmp_path: Path) -> None:
 
 
 def test_a_deploy_refuses_old_code_and_quarantines_nothing_that_is_stored(tmp_path: Path) -> None:
+    clone = tmp_path / "hub" / "clone"
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(clone)]
+    subprocess.run(["git", "init", "-q", str(clone)], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
+    head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
     with pair(tmp_path, '[version_gate]\nrepo_path = "clone"\n') as (receiver, host):
-        clone = receiver.folder / "clone"
-        git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(clone)]
-        subprocess.run(["git", "init", "-q", str(clone)], check=True)
-        subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
-        head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
         host.episode("good", commit=head)
         host.episode("old", commit=COMMIT)
         done = host.run("ship", "once")
