@@ -11,7 +11,7 @@ from dce_play.doctor.archives import archive_rows
 from dce_play.doctor.receiving import receiving_rows
 from dce_play.doctor.rows import Row, yellow
 from dce_play.doctor.ship_journal import denied, rows_of_journal
-from dce_play.doctor.shipping import default_remediation, option_of, shipping_rows, waiting_count
+from dce_play.doctor.shipping import default_remediation, shipping_rows, waiting_count
 from dce_play.host.journal import JournalDenied, read_journal_file, read_unit
 from dce_play.system.process.executor import Executor
 from dce_play.transfer.receiving.config import ReceiveConfig
@@ -78,7 +78,7 @@ def _journal_rows(subject: Subject, *, since: timedelta, now: datetime, executor
         unit=subject.unit,
         waiting=waiting_count(subject.ship) if subject.ship is not None else 0,
         remediation=default_remediation(),
-        config=option_of(subject.ship) if subject.ship is not None else "",
+        config=f" {subject.ship.option}" if subject.ship is not None else "",
     )
 
 

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from dce_play.doctor.rows import Row, green, red, yellow
-from dce_play.doctor.shipping import option_of
 from dce_play.errors import DcePlayError
 from dce_play.system.clock import SystemClock
 from dce_play.system.redact import Masker
@@ -31,7 +30,7 @@ def receiver_rows(config: ShipConfig, *, environment: Mapping[str, str], now: da
     try:
         client = Client(config, environment=environment, masker=masker, heard=heard)
     except DcePlayError as error:
-        return [red("receiver", str(error), f"dce-play ship ping{option_of(config)}", count=1)]
+        return [red("receiver", str(error), f"dce-play ship ping {config.option}", count=1)]
     try:
         result = ping(client, config, newest_commit(Spool(config)), clock=SystemClock())
     finally:
@@ -60,5 +59,5 @@ def _receiver_row(result: PingResult, config: ShipConfig, masker: Masker) -> Row
     if problem is None:
         return green("receiver", f"{config.url} answers in {result.rtt_ms:g} ms and takes our episodes")
     what = masker.mask(f"{problem.code}: {problem.what}")
-    fix = [masker.mask(line) for line in problem.fix] or [f"dce-play ship ping{option_of(config)}"]
+    fix = [masker.mask(line) for line in problem.fix] or [f"dce-play ship ping {config.option}"]
     return red("receiver", what, *fix, count=1)

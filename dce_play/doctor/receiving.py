@@ -35,19 +35,18 @@ def _lock_row(config: ReceiveConfig) -> Row:
 
 
 def _tokens_row(config: ReceiveConfig, now: datetime) -> Row:
-    option = f"--config {shlex.quote(str(config.path))}"
     path: Path = config.store_dir / "tokens.json"
     try:
         tokens = FileTokens(path).all()
     except UnreadableTokens as error:
         return red("token", str(error), f"ls -l {shlex.quote(str(path))}", count=1)
     if not tokens:
-        return yellow("token", "no host has a token yet", f"dce-play receive token add HOST {option}", count=1)
+        return yellow("token", "no host has a token yet", f"dce-play receive token add HOST {config.option}", count=1)
     over = [token for token in tokens if token.expired(now)]
     soon = [token for token in tokens if not token.expired(now) and token.expired(now + _SOON)]
     if over or soon:
         what = f"{plural(len(over), 'token')} expired, {len(soon)} will within 30 days: {_hosts([*over, *soon])}"
-        fix = f"dce-play receive token list {option}"
+        fix = f"dce-play receive token list {config.option}"
         return (red if over else yellow)("token", what, fix, count=len(over) + len(soon))
     return green("token", f"{plural(len(tokens), 'token')}, none about to expire")
 

@@ -19,7 +19,6 @@ _MOST_NAMES = 3
 def shipping_rows(config: ShipConfig, *, unit: str, environment: Mapping[str, str], now: datetime) -> list[Row]:
     """Return what can be seen without asking the receiver."""
     spool = Spool(config)
-    option = option_of(config)
     rows = [
         room_row(config.data_dir, min_free=config.min_free),
         folders_row(spool.folders, user=_owner(config.data_dir)),
@@ -27,7 +26,7 @@ def shipping_rows(config: ShipConfig, *, unit: str, environment: Mapping[str, st
     if spool.episodes.is_dir():
         rows.append(_bad_names_row(spool))
     if spool.quarantine.is_dir():
-        rows.append(_quarantine_row(spool, option))
+        rows.append(_quarantine_row(spool))
     if config.cert is not None:
         rows.append(certificate_row("cert.client", config.cert, now=now, key=config.key))
     if config.ca is not None:
@@ -35,11 +34,6 @@ def shipping_rows(config: ShipConfig, *, unit: str, environment: Mapping[str, st
     rows.append(_lock_row(config, unit=unit, waiting=waiting_count(config)))
     rows.append(_token_row(config, environment))
     return rows
-
-
-def option_of(config: ShipConfig) -> str:
-    """Return `` --config FILE`` as commands that are told to be typed need it."""
-    return f" --config {shlex.quote(str(config.path))}"
 
 
 def waiting_count(config: ShipConfig) -> int:
@@ -61,13 +55,16 @@ def _bad_names_row(spool: Spool) -> Row:
     return yellow("bad_names", what, f"ls -lb {shlex.quote(str(spool.episodes))}", count=len(bad))
 
 
-def _quarantine_row(spool: Spool, option: str) -> Row:
+def _quarantine_row(spool: Spool) -> Row:
     with os.scandir(spool.quarantine) as entries:
         count = sum(1 for entry in entries if not entry.name.startswith("."))
     if not count:
         return green("quarantine", "nothing is in quarantine")
     return yellow(
-        "quarantine", f"{plural(count, 'episode')} in quarantine", f"dce-play quarantine list{option}", count=count
+        "quarantine",
+        f"{plural(count, 'episode')} in quarantine",
+        f"dce-play quarantine list {spool.option}",
+        count=count,
     )
 
 

@@ -43,8 +43,8 @@ class AnotherShipper(DcePlayError):
 
     exit_code: ClassVar[ExitCode] = ExitCode.LOCKED
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(f"another shipper has {path} locked", hint="see it with: dce-play ship status")
+    def __init__(self, path: Path, option: str) -> None:
+        super().__init__(f"another shipper has {path} locked", hint=f"see it with: dce-play ship status {option}")
 
 
 class Stopped(Exception):
@@ -148,7 +148,7 @@ def open_shipper(
     masker = Masker()
     spool = Spool(config)
     check_folders(config, spool)
-    with _locked(spool.private / "lock"):
+    with _locked(spool.private / "lock", config.option):
         notifier = notifier_from(environment)
         stopper = Stopper(notifier, cancelled)
         state = StateFile(spool.private)
@@ -202,7 +202,7 @@ def _write_to_stderr() -> Callable[[str], None]:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path, option: str) -> Iterator[None]:
     # A few tries: `ship status` may just be looking.
     for _ in range(_LOCK_TRIES):
         descriptor = open_locked(path, os.O_RDWR | os.O_CREAT)
@@ -210,7 +210,7 @@ def _locked(path: Path) -> Iterator[None]:
             break
         time.sleep(_LOCK_PAUSE_S)
     else:
-        raise AnotherShipper(path)
+        raise AnotherShipper(path, option)
     try:
         yield
     finally:

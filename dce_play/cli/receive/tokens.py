@@ -9,7 +9,7 @@ import msgspec
 from dce_play.cli.receive.telling import show
 from dce_play.errors import ExitCode
 from dce_play.transfer.receiving.backends import open_tokens
-from dce_play.transfer.receiving.config import find_config, read_config
+from dce_play.transfer.receiving.config import ReceiveConfig, find_config, read_config
 from dce_play.transfer.receiving.tokens import TokenRecord, Tokens, new_token
 
 
@@ -25,8 +25,9 @@ def added(host: str, config: Path | None, output_format: str, *, role: str, expi
 
 def listed(config: Path | None, output_format: str) -> int:
     """Tell all tokens without what would let anybody in."""
-    records = _tokens(config).all()
-    show({"tokens": [_public(record) for record in records]}, lambda: _table(records), output_format)
+    settings = _settings(config)
+    records = open_tokens(settings, os.environ).all()
+    show({"tokens": [_public(record) for record in records]}, lambda: _table(records, settings.option), output_format)
     return ExitCode.OK
 
 
@@ -37,9 +38,12 @@ def revoked(token_id: str, config: Path | None, output_format: str) -> int:
     return ExitCode.OK
 
 
+def _settings(config: Path | None) -> ReceiveConfig:
+    return read_config(find_config(config, os.environ))
+
+
 def _tokens(config: Path | None) -> Tokens:
-    environment = dict(os.environ)
-    return open_tokens(read_config(find_config(config, environment)), environment)
+    return open_tokens(_settings(config), os.environ)
 
 
 def _public(record: TokenRecord) -> dict[str, object]:
@@ -48,9 +52,9 @@ def _public(record: TokenRecord) -> dict[str, object]:
     return facts
 
 
-def _table(records: tuple[TokenRecord, ...]) -> str:
+def _table(records: tuple[TokenRecord, ...], option: str) -> str:
     if not records:
-        return "no tokens; make one: dce-play receive token add HOST"
+        return f"no tokens; make one: dce-play receive token add HOST {option}"
     now = datetime.now(UTC)
     return "\n".join(
         f"{record.token_id}  {record.role:<7}  {record.host_id}  since {record.created_at}"

@@ -68,7 +68,7 @@ def status(config: Path | None, output_format: str) -> int:
     if seen.oldest_s is not None:
         lines.append(f"  the oldest has waited {show_duration(seen.oldest_s)}")
     if seen.paused:
-        lines.append(f"  sends nothing now: {seen.paused}; next: dce-play ship ping")
+        lines.append(f"  sends nothing now: {seen.paused}; next: dce-play ship ping {settings.option}")
     if seen.bad_names:
         lines.append(f"  left alone, no episode's name: {', '.join(seen.bad_names[:5])}")
     show(seen, output_format, lines)

@@ -48,7 +48,7 @@ def once(config: Path | None, output_format: str, bandwidth_limit: str | None) -
     with open_shipper(settings, environment=os.environ) as shipper:
         done = shipper.once()
     code = _exit_code(done)
-    show(_record(done, code, time.monotonic() - began), output_format, _lines(done))
+    show(_record(done, code, time.monotonic() - began), output_format, _lines(done, settings.option))
     return code
 
 
@@ -89,14 +89,14 @@ def _record(done: PassResult, code: ExitCode, duration_s: float) -> dict[str, An
     }
 
 
-def _lines(done: PassResult) -> list[str]:
+def _lines(done: PassResult, option: str) -> list[str]:
     counts = [(str(outcome), done.count(outcome)) for outcome in Outcome] + [("waiting", done.waiting)]
     told = ", ".join(f"{count} {word}" for word, count in counts if count)
     lines = [told or "nothing to send"]
     if done.paused:
-        lines.append(f"stopped: {done.paused}; next: dce-play ship ping")
+        lines.append(f"stopped: {done.paused}; next: dce-play ship ping {option}")
     elif done.count(Outcome.QUARANTINED):
-        lines.append("next: dce-play quarantine list")
+        lines.append(f"next: dce-play quarantine list {option}")
     if done.bad_names:
         lines.append(f"left alone, no episode's name: {', '.join(done.bad_names[:5])}")
     return lines

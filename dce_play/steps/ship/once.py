@@ -65,18 +65,18 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     except Stopped as error:
         raise StepFailed("stopped before all episodes were sent; the next pass goes on") from error
     outputs = Outputs(waiting=done.waiting, **{str(outcome): done.count(outcome) for outcome in Outcome})
-    _check(done, outputs, params, str(config.path))
+    _check(done, outputs, params, config.option)
     sent = outputs.stored + outputs.duplicate
     return StepResult(changed=sent > 0, summary=f"{sent} stored, {done.waiting} not ready", outputs=outputs)
 
 
-def _check(done: PassResult, outputs: Outputs, params: Params, config: str) -> None:
-    ask = f"dce-play ship ping --config {config}"
+def _check(done: PassResult, outputs: Outputs, params: Params, option: str) -> None:
+    ask = f"dce-play ship ping {option}"
     if done.paused == "auth":
         raise NotAccepted("the receiver does not accept us", hint=ask, outputs=outputs)
     if done.paused is not None:
         raise StepFailed(f"the receiver cannot be used now ({done.paused})", hint=ask, outputs=outputs)
     for word, count in (("quarantined", outputs.quarantined), ("held", outputs.held)):
         if count and word not in params.accept:
-            look = f"dce-play quarantine list --config {config}"
+            look = f"dce-play quarantine list {option}"
             raise StepFailed(f"{count} episode(s) {word}", hint=look, outputs=outputs)

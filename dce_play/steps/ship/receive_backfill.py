@@ -61,7 +61,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         broken=tuple(msgspec.to_builtins(each) for each in report.broken),
     )
     if not report.sound:
-        hint = f"see each of them: dce-play receive backfill --dry-run --config {config.path}"
+        hint = f"see each of them: dce-play receive backfill --dry-run {config.option}"
         raise StepFailed(_unsound(report), hint=hint, outputs=outputs)
     return StepResult(
         changed=report.added > 0 or report.cut_bytes > 0,

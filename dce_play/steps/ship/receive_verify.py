@@ -50,7 +50,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         first = report.broken[0]
         raise StepFailed(
             f"{len(report.broken)} of {report.episodes} stored episodes are broken: {first.id}: {first.why}",
-            hint="dce-play receive verify --deep",
+            hint=f"dce-play receive verify --deep {config.option}",
             outputs=outputs,
         )
     return StepResult(changed=False, summary=f"{report.episodes} episodes are sound", outputs=outputs)

@@ -1,5 +1,6 @@
 """``receive.toml``, read and checked: what the receiver works with."""
 
+import shlex
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -106,6 +107,11 @@ class ReceiveConfig(msgspec.Struct, frozen=True, kw_only=True):
     gate: GateConfig
     store: StoreConfig
     index: IndexConfig
+
+    @property
+    def option(self) -> str:
+        """Return ``--config FILE``, which every command needs that we tell somebody to type."""
+        return f"--config {shlex.quote(str(self.path))}"
 
 
 def find_config(option: Path | None, environment: Mapping[str, str]) -> Path:

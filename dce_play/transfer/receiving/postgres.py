@@ -247,7 +247,7 @@ class PostgresTokens:
     def revoke(self, token_id: str) -> None:
         with self._database.connection() as connection:
             if not connection.execute("DELETE FROM tokens WHERE token_id = %s", (token_id,)).rowcount:
-                raise NoSuchToken(token_id)
+                raise NoSuchToken(token_id, (each.token_id for each in self.all()))
 
 
 def _facts(row: tuple[Any, ...]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import hmac
 import os
 import re
 import secrets
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -15,6 +16,7 @@ from typing import ClassVar, Protocol
 import msgspec
 
 from dce_play.errors import DcePlayError, ExitCode, UsageError
+from dce_play.source import did_you_mean
 from dce_play.system.clock import utc_stamp
 from dce_play.system.durable.whole_files import write_atomic
 from dce_play.system.lock.file_lock import flock_file
@@ -65,8 +67,9 @@ class NoSuchToken(DcePlayError):
 
     exit_code: ClassVar[ExitCode] = ExitCode.NOTHING_SELECTED
 
-    def __init__(self, token_id: str) -> None:
-        super().__init__(f'no token "{token_id}"', hint="dce-play receive token list")
+    def __init__(self, token_id: str, known: Iterable[str]) -> None:
+        hint = did_you_mean(token_id, known) or "there are no tokens"
+        super().__init__(f'no token "{token_id}"', hint=hint)
 
 
 class Tokens(Protocol):
@@ -119,7 +122,7 @@ class FileTokens:
         def without(tokens: tuple[TokenRecord, ...]) -> tuple[TokenRecord, ...]:
             left = tuple(each for each in tokens if each.token_id != token_id)
             if len(left) == len(tokens):
-                raise NoSuchToken(token_id)
+                raise NoSuchToken(token_id, (each.token_id for each in tokens))
             return left
 
         self._change(without)

@@ -73,7 +73,14 @@ def _missing(answer: Answer, config: ShipConfig) -> PingProblem:
     if host.startswith("https:") and (_is_alert(answer) or answer.missing in {NoAnswer.DISCONNECTED, NoAnswer.RESET}):
         return _client_refused(answer, config)
     what = f"{host} is not reached ({answer.missing}): {answer.detail}"
-    return PingProblem(code="unreachable", what=what, fix=[f"curl -sv --max-time 10 {host}/v1/ping"])
+    return PingProblem(code="unreachable", what=what, fix=[_curl(config)])
+
+
+def _curl(config: ShipConfig) -> str:
+    """Return what asks the same over the same TLS, but without the token: 401 is then the healthy answer."""
+    files = (("--cacert", config.ca), ("--cert", config.cert), ("--key", config.key))
+    words = [word for name, path in files if path is not None for word in (name, str(path))]
+    return shlex.join(["curl", "-sv", "--max-time", "10", *words, "-X", "POST", f"{config.url}/v1/ping"])
 
 
 def _is_alert(answer: Answer) -> bool:
@@ -106,7 +113,7 @@ def _judge(answer: Answer, config: ShipConfig) -> PingProblem | None:
         return PingProblem(code="gate_unknown", what=detail, fix=answer.fix)
     if answer.status != 200 or not isinstance(answer.json, dict):
         what = f"{config.url} is no receiver that serves us: {detail}"
-        return PingProblem(code="http", what=what, fix=answer.fix or [f"curl -sv --max-time 10 {config.url}/v1/ping"])
+        return PingProblem(code="http", what=what, fix=answer.fix or [_curl(config)])
     gate = _gate(answer.json)
     verdict = gate.get("verdict")
     lines = gate.get("fix")

@@ -23,8 +23,8 @@ class NotQuarantined(DcePlayError):
 
     exit_code: ClassVar[ExitCode] = ExitCode.NOTHING_SELECTED
 
-    def __init__(self, name: str, names: Sequence[str]) -> None:
-        hint = did_you_mean(name, names) if len(names) <= 50 else "list them: dce-play quarantine list"
+    def __init__(self, name: str, names: Sequence[str], option: str) -> None:
+        hint = did_you_mean(name, names) if len(names) <= 50 else f"list them: dce-play quarantine list {option}"
         super().__init__(f"{name} is not in quarantine", hint=hint or "quarantine is empty")
 
 
@@ -83,7 +83,7 @@ def choose(
     known = _names(spool)
     for name in names:
         if name not in known:
-            raise NotQuarantined(name, sorted(known))
+            raise NotQuarantined(name, sorted(known), spool.option)
     if everything and not names:
         names = sorted(known)
     if reason is None and older_than_s is None:
@@ -99,7 +99,7 @@ def show(spool: Spool, name: str) -> tuple[Reason | None, list[str]]:
     """
     known = _names(spool)
     if name not in known:
-        raise NotQuarantined(name, sorted(known))
+        raise NotQuarantined(name, sorted(known), spool.option)
     folder = spool.quarantine / name
     files = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()]
     return read_reason(folder), sorted(file.encode("utf-8", "backslashreplace").decode() for file in files)

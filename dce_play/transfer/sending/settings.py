@@ -1,6 +1,7 @@
 """``ship.toml``: its keys, and the configuration that they make."""
 
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,11 @@ class ShipConfig(msgspec.Struct, frozen=True, kw_only=True):
     resume_above: int | None
     """Bytes; ``None`` when no upload is to be resumable."""
     resume_chunk: int
+
+    @property
+    def option(self) -> str:
+        """Return ``--config FILE``, which every command needs that we tell somebody to type."""
+        return f"--config {shlex.quote(str(self.path))}"
 
     @property
     def private_dir(self) -> Path:

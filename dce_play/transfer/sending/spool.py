@@ -53,6 +53,7 @@ class Spool:
     """Where everything lies. It reads, and writes single files; the moves are in ``moves``."""
 
     def __init__(self, config: ShipConfig) -> None:
+        self.option = config.option
         self.episodes = config.episodes_dir
         self.outbox = config.outbox_dir
         self.shipped = config.shipped_dir
