@@ -153,6 +153,12 @@ def test_tokens_are_seen_and_revoked(start: Start) -> None:
     assert [each["host_id"] for each in one.verb("token", "list")[1]["tokens"]] == ["lab-1"]
 
 
+def test_a_token_that_is_not_there_is_answered_with_those_that_are(start: Start) -> None:
+    one = start()
+    done = one.run("token", "revoke", "zzzzzzzz")
+    assert (done.returncode, one.token.split("_")[1] in done.stderr) == (5, True), done.stderr
+
+
 def test_a_second_request_for_an_id_is_423_and_the_id_is_free_when_the_first_is_killed(start: Start) -> None:
     one = start()
     data = archive(files={"a": os.urandom(50_000)})

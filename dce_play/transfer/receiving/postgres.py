@@ -246,8 +246,9 @@ class PostgresTokens:
 
     def revoke(self, token_id: str) -> None:
         with self._database.connection() as connection:
-            if not connection.execute("DELETE FROM tokens WHERE token_id = %s", (token_id,)).rowcount:
-                raise NoSuchToken(token_id, (each.token_id for each in self.all()))
+            revoked = connection.execute("DELETE FROM tokens WHERE token_id = %s", (token_id,)).rowcount
+        if not revoked:
+            raise NoSuchToken(token_id, (each.token_id for each in self.all()))
 
 
 def _facts(row: tuple[Any, ...]) -> dict[str, Any]:
