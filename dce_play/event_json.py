@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 
 from dce_play.events import BODIES, ChangeTold, ErrorFacts, Event, StepRef
+from dce_play.facts import ItemFacts
 from dce_play.source import JsonValue
 
 EVENT_VERSION = 1
@@ -24,7 +25,7 @@ def to_json(event: Event, /) -> dict[str, JsonValue]:
 
 
 _FIELDS: dict[type, tuple[str, ...]] = {
-    kind: tuple(each.name for each in fields(kind)) for kind in (*BODIES, StepRef, ErrorFacts, ChangeTold)
+    kind: tuple(each.name for each in fields(kind)) for kind in (*BODIES, StepRef, ErrorFacts, ChangeTold, ItemFacts)
 }
 
 

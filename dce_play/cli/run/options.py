@@ -130,7 +130,15 @@ class RunOptions:
     log_file: Annotated[
         Path | None, Flag(names=("--log-file",), help="Append everything to this file.", resumes=True)
     ] = None
-    verbose: Annotated[bool, Flag(names=("-v", "--verbose"), help="Tell more.", resumes=True)] = False
+    quiet: Annotated[
+        bool, Flag(names=("-q", "--quiet"), help="Tell nothing of a run that goes well; for cron.", resumes=True)
+    ] = False
+    verbose: Annotated[
+        int, Flag(names=("-v", "--verbose"), help="Tell every line; -vv also what steps give on.", resumes=True)
+    ] = 0
+    no_color: Annotated[
+        bool, Flag(names=("--no-color",), help="Plain lines.  [env: NO_COLOR, TERM=dumb]", resumes=True)
+    ] = False
     state_dir: Annotated[
         Path | None,
         Flag(names=("--state-dir",), help="Where run folders go.  [env: DCE_PLAY_STATE_DIR]", resumes=True),
@@ -156,7 +164,7 @@ class Declared:
 
     name: str
     kind: type
-    """``bool``, ``float``, ``str``, ``Path``, or ``tuple`` of texts."""
+    """``bool``, ``int`` for one that is counted, ``float``, ``str``, ``Path``, or ``tuple`` of texts."""
     default: object
     flag: Flag = field(repr=False)
 
@@ -166,6 +174,8 @@ class Declared:
         names = [self.name, *flag.names]
         if self.kind is bool:
             return click.Option(names, is_flag=True, help=flag.help)
+        if self.kind is int:
+            return click.Option(names, count=True, help=flag.help)
         kinds: dict[type, click.ParamType[Any]] = {Path: click.Path(path_type=Path), float: DurationType()}
         kind: click.ParamType[Any] = click.Choice(flag.choices) if flag.choices else kinds.get(self.kind, click.STRING)
         return click.Option(
@@ -184,6 +194,8 @@ class Declared:
             return
         if self.kind is bool:
             yield self.flag.long
+        elif self.kind is int:
+            yield from [self.flag.long] * value
         elif self.flag.splits:
             yield from said(self.flag.long, ",".join(value))
         elif self.kind is float:
@@ -229,6 +241,8 @@ def options_from(
         made[each.name] = value
     if made["detailed_exitcode"] and not made["dry_run"]:
         raise click.UsageError("--detailed-exitcode goes with --dry-run")
+    if made["quiet"] and made["verbose"]:
+        raise click.UsageError("--quiet and --verbose exclude each other")
     if made["report"] is not None:
         kind, _, path = made["report"].partition("=")
         if kind != "json" or not path:
