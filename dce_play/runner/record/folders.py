@@ -97,13 +97,13 @@ def list_runs(runs: Path, /) -> list[RunInfo]:
 
 
 def find_run(runs: Path, identifier: str, /) -> RunInfo:
-    """Return the run whose id is this, or begins like this.
+    """Return the run whose id is this, or begins or ends like this.
 
     Raises: NoSuchRun.
     """
     if (runs / identifier / JOURNAL_NAME).is_file() and "/" not in identifier:
         return read_run(runs / identifier)
-    found = [folder for folder in runs.glob("*") if folder.name.startswith(identifier)] if runs.is_dir() else []
+    found = [folder for folder in runs.glob("*") if folder.name.startswith(identifier) or folder.name.endswith(identifier)] if runs.is_dir() else []
     if len(found) != 1:
         raise NoSuchRun(f"{len(found) or 'no'} runs begin with {identifier}")
     return read_run(found[0])
