@@ -159,6 +159,12 @@ def declared() -> tuple[Declared, ...]:
     return tuple(found)
 
 
+@cache
+def aliases() -> frozenset[str]:
+    """Return Ansible's spellings, which a playbook's own params may take from us."""
+    return frozenset(alias for each in declared() for alias in each.flag.aliases)
+
+
 def run_options(command: click.Command, /, *, resuming: bool = False) -> click.Command:
     """Give a command the options of ``run``, or those that ``resume`` has too. A decorator."""
     command.params += [each.click_option() for each in declared() if each.flag.resumes or not resuming]
