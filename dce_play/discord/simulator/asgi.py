@@ -26,7 +26,7 @@ from dce_play.discord.simulator.faults import (
     Truncated,
 )
 from dce_play.discord.simulator.limits import RateLimiter, RateLimits
-from dce_play.discord.simulator.refusals import UNAUTHORIZED, Refused
+from dce_play.discord.simulator.refusals import UNAUTHORIZED, SimulatedRefusal
 from dce_play.discord.simulator.world import World
 from dce_play.system.clock import Clock
 
@@ -140,7 +140,7 @@ class Application:
             return _Answer(status=429, body=refused.body, headers=(*refused.headers, *verdict.headers))
         try:
             body = answer(Call(world=self._world, bot=bot, query=dict(parse_qsl(query))), path)
-        except Refused as refused:
+        except SimulatedRefusal as refused:
             return _Answer(status=refused.status, body=refused.body, headers=verdict.headers)
         self._grow_while_reading(path)
         return _Answer(status=200, body=body, headers=verdict.headers)
