@@ -20,6 +20,12 @@ def command(port: int, seed: int, messages: int | None) -> None:
     """Run a simulated Discord on 127.0.0.1 until Ctrl+C.
 
     It is not Discord: all of its people and messages are made up.
+
+    \b
+    Example:
+      dce-play simulate --port 8787
+
+    Exit 0: stopped. Exit 1: the port cannot be had.
     """
     world = rehearsal_world(seed) if messages is None else build_world(seed, size=Size(messages=messages))
     with running_simulator(world, port=port) as simulator:
