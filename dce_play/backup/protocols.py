@@ -82,14 +82,21 @@ class Services(Protocol):
     def container(self, module: Module, /) -> Container | None:
         """Return the module's container, looked up anew, or ``None`` for a module without one.
 
-        Raises: BackupError: ``ambiguous``, ``not-found`` (a container that the definition names is not there).
+        Raises: BackupError: ``ambiguous``; ``unreachable``, when an engine does not tell; ``not-found``, for a
+        container that the definition names.
         """
 
     def mounting(self, module: Module, folders: Sequence[str], /) -> tuple[str, ...]:
-        """Return the names of the running containers that mount one of these folders, or something in or above it."""
+        """Return the names of the running containers that mount one of these folders, or something in or above it.
+
+        Raises: BackupError (``unreachable``), when one of the installed engines does not tell.
+        """
 
     def compose_containers(self, module: Module, project: str, /) -> tuple[Container, ...]:
-        """Return the containers of a compose project; none where no container engine answers."""
+        """Return the containers of a compose project; none where no container engine is installed.
+
+        Raises: BackupError (``unreachable``), when an engine does not tell.
+        """
 
     def temporary_folder(self, prefix: str, /, *, below: Path | None = None) -> AbstractContextManager[Path]:
         """Give a new folder, 0700, below ``TMPDIR`` or the folder given; it is removed at the end, with all in it."""
