@@ -27,7 +27,7 @@ from dce_play.discord.simulator.faults import (
     Truncated,
 )
 from dce_play.discord.simulator.limits import RateLimiter, RateLimits
-from dce_play.discord.simulator.refusals import UNAUTHORIZED, Refused
+from dce_play.discord.simulator.refusals import UNAUTHORIZED, SimulatedRefusal
 from dce_play.discord.simulator.reply import Reply
 from dce_play.discord.simulator.world import World
 from dce_play.system.clock import Clock
@@ -164,7 +164,7 @@ class Application:
             return Reply(status=429, body=refused.body, headers=(*refused.headers, *verdict.headers))
         try:
             body = answer(Call(world=self._world, bot=bot, query=dict(parse_qsl(query))), path)
-        except Refused as refused:
+        except SimulatedRefusal as refused:
             return Reply(status=refused.status, body=refused.body, headers=verdict.headers)
         self._grow_while_reading(path)
         if self._media is not None and path.endswith("/messages") and isinstance(body, list):
