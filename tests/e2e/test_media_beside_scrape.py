@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from dce_play.discord.simulator.faults import Dropped, Fault, Faults, Lengthened, Status, Truncated
+from dce_play.discord.simulator.faults import Dropped, Failing, Fault, Faults, Lengthened, Status, Truncated
 from dce_play.discord.simulator.server import Simulator, running_simulator
 from dce_play.discord.simulator.worlds import Size, build_world
 from tests.support.command_line import Said, Terminal, terminal_in
@@ -180,7 +180,13 @@ def test_signatures_that_end_before_the_backlog_is_fetched_are_renewed(tmp_path:
 def test_whatever_the_media_server_does_wrong_the_next_runs_have_all_bytes(tmp_path: Path, seed: int) -> None:
     """Cuts, drops, bodies of another length and server errors, at random; never a byte that is not the file's."""
     world = build_world(seed, size=Size(channels=1, messages=90))
-    troubles = (Dropped(), Truncated(share=0.7), Truncated(share=0.2), Lengthened(by=3), Status(status=503))
+    troubles: tuple[Failing, ...] = (
+        Dropped(),
+        Truncated(share=0.7),
+        Truncated(share=0.2),
+        Lengthened(by=3),
+        Status(status=503),
+    )
     with running_simulator(world, media=True) as simulator:
         terminal, target = _terminal(tmp_path, simulator)
         simulator.play(
