@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from dce_play.playbook.check.contents import statements
 from dce_play.playbook.check.effects import all_uses, steps_with
-from dce_play.playbook.language.model import Playbook, Statement, StepCall
+from dce_play.playbook.language.model import Playbook, Statement
 from dce_play.playbook.load.library import Library
 from dce_play.plugin import Effects
 from dce_play.source import Problem, Severity
