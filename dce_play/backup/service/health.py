@@ -9,7 +9,7 @@ from dce_play.backup.definitions.model import HealthKeys, Module
 from dce_play.backup.facts import Health
 from dce_play.backup.manifest import Samples
 from dce_play.backup.protocols import Engine, Services
-from dce_play.backup.service.patience import Patience, http_answers
+from dce_play.backup.service.in_time import Questions, http_answers
 from dce_play.errors import DcePlayError
 from dce_play.system.process.executor import Command
 
@@ -25,7 +25,7 @@ class Probe:
         self._engine = engine
         self._services = services
         self._keys = _effective(module, services)
-        self._patience = Patience()
+        self._questions = Questions()
 
     @property
     def is_none(self) -> bool:
@@ -39,7 +39,7 @@ class Probe:
             return Health.UNKNOWN
         if keys.command:
             return self._command(keys)  # what runs programs ends them in time itself
-        return self._patience.ask(lambda: self._answer(keys), within_s=keys.timeout) or Health.UNHEALTHY
+        return self._questions.ask(lambda: self._answer(keys), within_s=keys.timeout) or Health.UNHEALTHY
 
     def _answer(self, keys: HealthKeys) -> Health:
         if keys.engine:

@@ -17,7 +17,7 @@ _LARGEST_BYTES = 1 << 20
 """Of an answer's body: what sends more is well enough."""
 
 
-class Patience:
+class Questions:
     """Asks one question at a time."""
 
     def __init__(self) -> None:
