@@ -1,4 +1,4 @@
-"""The protocols between the framework and its parts: engines and filters. Those of targets lie in ``targets``.
+"""The protocols between the framework and its parts: engines and filters. Those of targets lie beside them.
 
 An engine is one package below ``engines`` with one object that satisfies ``Engine``, one row in ``registry`` and one in
 the class table. It knows nothing of files in backup_root, manifests, other engines, playbooks or terminals.

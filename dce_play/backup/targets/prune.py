@@ -14,7 +14,7 @@ from dce_play.backup.protocols import Services
 from dce_play.backup.store.catalog import SAFETY
 from dce_play.backup.store.root import make_safe_root, module_lock
 from dce_play.backup.take.verify import STORED, with_checks
-from dce_play.backup.targets.protocol import RemoteBackup, Target
+from dce_play.backup.target_protocols import RemoteBackup, Target
 from dce_play.system.clock import utc_stamp
 
 

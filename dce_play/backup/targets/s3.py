@@ -13,7 +13,7 @@ from dce_play.backup.facts import RemoteCopy
 from dce_play.backup.manifest import SUFFIX, Manifest, decode_manifest, encode_manifest
 from dce_play.backup.protocols import Services
 from dce_play.backup.s3_bucket import in_our_words, open_bucket
-from dce_play.backup.targets.protocol import RemoteBackup
+from dce_play.backup.target_protocols import RemoteBackup
 from dce_play.system.s3.bucket import Bucket
 from dce_play.system.s3.errors import S3Error
 from dce_play.system.s3.upload import MOST_PARTS

@@ -12,7 +12,7 @@ from dce_play.backup.manifest import Manifest, encode_manifest
 from dce_play.backup.protocols import Services
 from dce_play.backup.registry import target_kind
 from dce_play.backup.store.catalog import read_entry, rewrite_manifest
-from dce_play.backup.targets.protocol import Target
+from dce_play.backup.target_protocols import Target
 from dce_play.errors import ExitCode
 
 _CODES_KEPT = frozenset({ErrorId.AUTH, ErrorId.FORBIDDEN})
