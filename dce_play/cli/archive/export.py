@@ -66,7 +66,7 @@ class NoSnowflake(UsageError):
     "--exporter",
     default=AUTO,
     show_default=True,
-    type=click.Choice([AUTO, *ExporterName]),
+    type=click.Choice([AUTO, *map(str, ExporterName)]),
     help="What fetches the messages; auto: our own, or the DiscordChatExporter that DCE_CLI_BIN names.",
 )
 @click.option("--api-base", envvar=API_BASE_VARIABLE, metavar="URL", help="Discord's API; for tests.")

@@ -19,7 +19,7 @@ from dce_play.source import InvalidDocument
 from dce_play.system.clock import SystemClock
 from dce_play.system.process.executor import LocalExecutor
 from dce_play.system.redact import Masker
-from dce_play.transfer.toml_config import NoConfig
+from dce_play.system.toml.config import NoConfig
 
 _FORMAT = click.option(
     "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True

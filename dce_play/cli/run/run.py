@@ -1,5 +1,6 @@
 """``dce-play run``: the options, among them the playbook's own params."""
 
+import copy
 import importlib
 import os
 from collections.abc import Mapping
@@ -12,13 +13,14 @@ from dce_play.cli.app.find_playbook import find_playbook, playbook_names
 from dce_play.cli.app.playbook_params import given_params, param_options
 from dce_play.cli.app.step_table import is_shipped, reading_cache, step_table
 from dce_play.cli.app.working_folder import working_folder
-from dce_play.cli.run.listing import list_steps
-from dce_play.cli.run.options import options_from, run_options
+from dce_play.cli.run.listing import list_playbooks, list_steps
+from dce_play.cli.run.options import aliases, options_from, run_options
 from dce_play.cli.run.running import RunRequest, execute, prepare
 from dce_play.cli.run.sinks import tell_unread
 from dce_play.errors import DcePlayError
 from dce_play.playbook.language.model import CallKind, ParamSpec
 from dce_play.playbook.load.library import Library
+from dce_play.playbook.load.params import option_name
 
 
 class PlaybookType(click.ParamType[str]):
@@ -50,8 +52,9 @@ class RunCommand(click.Command):
     def _for_playbook(self, args: list[str]) -> click.Command:
         name = self._playbook_among(args)
         specs = _declared(name, plugins="--plugins" in args) if name is not None else {}
-        taken = {flag for param in self.params for flag in (*param.opts, *param.secondary_opts)}
-        return _plain(self, param_options(specs.values(), taken))
+        ours = [_without_aliases(param, {option_name(name) for name in specs}) for param in self.params]
+        taken = {flag for param in ours for flag in (*param.opts, *param.secondary_opts)}
+        return _plain(self, ours, param_options(specs.values(), taken))
 
     def _playbook_among(self, args: list[str]) -> str | None:
         """Return the first word that is neither an option of ours nor an option's value."""
@@ -72,15 +75,24 @@ class RunCommand(click.Command):
         return None
 
 
-def _plain(command: click.Command, more: list[click.Option]) -> click.Command:
+def _without_aliases(param: click.Parameter, claimed: set[str]) -> click.Parameter:
+    """Return an option of ours without those of its aliases that are names of the playbook's own params."""
+    given_up = claimed & aliases()
+    if not given_up.intersection(param.opts):
+        return param
+    left = copy.copy(param)
+    left.opts = [flag for flag in param.opts if flag not in given_up]
+    return left
+
+
+def _plain(command: click.Command, ours: list[click.Parameter], more: list[click.Option]) -> click.Command:
     """Return the command with more options, and their section in ``--help``."""
     made = _WithParams(
         name=command.name,
         callback=command.callback,
-        params=[*command.params, *more],
+        params=[*ours, *more],
         help=command.help,
         epilog=command.epilog,
-        no_args_is_help=command.no_args_is_help,
     )
     made.own_params = [each.name for each in more]
     return made
@@ -123,16 +135,18 @@ def _declared(name: str, *, plugins: bool) -> Mapping[str, ParamSpec]:
 @click.command(
     "run",
     cls=RunCommand,
-    no_args_is_help=True,
     epilog="The playbook's own params are options too: dce-play run PLAYBOOK --help shows them.",
 )
-@click.argument("playbook", type=PlaybookType())
+@click.argument("playbook", type=PlaybookType(), required=False)
 def command(**options: Any) -> int:
     """Run a playbook.
 
     PLAYBOOK is a file, or the bare name of one in this folder, in ./playbooks, or of those that come with dce-play.
+    Without it the playbooks are listed, and nothing is run (exit 2).
     """
     folder = working_folder()
+    if options["playbook"] is None:
+        return list_playbooks(folder)
     chosen = options_from(options, folder=folder)
     request = RunRequest(
         playbook=options["playbook"],

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from dce_play.cli.run.options import DurationType, RunOptions, command_line, resume_words
+from dce_play.cli.run.flags import DurationType
+from dce_play.cli.run.options import RunOptions, command_line, resume_words
 from dce_play.errors import UsageError
 from dce_play.events import Mode
 from dce_play.layout import runs_folder

@@ -7,7 +7,8 @@ import click
 import msgspec
 
 from dce_play.cli.ship.options import CONFIG, FORMAT, Duration, config_from, is_terminal, show
-from dce_play.errors import DcePlayError, ExitCode, UsageError
+from dce_play.errors import ExitCode, UsageError
+from dce_play.plugin import NobodyToAsk
 from dce_play.system.clock import SystemClock
 from dce_play.system.quantities import show_duration
 from dce_play.transfer.sending.quarantine import Item, choose, drop_all, list_items, requeue
@@ -18,15 +19,6 @@ _REASON = click.option("--reason", metavar="CODE", help="Only what was refused f
 _OLDER = click.option("--older-than", type=Duration(), metavar="DURATION", help="Only what lies here longer: 2d, 12h.")
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
 _NAMES = click.argument("names", nargs=-1, metavar="[NAME]...")
-
-
-class NobodyToAsk(DcePlayError):
-    """A removal needs a person's word, and standard input is no terminal."""
-
-    exit_code = ExitCode.UNATTENDED
-
-    def __init__(self, count: int) -> None:
-        super().__init__(f"{count} episodes would be removed for good, and there is nobody to ask", hint="say --yes")
 
 
 @click.command("list")
@@ -129,7 +121,7 @@ def drop_verb(
 
 def _confirm(names: list[str]) -> None:
     if not is_terminal():
-        raise NobodyToAsk(len(names))
+        raise NobodyToAsk(f"may {len(names)} episodes be removed for good?")
     shown = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
     click.confirm(f"Remove {len(names)} episodes for good ({shown})?", abort=True, err=True)
 
