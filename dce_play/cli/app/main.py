@@ -45,6 +45,7 @@ COMMANDS = {
     "media": CommandEntry("dce_play.cli.media.group:command", "Keep the bytes behind URLs that expire"),
     "backup": CommandEntry("dce_play.cli.backup.group:command", "Take, verify, drill and restore backups of modules"),
     "export": CommandEntry("dce_play.cli.archive.export:command", "Export one channel into a file"),
+    "monitoring": CommandEntry("dce_play.cli.host.monitoring:command", "Look at who is told of runs, and try it"),
     "lock": CommandEntry("dce_play.cli.host.lock:command", "Look at the archive root's lock"),
     "auth": CommandEntry("dce_play.cli.host.auth:command", "Find and check the Discord token"),
     "ship": CommandEntry("dce_play.cli.ship.group:command", "Ship episodes from this lab host to the receiver"),

@@ -3,6 +3,7 @@
 import importlib
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -16,6 +17,7 @@ from dce_play.cli.run.listing import list_steps
 from dce_play.cli.run.options import options_from, run_options
 from dce_play.cli.run.running import RunRequest, execute, prepare
 from dce_play.cli.run.sinks import tell_unread
+from dce_play.cli.run.watching import run_watched, tell_unread_run
 from dce_play.errors import DcePlayError
 from dce_play.playbook.language.model import CallKind, ParamSpec
 from dce_play.playbook.load.library import Library
@@ -39,19 +41,19 @@ class RunCommand(click.Command):
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
         """Parse the line; the playbook on it decides which options there are."""
-        arguments = list(args)
-        command = self._for_playbook(arguments)
+        typed = Typed(arguments=tuple(args), playbook=self._playbook_among(args))
+        command = self._for_playbook(args, typed)
         try:
             return click.Command.make_context(command, info_name, args, parent, **extra)
         except click.UsageError as error:
-            tell_unread(arguments, error.format_message(), exit_code=error.exit_code)
+            typed.tell(error)
             raise
 
-    def _for_playbook(self, args: list[str]) -> click.Command:
-        name = self._playbook_among(args)
+    def _for_playbook(self, args: list[str], typed: "Typed") -> click.Command:
+        name = typed.playbook
         specs = _declared(name, plugins="--plugins" in args) if name is not None else {}
         taken = {flag for param in self.params for flag in (*param.opts, *param.secondary_opts)}
-        return _plain(self, param_options(specs.values(), taken))
+        return _plain(self, param_options(specs.values(), taken), typed)
 
     def _playbook_among(self, args: list[str]) -> str | None:
         """Return the first word that is neither an option of ours nor an option's value."""
@@ -72,7 +74,20 @@ class RunCommand(click.Command):
         return None
 
 
-def _plain(command: click.Command, more: list[click.Option]) -> click.Command:
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """The words behind ``run``, and which of them is the playbook."""
+
+    arguments: tuple[str, ...]
+    playbook: str | None
+
+    def tell(self, error: click.UsageError) -> None:
+        """Tell machines and monitors that they could not be read."""
+        tell_unread(self.arguments, error.format_message(), exit_code=error.exit_code)
+        tell_unread_run(self.arguments, self.playbook, error, working_folder())
+
+
+def _plain(command: click.Command, more: list[click.Option], typed: Typed) -> click.Command:
     """Return the command with more options, and their section in ``--help``."""
     made = _WithParams(
         name=command.name,
@@ -83,6 +98,7 @@ def _plain(command: click.Command, more: list[click.Option]) -> click.Command:
         no_args_is_help=command.no_args_is_help,
     )
     made.own_params = [each.name for each in more]
+    made.typed = typed
     return made
 
 
@@ -90,6 +106,18 @@ class _WithParams(click.Command):
     """A command whose help shows the playbook's params apart."""
 
     own_params: list[str]
+    typed: Typed
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run, or tell which options do not go together.
+
+        Raises: click.UsageError.
+        """
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            self.typed.tell(error)
+            raise
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the playbook's params first: they are what one looks for."""
@@ -148,4 +176,4 @@ def command(**options: Any) -> int:
         # By name, as only a rehearsal needs a web server, which takes 150 ms to import.
         code: int = importlib.import_module("dce_play.cli.run.rehearse").rehearse(request)
         return code
-    return execute(request).exit_code
+    return run_watched(request, execute)
