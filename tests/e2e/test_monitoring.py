@@ -160,7 +160,7 @@ def test_a_monitor_that_behaves_badly_is_a_warning(
     assert said.code == code
     assert time.monotonic() - began < 30, "two states of at most 2 s each"
     assert said.err.count("warning: monitor healthchecks was not told: ") == 2
-    assert "/elsewhere" not in monitor.paths
+    assert "/elsewhere" not in monitor.paths, "no body and no token goes where a redirect points"
 
 
 def test_a_monitor_that_is_not_there_is_a_warning(project: Terminal) -> None:
@@ -289,17 +289,20 @@ def test_a_killed_run_that_is_resumed_is_told_before(project: Terminal, monitor:
 
 
 def test_no_secret_of_a_monitor_is_shown_anywhere(project: Terminal, monitor: MonitorServer) -> None:
-    show = "cat secrets/topic secrets/token dce-play.toml; env; echo $PPID; tr '\\0' ' ' < /proc/$PPID/cmdline"
-    write_playbook(
-        project, f"steps: [{{command.run: {{argv: [sh, -c, {json.dumps(show)}]}}}}, {{run.fail: {{message: x}}}}]"
+    show = (
+        "cat secrets/topic secrets/token dce-play.toml; cut -d/ -f4 secrets/topic; tr '\\0' ' ' < /proc/$PPID/cmdline"
     )
+    command = f"{{command.run: {{argv: [sh, -c, {json.dumps(show)}]}}}}"
+    said_step = "{report.say: {text: 'topic is {{ env.TOPIC_PART }} of {{ env.PING_PART }}'}}"
+    project = Terminal(
+        folder=project.folder,
+        variables={**project.variables, "TOPIC_PART": TOPIC.strip("/"), "PING_PART": PING.rpartition("/")[2]},
+    )
+    write_playbook(project, f"steps: [{command}, {said_step}, {{run.fail: {{message: x}}}}]")
     texts = []
     for answer in (200, 500, "shut"):
         monitor.answer = answer
-        for words in (
-            ["run", "night.yml", "-v", "--output", "jsonl", "--log-file", "log"],
-            ["run", "night.yml", "--bad"],
-        ):
+        for words in (["-v", "--output", "jsonl", "--log-file", "log"], ["--bad"]):
             said = project.run("run", "night.yml", *words)
             texts += [said.out, said.err]
     for words in (["monitoring", "show"], ["monitoring", "test"], ["monitoring", "catch-up"], ["runs", "show"]):
@@ -308,9 +311,14 @@ def test_no_secret_of_a_monitor_is_shown_anywhere(project: Terminal, monitor: Mo
     files = [path for path in project.folder.rglob("*") if path.is_file() and "secrets" not in path.parts]
     texts += [path.read_text(encoding="utf-8", errors="replace") for path in files]
     texts += [each.body for each in monitor.heard]
-    assert any("step.output" in text or "hears of" in text for text in texts)
-    for canary in ("a1b2c3d4-canary-check", "canary-topic", TOKEN):
+    assert any("topic is *** of ***" in text for text in texts)
+    for canary in (PING.rpartition("/")[2], TOPIC.strip("/"), TOKEN):
         assert not [text for text in texts if canary in text], canary
+
+
+def test_no_program_of_a_run_gets_a_monitors_address(project: Terminal) -> None:
+    write_playbook(project, "steps: [{command.run: {argv: [sh, -c, 'test -z \"$PING\"']}}]")
+    assert project.run("run", "night.yml").code == 0
 
 
 def test_only_the_playbooks_that_are_named_are_told(project: Terminal, monitor: MonitorServer) -> None:
