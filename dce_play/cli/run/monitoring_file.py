@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from dce_play.cli.app.project_file import PROJECT_FILE
@@ -10,7 +11,7 @@ from dce_play.host.monitoring.config import KEYS as MONITORING_KEYS
 from dce_play.host.monitoring.config import Monitoring, monitoring_from
 from dce_play.runner.secrets import RunSecrets, SecretMissing
 from dce_play.system.redact import SHORTEST_SECRET, SecretTooShort
-from dce_play.system.toml.config import read_toml
+from dce_play.system.toml.config import read_toml, toml_schema
 from dce_play.system.toml.keys import Key, Kind
 
 _TELLING_PART = 8
@@ -38,6 +39,11 @@ def project_monitoring(folder: Path) -> Monitoring | None:
     found = monitoring_from(config)
     config.check()
     return found
+
+
+def project_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the project's file."""
+    return toml_schema(KEYS, title="dce-play.toml: the settings of a project")
 
 
 def resolver(environment: Mapping[str, str], folder: Path) -> Callable[[str], str]:

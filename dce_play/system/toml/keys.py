@@ -152,9 +152,7 @@ def _secret(key: Key, raw: Any, _folder: Path) -> str:
 
 def _secrets(key: Key, raw: Any, folder: Path) -> tuple[str, ...]:
     if not isinstance(raw, list):
-        raise BadValue(
-            f"a list of references, not {_shown(raw)}" if not isinstance(raw, str) else "a list: put it in []"
-        )
+        raise BadValue("a list of references: write them in []")  # what it is may be a secret
     return tuple(_secret(key, each, folder) for each in raw)
 
 
