@@ -127,9 +127,8 @@ def nothing_new(folder: Path, port: int, *, lines: int, rounds: int) -> None:
         row = fetch_row(place, config, name, fresh=False)
         row.measure()
         if count:
-            print(
-                f"\na ledger of {count} lines: the first run makes the index: {row.walls[0]:.1f} s, {row.rss_mb:.0f} MiB"
-            )
+            first = f"{row.walls[0]:.1f} s, {row.rss_mb:.0f} MiB"
+            print(f"\na ledger of {count} lines: the first run makes the index in {first}")
         row.walls.clear()
         rows.append(row)
     for _ in range(rounds * 3):
