@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from dce_play.cli.app.groups import Group
 from dce_play.cli.run.flags import DurationType
 from dce_play.cli.run.options import RunOptions, command_line, resume_words
 from dce_play.errors import UsageError
@@ -24,9 +25,17 @@ _format = click.option(
 )
 
 
-@click.group("runs")
+@click.group("runs", cls=Group)
 def command() -> None:
-    """Look at earlier runs, and remove old ones."""
+    """Look at earlier runs, and remove old ones.
+
+    \b
+    Examples:
+      dce-play runs list
+      dce-play runs show
+
+    Exit 0: told. Exit 5: no such run.
+    """
 
 
 @command.command("list")
@@ -34,7 +43,14 @@ def command() -> None:
 @_format
 @_state_dir
 def list_command(limit: int, output_format: str, state_dir: Path | None) -> None:
-    """Print the newest runs, one a line: id, how it ended, how long it took, playbook."""
+    """Print the newest runs, one a line: id, how it ended, how long it took, playbook.
+
+    \b
+    Example:
+      dce-play runs list -n 5
+
+    Exit 0: told, also when there are none.
+    """
     infos = list_runs(runs_folder(state_dir, os.environ))[:limit]
     if output_format == "json":
         click.echo(json.dumps([_as_json(info) for info in infos], ensure_ascii=False, indent=2))
@@ -67,7 +83,14 @@ def _as_json(info: RunInfo) -> dict[str, object]:
 @_format
 @_state_dir
 def show(run: str | None, output_format: str, state_dir: Path | None) -> None:
-    """Tell what a run did, step by step; without RUN, the newest."""
+    """Tell what a run did, step by step; without RUN, the newest.
+
+    \b
+    Example:
+      dce-play runs show 20261128T03
+
+    Exit 0: told. Exit 2: there are no runs. Exit 5: no such run.
+    """
     runs = runs_folder(state_dir, os.environ)
     info = _newest(runs) if run is None else find_run(runs, run)
     report = fold_report(read_events(info.folder))
@@ -99,7 +122,14 @@ def _newest(runs: Path) -> RunInfo:
 @click.option("--dry-run", is_flag=True, help="Only tell which.")
 @_state_dir
 def prune(keep: int, older_than: float, dry_run: bool, state_dir: Path | None) -> None:
-    """Remove old run folders. Running ones are never touched."""
+    """Remove old run folders. Running ones are never touched.
+
+    \b
+    Example:
+      dce-play runs prune --keep 30 --dry-run
+
+    Exit 0: done. Exit 1: a folder cannot be removed.
+    """
     before = datetime.now(UTC) - timedelta(seconds=older_than)
     doomed = prunable(list_runs(runs_folder(state_dir, os.environ)), keep=keep, before=before)
     for info in doomed:
