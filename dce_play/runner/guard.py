@@ -13,6 +13,7 @@ no audit event.
 import _posixsubprocess
 import logging
 import os
+import socket
 import sys
 import threading
 import time
@@ -110,7 +111,7 @@ def dry_run(*, allowed_writable: Iterable[Path] = (), allowed_programs: Iterable
     before = frozenset(threading.enumerate())
     raised: Exception | None = None
     try:
-        with _no_hidden_starts(tripwire), _no_hidden_databases(tripwire):
+        with _no_hidden_starts(tripwire), _no_hidden_databases(tripwire), _no_hidden_servers(tripwire):
             yield tripwire
             _join(before)
     except Exception as error:
@@ -190,6 +191,25 @@ def _no_hidden_starts(wire: Tripwire) -> Iterator[None]:
         yield
     finally:
         _posixsubprocess.fork_exec = door
+
+
+@contextmanager
+def _no_hidden_servers(wire: Tripwire) -> Iterator[None]:
+    """Refuse to listen at a socket that was bound to no address: the system takes every one, with no audit event."""
+
+    def listen(self: socket.socket, *backlog: int) -> None:
+        if self.family in {socket.AF_INET, socket.AF_INET6} and not self.getsockname()[1]:
+            deed = "listen on every address"
+            wire.note(deed)
+            raise DryRunBroken((deed,))
+        door(self, *backlog)
+
+    door = socket.socket.listen
+    socket.socket.listen = listen  # type: ignore[method-assign, assignment]  # the C method takes its own kind of self
+    try:
+        yield
+    finally:
+        del socket.socket.listen
 
 
 @contextmanager

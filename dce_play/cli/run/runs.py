@@ -11,9 +11,11 @@ from pathlib import Path
 
 import click
 
+from dce_play.cli.app.groups import Group
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
 from dce_play.cli.app.working_folder import working_folder
-from dce_play.cli.run.options import DurationType, RunOptions, command_line, resume_words
+from dce_play.cli.run.flags import DurationType
+from dce_play.cli.run.options import RunOptions, command_line, resume_words
 from dce_play.errors import DcePlayError, UsageError
 from dce_play.history.columns import GAP
 from dce_play.history.run_rows import RunRow, row_lines, run_row
@@ -46,9 +48,17 @@ _format = click.option(
 _all = click.option("--all", "of_all", is_flag=True, help="Also runs of other projects.")
 
 
-@click.group("runs")
+@click.group("runs", cls=Group)
 def command() -> None:
-    """Look at earlier runs, and remove old ones."""
+    """Look at earlier runs, and remove old ones.
+
+    \b
+    Examples:
+      dce-play runs list
+      dce-play runs show
+
+    Exit 0: told. Exit 5: no such run.
+    """
 
 
 @command.command("list")
@@ -60,6 +70,13 @@ def list_command(limit: int, output_format: str, state_dir: Path | None, *, of_a
     """Print the newest runs, one a line: when, how it ended, how long it took, what it did, and its short id.
 
     Only runs of this project are listed: of the archive root of its targets file, or started in this folder.
+
+    \b
+    Examples:
+      dce-play runs list -n 5
+      dce-play runs list --all
+
+    Exit 0: told, also when there are none.
     """
     runs = runs_folder(state_dir, os.environ)
     infos = list(islice(each_run(runs) if of_all else _of_here(runs), limit))
@@ -128,6 +145,13 @@ def show(run: str | None, output_format: str, state_dir: Path | None, *, of_all:
     """Tell what a run did, step by step; without RUN, the newest of this project.
 
     RUN is an id from "dce-play runs list", short or whole, or its beginning.
+
+    \b
+    Examples:
+      dce-play runs show
+      dce-play runs show 24ad04
+
+    Exit 0: told. Exit 2: there are no runs. Exit 5: no such run.
     """
     runs = runs_folder(state_dir, os.environ)
     info = _newest(runs, of_all=of_all) if run is None else find_run(runs, run)
@@ -158,7 +182,14 @@ def _newest(runs: Path, *, of_all: bool) -> RunInfo:
 @click.option("--dry-run", is_flag=True, help="Only tell which.")
 @_state_dir
 def prune(keep: int, older_than: float, state_dir: Path | None, *, unfinished: bool, dry_run: bool) -> None:
-    """Remove old run folders. Those that run, that can be resumed or that are damaged stay."""
+    """Remove old run folders. Those that run, that can be resumed or that are damaged stay.
+
+    \b
+    Example:
+      dce-play runs prune --keep 30 --dry-run
+
+    Exit 0: done. Exit 1: a folder cannot be removed.
+    """
     before = datetime.now(UTC) - timedelta(seconds=older_than)
     infos = list_runs(runs_folder(state_dir, os.environ))
     count = 0

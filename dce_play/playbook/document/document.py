@@ -7,10 +7,8 @@ want a sound document or an ``InvalidDocument``.
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dce_play.errors import UsageError
 from dce_play.playbook.document.cache import pack_document, pack_problem, unpack_document, unpack_problem
@@ -156,17 +154,22 @@ def _compose(path: Path, text: str, problems: list[Problem]) -> Composer:
     # Inside the function for start-up time: not needed when the cache answers.
     from ruamel.yaml.error import YAMLError
 
+    from dce_play.playbook.document.yaml_events import TooDeep, Unread, events_of
+
     mended = text.replace("\t", " ") if path.suffix == ".json" else text
     masked: set[int] = set()
     for _ in range(_MAX_REPAIRS):
         composer = Composer(path, mended, masked=masked)
         try:
             # The reader takes a last line without a line break for another one than with it.
-            composer.compose(_events(mended if mended.endswith("\n") else mended + "\n"))
+            composer.compose(events_of(mended if mended.endswith("\n") else mended + "\n"))
         except TooLarge as error:
             problems.append(error.problem)
             break
-        except (YAMLError, _Unread) as error:
+        except TooDeep as error:
+            problems.append(_at(path, text, error.position, "the document is too deep", rule="E004"))
+            break
+        except (YAMLError, Unread) as error:
             mended, problem = _mend(path, mended, error, masked=masked)
             if problem.rule != "E001":
                 problems.append(problem)
@@ -177,34 +180,6 @@ def _compose(path: Path, text: str, problems: list[Problem]) -> Composer:
         else:
             return composer
     return _empty(path, text)
-
-
-class _Unread(Exception):
-    """The YAML reader itself gave up, otherwise than by saying why; ``position`` is where it was."""
-
-    def __init__(self, error: Exception, position: int) -> None:
-        super().__init__(str(error))
-        self.position = position
-        self.reason = str(error) or type(error).__name__
-
-
-def _events(text: str) -> Iterator[Any]:
-    """Yield the events of a text.
-
-    Raises: YAMLError; _Unread, for whatever else the reader fails with: an assertion, an index, a depth.
-    """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    last = 0
-    try:
-        for event in YAML(typ="safe", pure=True).parse(text):
-            last = event.end_mark.index
-            yield event
-    except (YAMLError, GeneratorExit):
-        raise
-    except Exception as error:
-        raise _Unread(error, last) from error
 
 
 def _empty(path: Path, text: str) -> Composer:

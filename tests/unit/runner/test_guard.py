@@ -63,6 +63,11 @@ def listen(host: str) -> None:
         server.bind((host, 0))
 
 
+def listen_unbound(family: socket.AddressFamily) -> None:
+    with socket.socket(family) as server:
+        server.listen()
+
+
 DEEDS: dict[str, Callable[[Path], object]] = {
     "write": lambda place: (place / "file").write_text("x", encoding="utf-8"),
     "append": lambda place: (place / "file").open("ab"),
@@ -93,6 +98,8 @@ DEEDS: dict[str, Callable[[Path], object]] = {
     "unix socket": bind,
     "listen everywhere": lambda _place: listen("0.0.0.0"),
     "listen anywhere": lambda _place: listen(""),
+    "listen without an address": lambda _place: listen_unbound(socket.AF_INET),
+    "listen without an address of six": lambda _place: listen_unbound(socket.AF_INET6),
     "program by the back door": fork_exec,
     "signal": lambda _place: os.kill(os.getpid(), signal.SIGUSR1),
 }
@@ -255,6 +262,7 @@ def test_a_thread_of_the_block_is_waited_for_and_one_that_goes_on_stays_watched(
 def test_loopback_may_be_listened_on() -> None:
     with dry_run() as tripwire:
         listen("127.0.0.1")
+        socket.create_server(("127.0.0.1", 0)).close()
     assert tripwire.deeds == ()
 
 
