@@ -39,6 +39,8 @@ def command() -> None:
     """Look at who is told of this folder's runs, by the table [monitoring] of its dce-play.toml, and try it.
 
     Example: dce-play monitoring test
+
+    Exit codes: 0, all told; 1, somebody was not told; 3, the table is not valid; 5, it names nobody.
     """
 
 

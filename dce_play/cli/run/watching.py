@@ -2,11 +2,9 @@
 
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
-
-import click
 
 from dce_play.cli.app.project_file import PROJECT_FILE
+from dce_play.cli.app.working_folder import working_folder
 from dce_play.cli.run.running import RunRequest
 from dce_play.runner.settings import RunOutcome
 
@@ -27,13 +25,14 @@ def run_watched(request: RunRequest, run: Callable[[RunRequest], RunOutcome]) ->
     return run(request).exit_code if monitor is None else monitor.watch(run)
 
 
-def tell_unread_run(arguments: Sequence[str], playbook: str | None, error: click.UsageError, folder: Path) -> None:
-    """Tell of a run whose command line could not be read. Who types nothing but ``run`` asks for help."""
-    if not arguments or _LOOKS_ONLY.intersection(arguments) or not (folder / PROJECT_FILE).is_file():
+def tell_unread_run(arguments: Sequence[str], playbook: str | None, message: str, *, exit_code: int) -> None:
+    """Tell of a run whose command line could not be read, unless it would only have looked."""
+    folder = working_folder()
+    if _LOOKS_ONLY.intersection(arguments) or not (folder / PROJECT_FILE).is_file():
         return
     # Likewise.
     from dce_play.cli.run.monitor import monitor_for
 
     monitor = monitor_for(RunRequest(playbook=playbook or "run", folder=folder, environment=dict(os.environ)))
     if monitor is not None:
-        monitor.unread(error.format_message(), error.exit_code)
+        monitor.unread(message, exit_code)
