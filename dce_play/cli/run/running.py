@@ -10,7 +10,8 @@ from dce_play.cli.app.find_playbook import find_playbook
 from dce_play.cli.app.playbook_params import as_texts
 from dce_play.cli.app.step_table import is_shipped, reading_cache, step_table
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
-from dce_play.cli.run.options import RunOptions, command_line, resume_words, run_words, said, to_journal
+from dce_play.cli.run.flags import said
+from dce_play.cli.run.options import RunOptions, command_line, resume_words, run_words, to_journal
 from dce_play.cli.run.person import refuse_without_person, steps_used
 from dce_play.cli.run.sinks import asker, leave_report, lost_outputs, open_sinks, tell_stillborn
 from dce_play.discord.auth.known_secrets import known_secrets

@@ -33,7 +33,8 @@ def choose_steps(
     known = {tag for step in steps for tag in step.keywords.tags}
     for tag in sorted(wanted | unwanted):
         if tag not in known:
-            raise NothingChosen(f'no step has the tag "{tag}"', hint=did_you_mean(tag, known) or "no step has a tag")
+            hint = did_you_mean(tag, known) or "no step of this playbook has a tag; choose with --start-at"
+            raise NothingChosen(f'no step has the tag "{tag}"', hint=hint)
     later = {step.id for step in steps} if start_at is None else _from(plan, start_at)
     chosen = frozenset(
         step.id

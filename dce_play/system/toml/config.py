@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.source import InvalidDocument, Problem, Span, did_you_mean
-from dce_play.transfer.toml_keys import Key, Kind, schema_of, value_of
-from dce_play.transfer.toml_places import Pointer, key_lines
+from dce_play.system.toml.keys import Key, Kind, schema_of, value_of
+from dce_play.system.toml.places import Pointer, key_lines
 
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 _OUR_TOKENS = re.compile(r"dcp_[0-9A-Za-z_]+")

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dce_play.transfer.toml_keys import Key
+from dce_play.system.toml.keys import Key
 
 
 def toml_example(keys: Sequence[Key], given: Mapping[str, Any], *, head: str) -> str:

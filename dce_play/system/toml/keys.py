@@ -10,7 +10,6 @@ import msgspec
 
 from dce_play.system.quantities import SIZE_PATTERN, parse_size
 from dce_play.system.secret_reference import REFERENCE_PATTERN, is_reference
-from dce_play.transfer.ids import ID_PATTERN, episode_id
 
 
 class BadValue(ValueError):
@@ -21,7 +20,6 @@ class Kind(StrEnum):
     """What a key's value is."""
 
     TEXT = "text"
-    ID = "id"
     PATH = "path"
     WHOLE = "whole number"
     NUMBER = "number"
@@ -52,6 +50,8 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     """Another name that the key goes by."""
     convert: Callable[[Any], Any] | None = None
     """What makes the value of what the kind has made, and raises ``ValueError`` with the reason why it cannot."""
+    pattern: str = ""
+    """For the JSON Schema: what a text that ``convert`` takes looks like."""
 
     @property
     def pointer(self) -> tuple[str, ...]:
@@ -79,6 +79,8 @@ def schema_of(key: Key) -> dict[str, Any]:
     elif key.choices and "pattern" in schema:
         alternatives = "|".join(re.escape(word) for word in key.choices)
         schema["pattern"] = f"({schema['pattern']})|^({alternatives})$"
+    if key.pattern:
+        schema["pattern"] = key.pattern
     for name, bound in (("minimum", key.minimum), ("maximum", key.maximum)):
         if bound is not None:
             schema[name] = int(bound) if bound == int(bound) else bound
@@ -101,13 +103,6 @@ def _text(_key: Key, raw: Any, _folder: Path) -> str:
     if any(ord(character) < 32 for character in raw):
         raise BadValue("a text of one line, without control characters")
     return raw
-
-
-def _id(key: Key, raw: Any, folder: Path) -> str:
-    found = episode_id(_text(key, raw, folder))
-    if found is None:
-        raise BadValue("letters, digits, dots, dashes and underscores, at most 128, the first a letter or a digit")
-    return found
 
 
 def _path(key: Key, raw: Any, folder: Path) -> Path | str:
@@ -183,7 +178,6 @@ def _shown(raw: Any) -> str:
 
 _TAKERS: dict[Kind, Callable[[Key, Any, Path], Any]] = {
     Kind.TEXT: _text,
-    Kind.ID: _id,
     Kind.PATH: _path,
     Kind.WHOLE: _whole,
     Kind.NUMBER: _number,
@@ -196,7 +190,6 @@ _TAKERS: dict[Kind, Callable[[Key, Any, Path], Any]] = {
 }
 _SCHEMAS: dict[Kind, dict[str, Any]] = {
     Kind.TEXT: {"type": "string"},
-    Kind.ID: {"type": "string", "pattern": ID_PATTERN},
     Kind.PATH: {"type": "string"},
     Kind.WHOLE: {"type": "integer"},
     Kind.NUMBER: {"type": "number"},

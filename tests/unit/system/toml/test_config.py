@@ -8,11 +8,12 @@ from jsonschema import Draft7Validator
 
 from dce_play.render.problems import render_problems
 from dce_play.source import InvalidDocument
-from dce_play.transfer.toml_config import NoConfig, TomlConfig, read_toml, toml_schema
-from dce_play.transfer.toml_keys import Key, Kind
+from dce_play.system.toml.config import NoConfig, TomlConfig, read_toml, toml_schema
+from dce_play.system.toml.keys import Key, Kind
+from dce_play.transfer.ids import ID_PATTERN, checked_id
 
 KEYS = (
-    Key(name="host_id", kind=Kind.ID, help="Who we are.", required=True),
+    Key(name="host_id", kind=Kind.TEXT, help="Who we are.", required=True, pattern=ID_PATTERN, convert=checked_id),
     Key(name="count", kind=Kind.WHOLE, help="How many.", default=3, minimum=1, maximum=8),
     Key(name="limit", kind=Kind.SIZE, help="How large.", default="64MiB", choices=("off",)),
     Key(name="folder", kind=Kind.PATH, help="Where.", default="data"),
