@@ -112,6 +112,25 @@ def read_journal(path: Path) -> list[dict[str, JsonValue]]:
     return events
 
 
+def readable_events(path: Path) -> tuple[list[dict[str, JsonValue]], list[int]]:
+    """Return the events that can be read, and the numbers of the lines that are none; a torn last line is no damage.
+
+    Raises: OSError.
+    """
+    events: list[dict[str, JsonValue]] = []
+    damaged: list[int] = []
+    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
+        try:
+            event = json.loads(line)
+        except (ValueError, RecursionError):
+            event = None
+        if isinstance(event, dict):
+            events.append(event)
+        else:
+            damaged.append(number)
+    return events, damaged
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalState:
     """What looking at a journal tells."""
