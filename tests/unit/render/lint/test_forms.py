@@ -135,7 +135,8 @@ def test_a_junit_reader_finds_a_case_a_file_and_its_failures(tmp_path: Path, str
 @pytest.fixture
 def terminal(tmp_path: Path) -> Terminal:
     made = terminal_in(tmp_path)
-    made.write("playbooks/bad.yml", "# yaml-language-server: $schema=../schemas/playbook.schema.json\nsteps:\n  - report.sya: {}\n")
+    head = "# yaml-language-server: $schema=../schemas/playbook.schema.json\n"
+    made.write("playbooks/bad.yml", f"{head}steps:\n  - report.sya: {{}}\n")
     return made
 
 
