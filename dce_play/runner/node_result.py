@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.events import ChangeTold, ErrorFacts, Status
+from dce_play.playbook.types.values import registered
 from dce_play.runner.cancel import EXIT_CODES, Reason
 from dce_play.runner.record.stream import Mask
 
@@ -51,6 +52,20 @@ def stopped(reason: Reason, where: str) -> Failure:
         exit_code=EXIT_CODES[reason],
         stops=None if reason is Reason.TIMEOUT else reason,
         where=where,
+    )
+
+
+def interrupted(where: str) -> NodeResult:
+    """Return how a step ended that was killed in the middle, may not be repeated, and about which nobody decided."""
+    facts = ErrorFacts(
+        kind="InterruptedStep",
+        message=f"{where} was interrupted and may have done half of its work",
+        hint="look at what it did, then resume with --repeat or --skip",
+    )
+    failure = Failure(facts=facts, where=where)
+    value = registered(None, status=Status.INTERRUPTED, changed=False, summary=facts.message)
+    return NodeResult(
+        status=Status.INTERRUPTED, summary=facts.message, value={**value, "failed": True}, failure=failure
     )
 
 

@@ -1,5 +1,6 @@
 """The run folders of a state folder: which runs there are, how each ended, and removing old ones."""
 
+import glob
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.events import Mode, Outcome, RunEnded, RunStarted
+from dce_play.runner.record.child_id import parent_of
 from dce_play.runner.record.journal import JOURNAL_NAME, RunJournalDamaged, look
 from dce_play.source import JsonValue
 
@@ -89,10 +91,10 @@ def _state(last: Mapping[str, JsonValue], *, running: bool) -> State:
 
 
 def list_runs(runs: Path, /) -> list[RunInfo]:
-    """Return all runs, the newest first."""
+    """Return all runs, the newest first, without the runs of single items, which belong to one of these."""
     if not runs.is_dir():
         return []
-    folders = [folder for folder in runs.iterdir() if (folder / JOURNAL_NAME).is_file()]
+    folders = [folder for folder in runs.iterdir() if not parent_of(folder.name) and (folder / JOURNAL_NAME).is_file()]
     return [read_run(folder) for folder in sorted(folders, reverse=True)]
 
 
@@ -103,10 +105,16 @@ def find_run(runs: Path, identifier: str, /) -> RunInfo:
     """
     if (runs / identifier / JOURNAL_NAME).is_file() and "/" not in identifier:
         return read_run(runs / identifier)
-    found = [folder for folder in runs.glob("*") if folder.name.startswith(identifier)] if runs.is_dir() else []
+    folders = runs.glob("*") if runs.is_dir() else iter(())
+    found = [folder for folder in folders if _begins(folder.name, identifier)]
     if len(found) != 1:
         raise NoSuchRun(f"{len(found) or 'no'} runs begin with {identifier}")
     return read_run(found[0])
+
+
+def _begins(name: str, identifier: str) -> bool:
+    """Return whether a run is meant by the beginning of its id; an item's run only by more than its parent's id."""
+    return name.startswith(identifier) and len(identifier) > len(parent_of(name))
 
 
 def newest_unfinished(runs: Path, /, *, folder: Path, archive_root: Path | None) -> RunInfo:
@@ -132,10 +140,11 @@ def prunable(infos: list[RunInfo], /, *, keep: int, before: datetime) -> list[Ru
 
 
 def remove_run(info: RunInfo, /) -> None:
-    """Remove a run folder; it disappears from the list at once, whatever happens then.
+    """Remove a run folder and those of its items' runs; it disappears from the list at once, whatever happens then.
 
     Raises: OSError.
     """
-    doomed = info.folder.with_name(f".removing-{info.folder.name}")
-    info.folder.rename(doomed)
-    shutil.rmtree(doomed)
+    for folder in (info.folder, *info.folder.parent.glob(f"{glob.escape(info.run_id)}.*")):
+        doomed = folder.with_name(f".removing-{folder.name}")
+        folder.rename(doomed)
+        shutil.rmtree(doomed)
