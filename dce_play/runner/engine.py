@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 
 from dce_play import __version__
 from dce_play.discord.lock.archive_lock import SkippedLock
-from dce_play.errors import DcePlayError, ExitCode, UsageError
+from dce_play.errors import DcePlayError, ExitCode
 from dce_play.events import (
     Mode,
     Outcome,
@@ -18,8 +17,8 @@ from dce_play.events import (
 )
 from dce_play.playbook.evaluate.binding import bind_vars, evaluate
 from dce_play.playbook.evaluate.reach import reachable_steps
-from dce_play.playbook.plan.plan import Plan, all_steps, children, walk
-from dce_play.playbook.types.values import plain
+from dce_play.playbook.plan.plan import Plan, all_steps, walk
+from dce_play.playbook.plan.selection import with_parents
 from dce_play.plugin import programs_of
 from dce_play.runner.cancel import Reason, Stopper
 from dce_play.runner.context import RunServices
@@ -29,13 +28,12 @@ from dce_play.runner.event_emitter import EventEmitter
 from dce_play.runner.fan_loop import FanLoop
 from dce_play.runner.fan_out.executor import FanOut, Inherited, ItemWork
 from dce_play.runner.fan_out.order import ItemOrder, ItemResult, failed_item
-from dce_play.runner.fan_out.travel import from_wire
 from dce_play.runner.locking import archive_locked
-from dce_play.runner.node_result import Failure, NodeResult, crashed, foreseen, stopped
-from dce_play.runner.record.journal import JOURNAL_NAME, Journal
+from dce_play.runner.node_result import Failure, crashed, decisive, foreseen, stopped
+from dce_play.runner.record.journal import open_journal
 from dce_play.runner.record.progress import Progress
 from dce_play.runner.record.stream import EventStream, masked
-from dce_play.runner.scope import Scope
+from dce_play.runner.scope import Scope, first_names, item_scope
 from dce_play.runner.secrets import RunSecrets
 from dce_play.runner.settings import RunOutcome, RunSettings
 from dce_play.runner.stop_hooks import StopHooks
@@ -43,19 +41,6 @@ from dce_play.runner.supervise import Gate
 from dce_play.runner.walk import Walk
 from dce_play.system.lock.held_lock import HeldLock
 from dce_play.system.process.exempt import exempt_starter
-
-_PASSED_ON = frozenset({ExitCode.AUTHENTICATION, ExitCode.BUG, ExitCode.INVALID, ExitCode.LOCKED, ExitCode.UNATTENDED})
-"""Exit codes of a failed step that scripts tell apart; any other failure of a step is 1."""
-
-
-class RunFolderUnusable(UsageError):
-    """The run folder or its journal cannot be made."""
-
-    def __init__(self, folder: Path, error: OSError) -> None:
-        super().__init__(
-            f"cannot keep the run's record in {folder}: {error.strerror or error}",
-            hint="choose another place with --state-dir",
-        )
 
 
 def run(
@@ -80,7 +65,7 @@ def run(
     secrets = (inherited.secrets if inherited is not None else None) or RunSecrets(
         environment=settings.environment, folder=settings.folder, known=settings.known_secrets
     )
-    journal = _open_journal(settings.run_folder)
+    journal = open_journal(settings.run_folder)
     stream = EventStream(
         run_id=settings.run_id,
         clock=settings.clock,
@@ -94,14 +79,6 @@ def run(
         return running.go()
     finally:
         stream.close()
-
-
-def _open_journal(folder: Path) -> Journal:
-    try:
-        (folder / "scratch").mkdir(parents=True, exist_ok=True)
-        return Journal(folder / JOURNAL_NAME)
-    except OSError as error:
-        raise RunFolderUnusable(folder, error) from error
 
 
 class _Running:
@@ -181,7 +158,11 @@ class _Running:
         if held is None:
             held = stack.enter_context(
                 archive_locked(
-                    self._plan, self._settings, names=self._names(), stream=self._stream, stopper=self._stopper
+                    self._plan,
+                    self._settings,
+                    names=first_names(self._settings),
+                    stream=self._stream,
+                    stopper=self._stopper,
                 )
             )
         if held is not None:
@@ -226,7 +207,7 @@ class _Running:
     def _guard(self, stack: ExitStack) -> None:
         if self._settings.mode is Mode.DRY_RUN:
             allowed = (self._settings.run_folder,)
-            steps = reachable_steps(self._plan, self._names())
+            steps = reachable_steps(self._plan, first_names(self._settings))
             programs = frozenset[str]().union(*(programs_of(step.plugin) for step in steps))
             if programs and self._settings.executor is None:  # a container engine that only looks opens its database
                 starter = stack.enter_context(exempt_starter(programs, self._settings.environment, self._secrets))
@@ -248,7 +229,7 @@ class _Running:
                 services=self._workshop,
                 numbers={node.id: number for number, node in enumerate(all_steps(plan), start=1)},
             ),
-            chosen=_with_parents(plan, settings.steps),
+            chosen=with_parents(plan, settings.steps),
             settle=gate.settle,
             announce=gate.announce,
         )
@@ -258,7 +239,7 @@ class _Running:
             walk_now.fan_loop = FanLoop(
                 fan_out=self.fan_out, services=self._workshop, emitter=walk_now.emitter, progress=self._progress
             )
-        scope = Scope(names=self._names(), environment=settings.environment)
+        scope = Scope(names=first_names(self._settings), environment=settings.environment)
         scope.names["vars"] = bind_vars(plan.vars, scope.names)
         first = replace(scope, fresh=True)
         ended = walk_now.sequence(plan.preflight, first)
@@ -267,43 +248,16 @@ class _Running:
         ended = walk_now.sequence(plan.steps, scope)
         if ended.goes_on:
             self._outputs = {name: evaluate(template, scope.names) for name, template in plan.outputs.items()}
-        return _decisive(ended, walk_now.failures)
+        return decisive(ended, walk_now.failures)
 
     def _own_item(self, walk_now: Walk, order: ItemOrder) -> Failure | None:
         """Run the item that this run is of."""
         plan, settings = self._plan, self._settings
         node = next(each for each in walk(plan.preflight + plan.steps) if each.id == order.node)
-        names = {name: from_wire(value) for name, value in order.names.items()}
-        scope = Scope(
-            names={**self._names(), **names, node.keywords.loop_name: from_wire(order.item)},
-            environment={**settings.environment, **order.environment},
-            path=order.path,
-            item=order.key,
-            depth=order.depth,
-            silent=order.silent,
-            asked=frozenset(order.asked),
-        )
+        scope = item_scope(settings, order, loop_name=node.keywords.loop_name)
         result: ItemResult = walk_now.own_item(node, scope, order.key)
         self._result = masked(result, self._secrets) if self._secrets.armed else result
-        return _decisive(self._result.ended, walk_now.failures)
-
-    def _names(self) -> dict[str, object]:
-        settings = self._settings
-        chosen = set(settings.selection.targets)
-        targets = settings.targets.targets if settings.targets is not None else ()
-        return {
-            "params": dict(settings.params),
-            "targets": [plain(target) for target in targets if target.name in chosen],
-            "channels": list(settings.selection.channels),
-            "archive_root": str(settings.archive_root) if settings.archive_root else None,
-            "run": {
-                "id": settings.run_id,
-                "mode": str(settings.mode),
-                "dry_run": settings.mode is Mode.DRY_RUN,
-                "folder": str(settings.run_folder),
-            },
-            "env": dict(settings.environment),
-        }
+        return decisive(self._result.ended, walk_now.failures)
 
     # The end.
 
@@ -356,23 +310,3 @@ class _Running:
             return self._settings.apply_command if failure is None else ""
         started = self._walk is not None
         return self._settings.resume_command if failure is not None and started else ""
-
-
-def _with_parents(plan: Plan, steps: frozenset[str] | None) -> frozenset[str] | None:
-    """Return the ids of the chosen steps and of everything that they stand in."""
-    if steps is None:
-        return None
-    chosen: set[str] = set()
-    for node in reversed(list(walk(plan.preflight + plan.steps))):
-        if node.id in steps or any(child.id in chosen for child in children(node)):
-            chosen.add(node.id)
-    return frozenset(chosen)
-
-
-def _decisive(ended: NodeResult, tolerated: Sequence[Failure]) -> Failure | None:
-    """Return the failure that the run ends with: what stopped it, else the first that was passed over."""
-    failure = ended.failure if not ended.goes_on else None
-    failure = failure or (tolerated[0] if tolerated else None)
-    if failure is None or failure.stops is not None or failure.exit_code in _PASSED_ON:
-        return failure
-    return replace(failure, exit_code=ExitCode.FAILED)

@@ -14,10 +14,10 @@ from dce_play.runner.context import RunServices
 from dce_play.runner.event_emitter import EventEmitter
 from dce_play.runner.fan_out.executor import FanOut, Inherited, ItemExecutor
 from dce_play.runner.fan_out.fold import ItemFold
-from dce_play.runner.record.child_id import child_id
 from dce_play.runner.fan_out.order import ItemOrder, ItemResult, failed_item
 from dce_play.runner.fan_out.travel import refuse_secrets, to_wire
 from dce_play.runner.node_result import foreseen
+from dce_play.runner.record.child_id import child_id
 from dce_play.runner.record.progress import Progress
 from dce_play.runner.scope import Scope
 from dce_play.source import JsonValue

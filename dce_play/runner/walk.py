@@ -24,7 +24,7 @@ from dce_play.runner.context import HIDDEN, RunServices
 from dce_play.runner.event_emitter import EventEmitter
 from dce_play.runner.fan_loop import FanLoop
 from dce_play.runner.fan_out.order import ItemResult, bounded
-from dce_play.runner.node_result import Failure, NodeResult, interrupted, stopped
+from dce_play.runner.node_result import Failure, NodeResult, looped, settled, stopped
 from dce_play.runner.record.progress import GOOD, EarlierStep, Progress
 from dce_play.runner.scope import Scope, item_keys
 from dce_play.runner.tries import try_until
@@ -118,21 +118,7 @@ class Walk:
         self.emitter.start(node, ref)
         at_once = self.fan_loop is not None and node.keywords.fan_out and not scope.replaying
         go_through = self._at_once if at_once else self._in_turn
-        values: list[object] = []
-        worst: NodeResult | None = None
-        changed = False
-        for key, ended in go_through(node, scope, ref, items):
-            values.append({**ended.value, "item": key} if isinstance(ended.value, dict) else ended.value)
-            changed = changed or ended.status is Status.CHANGED
-            if ended.failure is not None and (worst is None or (worst.goes_on and not ended.goes_on)):
-                worst = ended
-        ended = NodeResult(
-            status=Status.FAILED if worst else Status.CHANGED if changed else Status.OK,
-            summary=_items(len(values), len(items)),
-            value=values,
-            failure=worst.failure if worst else None,
-            tolerated=worst.tolerated if worst else False,
-        )
+        ended = looped(go_through(node, scope, ref, items), len(items))
         return self.emitter.end(ref, begun, ended, definition=node.definition)
 
     def _in_turn(
@@ -219,7 +205,7 @@ class Walk:
         if not self.announce(node, ref):
             return self.emitter.end(ref, begun, NodeResult(status=Status.SKIPPED, summary="left out by hand"))
         if ref.id in self.progress.begun and not node.plugin.REPEATABLE:
-            done = self._settled(self.settle(node, ref), ref)
+            done = settled(self.settle(node, ref), ref.id)
             if done is not None:
                 return self.emitter.end(ref, begun, done, definition=node.definition)
         self._confirm(node, scope, ref)
@@ -231,16 +217,6 @@ class Walk:
         ended, tries = try_until(self.emitter, node, scope, ref, once=once)
         ended = bounded(ended, ref.id, self.services.item_id)
         return self.emitter.end(ref, begun, ended, definition=node.definition, tries=tries)
-
-    def _settled(self, decided: str, ref: StepRef) -> NodeResult | None:
-        """Return how a step ended that was interrupted and may not be repeated; ``None`` to repeat it all the same."""
-        match decided:
-            case "skip":
-                return NodeResult(status=Status.OK, summary="was interrupted; taken as done by hand")
-            case "give-up":
-                return interrupted(ref.id)
-            case _:
-                return None
 
     def _block(self, node: PlannedBlock, scope: Scope, ref: StepRef) -> NodeResult:
         earlier = self.progress.ended.get(ref.id)
@@ -322,12 +298,6 @@ def _as_before(earlier: EarlierStep) -> NodeResult:
     status = Status.CHANGED if earlier.changed else Status.OK
     value = registered(earlier.outputs, status=status, changed=earlier.changed, summary=earlier.summary)
     return NodeResult(status=status, summary=earlier.summary, value=value)
-
-
-def _items(done: int, total: int) -> str:
-    if done < total:
-        return f"{done} of {total} items"
-    return "1 item" if total == 1 else f"{total} items"
 
 
 def _failure(failure: Failure) -> dict[str, object]:

@@ -189,10 +189,9 @@ def _chosen(module: Module, services: Services, containers: Containers) -> Seque
                 hint="name it with container:, or quiesce by another mode",
             )
         return [own]
-    program = containers.program(module.keys.container_engine, needed=True) or ()
     found = []
     for name in names:
-        container = containers.called(program, name)
+        container = containers.named(module.keys.container_engine, name)
         if container is None:
             raise BackupError(ErrorId.QUIESCE_FAILED, f"no container {name} to {module.keys.quiesce.mode}")
         found.append(container)

@@ -38,6 +38,13 @@ def command(
 
     PATHS are files or folders; without any, playbooks, roles and targets files in this folder. Nothing is run and
     nothing is asked of the network.
+
+    \b
+    Examples:
+      dce-play lint
+      dce-play lint --strict --format sarif . > lint.sarif
+
+    Exit 0: no errors. Exit 3: errors; with --strict also warnings. Exit 5: nothing to lint.
     """
     folder = working_folder()
     chosen = [folder / path for path in paths] or [folder / name for name in _USUAL_PLACES if (folder / name).exists()]

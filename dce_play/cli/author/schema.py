@@ -50,6 +50,12 @@ def command(name: str | None, write: Path | None, *, plugins: bool) -> int:
     """Print the JSON Schema called NAME, or list the names.
 
     An editor finds it through a playbook's first line: # yaml-language-server: $schema=../schemas/playbook.schema.json
+
+    \b
+    Example:
+      dce-play schema --write schemas
+
+    Exit 0: told or written. Exit 2: no such schema.
     """
     known = schemas(plugins=plugins, folder=working_folder())
     if write is not None:

@@ -30,6 +30,14 @@ def command(run: str | None, **options: Any) -> int:
     RUN is an id from "dce-play runs list", or its beginning; without it, the newest unfinished run of this archive
     root or folder. Steps that ended well are not run again; their outputs count. If the playbook, a param, the
     targets file or dce-play itself changed since, the differences are shown and the run stays as it is (exit 6).
+
+    \b
+    Examples:
+      dce-play resume
+      dce-play resume 20261128T03 --skip
+
+    Exit codes are those of "run": 0 all well; 1 a step failed; 2 wrong call; 5 no such run; 6 refused, something
+    changed; 75 the run or the archive is in other hands; 77 a question, and nobody to answer.
     """
     environment = dict(os.environ)
     info = _choose(run, options["state_dir"], environment)

@@ -16,7 +16,7 @@ from dce_play.transfer.refused import ArchiveRefused
 
 MOST_WAITING_BYTES = 2 << 20
 _SIDE_FROM_BYTES = 4 << 20
-_SIDE_PIECES = 16
+_SIDE_PIECES = 4
 
 
 class Sink(Protocol):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dce_play.backup.definitions.model import EncryptKeys, Module
-from dce_play.backup.errors import WarningId
+from dce_play.backup.errors import BackupError, WarningId
 from dce_play.backup.facts import (
     ComposeFacts,
     Drilled,
@@ -43,7 +43,10 @@ class ComposeEngine:
     name = "compose"
 
     def probe(self, module: Module, services: Services, /, *, timeout_s: float) -> Health:  # noqa: ARG002
-        containers = services.compose_containers(module, _project(module))
+        try:
+            containers = services.compose_containers(module, _project(module))
+        except BackupError:
+            return Health.UNHEALTHY
         if not containers:
             return Health.UNKNOWN
         well = all(each.running and not each.paused and each.healthy != "unhealthy" for each in containers)
@@ -56,6 +59,7 @@ class ComposeEngine:
     def open(self, module: Module, services: Services, /, *, dry_run: bool, excluding: Path) -> Iterator[EngineSource]:
         roots = _roots(module)
         refuse_missing(roots, what=module.name)
+        services.compose_containers(module, _project(module))  # an engine that does not answer is told before all else
         yield _ComposeSource(module, services, roots, excluding, quick=not dry_run)
 
     def quiesce_places(self, module: Module, _services: Services, /) -> tuple[str, ...]:

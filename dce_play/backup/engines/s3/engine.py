@@ -115,13 +115,13 @@ class S3Engine:
 
     name = NAME
 
-    def probe(self, module: Module, services: Services, /, *, timeout_s: float) -> Health:  # noqa: ARG002  # protocol
+    def probe(self, module: Module, services: Services, /, *, timeout_s: float) -> Health:
         """Return healthy where the bucket can be listed; unknown where only its data folder is known."""
         keys = module.keys.s3
         if not (keys.endpoint or alias_of(keys, services)):
             return Health.UNKNOWN
         try:
-            with _opened(keys, services) as bucket, in_our_words():
+            with _opened(keys, services, patience_s=timeout_s) as bucket, in_our_words():
                 next(bucket.pages(keys.prefix, page_size=1))
         except BackupError:
             return Health.UNHEALTHY
@@ -233,8 +233,8 @@ class S3Engine:
 
 
 @contextmanager
-def _opened(keys: S3Keys, services: Services) -> Iterator[Bucket]:
-    bucket = open_bucket(keys, services)
+def _opened(keys: S3Keys, services: Services, *, patience_s: float | None = None) -> Iterator[Bucket]:
+    bucket = open_bucket(keys, services, patience_s=patience_s)
     try:
         yield bucket
     finally:
