@@ -61,6 +61,8 @@ class RunRequest:
     """Chosen when empty."""
     next_command: str | None = None
     """What to type after it, however it ends; ``None`` for what follows from the rest."""
+    known_secrets: frozenset[str] = field(default_factory=frozenset, repr=False)
+    """To be masked besides those that stand in places we know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +170,7 @@ def prepare(request: RunRequest, /, *, ask: Ask | None = None) -> Prepared:
         resume_command=again,
         seal=options.dry_run,
         report_folders=() if options.report_file is None else (options.report_file.resolve().parent,),
-        known_secrets=known_secrets(request.environment, request.folder),
+        known_secrets=known_secrets(request.environment, request.folder) | request.known_secrets,
     )
     _check_place(settings)
     return Prepared(plan=plan, settings=settings)
