@@ -1,6 +1,7 @@
 """Media kept by the real command line, from a media server on loopback, for channel files that name them."""
 
 import hashlib
+import itertools
 import json
 import random
 import signal
@@ -12,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from dce_play.discord.media_store.urls import exported_name
 from tests.support.command_line import Terminal
 from tests.support.media_server import MediaServer, media_server
-from tests.support.media_shop import Shop
+from tests.support.media_shop import CHANNEL, Shop
 
 
 @pytest.fixture
@@ -263,6 +265,27 @@ def test_an_export_has_names_as_discordchatexporter_makes_them(shop: Shop) -> No
     assert made["messages"][0]["attachments"][0]["url"] == f"{shop.file.name}_Files/{name}"
     assert made["messages"][1]["attachments"][0]["url"].startswith(gone)
     assert shop.file.read_bytes() == before
+
+
+@pytest.mark.contract("M7")
+def test_files_whose_names_would_be_the_same_keep_their_own_bytes(shop: Shop) -> None:
+    """Five digits of a digest are the same for two of some thousand files: each URL must lead to its own bytes."""
+    seen: dict[str, int] = {}
+    for number in itertools.count(7001):
+        name = exported_name(f"https://cdn.discordapp.com/attachments/{CHANNEL}/{number}/image.png")
+        if name in seen:
+            break
+        seen[name] = number
+    contents = {}
+    for each in (seen[name], number):
+        shop.number(each)
+        contents[shop.attach("image.png", str(each).encode())] = str(each).encode()
+    assert shop.fetch().code == 0
+    out = shop.target.parent / "out"
+    assert shop.terminal.run("media", "export", str(shop.file), str(out)).code == 0
+    exported = json.loads((out / shop.file.name).read_bytes())
+    found = [out / message["attachments"][0]["url"] for message in exported["messages"]]
+    assert [path.read_bytes() for path in found] == list(contents.values())
 
 
 @pytest.mark.contract("M8")

@@ -20,6 +20,7 @@ class Shop:
         self.target.mkdir(parents=True)
         self.file = self.target / f"G - general [{CHANNEL}].json"
         self.messages: list[dict[str, Any]] = []
+        self._next = 0
         self.terminal: Terminal = terminal_in(
             folder,
             DCE_DISCORD_CDN_BASE=server.base,
@@ -35,10 +36,15 @@ class Shop:
         text = json.dumps({"archive_root": str(self.target.parent), "targets": [target]})
         self.terminal.write("scrape-targets.json", text)
 
+    def number(self, attachment_id: int) -> None:
+        """Let the next attachment have this id, above 7000."""
+        self._next = attachment_id - 7000
+
     def attach(
         self, name: str, data: bytes | None, *, size: int | None = None, query: str = "?ex=7fffffff&is=1&hm=good&"
     ) -> str:
-        number = len(self.messages) + 1
+        number = self._next or len(self.messages) + 1
+        self._next = 0
         path = f"/attachments/{CHANNEL}/{7000 + number}/{name}"
         if data is not None:
             self.server.files[path] = data
