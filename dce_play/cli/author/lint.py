@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from dce_play.cli.app.project_file import wants_plugins
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.discord.auth.git_ignore import loose_secrets
 from dce_play.errors import ExitCode
@@ -38,6 +39,13 @@ def command(
 
     PATHS are files or folders; without any, playbooks, roles and targets files in this folder. Nothing is run and
     nothing is asked of the network.
+
+    \b
+    Examples:
+      dce-play lint
+      dce-play lint --strict --format sarif . > lint.sarif
+
+    Exit 0: no errors. Exit 3: errors; with --strict also warnings. Exit 5: nothing to lint.
     """
     folder = working_folder()
     chosen = [folder / path for path in paths] or [folder / name for name in _USUAL_PLACES if (folder / name).exists()]
@@ -45,7 +53,7 @@ def command(
         raise NothingToLint(f"nothing to lint in {folder}", hint="name files or folders")
 
     # Foreign steps may change without our noticing, so what was found with them is not kept.
-    foreign = plugins or (folder / "dce-play.toml").is_file()
+    foreign = plugins or wants_plugins(folder)
     home = None if no_cache or foreign else cache_folder(os.environ)
     cache = Cache(home, own_fingerprint()) if home is not None else None
 

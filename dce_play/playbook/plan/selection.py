@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.playbook.plan.inputs import check_inputs
-from dce_play.playbook.plan.plan import Plan, PlannedStep, all_steps, walk
+from dce_play.playbook.plan.plan import Plan, PlannedStep, all_steps, children, walk
 from dce_play.source import did_you_mean
 
 
@@ -62,3 +62,14 @@ def _from(plan: Plan, start_at: str) -> set[str]:
         raise NothingChosen(f'"{start_at}" could be any of {len(found)} steps', hint=f"write one of {choices}")
     rest = {node.id for node in nodes[found[0] :] if isinstance(node, PlannedStep)}
     return rest | {node.id for node in walk(plan.preflight) if isinstance(node, PlannedStep)}
+
+
+def with_parents(plan: Plan, steps: frozenset[str] | None) -> frozenset[str] | None:
+    """Return the ids of the chosen steps and of everything that they stand in."""
+    if steps is None:
+        return None
+    chosen: set[str] = set()
+    for node in reversed(list(walk(plan.preflight + plan.steps))):
+        if node.id in steps or any(child.id in chosen for child in children(node)):
+            chosen.add(node.id)
+    return frozenset(chosen)
