@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from dce_play.services.receiver import side_thread
-from dce_play.services.receiver.side_thread import SideThread
+from dce_play.services.receiver.body import side_thread
+from dce_play.services.receiver.body.side_thread import SideThread
 
 
 def test_all_is_done_in_order_also_after_a_pause() -> None:
