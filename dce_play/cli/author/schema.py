@@ -10,6 +10,7 @@ import click
 
 from dce_play.cli.app.step_table import step_table
 from dce_play.cli.app.working_folder import working_folder
+from dce_play.cli.run.monitoring_file import project_schema
 from dce_play.errors import ExitCode, UsageError
 from dce_play.playbook.load.schema import playbook_schema, role_schema
 from dce_play.playbook.load.schema_backup import classes_schema, modules_schema
@@ -30,6 +31,7 @@ def schemas(*, plugins: bool, folder: Path) -> Mapping[str, Callable[[], dict[st
         "backup-modules": modules_schema,
         "backup-classes": classes_schema,
         "event": event_schema,
+        "project": project_schema,
         "ship": ship_schema,
         "receive": receive_schema,
     }

@@ -13,6 +13,7 @@ from dce_play.cli.app.working_folder import working_folder
 from dce_play.cli.run.options import options_from, run_options
 from dce_play.cli.run.running import RunRequest, execute
 from dce_play.cli.run.sinks import now_stamp
+from dce_play.cli.run.watching import run_watched
 from dce_play.layout import runs_folder
 from dce_play.runner.record.folders import RunInfo, find_run, newest_unfinished
 from dce_play.runner.resume import open_earlier
@@ -43,7 +44,7 @@ def command(run: str | None, **options: Any) -> int:
     info = _choose(run, options["state_dir"], environment)
     earlier = open_earlier(info, ts=now_stamp())
     request = _request(info, options, environment)
-    return execute(request, earlier=earlier, accept_changes=options["accept_changes"]).exit_code
+    return run_watched(request, partial(execute, earlier=earlier, accept_changes=options["accept_changes"]))
 
 
 def _choose(run: str | None, state_dir: Path | None, environment: Mapping[str, str]) -> RunInfo:

@@ -3,6 +3,7 @@
 import copy
 import importlib
 import os
+from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -17,6 +18,7 @@ from dce_play.cli.run.listing import list_playbooks, list_steps
 from dce_play.cli.run.options import aliases, options_from, run_options
 from dce_play.cli.run.running import RunRequest, execute, prepare
 from dce_play.cli.run.sinks import tell_unread
+from dce_play.cli.run.watching import run_watched, tell_unread_run
 from dce_play.errors import DcePlayError
 from dce_play.playbook.language.model import CallKind, Playbook
 from dce_play.playbook.load.library import Library
@@ -34,6 +36,20 @@ class PlaybookType(click.ParamType[str]):
         return [CompletionItem(name) for name in names] or [CompletionItem(incomplete, type="file")]
 
 
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """The words behind ``run``, and which of them is the playbook."""
+
+    arguments: tuple[str, ...]
+    playbook: str | None
+
+    def tell(self, error: click.UsageError) -> None:
+        """Tell machines and monitors that they could not be read."""
+        message = misuse(error)[0]
+        tell_unread(self.arguments, message, exit_code=error.exit_code)
+        tell_unread_run(self.arguments, self.playbook, message, exit_code=error.exit_code)
+
+
 class RunCommand(click.Command):
     """``run``, which gets more options as soon as the playbook is known."""
 
@@ -41,21 +57,21 @@ class RunCommand(click.Command):
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
         """Parse the line; the playbook on it decides which options there are."""
-        arguments = list(args)
-        command = self._for_playbook(arguments)
+        typed = Typed(arguments=tuple(args), playbook=self._playbook_among(args))
+        command = self._for_playbook(args, typed)
         try:
             return click.Command.make_context(command, info_name, args, parent, **extra)
         except click.UsageError as error:
-            tell_unread(arguments, misuse(error)[0], exit_code=error.exit_code)
+            typed.tell(error)
             raise
 
-    def _for_playbook(self, args: list[str]) -> click.Command:
-        name = self._playbook_among(args)
+    def _for_playbook(self, args: list[str], typed: Typed) -> click.Command:
+        name = typed.playbook
         playbook = _read(name, plugins="--plugins" in args) if name is not None else None
         specs = playbook.params if playbook is not None else {}
         ours = [_without_aliases(param, {option_name(name) for name in specs}) for param in self.params]
         taken = {flag for param in ours for flag in (*param.opts, *param.secondary_opts)}
-        made = _plain(self, ours, param_options(specs.values(), taken))
+        made = _plain(self, ours, param_options(specs.values(), taken), typed)
         if playbook is not None:
             made.help = f"{playbook.summary or playbook.name}\n\n\b\n{playbook.path}"
         return made
@@ -89,7 +105,9 @@ def _without_aliases(param: click.Parameter, claimed: set[str]) -> click.Paramet
     return left
 
 
-def _plain(command: click.Command, ours: list[click.Parameter], more: list[click.Option]) -> click.Command:
+def _plain(
+    command: click.Command, ours: list[click.Parameter], more: list[click.Option], typed: Typed
+) -> click.Command:
     """Return the command with more options, and their section in ``--help``."""
     made = _WithParams(
         name=command.name,
@@ -99,6 +117,7 @@ def _plain(command: click.Command, ours: list[click.Parameter], more: list[click
         epilog=command.epilog,
     )
     made.own_params = [each.name for each in more]
+    made.typed = typed
     return made
 
 
@@ -106,6 +125,18 @@ class _WithParams(click.Command):
     """A command whose help shows the playbook's params apart."""
 
     own_params: list[str]
+    typed: Typed
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run, or tell which options do not go together.
+
+        Raises: click.UsageError.
+        """
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            self.typed.tell(error)
+            raise
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the playbook's params first: they are what one looks for."""
@@ -182,4 +213,4 @@ def command(**options: Any) -> int:
         # By name, as only a rehearsal needs a web server, which takes 150 ms to import.
         code: int = importlib.import_module("dce_play.cli.run.rehearse").rehearse(request)
         return code
-    return execute(request).exit_code
+    return run_watched(request, execute)
