@@ -17,6 +17,10 @@ from dce_play.system.quantities import show_duration
 def list_backups(modules_named: tuple[str, ...], *, remote: bool, **options: Any) -> int:
     """List backups, newest first, and what is left over of runs that died. Changes nothing.
 
+    \b
+    Example:
+      dce-play backup list uptime-kuma
+
     Exit 5: no such module, neither defined nor with a backup.
     """
     office = Office("list", options)
@@ -40,7 +44,14 @@ def list_backups(modules_named: tuple[str, ...], *, remote: bool, **options: Any
 @click.argument("backup", metavar="BACKUP")
 @common_options
 def show(backup: str, **options: Any) -> int:
-    """Show one backup's manifest, whether it is good, and how its module's backups grew. Changes nothing."""
+    """Show one backup's manifest, whether it is good, and how its module's backups grew. Changes nothing.
+
+    \b
+    Example:
+      dce-play backup show uptime-kuma@latest
+
+    Exit codes: 0 told; 5 no such backup.
+    """
     office = Office("show", options)
 
     def act() -> Answer:

@@ -33,6 +33,10 @@ def restore(backup: str, **options: Any) -> int:
 
     What is replaced is put aside, never removed. No service is restarted.
 
+    \b
+    Example:
+      dce-play backup restore uptime-kuma@latest
+
     Exit codes: 0 planned or restored; 1 failed; 2 another name was typed; 4 refused before anything was touched;
     5 no such backup; 7 the service does not accept our password; 75 somebody works on it; 77 nobody is there.
     """

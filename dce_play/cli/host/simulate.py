@@ -28,6 +28,12 @@ def command(port: int, seed: int, messages: int | None, signatures_last: float) 
 
     It is not Discord: all of its people, messages and pictures are made up. DCE_DISCORD_API_BASE and
     DCE_DISCORD_CDN_BASE lead a run here.
+
+    \b
+    Example:
+      dce-play simulate --port 8787
+
+    Exit 0: stopped. Exit 1: the port cannot be had.
     """
     world = rehearsal_world(seed) if messages is None else build_world(seed, size=Size(messages=messages))
     with running_simulator(world, port=port, media=True, signatures_last_s=signatures_last) as simulator:

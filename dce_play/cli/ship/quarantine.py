@@ -27,7 +27,14 @@ _NAMES = click.argument("names", nargs=-1, metavar="[NAME]...")
 @_REASON
 @_OLDER
 def list_verb(config: Path | None, output_format: str, reason: str | None, older_than: float | None) -> int:
-    """List what is in quarantine, the oldest first."""
+    """List what is in quarantine, the oldest first.
+
+    \b
+    Example:
+      dce-play quarantine list --older-than 7d
+
+    Exit 0: told. Exit 3: ship.toml is not valid.
+    """
     items = list_items(_spool(config), now=SystemClock().now(), reason=reason, older_than_s=older_than)
     show({"items": items}, output_format, [_line(item) for item in items] or ["quarantine is empty"])
     return ExitCode.OK
@@ -39,6 +46,10 @@ def list_verb(config: Path | None, output_format: str, reason: str | None, older
 @click.argument("name")
 def show_verb(config: Path | None, output_format: str, name: str) -> int:
     """Show why an episode was refused, the receiver's own words, and its files.
+
+    \b
+    Example:
+      dce-play quarantine show EPISODE
 
     Exit 5: no such name.
     """
@@ -69,6 +80,10 @@ def requeue_verb(
     dry_run: bool,
 ) -> int:
     """Move episodes back to be sent again. One whose id is in episodes/ stays where it is.
+
+    \b
+    Example:
+      dce-play quarantine requeue --reason commit_not_in_window --dry-run
 
     Exit 1: something was refused. Exit 5: no such name.
     """
@@ -103,6 +118,10 @@ def drop_verb(
     dry_run: bool,
 ) -> int:
     """Remove episodes from quarantine for good.
+
+    \b
+    Example:
+      dce-play quarantine drop --older-than 30d --dry-run
 
     Exit 5: no such name. Exit 77: nobody to ask, and no --yes.
     """

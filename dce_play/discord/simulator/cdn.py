@@ -1,7 +1,7 @@
 """The simulated media server: what the world's messages name, with signatures, ranges and entity tags.
 
-Its bytes are made from their path, so every simulator of a world has the same. Pictures are real PNG files, filled
-up behind their end to the length that the message tells.
+Its bytes are made from their path, so every simulator of a world has the same. Pictures are real PNG files, whatever
+their name says, filled up behind their end to the length that the message tells.
 """
 
 import re
@@ -40,7 +40,7 @@ class MediaFile(NamedTuple):
     def data(self) -> bytes:
         """All of its bytes."""
         seed = self.path.encode("utf-8", "surrogatepass")
-        head = _picture(seed) if self.content_type == "image/png" else b""
+        head = _picture(seed) if self.content_type.startswith("image/") else b""
         head = head if len(head) <= self.size else b""
         return head + shake_128(seed).digest(self.size - len(head))
 
@@ -70,7 +70,7 @@ class MediaServer:
         picture = _PICTURE.fullmatch(path)
         if picture is None:
             return None
-        size = 400 + int.from_bytes(sha256(path.encode()).digest()[:2])
+        size = 2000 + int.from_bytes(sha256(path.encode()).digest()[:2])
         return MediaFile(path, size, _TYPES[picture[1]])
 
     def _attachment(self, path: str, channel_id: str, attachment_id: str, _name: str) -> MediaFile | None:

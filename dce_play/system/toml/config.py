@@ -15,6 +15,7 @@ from dce_play.system.toml.keys import Key, Kind, schema_of, value_of
 from dce_play.system.toml.places import Pointer, key_lines
 
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+_REFERENCES = re.compile(r"""\[?\s*(?:(["'])(?:env|file|keyring):[^"']*\1\s*,?\s*)*(?:#.*)?""")
 _OUR_TOKENS = re.compile(r"dcp_[0-9A-Za-z_]+")
 
 
@@ -168,10 +169,15 @@ def _elsewhere(name: str, known: Mapping[Pointer, Key]) -> str:
 
 def _without_secrets(text: str, keys: Iterable[Key]) -> str:
     """Return the text as it may be shown: what stands behind a secret's key is blotted out, unless a reference."""
-    names = {key.pointer[-1] for key in keys if key.kind is Kind.SECRET}
     shown = _OUR_TOKENS.sub("***", text)
+    names = {key.pointer[-1] for key in keys if key.kind in {Kind.SECRET, Kind.SECRETS}}
     if not names:
         return shown
-    alternatives = "|".join(sorted(map(re.escape, names)))
-    literal = re.compile(rf"""\b({alternatives})(["']?\s*=\s*)(?!["']?(?:env|file|keyring):).*""")
-    return literal.sub(r"\1\2***", shown)
+    key = rf"""\b({"|".join(sorted(map(re.escape, names)))})(["']?\s*=\s*)"""
+    shown = re.sub(rf"{key}(\[[^\]]*)", lambda found: f"{found[1]}{found[2]}{_blotted(found[3])}", shown)
+    return re.sub(rf"""{key}(?!["']?(?:env|file|keyring):|\[).*""", r"\1\2***", shown)
+
+
+def _blotted(listed: str) -> str:
+    """Return a list without its lines that hold anything but references; the lines stay as many as they are."""
+    return "\n".join(line if _REFERENCES.fullmatch(line) else "***" for line in listed.split("\n"))

@@ -29,6 +29,8 @@ class Kind(StrEnum):
     LIMIT = "limit"
     """A size or another text, which the key's ``convert`` reads."""
     SECRET = "secret"  # noqa: S105 - a kind of value, not one
+    SECRETS = "secrets"
+    """A list of them."""
     CHOICE = "choice"
     LINES = "lines"
     """A list of texts, or one text of several lines."""
@@ -148,6 +150,12 @@ def _secret(key: Key, raw: Any, _folder: Path) -> str:
     return raw
 
 
+def _secrets(key: Key, raw: Any, folder: Path) -> tuple[str, ...]:
+    if not isinstance(raw, list):
+        raise BadValue("a list of references: write them in []")  # what it is may be a secret
+    return tuple(_secret(key, each, folder) for each in raw)
+
+
 def _choice(key: Key, raw: Any, _folder: Path) -> str:
     raise BadValue(f"one of {', '.join(key.choices)}, not {_shown(raw)}")
 
@@ -185,6 +193,7 @@ _TAKERS: dict[Kind, Callable[[Key, Any, Path], Any]] = {
     Kind.SIZE: _size,
     Kind.LIMIT: _limit,
     Kind.SECRET: _secret,
+    Kind.SECRETS: _secrets,
     Kind.CHOICE: _choice,
     Kind.LINES: _lines,
 }
@@ -197,6 +206,7 @@ _SCHEMAS: dict[Kind, dict[str, Any]] = {
     Kind.SIZE: {"type": ["integer", "string"], "pattern": SIZE_PATTERN, "minimum": 0},
     Kind.LIMIT: {"type": ["integer", "string"], "minimum": 0},
     Kind.SECRET: {"type": "string", "pattern": REFERENCE_PATTERN},
+    Kind.SECRETS: {"type": "array", "items": {"type": "string", "pattern": REFERENCE_PATTERN}},
     Kind.CHOICE: {},
     Kind.LINES: {"type": ["array", "string"], "items": {"type": "string"}},
 }
