@@ -16,6 +16,7 @@ from dce_play.backup.definitions.model import Module
 from dce_play.backup.definitions.parse import Definitions
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.store.catalog import Catalog, Entry, find_backup, read_catalog
+from dce_play.backup.store.root import check_safe_root
 from dce_play.source import did_you_mean
 from dce_play.system.clock import Clock
 
@@ -85,14 +86,20 @@ class Desk:
         return self._clock.now()
 
     def catalog(self) -> Catalog:
-        """Return what lies in backup_root now."""
+        """Return what lies in backup_root now.
+
+        Raises: BackupError (``unsafe-root``): where others may write, nothing that lies there proves anything.
+        """
+        check_safe_root(self.root)
         return read_catalog(self.root, now=self._clock.now())
 
     def entry(self, reference: str) -> Entry:
         """Return the backup that a reference names.
 
-        Raises: BackupError (``not-found``).
+        Raises: BackupError: ``not-found``; ``unsafe-root``, of a folder that is not ours alone.
         """
+        if "/" not in reference or (self._places.folder / reference).parent == self.root:
+            check_safe_root(self.root)
         return find_backup(reference, self.root, now=self._clock.now())
 
     def module(self, name: str) -> Module:

@@ -1,21 +1,22 @@
-"""The protocols between the framework and its parts: engines, filters, targets.
+"""The protocols between the framework and its parts: engines and filters. Those of targets lie beside them.
 
 An engine is one package below ``engines`` with one object that satisfies ``Engine``, one row in ``registry`` and one in
 the class table. It knows nothing of files in backup_root, manifests, other engines, playbooks or terminals.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
-from dce_play.backup.definitions.model import Module, TargetKeys
-from dce_play.backup.facts import Drilled, Health, PlanItem, Produced, RemoteCopy
+from dce_play.backup.definitions.model import Module
+from dce_play.backup.facts import Drilled, Health, PlanItem, Produced
 from dce_play.backup.manifest import Manifest
 from dce_play.backup.streams import Sink, Source
 from dce_play.system.clock import Clock
+from dce_play.system.durable.swaps import Swap
 from dce_play.system.process.executor import Executor
 from dce_play.system.process.streaming import Streams
 
@@ -82,14 +83,21 @@ class Services(Protocol):
     def container(self, module: Module, /) -> Container | None:
         """Return the module's container, looked up anew, or ``None`` for a module without one.
 
-        Raises: BackupError: ``ambiguous``, ``not-found`` (a container that the definition names is not there).
+        Raises: BackupError: ``ambiguous``; ``unreachable``, when an engine does not tell; ``not-found``, for a
+        container that the definition names.
         """
 
     def mounting(self, module: Module, folders: Sequence[str], /) -> tuple[str, ...]:
-        """Return the names of the running containers that mount one of these folders, or something in or above it."""
+        """Return the names of the running containers that mount one of these folders, or something in or above it.
+
+        Raises: BackupError (``unreachable``), when one of the installed engines does not tell.
+        """
 
     def compose_containers(self, module: Module, project: str, /) -> tuple[Container, ...]:
-        """Return the containers of a compose project; none where no container engine answers."""
+        """Return the containers of a compose project; none where no container engine is installed.
+
+        Raises: BackupError (``unreachable``), when an engine does not tell.
+        """
 
     def temporary_folder(self, prefix: str, /, *, below: Path | None = None) -> AbstractContextManager[Path]:
         """Give a new folder, 0700, below ``TMPDIR`` or the folder given; it is removed at the end, with all in it."""
@@ -154,6 +162,30 @@ class EngineSource(Protocol):
         """
 
 
+class Restoring(Protocol):
+    """The framework's record of one restore in place. Whoever kills us leaves it for every command that comes after."""
+
+    @property
+    def stamp(self) -> str:
+        """Return what names the things that are put aside: ``20261128T221500Z``."""
+
+    @property
+    def replace(self) -> bool:
+        """Return whether ``--confirm`` was given."""
+
+    def begins(self, *, aside: Sequence[str] = (), swaps: Sequence[Swap] = ()) -> None:
+        """Note on disk that the service holds nobody knows what from now on. Called before the first write.
+
+        ``aside``: a line for people for each thing that is put aside. ``swaps``: roots that change places; the guard
+        process puts them back when we are killed between two renames, before it starts anything.
+
+        Raises: BackupError; then nothing may be written.
+        """
+
+    def is_as_before(self) -> None:
+        """Take the note back: all that was written is undone."""
+
+
 class Engine(Protocol):
     """A kind of service: how to reach, read, check, drill and restore it."""
 
@@ -205,9 +237,8 @@ class Engine(Protocol):
         that this engine does not have, ``ambiguous``).
         """
 
-    def restore(self, backup: OpenBackup, module: Module, services: Services, /, *, stamp: str, replace: bool) -> None:
-        """Restore in place. ``stamp`` (``20261128T221500Z``) names what is put aside; if it fails half-way, what was
-        put aside is put back before the error is raised. ``replace``: ``--confirm`` was given.
+    def restore(self, backup: OpenBackup, module: Module, services: Services, restoring: Restoring, /) -> None:
+        """Restore in place. If it fails half-way, what was put aside is put back before the error is raised.
 
         Raises: BackupError.
         """
@@ -251,65 +282,6 @@ class FilterModule(Protocol):
 
     def decrypting(self, identity: str | None, services: Services, /) -> Filter:
         """Return the filter that reads. ``identity`` is a reference (``--identity``); gpg uses its agent without one.
-
-        Raises: BackupError (``no-tool``, ``invalid``).
-        """
-
-
-class RemoteBackup(msgspec.Struct, frozen=True, kw_only=True):
-    """A backup as a target lists it."""
-
-    file: str
-    key: str
-    bytes: int
-    manifest: Manifest
-
-    @property
-    def is_good(self) -> bool:
-        """Return whether the copy is good: what its manifest says, and of the size that it says."""
-        verification = self.manifest.verification
-        return verification.level >= 1 and verification.good and self.bytes == self.manifest.bytes
-
-
-class Target(Protocol):
-    """A place off the machine."""
-
-    @property
-    def name(self) -> str:
-        """Return what the manifest calls it: ``s3://bucket/prefix``."""
-
-    def store(self, path: Path, manifest: Manifest, encode: Callable[[RemoteCopy], bytes], /) -> RemoteCopy:
-        """Upload the data, read back, then upload the manifest (``encode`` gives its bytes with this copy in it).
-
-        Never replaces (``If-None-Match: *``).
-
-        Raises: BackupError (``upload-failed``, ``auth``, ``forbidden``, ``unreachable``).
-        """
-
-    def backups(self) -> Sequence[RemoteBackup]:
-        """Return all backups that lie there with a manifest of ours, oldest first.
-
-        Raises: BackupError.
-        """
-
-    def read_again(self, backup: RemoteBackup, /) -> None:
-        """Read a copy whole and compare its size and sum.
-
-        Raises: BackupError: ``verify-failed``, for other bytes; ``auth``, ``forbidden``, ``unreachable``.
-        """
-
-    def mark(self, backup: RemoteBackup, manifest: Manifest, /) -> None:
-        """Replace a copy's manifest. Raises: BackupError."""
-
-    def remove(self, backup: RemoteBackup, /) -> None:
-        """Remove a backup: its data first, then its manifest. Raises: BackupError."""
-
-
-class TargetModule(Protocol):
-    """A module below ``targets`` for one kind of target."""
-
-    def open_target(self, keys: TargetKeys, services: Services, /) -> Target:
-        """Return the target that a definition names; contacts nothing yet.
 
         Raises: BackupError (``no-tool``, ``invalid``).
         """

@@ -8,7 +8,8 @@ from typing import Any, cast
 
 from dce_play.backup.definitions.values import ENGINES
 from dce_play.backup.errors import BackupError, ErrorId
-from dce_play.backup.protocols import Engine, FilterModule, TargetModule
+from dce_play.backup.protocols import Engine, FilterModule
+from dce_play.backup.target_protocols import TargetModule
 from dce_play.source import did_you_mean
 
 

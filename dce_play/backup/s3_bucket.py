@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from dce_play.backup.definitions.model import S3Keys
 from dce_play.backup.errors import BackupError, ErrorId
@@ -51,15 +52,18 @@ def in_our_words(always: ErrorId | None = None, *, has_begun: bool = False) -> I
         raise BackupError(error_id, str(error), hint=error.hint, exit_code=code) from error
 
 
-def open_bucket(keys: S3Keys, services: Services) -> Bucket:
+def open_bucket(keys: S3Keys, services: Services, *, patience_s: float | None = None) -> Bucket:
     """Return the bucket, its credentials taken from their references or from an alias of ``mc``.
+
+    With ``patience_s`` each request is made once, and ended by so long a silence.
 
     Raises: BackupError: ``invalid``, when something is not given; ``no-tool``, without boto3 or ``mc``.
     """
     if not keys.bucket:
         raise BackupError(ErrorId.INVALID, "no bucket is named", hint="set bucket")
     with in_our_words():
-        return Bucket(_place(keys, services))
+        place = _place(keys, services)
+        return Bucket(place if patience_s is None else replace(place, silence_s=patience_s, attempts=1))
 
 
 def _place(keys: S3Keys, services: Services) -> S3Place:

@@ -12,9 +12,9 @@ from rich.text import Text
 from rich.theme import Theme
 
 from dce_play.events import GROUPS, Asked, Event, RunEnded, StepEnded, StepProgressed, StepRef, StepStarted
-from dce_play.render.display import DisplayOptions
 from dce_play.render.lines import Line, progress_text
 from dce_play.render.narrator import narrator
+from dce_play.render.page.display import DisplayOptions
 from dce_play.render.text import ASCII, duration, one_line
 
 _THEME = Theme(

@@ -10,8 +10,8 @@ from typing import TextIO
 
 from dce_play.errors import UsageError
 from dce_play.events import Event, StepSaid
-from dce_play.render.display import DisplayOptions
 from dce_play.render.narrate import SUMMARY_MARKER, Narrator
+from dce_play.render.page.display import DisplayOptions
 from dce_play.render.text import one_line
 from dce_play.system.durable.named_outputs import OutputNotWritten, is_written_through, open_through
 

@@ -12,6 +12,7 @@ from dce_play.events import (
     CheckpointPut,
     Diagnosed,
     Event,
+    FannedOut,
     ItemTold,
     LockReleased,
     LockSeen,
@@ -30,7 +31,6 @@ from dce_play.events import (
     StepSaid,
     StepStarted,
 )
-from dce_play.render.display import DisplayOptions
 from dce_play.render.lines import (
     STYLES,
     Line,
@@ -43,6 +43,7 @@ from dce_play.render.lines import (
     step_name,
     steps_are,
 )
+from dce_play.render.page.display import DisplayOptions
 from dce_play.render.text import duration, one_line
 from dce_play.system.foreign_text import clean
 
@@ -90,6 +91,8 @@ class Narrator:
                 yield from hint_lines(body.hint, "  ")
             case RunEnded():
                 yield from self._end(body)
+            case FannedOut():
+                yield ((f"{self._indent(body.step, 1)}{len(body.runs)} items, a run each", "dim"),)
             case _:
                 assert_never(body)
 
@@ -225,7 +228,7 @@ class Narrator:
 
     def _step_ended(self, body: StepEnded) -> Iterator[Line]:
         group = body.step.uses in GROUPS
-        if body.status is Status.FAILED and not group:
+        if body.status in {Status.FAILED, Status.INTERRUPTED} and not group:
             self._failures.append(body)
         if body.status is Status.RESCUED:
             self._failures = [each for each in self._failures if not each.step.id.startswith(f"{body.step.id}/")]
@@ -242,7 +245,7 @@ class Narrator:
             (f"{sign} {self._word(body.status):<{_WORD_WIDTH}} ", style),
             (step_name(body.step), "bold" if body.status is not Status.SKIPPED else "dim"),
             (count, "dim"),
-            (f"  {summary}" if summary else "", "failed" if body.status is Status.FAILED else ""),
+            (f"  {summary}" if summary else "", "failed" if body.status in {Status.FAILED, Status.INTERRUPTED} else ""),
             (f"  {duration(body.duration_s)}" if timed else "", "dim"),
         )
         if self._dry or self.display.diff:

@@ -5,10 +5,10 @@ from typing import Protocol
 
 from dce_play.errors import ExitCode
 from dce_play.events import Event, RunEnded
-from dce_play.render.display import DisplayOptions
 from dce_play.render.lines import Line
 from dce_play.render.narrate import Narrator
-from dce_play.render.page import Page
+from dce_play.render.page.display import DisplayOptions
+from dce_play.render.page.page import Page
 
 _WELL = frozenset({ExitCode.OK, ExitCode.CHANGES_PENDING})
 

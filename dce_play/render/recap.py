@@ -1,107 +1,85 @@
-"""The last lines of a page: what the run did in people's units, what is left to do, what to type next."""
+"""A run in a few lines of plain text, for whoever was not there: mail, phones, monitors."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 
-from dce_play.events import ItemTold, Outcome, RunEnded
-from dce_play.facts import ItemFacts
-from dce_play.render.cells import width
-from dce_play.render.fitting import Fitting
-from dce_play.render.items import facts_of
-from dce_play.render.lines import Line, Segment
-from dce_play.render.text import amount, counted, duration
+from dce_play.render.text import duration, one_line
+from dce_play.source import JsonValue
+from dce_play.system.foreign_text import clean
 
-_STYLES = {Outcome.OK: "ok", Outcome.FAILED: "failed"}
-_STEPS = ("ok", "changed", "reused", "maybe")
+_COUNTED = ("ok", "changed", "rescued", "reused", "skipped", "failed", "not-run")
+_TOLD = ("failed", "rescued", "changed")
+_AT_MOST = 12
 
 
-@dataclass(slots=True)
-class Tally:
-    """What the items of a run come to."""
-
-    items: list[ItemTold] = field(default_factory=list)
-    words: list[str] = field(default_factory=list)
-    """Of the steps that ended well: ``proved``."""
-
-    def add(self, told: ItemTold, /) -> None:
-        """Count one item."""
-        facts = told.facts
-        if facts is None:
-            return
-        if facts.recap and facts.recap not in self.words:
-            self.words.append(facts.recap)
-        if facts.counts:
-            self.items.append(told)
-
-    def text(self) -> str:
-        """Return ``+5 messages in 3 of 10 channels``; empty where nothing was counted."""
-        worked_on = [facts_of(each) for each in self.items if each.status != "unarchived"]
-        if not worked_on:
-            return ""
-        added = sum(each.added for each in worked_on)
-        grown = sum(1 for each in worked_on if each.added)
-        things = counted(len(worked_on), worked_on[0].kind)
-        if not added:
-            return f"nothing new in {things}"
-        unit = next(each.unit for each in worked_on if each.added)
-        return f"+{amount(added)} {unit} in {things if grown == len(worked_on) else f'{amount(grown)} of {things}'}"
-
-    def failed(self) -> str:
-        """Return ``2 channels failed``, or nothing."""
-        failed = [facts_of(each) for each in self.items if each.status == "failed"]
-        return f"{counted(len(failed), failed[0].kind)} failed" if failed else ""
-
-    def mending(self) -> Iterator[tuple[str, str]]:
-        """Yield what is left to do, and the command for it: once for each command."""
-        by_fix: dict[tuple[str, str], list[ItemFacts]] = {}
-        for each in self.items:
-            facts = facts_of(each)
-            if facts.remark and facts.fix:
-                by_fix.setdefault((facts.fix, facts.remark), []).append(facts)
-        for (fix, remark), found in by_fix.items():
-            verb = "is" if len(found) == 1 else "are"
-            yield f"{counted(len(found), found[0].kind)} {verb} {remark}:", fix
+def recap_title(name: str, outcome: str, exit_code: int | None, /) -> str:
+    """Return one line: ``proof failed (exit 1)``."""
+    words = {"ok": "ended well", "failed": "failed", "interrupted": "was interrupted", "lost": "was killed"}
+    code = f" (exit {exit_code})" if exit_code and outcome != "lost" else ""
+    return f"{one_line(name)} {words.get(outcome, outcome)}{code}"
 
 
-def recap(body: RunEnded, tally: Tally, fit: Fitting, /, *, dry: bool) -> Iterator[Line]:
-    """Yield the line of the outcome."""
-    style = _STYLES.get(body.outcome, "maybe")
-    dot = f" {fit.signs.dot} "
-    parts = [f"dry run: {_pending(body)}" if dry else tally.text() or _steps(body)]
-    if not dry:
-        parts += tally.words if body.outcome is Outcome.OK else []
-    parts += [text for text in (tally.failed(), *_unwell(body)) if text]
-    parts.append(duration(body.duration_s))
-    word = body.outcome.value.upper()
-    head: Segment = (f"{word}  ", f"bold {style}")
-    yield from fit.wrapped(head, dot.join(parts))
+def recap_text(report: Mapping[str, JsonValue], /) -> str:
+    """Return the recap of a report, as ``fold_report`` makes it; empty when there is nothing to tell."""
+    return "\n".join(_lines(report)).strip()
 
 
-def still_to_do(tally: Tally, fit: Fitting, /) -> Iterator[Line]:
-    """Yield a line for each thing that somebody should look at, with its command."""
-    for text, fix in tally.mending():
-        before: Segment = (f"{'!':<4}{fit.text(text)} ", "maybe")
-        if width(before[0]) + width(fix) <= fit.width:
-            yield (before, (fix, "bold"))
-        else:
-            yield fit.fitted([(before[0].rstrip(), "maybe")])
-            yield from fit.command((" " * 4, ""), fix)
+def _lines(report: Mapping[str, JsonValue]) -> Iterator[str]:
+    yield from _counted(report)
+    steps = [step for step in _list(report.get("steps")) if not step.get("group")]
+    told = [step for step in steps if step.get("status") in _TOLD]
+    told.sort(key=lambda step: _TOLD.index(str(step["status"])))
+    for step in told[:_AT_MOST]:
+        yield from _step(step)
+    if len(told) > _AT_MOST:
+        yield f"and {len(told) - _AT_MOST} steps more"
+    error = report.get("error")
+    if isinstance(error, Mapping) and not any(_message(step) == error.get("message") for step in told[:_AT_MOST]):
+        yield ""
+        yield from _error(error, "")
+    for warning in _list(report.get("diagnostics")):
+        yield f"{warning.get('severity')}: {one_line(str(warning.get('message')))}"
+    if report.get("next_command"):
+        yield ""
+        yield f"next: {report['next_command']}"
+    yield ""
+    if report.get("run"):
+        yield f"run {report['run']}"
+    if report.get("archive_root"):
+        yield f"archive {report['archive_root']}"
 
 
-def _steps(body: RunEnded) -> str:
-    told = [f"{body.counts[status]} {status}" for status in _STEPS if body.counts.get(status)]
-    return ", ".join(told) or "no step ran"
+def _counted(report: Mapping[str, JsonValue]) -> Iterator[str]:
+    counts = report.get("counts")
+    parts = []
+    taken = report.get("duration_s")
+    if isinstance(taken, int | float) and taken > 0:
+        parts.append(f"in {duration(taken)}")
+    if isinstance(counts, Mapping):
+        parts += [f"{counts[status]} {status.replace('-', ' ')}" for status in _COUNTED if counts.get(status)]
+    if parts:
+        yield ", ".join(parts)
 
 
-def _pending(body: RunEnded) -> str:
-    pending = body.counts.get("changed", 0)
-    unsure = body.counts.get("maybe", 0)
-    told = f"{counted(pending, 'step')} pending" if pending else "nothing to change"
-    return told + (f", {counted(unsure, 'step')} may be" if unsure else "")
+def _step(step: Mapping[str, JsonValue]) -> Iterator[str]:
+    yield ""
+    summary = "" if step.get("error") else one_line(str(step.get("summary") or ""))
+    yield f"{step['status']}: {one_line(str(step.get('name')))}{f' - {summary}' if summary else ''}"
+    error = step.get("error")
+    if isinstance(error, Mapping):
+        yield from _error(error, "    ")
 
 
-def _unwell(body: RunEnded) -> Iterator[str]:
-    for status, words in (("failed", "failed"), ("rescued", "rescued"), ("not-run", "not run")):
-        count = body.counts.get(status, 0)
-        if count:
-            yield f"{counted(count, 'step')} {words}"
+def _error(error: Mapping[str, JsonValue], indent: str) -> Iterator[str]:
+    for line in clean(str(error.get("message") or "")).splitlines():
+        yield f"{indent}{line}"
+    for line in clean(str(error.get("hint") or "")).splitlines():
+        yield f"{indent}  {line}"
+
+
+def _message(step: Mapping[str, JsonValue]) -> JsonValue:
+    error = step.get("error")
+    return error.get("message") if isinstance(error, Mapping) else None
+
+
+def _list(value: JsonValue) -> Sequence[Mapping[str, JsonValue]]:
+    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []

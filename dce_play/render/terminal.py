@@ -8,8 +8,8 @@ from functools import cache
 from typing import BinaryIO, Protocol, TextIO, runtime_checkable
 
 from dce_play.events import Event, Sink
-from dce_play.render.display import DEFAULT_DISPLAY, DisplayOptions
 from dce_play.render.narrator import narrator
+from dce_play.render.page.display import DEFAULT_DISPLAY, DisplayOptions
 from dce_play.render.text import ASCII, UNICODE, Signs
 from dce_play.system.masked_output import painted
 

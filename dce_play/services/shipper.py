@@ -142,7 +142,7 @@ def open_shipper(
 
     ``cancelled`` is asked while bytes move; ``on_result`` is told of each episode as its try ends.
 
-    Raises: BadFolder; BadTlsFile; NoToken; AnotherShipper.
+    Raises: BadFolder; BadTlsFile; NoReceiverToken; AnotherShipper.
     """
     clock = SystemClock()
     masker = Masker()

@@ -21,6 +21,17 @@ def episode_id(text: str) -> EpisodeId | None:
     return EpisodeId(text) if _ID.match(text) and not text.endswith(_FORBIDDEN_ENDS) else None
 
 
+def checked_id(text: str) -> EpisodeId:
+    """Return the text as an id.
+
+    Raises: ValueError, with what an id is.
+    """
+    found = episode_id(text)
+    if found is None:
+        raise ValueError("letters, digits, dots, dashes and underscores, at most 128, the first a letter or a digit")
+    return found
+
+
 def is_commit(text: object) -> bool:
     """Return whether a value is a commit as we compare them: 40 lower-case hex digits."""
     return isinstance(text, str) and _COMMIT.match(text) is not None

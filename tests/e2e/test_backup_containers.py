@@ -35,7 +35,7 @@ def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
 
 def services_for(podman: Podman, name: str, **extra: str) -> EngineServices:
     environment = {**podman.environment, **extra}
-    found = Containers(LocalExecutor(environment, Masker()), environment).called(("podman",), name)
+    found = Containers(LocalExecutor(environment, Masker()), environment, print).called(("podman",), name)
     assert isinstance(found, Container)
     return EngineServices(environment=environment, container_found=found)
 

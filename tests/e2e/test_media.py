@@ -1,6 +1,7 @@
 """Media kept by the real command line, from a media server on loopback, for channel files that name them."""
 
 import hashlib
+import itertools
 import json
 import random
 import signal
@@ -12,98 +13,16 @@ from typing import Any
 
 import pytest
 
-from tests.support.command_line import Terminal, terminal_in
+from dce_play.discord.media_store.urls import exported_name
+from tests.support.command_line import Terminal
 from tests.support.media_server import MediaServer, media_server
-
-CHANNEL = "1234567890123456789"
+from tests.support.media_shop import CHANNEL, Shop
 
 
 @pytest.fixture
 def server() -> Iterator[MediaServer]:
     with media_server() as running:
         yield running
-
-
-class Shop:
-    """A target with one channel file, whose attachments the server has."""
-
-    def __init__(self, folder: Path, server: MediaServer, **keys: object) -> None:
-        self.server = server
-        self.target = folder / "archive" / "t"
-        self.target.mkdir(parents=True)
-        self.file = self.target / f"G - general [{CHANNEL}].json"
-        self.messages: list[dict[str, Any]] = []
-        self.terminal: Terminal = terminal_in(
-            folder,
-            DCE_DISCORD_CDN_BASE=server.base,
-            DCE_DISCORD_API_BASE=f"{server.base}/api/v10",
-            DISCORD_TOKEN="synthetic-token",
-        )
-        self.keys = {"media": "attachments", **keys}
-        self.configure()
-
-    def configure(self, **keys: object) -> None:
-        self.keys |= keys
-        target = {"name": "t", "output_dir": str(self.target), "channel_ids": [CHANNEL], **self.keys}
-        text = json.dumps({"archive_root": str(self.target.parent), "targets": [target]})
-        self.terminal.write("scrape-targets.json", text)
-
-    def attach(
-        self, name: str, data: bytes | None, *, size: int | None = None, query: str = "?ex=7fffffff&is=1&hm=good&"
-    ) -> str:
-        number = len(self.messages) + 1
-        path = f"/attachments/{CHANNEL}/{7000 + number}/{name}"
-        if data is not None:
-            self.server.files[path] = data
-        url = f"https://cdn.discordapp.com{path}"
-        self.messages.append({
-            "id": str(1_000_000_000_000_000_000 + number),
-            "timestamp": "2026-01-01T00:00:00+00:00",
-            "content": "see",
-            "author": {"id": "1", "name": "u", "avatarUrl": "https://cdn.discordapp.com/avatars/1/a.png?size=512"},
-            "attachments": [
-                {
-                    "id": str(7000 + number),
-                    "url": url + query,
-                    "fileName": name,
-                    "fileSizeBytes": len(data or b"") if size is None else size,
-                }
-            ],
-            "embeds": [],
-        })  # fmt: skip
-        self.save()
-        return url
-
-    def save(self) -> None:
-        whole = {
-            "guild": {"id": "1", "name": "G", "iconUrl": "https://cdn.discordapp.com/icons/1/i.png?size=512"},
-            "channel": {"id": CHANNEL, "type": "GuildTextChat", "name": "general"},
-            "messages": self.messages,
-            "messageCount": len(self.messages),
-        }
-        self.file.write_text(json.dumps(whole, indent=2))
-
-    @property
-    def media(self) -> Path:
-        return self.target / ".dce-media"
-
-    def lines(self) -> list[dict[str, Any]]:
-        ledger = self.media / "media.jsonl"
-        return [json.loads(line) for line in ledger.read_text().splitlines()] if ledger.exists() else []
-
-    def state(self, url: str) -> str:
-        return str([line["state"] for line in self.lines() if line["url"] == url][-1])
-
-    def stored(self, data: bytes) -> bool:
-        digest = hashlib.sha256(data).hexdigest()
-        place = self.media / "sha256" / digest[:2] / digest
-        return place.exists() and place.read_bytes() == data
-
-    def parts(self) -> list[Path]:
-        return list(self.media.rglob("*.part"))
-
-    def fetch(self, *words: str) -> Any:
-        return self.terminal.run("media", "fetch", "t", *words)
 
 
 @pytest.fixture
@@ -346,6 +265,27 @@ def test_an_export_has_names_as_discordchatexporter_makes_them(shop: Shop) -> No
     assert made["messages"][0]["attachments"][0]["url"] == f"{shop.file.name}_Files/{name}"
     assert made["messages"][1]["attachments"][0]["url"].startswith(gone)
     assert shop.file.read_bytes() == before
+
+
+@pytest.mark.contract("M7")
+def test_files_whose_names_would_be_the_same_keep_their_own_bytes(shop: Shop) -> None:
+    """Five digits of a digest are the same for two of some thousand files: each URL must lead to its own bytes."""
+    seen: dict[str, int] = {}
+    for number in itertools.count(7001):
+        name = exported_name(f"https://cdn.discordapp.com/attachments/{CHANNEL}/{number}/image.png")
+        if name in seen:
+            break
+        seen[name] = number
+    contents = {}
+    for each in (seen[name], number):
+        shop.number(each)
+        contents[shop.attach("image.png", str(each).encode())] = str(each).encode()
+    assert shop.fetch().code == 0
+    out = shop.target.parent / "out"
+    assert shop.terminal.run("media", "export", str(shop.file), str(out)).code == 0
+    exported = json.loads((out / shop.file.name).read_bytes())
+    found = [out / message["attachments"][0]["url"] for message in exported["messages"]]
+    assert [path.read_bytes() for path in found] == list(contents.values())
 
 
 @pytest.mark.contract("M8")

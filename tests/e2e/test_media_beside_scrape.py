@@ -1,74 +1,222 @@
-"""Media fetched beside a scrape: the simulated Discord's pages, and a media server that has what they name."""
+"""Media fetched beside a scrape, from the simulated Discord: its pages, its media server, its signatures."""
 
 import json
-import urllib.error
-import urllib.request
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 
+from dce_play.discord.simulator.faults import Dropped, Failing, Fault, Faults, Lengthened, Status, Truncated
 from dce_play.discord.simulator.server import Simulator, running_simulator
 from dce_play.discord.simulator.worlds import Size, build_world
 from tests.support.command_line import Said, Terminal, terminal_in
-from tests.support.media_server import MediaServer, media_server
+
+_ATTACHMENTS = "/attachments/[0-9]*"  # not the API's refresh-urls
 
 
-def _forward(server: MediaServer, simulator: Simulator, *, served: bool) -> None:
-    """Answer API calls as the simulator does, with attachments of the size of their path, which is what they hold."""
-
-    def api(handler: Any) -> None:
-        request = urllib.request.Request(simulator.base_url.removesuffix("/api/v10") + handler.path)  # noqa: S310 - the simulator
-        request.add_header("Authorization", handler.headers["Authorization"])
-        try:
-            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - the simulator
-                status, value = answer.status, json.load(answer)
-        except urllib.error.HTTPError as error:
-            status, value = error.code, json.load(error)
-        for message in value if isinstance(value, list) else ():
-            for attachment in message.get("attachments", ()):
-                path = urlsplit(attachment["url"]).path
-                attachment["url"] = f"https://cdn.discordapp.com{path}?ex=7fffffff&is=1&hm=good&"
-                attachment["size"] = len(path.encode())
-                if served:
-                    server.files[quote(path)] = path.encode()
-        handler.answer(status, json.dumps(value).encode(), {"Content-Type": "application/json"})
-
-    server.api = api
-
-
-def _scrape(folder: Path, server: MediaServer, simulator: Simulator, *words: str) -> tuple[Said, Path, Terminal]:
+def _terminal(folder: Path, simulator: Simulator, *, mode: str = "attachments") -> tuple[Terminal, Path]:
     target = folder / "archive" / "t"
     terminal = terminal_in(
         folder,
-        DCE_DISCORD_CDN_BASE=server.base,
-        DCE_DISCORD_API_BASE=f"{server.base}/api/v10",
+        DCE_DISCORD_CDN_BASE=simulator.cdn_base,
+        DCE_DISCORD_API_BASE=simulator.base_url,
         DISCORD_TOKEN=simulator.token,
     )
+    _write_targets(terminal, simulator, target, mode)
+    terminal.write("p.yml", "version: 1\nname: p\nsteps:\n  - name: scrape\n    scrape.run: {target: t}\n")
+    return terminal, target
+
+
+@contextmanager
+def small_file_system(folder: Path, size: int) -> Iterator[None]:
+    """Mount a file system of this many bytes over a folder; skip, aloud, where that is not allowed."""
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no tmpfs may be mounted here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def _write_targets(terminal: Terminal, simulator: Simulator, target: Path, mode: str) -> None:
     guild = next(iter(simulator.world.guilds))
-    entry = {"name": "t", "output_dir": str(target), "guild_ids": [guild], "media": "attachments", "media_jobs": 8}
+    entry = {"name": "t", "output_dir": str(target), "guild_ids": [guild], "media": mode, "media_jobs": 8}
     terminal.write("scrape-targets.json", json.dumps({"archive_root": str(target.parent), "targets": [entry]}))
-    terminal.write(
-        "p.yml",
-        "version: 1\nname: p\nsteps:\n  - name: scrape\n    scrape.run: {target: t"
-        + "".join(f", {word}" for word in words)
-        + "}\n",
-    )
-    return terminal.run("run", "p.yml"), target, terminal
+
+
+def _scrape(terminal: Terminal) -> Said:
+    said = terminal.run("run", "p.yml")
+    assert said.code == 0, said.out + said.err
+    return said
+
+
+def _lines(target: Path) -> list[dict[str, Any]]:
+    """Return the last line of each URL."""
+    found = [json.loads(line) for line in (target / ".dce-media" / "media.jsonl").read_text().splitlines()]
+    return list({line["url"]: line for line in found}.values())
+
+
+def _named(target: Path) -> set[str]:
+    """Return the attachments that the channel files name, without signatures."""
+    files = [json.loads(path.read_bytes()) for path in target.glob("*.json")]
+    return {
+        attachment["url"].partition("?")[0]
+        for each in files
+        for message in each["messages"]
+        for attachment in message["attachments"]
+    }
+
+
+def _assert_all_kept(target: Path, simulator: Simulator) -> None:
+    lines = _lines(target)
+    assert {line["state"] for line in lines} == {"kept"}, lines
+    assert _named(target)
+    assert _named(target) <= {line["url"] for line in lines}
+    for line in lines:
+        data = (target / ".dce-media" / "sha256" / line["sha256"][:2] / line["sha256"]).read_bytes()
+        served = simulator.media_file(urlsplit(line["url"]).path)
+        assert served is not None
+        assert sha256(data).hexdigest() == line["sha256"] == sha256(served).hexdigest()
+
+
+@pytest.mark.contract("M4", "M5", "M10")
+def test_a_scrape_keeps_what_its_pages_name_forwarded_media_too(tmp_path: Path) -> None:
+    world = build_world(1, size=Size(channels=1, messages=60))
+    with running_simulator(world, media=True) as simulator:
+        terminal, target = _terminal(tmp_path, simulator)
+        assert "media missing" not in _scrape(terminal).err
+        _assert_all_kept(target, simulator)
+        assert "forwarded.png" in {line["name"] for line in _lines(target)}  # 2.46's files do not name it
+        assert terminal.run("media", "verify", "t", "--deep").code == 0
+
+
+@pytest.mark.contract("M6")
+def test_the_media_server_never_sees_the_token(tmp_path: Path) -> None:
+    with running_simulator(build_world(1, size=Size(channels=1, messages=60)), media=True) as simulator:
+        terminal, _ = _terminal(tmp_path, simulator, mode="all")
+        _scrape(terminal)
+        asked = [each for each in simulator.requests if "/attachments/1" in each.path or "/avatars/" in each.path]
+        assert len(asked) > 3
+        assert {each.bot for each in asked} == {None}
 
 
 @pytest.mark.contract("M4", "M5")
-@pytest.mark.parametrize("served", [True, False])
-def test_a_scrape_keeps_what_its_pages_name_and_missing_media_fail_nothing(tmp_path: Path, served: bool) -> None:
-    world = build_world(1, size=Size(channels=1, messages=60))
-    with running_simulator(world) as simulator, media_server() as server:
-        _forward(server, simulator, served=served)
-        said, target, terminal = _scrape(tmp_path, server, simulator)
-        assert said.code == 0, said.out + said.err
-        lines = [json.loads(line) for line in (target / ".dce-media" / "media.jsonl").read_text().splitlines()]
-        assert lines, said.out + said.err
-        assert {line["state"] for line in lines} == {"kept" if served else "gone"}
-        assert ("media missing" in said.out + said.err) is not served
+def test_missing_media_fail_nothing_and_are_told(tmp_path: Path) -> None:
+    with running_simulator(build_world(1, size=Size(channels=1, messages=60)), media=True) as simulator:
+        simulator.play(Faults(scripted=(Fault(trouble=Status(status=404), path=_ATTACHMENTS, times=None),)))
+        terminal, target = _terminal(tmp_path, simulator)
+        said = _scrape(terminal)
+        assert "media missing" in said.out + said.err
+        assert {line["state"] for line in _lines(target)} == {"gone"}
         assert list(target.glob("*.json"))
-        assert terminal.run("media", "verify", "t", "--deep").code == 0
+
+
+@pytest.mark.contract("M5")
+@pytest.mark.parametrize("how", ["a file", "ledger is a folder"])
+def test_a_store_that_cannot_be_used_fails_no_append(tmp_path: Path, how: str) -> None:
+    with running_simulator(build_world(1, size=Size(channels=1, messages=60)), media=True) as simulator:
+        terminal, target = _terminal(tmp_path, simulator)
+        target.mkdir(parents=True)
+        store = target / ".dce-media"
+        if how == "a file":
+            store.write_bytes(b"somebody's")
+        else:
+            (store / "media.jsonl").mkdir(parents=True)
+        said = _scrape(terminal)
+        assert "! " in said.out + said.err
+        (channel,) = (json.loads(path.read_bytes()) for path in target.glob("*.json"))
+        assert len(channel["messages"]) == 60
+        if how == "a file":
+            assert store.read_bytes() == b"somebody's"
+
+
+@pytest.mark.root
+@pytest.mark.contract("M5")
+def test_a_full_disk_stops_media_and_no_message(tmp_path: Path) -> None:
+    """The store lies on a file system of 300 KB; the channel files on another one."""
+    with running_simulator(build_world(1, size=Size(channels=1, messages=90)), media=True) as simulator:
+        terminal, target = _terminal(tmp_path, simulator)
+        store = target / ".dce-media"
+        store.mkdir(parents=True)
+        with small_file_system(store, 300_000):
+            said = _scrape(terminal)
+            assert "! " in said.out + said.err
+            (channel,) = (json.loads(path.read_bytes()) for path in target.glob("*.json"))
+            assert len(channel["messages"]) == 90
+            assert not list(store.rglob("*.part"))
+            assert terminal.run("media", "verify", "t", "--deep").code == 0
+            subprocess.run(["mount", "-o", "remount,size=64m", str(store)], check=True)
+            assert terminal.run("media", "fetch", "t").code == 0
+            _assert_all_kept(target, simulator)
+
+
+@pytest.mark.contract("M4")
+def test_signatures_that_end_before_the_backlog_is_fetched_are_renewed(tmp_path: Path) -> None:
+    """Scraped without media, fetched when every signature in the channel files has ended."""
+    world = build_world(1, size=Size(channels=2, messages=90))
+    with running_simulator(world, media=True, signatures_last_s=1.0) as simulator:
+        terminal, target = _terminal(tmp_path, simulator, mode="off")
+        _scrape(terminal)
+        time.sleep(2.0)  # a signature holds to the end of the second in which it ends
+        simulator.expire()
+        _write_targets(terminal, simulator, target, "attachments")
+        said = terminal.run("media", "fetch", "t")
+        assert said.code == 0, said.err
+        _assert_all_kept(target, simulator)
+        refreshes = [each for each in simulator.requests if each.path.endswith("/refresh-urls")]
+        assert 1 <= len(refreshes) <= 4
+        assert {each.bot for each in refreshes} == {False}
+
+
+@pytest.mark.contract("M3", "M5")
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_the_media_server_does_wrong_the_next_runs_have_all_bytes(tmp_path: Path, seed: int) -> None:
+    """Cuts, drops, bodies of another length and server errors, at random; never a byte that is not the file's."""
+    world = build_world(seed, size=Size(channels=1, messages=90))
+    troubles: tuple[Failing, ...] = (
+        Dropped(),
+        Truncated(share=0.7),
+        Truncated(share=0.2),
+        Lengthened(by=3),
+        Status(status=503),
+    )
+    with running_simulator(world, media=True) as simulator:
+        terminal, target = _terminal(tmp_path, simulator)
+        simulator.play(
+            Faults(
+                scripted=tuple(
+                    Fault(trouble=each, path=_ATTACHMENTS, skip=2 * number + seed, times=1 + number % 2)
+                    for number, each in enumerate(troubles)
+                )
+            )
+        )
+        _scrape(terminal)
+        simulator.play(Faults())
+        assert terminal.run("media", "fetch", "t").code == 0
+        _assert_all_kept(target, simulator)
+        assert not list(target.rglob("*.part"))
+
+
+@pytest.mark.contract("M3", "M10")
+def test_a_rehearsals_second_pass_has_every_byte_though_all_signatures_ended(tmp_path: Path) -> None:
+    terminal = terminal_in(tmp_path, TMPDIR=str(tmp_path))
+    said = terminal.run("run", "proof", "--rehearse", "-e", "media=all")
+    assert said.code == 0, said.out + said.err
+    (stage,) = tmp_path.glob("dce-play-rehearsal-*")
+    stores = sorted(stage.glob("archives/*/.dce-media"))
+    assert len(stores) == 2
+    for store in stores:
+        lines = _lines(store.parent)
+        assert {line["state"] for line in lines} <= {"kept", "excluded"}
+        assert _named(store.parent) <= {line["url"] for line in lines if line["state"] == "kept"}
+        for line in lines:
+            if line["state"] == "kept":
+                data = (store / "sha256" / line["sha256"][:2] / line["sha256"]).read_bytes()
+                assert (len(data), sha256(data).hexdigest()) == (line["size"], line["sha256"])

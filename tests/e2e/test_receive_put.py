@@ -260,3 +260,32 @@ def test_limits_are_told_with_what_to_wait_for(tmp_path: Path) -> None:
         health = two.admin("/healthz")
         assert health.status == 503
         assert b"min_free" in health.body
+
+
+@pytest.mark.contract("V1")
+def test_a_connection_goes_on_behind_a_long_body(receiver: Receiver) -> None:
+    """The bytes of a long body go past the parser, which has to find the next request all the same."""
+    long, short = archive(files={"a.bin": os.urandom(3 << 20)}), archive("ep-2")
+    requests = [_request(receiver, "ep-1", long), _request(receiver, "ep-2", short, close=True)]
+    answers = receiver.raw(b"".join(requests)).split(b"HTTP/1.1 ")
+    assert [answer[:3] for answer in answers[1:]] == [b"201", b"201"]
+    assert (receiver.store / "store" / "ep-1.tar.zst").read_bytes() == long
+
+
+@pytest.mark.contract("V3")
+def test_a_long_body_that_comes_while_it_is_refused_leaves_its_answer_whole(receiver: Receiver) -> None:
+    receiver.put("ep-1", archive())
+    other = archive(files={"a.bin": os.urandom(900_000)})
+    answer = parse_answer(receiver.raw(_request(receiver, "ep-1", other, digest="sha256:" + "0" * 64)))
+    assert (answer.status, answer.code) == (409, "conflict")
+    assert answer.headers["connection"] == "close"
+
+
+def _request(
+    receiver: Receiver, episode_id: str, data: bytes, *, close: bool = False, digest: str | None = None
+) -> bytes:
+    offer = offer_headers(data, {"X-Cis490-Manifest-Digest": digest})
+    headers = {**offer, "Authorization": f"Bearer {receiver.token}", "Content-Length": str(len(data))}
+    headers |= {"Host": "localhost"} | ({"Connection": "close"} if close else {})
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"PUT /v1/episodes/{episode_id} HTTP/1.1\r\n{lines}\r\n".encode() + data

@@ -166,7 +166,7 @@ class ModuleKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     own_class: str = msgspec.field(name="class", default="")
     engine: str = ""
     container: str | ContainerRef = ""
-    container_engine: Literal["", "podman", "docker"] = ""
+    container_engine: Literal["", "podman", "docker", "none"] = ""
     postgres: PostgresKeys = PostgresKeys()
     redis: RedisKeys = RedisKeys()
     vault: VaultKeys = VaultKeys()

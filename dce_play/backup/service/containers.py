@@ -3,18 +3,20 @@
 import json
 import re
 import shutil
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from dce_play.backup.definitions.model import ContainerRef, Module
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.protocols import Container, Mounted
-from dce_play.errors import DcePlayError, ExitCode
-from dce_play.system.process.executor import Command, Executor, Finished
+from dce_play.errors import ExitCode
+from dce_play.system.process.executor import Command, Executor, Finished, NoSuchProgram, ProgramTimedOut
 
 PROGRAM_VARIABLE = "DCE_DOCKER_BIN"
 SERVICE_LABEL = "com.docker.compose.service"
 PROJECT_LABEL = "com.docker.compose.project"
+NO_ENGINE = "none"
+"""What a definition says of a module that no container engine is to be asked about."""
 _PROGRAMS = ("podman", "docker")
 _PATIENCE_S = 30.0
 _IN_RUNBOOK = re.compile(
@@ -23,91 +25,159 @@ _IN_RUNBOOK = re.compile(
     re.MULTILINE,
 )
 
+_NOBODY_LISTENS = ("is the docker daemon running", "check if the path is correct and if the daemon is running")
+"""How the docker client says that there is no daemon. One that hangs, or lets us not in, says something else."""
+_Found = TypeVar("_Found")
+
+
+class EngineOff(BackupError):
+    """An engine is installed, and its daemon does not run."""
+
+    def __init__(self, program: str) -> None:
+        super().__init__(ErrorId.UNREACHABLE, f"{program} is installed and does not run", hint=_hint(program))
+
 
 class Containers:
     """Looks containers up, anew each time: their ids change."""
 
-    def __init__(self, executor: Executor, environment: Mapping[str, str]) -> None:
+    def __init__(self, executor: Executor, environment: Mapping[str, str], say: Callable[[str], None]) -> None:
+        """``say`` is told, once, of an engine that is installed and switched off."""
         self._executor = executor
         self._environment = environment
+        self._say = say
+        self._told: set[str] = set()
 
     def of_module(self, module: Module) -> Container | None:
         """Return a module's container, or ``None`` for a module without one.
 
-        Raises: BackupError: ``ambiguous``; ``not-found``, ``no-tool`` or ``unreachable``, when the definition names a
+        An engine that does not answer is no engine without containers: only where another one has the container does
+        it not matter. One that is switched off runs none; that is told.
+
+        Raises: BackupError: ``unreachable``; ``ambiguous``; ``not-found`` or ``no-tool``, when the definition names a
         container.
         """
         wanted = module.keys.container or module.runtime_container
-        program = self.program(module.keys.container_engine, needed=bool(wanted))
-        if program is None:
-            return None
-        if isinstance(wanted, ContainerRef):
-            return self._one(
-                program, module, self._labelled(program, wanted.service, wanted.project), named=str(wanted)
+        programs = self.engines(module.keys.container_engine, needed=bool(wanted))
+        found = self._first(programs, lambda program: self._in_engine(program, module, wanted), needed=bool(wanted))
+        if found is None and wanted:
+            raise BackupError(
+                ErrorId.NOT_FOUND,
+                f"no container {wanted} for {module.name}",
+                hint=" and ".join(f"{program[0]} ps -a" for program in programs),
+                exit_code=ExitCode.PREFLIGHT,
             )
-        if wanted:
-            return self._one(program, module, self._called(program, wanted), named=wanted)
-        for found in (
-            self._of_runbook(program, module),
-            self._labelled(program, module.name, ""),
-            self._called(program, module.name),
-        ):
-            if found:
-                return self._one(program, module, found, named="")
-        return None
+        return found
 
-    def program(self, wanted: str, *, needed: bool) -> tuple[str, ...] | None:
-        """Return the engine's program: what the environment or the definition names, else the first that answers.
+    def engines(self, wanted: str, *, needed: bool = False) -> tuple[tuple[str, ...], ...]:
+        """Return the programs to ask: what the environment or the definition names, else each that is installed.
 
-        Raises: BackupError (``no-tool``, ``unreachable``), when one is needed and there is none.
+        Raises: BackupError (``no-tool``), when one is needed and there is none.
         """
+        if wanted == NO_ENGINE:
+            return ()
         named = self._environment.get(PROGRAM_VARIABLE) or wanted
-        candidates = [named] if named else [each for each in _PROGRAMS if shutil.which(each)]
-        said = ""
-        for candidate in candidates:
-            try:
-                finished = self._run((candidate, "ps", "-q", "--last", "1"))
-            except DcePlayError as error:
-                said = str(error)
-                continue
-            if finished.exit_code == 0:
-                return (candidate,)
-            said = f"{candidate}: {finished.stderr.strip()}"
-        if not needed:
-            return None
-        if not candidates:
+        found = [(named,)] if named else [(each,) for each in _PROGRAMS if shutil.which(each)]
+        if needed and not found:
             raise BackupError(ErrorId.NO_TOOL, "neither podman nor docker is installed")
-        raise BackupError(ErrorId.UNREACHABLE, f"no container engine answers: {said}")
+        return tuple(found)
+
+    def named(self, wanted: str, name: str) -> Container | None:
+        """Return the container of a name, whichever engine has it, or ``None``. ``wanted`` is the engine's name or "".
+
+        Raises: BackupError (``no-tool``, ``unreachable``).
+        """
+        programs = self.engines(wanted, needed=True)
+        return self._first(programs, lambda program: self.called(program, name), needed=True)
 
     def called(self, program: Sequence[str], name: str) -> Container | None:
-        """Return the container of a name as it is now, or ``None``."""
-        finished = self._run((*program, "inspect", "--type", "container", name))
-        if finished.exit_code != 0:
-            return None
-        rows: Any = json.loads(finished.stdout)
-        return _container(tuple(program), rows[0], self._digest(program, rows[0])) if rows else None
-
-    def mounting(self, program: Sequence[str], sources: Sequence[str]) -> list[Container]:
-        """Return the running containers that mount one of these folders, or something in it, or above it.
+        """Return the container of a name as it is now, or ``None``.
 
         Raises: BackupError (``unreachable``), when the engine does not tell.
         """
-        finished = self._run((*program, "ps", "-q", "--no-trunc"))
+        argv = (*program, "inspect", "--type", "container", name)
+        finished = self._run(argv)
         if finished.exit_code != 0:
-            raise BackupError(ErrorId.UNREACHABLE, f"{program[0]} does not tell what runs: {finished.stderr.strip()}")
-        found = []
-        for container_id in finished.stdout.split():
-            container = self.called(program, container_id)
-            if container is not None and any(
-                _overlap(mount.source, source) for mount in container.mounts for source in sources
-            ):
-                found.append(container)
-        return found
+            if "no such" in finished.stderr.lower():
+                return None
+            raise _refused(argv, finished)
+        rows: Any = json.loads(finished.stdout)
+        return _container(tuple(program), rows[0], self._digest(program, rows[0])) if rows else None
 
-    def of_project(self, program: Sequence[str], project: str) -> list[Container]:
-        """Return the containers of a compose project."""
-        finished = self._run((*program, "ps", "-a", "-q", "--no-trunc", "--filter", f"label={PROJECT_LABEL}={project}"))
-        return [each for name in finished.stdout.split() if (each := self.called(program, name)) is not None]
+    def mounting(self, wanted: str, sources: Sequence[str]) -> list[Container]:
+        """Return the running containers of every engine that mount one of these folders, or something in or above it.
+
+        Raises: BackupError (``unreachable``), when one of the engines does not tell.
+        """
+        return [each for program in self.engines(wanted) for each in self._mounting(program, sources)]
+
+    def of_project(self, wanted: str, project: str) -> list[Container]:
+        """Return the containers of a compose project; none where no engine is installed.
+
+        Raises: BackupError (``unreachable``), when it is in no engine that answers, and one does not.
+        """
+
+        def look(program: tuple[str, ...]) -> list[Container]:
+            label = f"label={PROJECT_LABEL}={project}"
+            names = self._asked(*program, "ps", "-a", "-q", "--no-trunc", "--filter", label).split()
+            return [each for name in names if (each := self.called(program, name)) is not None]
+
+        return self._first(self.engines(wanted), look, needed=False) or []
+
+    def _mounting(self, program: tuple[str, ...], sources: Sequence[str]) -> list[Container]:
+        try:
+            ids = self._asked(*program, "ps", "-q", "--no-trunc").split()
+        except EngineOff as off:
+            self._tell(off)
+            return []
+        found = [each for container_id in ids if (each := self.called(program, container_id)) is not None]
+        return [
+            each for each in found if any(_overlap(mount.source, source) for mount in each.mounts for source in sources)
+        ]
+
+    def _first(
+        self,
+        programs: Sequence[tuple[str, ...]],
+        look: Callable[[tuple[str, ...]], _Found | None],
+        *,
+        needed: bool,
+    ) -> _Found | None:
+        """Return what the first engine that has it finds; that none has it counts only when each has answered."""
+        off: list[EngineOff] = []
+        silent: list[BackupError] = []
+        for program in programs:
+            try:
+                if found := look(program):
+                    return found
+            except EngineOff as error:
+                off.append(error)
+            except BackupError as error:
+                if error.error_id not in {ErrorId.UNREACHABLE, ErrorId.NO_TOOL}:
+                    raise
+                silent.append(error)
+        if silent or (needed and programs and len(off) == len(programs)):
+            raise (*silent, *off)[0]
+        for each in off:
+            self._tell(each)
+        return None
+
+    def _tell(self, off: "EngineOff") -> None:
+        if str(off) not in self._told:
+            self._told.add(str(off))
+            self._say(f"{off}; it counts as one without containers")
+
+    def _in_engine(
+        self, program: tuple[str, ...], module: Module, wanted: "ContainerRef | str | None"
+    ) -> Container | None:
+        if isinstance(wanted, ContainerRef):
+            return self._one(program, module, self._labelled(program, wanted.service, wanted.project))
+        if wanted:
+            return self._one(program, module, self._called(program, wanted))
+        ids = (
+            self._of_runbook(program, module)
+            or self._labelled(program, module.name, "")
+            or self._called(program, module.name)
+        )
+        return self._one(program, module, ids)
 
     def _of_runbook(self, program: Sequence[str], module: Module) -> list[str]:
         if module.runbook is None:
@@ -121,14 +191,14 @@ class Containers:
         argv = [*program, "ps", "-a", "-q", "--no-trunc", "--filter", f"label={SERVICE_LABEL}={service}"]
         if project:
             argv += ["--filter", f"label={PROJECT_LABEL}={project}"]
-        return self._run(tuple(argv)).stdout.split()
+        return self._asked(*argv).split()
 
     def _called(self, program: Sequence[str], name: str) -> list[str]:
         argv = (*program, "ps", "-a", "--no-trunc", "--format", "{{.ID}} {{.Names}}", "--filter", f"name={name}")
-        rows = (line.split(maxsplit=1) for line in self._run(argv).stdout.splitlines() if line.strip())
+        rows = (line.split(maxsplit=1) for line in self._asked(*argv).splitlines() if line.strip())
         return [row[0] for row in rows if len(row) > 1 and name in row[1].strip().split(",")]
 
-    def _one(self, program: Sequence[str], module: Module, ids: Sequence[str], *, named: str) -> Container:
+    def _one(self, program: Sequence[str], module: Module, ids: Sequence[str]) -> Container | None:
         found = [each for name in ids if (each := self.called(program, name)) is not None]
         if len(found) > 1:
             names = " and ".join(sorted(each.name for each in found))
@@ -137,14 +207,7 @@ class Containers:
                 f"{module.name} may be the containers {names}",
                 hint="name one with container: in its definition, or its project with {service, project}",
             )
-        if not found:
-            raise BackupError(
-                ErrorId.NOT_FOUND,
-                f"no container {named} for {module.name}",
-                hint=f"{program[0]} ps -a",
-                exit_code=ExitCode.PREFLIGHT,
-            )
-        return found[0]
+        return found[0] if found else None
 
     def _digest(self, program: Sequence[str], row: dict[str, Any]) -> str:
         if row.get("ImageDigest"):
@@ -159,8 +222,37 @@ class Containers:
             return ""
         return str(digests[0]).rpartition("@")[2] if digests else ""
 
+    def _asked(self, *argv: str) -> str:
+        """Return what the engine prints.
+
+        Raises: BackupError (``unreachable``), when it fails.
+        """
+        finished = self._run(argv)
+        if finished.exit_code != 0:
+            raise _refused(argv, finished)
+        return finished.stdout
+
     def _run(self, argv: tuple[str, ...]) -> Finished:
-        return self._executor.run(Command(argv=argv, timeout_s=_PATIENCE_S))
+        """Raises: BackupError: ``no-tool``; ``unreachable``, when it does not answer in time."""
+        try:
+            return self._executor.run(Command(argv=argv, timeout_s=_PATIENCE_S))
+        except NoSuchProgram as error:
+            raise BackupError(ErrorId.NO_TOOL, str(error), hint=error.hint) from error
+        except ProgramTimedOut as error:
+            said = f"{argv[0]} does not tell which containers there are: no answer in {error.timeout_s:g} s"
+            raise BackupError(ErrorId.UNREACHABLE, said, hint=_hint(argv[0])) from error
+
+
+def _refused(argv: Sequence[str], finished: Finished) -> BackupError:
+    said = " ".join(finished.stderr.split())[-300:] or f"exit code {finished.exit_code}"
+    if any(words in said.lower() for words in _NOBODY_LISTENS):
+        return EngineOff(argv[0])
+    message = f"{argv[0]} does not tell which containers there are: {said}"
+    return BackupError(ErrorId.UNREACHABLE, message, hint=_hint(argv[0]))
+
+
+def _hint(program: str) -> str:
+    return f"see: {program} ps; for a module without a container: container_engine: {NO_ENGINE}"
 
 
 def _container(program: tuple[str, ...], row: dict[str, Any], digest: str) -> Container:

@@ -1,10 +1,7 @@
 """Is the service well? One place for all probes: before, during and after a backup."""
 
-import http.client
 import socket
-import ssl
 import threading
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -12,6 +9,7 @@ from dce_play.backup.definitions.model import HealthKeys, Module
 from dce_play.backup.facts import Health
 from dce_play.backup.manifest import Samples
 from dce_play.backup.protocols import Engine, Services
+from dce_play.backup.service.in_time import Questions, http_answers
 from dce_play.errors import DcePlayError
 from dce_play.system.process.executor import Command
 
@@ -27,6 +25,7 @@ class Probe:
         self._engine = engine
         self._services = services
         self._keys = _effective(module, services)
+        self._questions = Questions()
 
     @property
     def is_none(self) -> bool:
@@ -34,21 +33,22 @@ class Probe:
         return self._keys.none is True
 
     def ask(self) -> Health:
-        """Ask once."""
+        """Ask once. An answer that is not whole within ``timeout`` is ``unhealthy``."""
         keys = self._keys
         if keys.none:
             return Health.UNKNOWN
+        if keys.command:
+            return self._command(keys)  # what runs programs ends them in time itself
+        return self._questions.ask(lambda: self._answer(keys), within_s=keys.timeout) or Health.UNHEALTHY
+
+    def _answer(self, keys: HealthKeys) -> Health:
         if keys.engine:
             return self._engine.probe(self._module, self._services, timeout_s=keys.timeout)
         if keys.http:
-            well = _http(keys)
-        elif keys.tcp:
-            well = _tcp(keys)
-        elif keys.command:
-            well = self._command(keys)
-        else:
-            well = self._container(keys.container)
-        return Health.HEALTHY if well else Health.UNHEALTHY
+            return _state(http_answers(keys))
+        if keys.tcp:
+            return _state(_tcp(keys))
+        return _state(self._container(keys.container))
 
     def ask_until_well(self) -> Health:
         """Ask until the answer is not ``unhealthy``, for as long as ``grace`` says."""
@@ -62,12 +62,12 @@ class Probe:
         """Return what asks again and again while a block runs."""
         return Sampler(self, every_s=max(0.1, self._keys.interval))
 
-    def _command(self, keys: HealthKeys) -> bool:
+    def _command(self, keys: HealthKeys) -> Health:
         try:
             finished = self._services.executor.run(Command(argv=keys.command, timeout_s=keys.timeout))
         except DcePlayError:
-            return False
-        return finished.exit_code == 0
+            return Health.UNHEALTHY
+        return _state(finished.exit_code == 0)
 
     def _container(self, wanted: str) -> bool:
         try:
@@ -131,14 +131,5 @@ def _tcp(keys: HealthKeys) -> bool:
         return False
 
 
-def _http(keys: HealthKeys) -> bool:
-    parts = urlsplit(keys.http)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=keys.timeout)
-    try:
-        connection.request("GET", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
-        return connection.getresponse().status == keys.status
-    except (OSError, http.client.HTTPException, ssl.SSLError, ValueError):
-        return False
-    finally:
-        connection.close()
+def _state(is_well: bool) -> Health:
+    return Health.HEALTHY if is_well else Health.UNHEALTHY

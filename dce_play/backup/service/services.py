@@ -38,7 +38,7 @@ class LocalServices:
         self._clock = clock
         self._resolve = resolve
         self._say = say
-        self.containers = Containers(executor, environment)
+        self.containers = Containers(executor, environment, say)
 
     @property
     def executor(self) -> Executor:
@@ -70,12 +70,10 @@ class LocalServices:
         return self.containers.of_module(module)
 
     def mounting(self, module: Module, folders: Sequence[str], /) -> tuple[str, ...]:
-        program = self.containers.program(module.keys.container_engine, needed=False)
-        return tuple(each.name for each in self.containers.mounting(program, folders)) if program else ()
+        return tuple(each.name for each in self.containers.mounting(module.keys.container_engine, folders))
 
     def compose_containers(self, module: Module, project: str, /) -> tuple[Container, ...]:
-        program = self.containers.program(module.keys.container_engine, needed=False)
-        return tuple(self.containers.of_project(program, project)) if program else ()
+        return tuple(self.containers.of_project(module.keys.container_engine, project))
 
     @contextmanager
     def temporary_folder(self, prefix: str, /, *, below: Path | None = None) -> Iterator[Path]:

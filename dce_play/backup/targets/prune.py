@@ -10,10 +10,11 @@ from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.keep.prune import KeepRules
 from dce_play.backup.keep.retention import Candidate, Retention, retain
 from dce_play.backup.manifest import CheckRecord
-from dce_play.backup.protocols import RemoteBackup, Services, Target
+from dce_play.backup.protocols import Services
 from dce_play.backup.store.catalog import SAFETY
 from dce_play.backup.store.root import make_safe_root, module_lock
 from dce_play.backup.take.verify import STORED, with_checks
+from dce_play.backup.target_protocols import RemoteBackup, Target
 from dce_play.system.clock import utc_stamp
 
 

@@ -11,8 +11,9 @@ from dce_play.backup.definitions.model import S3Keys, TargetKeys
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import RemoteCopy
 from dce_play.backup.manifest import SUFFIX, Manifest, decode_manifest, encode_manifest
-from dce_play.backup.protocols import RemoteBackup, Services
+from dce_play.backup.protocols import Services
 from dce_play.backup.s3_bucket import in_our_words, open_bucket
+from dce_play.backup.target_protocols import RemoteBackup
 from dce_play.system.s3.bucket import Bucket
 from dce_play.system.s3.errors import S3Error
 from dce_play.system.s3.upload import MOST_PARTS

@@ -9,9 +9,10 @@ from dce_play.backup.definitions.model import Module
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import RemoteCopy
 from dce_play.backup.manifest import Manifest, encode_manifest
-from dce_play.backup.protocols import Services, Target
+from dce_play.backup.protocols import Services
 from dce_play.backup.registry import target_kind
 from dce_play.backup.store.catalog import read_entry, rewrite_manifest
+from dce_play.backup.target_protocols import Target
 from dce_play.errors import ExitCode
 
 _CODES_KEPT = frozenset({ErrorId.AUTH, ErrorId.FORBIDDEN})

@@ -4,7 +4,18 @@ import click
 from click.shell_completion import get_completion_class
 
 
-@click.command(help='Print the completion script of a shell: eval "$(dce-play completion bash)".')
+@click.command(
+    short_help="Print the completion script of a shell.",
+    help="""Print the completion script of a shell. Put the line into the file that your shell reads when it starts.
+
+    \b
+    Examples:
+      eval "$(dce-play completion bash)"
+      dce-play completion fish > ~/.config/fish/completions/dce-play.fish
+
+    Exit 0: told. Exit 2: no such shell.
+    """,
+)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:

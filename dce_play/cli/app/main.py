@@ -1,107 +1,38 @@
 """The top of the command line: the only place that turns errors into words and exit codes."""
 
-import importlib
-import importlib.util
 import os
 import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import click
 
 from dce_play import __version__
+from dce_play.cli.app.commands import TopGroup
+from dce_play.cli.app.misuse import misuse
 from dce_play.cli.app.working_folder import WorkingFolderGone, is_gone, working_folder
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.layout import state_folder
 from dce_play.render.problems import render_problems
-from dce_play.source import InvalidDocument, did_you_mean
+from dce_play.source import InvalidDocument
 from dce_play.system.clock import file_stamp
 from dce_play.system.masked_output import STANDARD_OUTPUT, painted
 from dce_play.system.redact import PROCESS
 
 
-@dataclass(frozen=True, slots=True)
-class CommandEntry:
-    """Where a command is defined (``module:attribute``), and its line in ``--help``, told without importing it."""
-
-    place: str
-    help: str
-
-
-COMMANDS = {
-    "run": CommandEntry("dce_play.cli.run.run:command", "Run a playbook"),
-    "resume": CommandEntry("dce_play.cli.run.resume:command", "Continue a run that failed or was killed"),
-    "runs": CommandEntry("dce_play.cli.run.runs:command", "List, show and prune earlier runs"),
-    "lint": CommandEntry("dce_play.cli.author.lint:command", "Check playbooks, roles and targets files"),
-    "plan": CommandEntry("dce_play.cli.author.plan:command", "Show what a playbook will run, in order"),
-    "steps": CommandEntry("dce_play.cli.author.steps:command", "List the step plugins and describe one"),
-    "schema": CommandEntry("dce_play.cli.author.schema:command", "Print a JSON Schema"),
-    "init": CommandEntry("dce_play.cli.author.init:command", "Start a folder of your own with playbooks and targets"),
-    "targets": CommandEntry("dce_play.cli.targets.group:command", "Look at the targets file"),
-    "archive": CommandEntry("dce_play.cli.archive.group:command", "Audit, merge, salvage and read channel files"),
-    "media": CommandEntry("dce_play.cli.media.group:command", "Keep the bytes behind URLs that expire"),
-    "backup": CommandEntry("dce_play.cli.backup.group:command", "Take, verify, drill and restore backups of modules"),
-    "export": CommandEntry("dce_play.cli.archive.export:command", "Export one channel into a file"),
-    "lock": CommandEntry("dce_play.cli.host.lock:command", "Look at the archive root's lock"),
-    "auth": CommandEntry("dce_play.cli.host.auth:command", "Find and check the Discord token"),
-    "ship": CommandEntry("dce_play.cli.ship.group:command", "Ship episodes from this lab host to the receiver"),
-    "quarantine": CommandEntry("dce_play.cli.ship.group:quarantine_command", "Look at what the receiver refused"),
-    "summary": CommandEntry("dce_play.cli.run.summary:command", "Show what scrapes did, from summary files or a log"),
-    "receive": CommandEntry(
-        "dce_play.cli.receive.group:command", "Receive episodes from lab hosts, and look after them"
-    ),
-    "doctor": CommandEntry("dce_play.cli.host.doctor:command", "Tell what is wrong on this machine, and the cure"),
-    "service": CommandEntry("dce_play.cli.host.service:command", "Put our services on a machine, as systemd units"),
-    "simulate": CommandEntry("dce_play.cli.host.simulate:command", "Serve a Discord on loopback"),
-    "completion": CommandEntry("dce_play.cli.app.completion:command", "Print the shell completion script"),
-    "version": CommandEntry("dce_play.cli.app.version:command", "Tell versions, for a bug report"),
-}
-
-
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are used, so that ``--help`` stays quick."""
-
-    def list_commands(self, _ctx: click.Context) -> list[str]:
-        return [name for name, entry in COMMANDS.items() if _module_exists(entry)]
-
-    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
-        entry = COMMANDS.get(cmd_name)
-        if entry is None or not _module_exists(entry):
-            return None
-        module, _, attribute = entry.place.partition(":")
-        command = getattr(importlib.import_module(module), attribute)
-        if not isinstance(command, click.Command):
-            raise TypeError(f"{entry.place} is not a command")
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0]
-        if not name.startswith("-") and self.get_command(ctx, name) is None and not ctx.resilient_parsing:
-            hint = did_you_mean(name, self.list_commands(ctx))
-            raise click.UsageError(f'no command "{name}"; {hint}', ctx)
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        rows = [(name, COMMANDS[name].help) for name in self.list_commands(ctx)]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
-
-
-def _module_exists(entry: CommandEntry) -> bool:
-    return importlib.util.find_spec(entry.place.partition(":")[0]) is not None
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=TopGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="dce-play %(version)s")
 def root() -> None:
     """Run playbooks that keep archives growing.
 
-    Try "dce-play run proof --rehearse": the main job against a simulated Discord, in a throw-away folder.
+    \b
+    Examples:
+      dce-play run proof --rehearse    the main job against a simulated Discord, in a throw-away folder
+      dce-play run                     which playbooks there are
+
+    Exit 0: all well. Every other code is a failure; the help of each command tells which.
     """
 
 
@@ -150,7 +81,7 @@ def _run(arguments: Sequence[str]) -> int:
     try:
         code = root.main(args=list(arguments), prog_name="dce-play", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        _tell_misuse(error, arguments)
         return error.exit_code
     except SystemExit:  # how click itself answers a reader that has gone away, as in ``| head``
         _forget_standard_output()
@@ -166,6 +97,26 @@ def _run(arguments: Sequence[str]) -> int:
     except OSError as error:
         return _tell_machine_error(error)
     return code if isinstance(code, int) else ExitCode.OK
+
+
+def _tell_misuse(error: click.ClickException, arguments: Sequence[str]) -> None:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):  # a group without a command, which is its help
+        error.show()
+        return
+    message, hint = misuse(error, asked=_command_among(arguments).command_path)
+    _tell(f"error: {message}", hint)
+
+
+def _command_among(arguments: Sequence[str]) -> click.Context:
+    """Return a context of the command that the words call, as far as they name one."""
+    context = click.Context(root, info_name="dce-play")
+    for word in arguments:
+        group = context.command
+        found = group.get_command(context, word) if isinstance(group, click.Group) else None
+        if found is None:
+            return context
+        context = click.Context(found, info_name=word, parent=context)
+    return context
 
 
 def _tell_error(error: DcePlayError) -> int:

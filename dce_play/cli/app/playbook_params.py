@@ -26,7 +26,7 @@ def _option(spec: ParamSpec) -> click.Option:
         return click.Option(names, default=None, help=text)
     kind: click.ParamType[str] = click.STRING
     if spec.choices:
-        kind = click.Choice(spec.choices)
+        kind = click.Choice([str(each) for each in spec.choices])
     elif spec.type is ParamType.PATH:
         kind = click.Path()
     metavar = None if spec.choices else spec.type.upper()

@@ -6,13 +6,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import cast
 
+from dce_play.cli.app.project_file import wants_plugins
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.playbook.document.cache import Cache, cache_folder, own_fingerprint
 from dce_play.plugin import CheckStep
 from dce_play.steps import STEPS
 
 ENTRY_POINT_GROUP = "dce_play.steps"
-PROJECT_FILE = "dce-play.toml"
 _NAMES = ("NAME", "EFFECTS", "REPEATABLE", "REHEARSABLE", "Params", "Outputs", "apply")
 
 
@@ -32,9 +32,9 @@ def step_table(*, plugins: bool, folder: Path) -> Mapping[str, CheckStep]:
     Foreign code runs only if ``plugins`` asks for it or the ``dce-play.toml`` of the folder does: the modules of its
     ``steps`` folder and the entry points of installed packages.
 
-    Raises: PluginBroken.
+    Raises: PluginBroken; ProjectFileBroken.
     """
-    if not plugins and not _project_wants_plugins(folder):
+    if not plugins and not wants_plugins(folder):
         return STEPS
     table: dict[str, CheckStep] = dict(STEPS)
     for place, module in (*_of_project(folder), *_of_packages()):
@@ -58,24 +58,13 @@ def reading_cache(*, plugins: bool, folder: Path, environment: Mapping[str, str]
     """Return where readings of playbooks are kept, so that none is parsed and checked twice.
 
     With foreign steps nothing is kept: they may change without our noticing.
+
+    Raises: ProjectFileBroken.
     """
-    if plugins or (folder / PROJECT_FILE).is_file():
+    if plugins or wants_plugins(folder):
         return None
     home = cache_folder(environment)
     return Cache(home, own_fingerprint()) if home is not None else None
-
-
-def _project_wants_plugins(folder: Path) -> bool:
-    if not (folder / PROJECT_FILE).exists():
-        return False
-    # Inside the function for start-up time: 10 ms, and few folders have such a file.
-    import tomllib
-
-    try:
-        settings = tomllib.loads((folder / PROJECT_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise PluginBroken(str(folder / PROJECT_FILE), str(error)) from error
-    return settings.get("plugins") is True
 
 
 def _of_project(folder: Path) -> list[tuple[str, object]]:

@@ -82,7 +82,7 @@ def _parameter(each: Field, *, positional: bool) -> click.Parameter:
     item = shape.item if many and shape.item is not None else shape
     kind: click.ParamType[Any] = click.STRING
     if item.choices:
-        kind = click.Choice(item.choices)
+        kind = click.Choice([str(each) for each in item.choices])
     elif item.format is Format.PATH:
         kind = EXISTING_FILE if positional else ANY_FILE
     elif item.kind is Kind.INT:

@@ -10,7 +10,17 @@ from dce_play import __version__
 _PACKAGES = ("click", "httpx2", "invoke", "jinja2", "jsonschema", "psutil", "pysimdjson", "rich", "ruamel.yaml")
 
 
-@click.command(help="Tell the versions of dce-play, Python and the packages that matter.")
+@click.command(
+    short_help="Tell the versions of dce-play, Python and the packages that matter.",
+    help="""Tell the versions of dce-play, Python and the packages that matter: what a report of a bug begins with.
+
+    \b
+    Example:
+      dce-play version
+
+    Exit 0: told.
+    """,
+)
 def command() -> None:
     """Print one ``name version`` line each."""
     click.echo(f"dce-play {__version__}")

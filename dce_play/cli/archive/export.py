@@ -66,7 +66,7 @@ class NoSnowflake(UsageError):
     "--exporter",
     default=AUTO,
     show_default=True,
-    type=click.Choice([AUTO, *ExporterName]),
+    type=click.Choice([AUTO, *map(str, ExporterName)]),
     help="What fetches the messages; auto: our own, or the DiscordChatExporter that DCE_CLI_BIN names.",
 )
 @click.option("--api-base", envvar=API_BASE_VARIABLE, metavar="URL", help="Discord's API; for tests.")
@@ -103,6 +103,13 @@ def command(  # noqa: PLR0913 - one for each option
 
     The token is found as ``dce-play auth status`` tells. An export that is stopped or fails leaves what it has: a file
     without an end, which ``dce-play archive salvage`` reads.
+
+    \b
+    Example:
+      dce-play export 123456789012345678 --output room.json --after 1573523064803590321
+
+    Exit 0: exported. Exit 1: failed, or the file exists. Exit 2: wrong call. Exit 7: no token, or one that Discord
+    refuses.
     """
     for what, given in (("channel", channel_id), ("--after", after)):
         if given is not None and not is_number(given):

@@ -1,9 +1,8 @@
 """``dce-play archive``: the verbs on channel files. Each lives in a module that is imported when it is used."""
 
-import importlib
-from typing import Any
-
 import click
+
+from dce_play.cli.app.groups import Group
 
 _VERBS = {
     "audit": "dce_play.cli.archive.audit:audit",
@@ -21,27 +20,17 @@ _VERBS = {
 }
 
 
-class _Verbs(click.Group):
-    """A group whose verbs are imported when they are used."""
-
-    def list_commands(self, _ctx: click.Context) -> list[str]:
-        return list(_VERBS)
-
-    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
-        place = _VERBS.get(cmd_name)
-        if place is None:
-            return None
-        module, _, attribute = place.partition(":")
-        found: Any = getattr(importlib.import_module(module), attribute)
-        return found if isinstance(found, click.Command) else None
-
-
-@click.group("archive", cls=_Verbs)
+@click.group("archive", cls=Group, verbs=_VERBS)
 def command() -> None:
     """Audit, merge, salvage and read channel files.
 
     Verbs that write take the archive's lock: that of the outermost folder above the file that has one, else of the
     nearest folder with our records, else of the file's own folder; --root names another. None of them makes a request.
+
+    \b
+    Examples:
+      dce-play archive audit ~/archive
+      dce-play archive cursor "Guild - room [123456789012345678].json"
 
     Exit codes of all verbs: 0 done or clean; 1 failed, or there are findings; 2 wrong call; 4 the lock
     file cannot be used, as in a folder that is read-only; 75 the archive is locked.

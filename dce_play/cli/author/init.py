@@ -40,6 +40,12 @@ def command(folder: Path, archive_root: Path | None) -> int:
     """Copy the shipped playbooks, their schemas and a commented targets file into FOLDER. Keeps what is there.
 
     Git is told, in .gitignore, to leave out scrape.env, archives and logs.
+
+    \b
+    Example:
+      dce-play init ~/archives --archive-root /srv/archives
+
+    Exit 0: all is there. Exit 1: a file cannot be written.
     """
     folder = folder.absolute()
     root = (archive_root or folder / "archives").absolute()

@@ -39,7 +39,14 @@ def command(  # noqa: PLR0913 - one argument an option
     output_format: str,
     plugins: bool,
 ) -> int:
-    """Show what PLAYBOOK, a path or a bare name, will run, in order: ids, steps, conditions, loops and tags."""
+    """Show what PLAYBOOK, a path or a bare name, will run, in order: ids, steps, conditions, loops and tags.
+
+    \b
+    Example:
+      dce-play plan proof --show-params
+
+    Exit 0: told. Exit 2: wrong call. Exit 3: the playbook is not valid. Exit 5: no such playbook, tag or step.
+    """
     folder = working_folder()
     steps = step_table(plugins=plugins, folder=folder)
     plan = make_plan(find_playbook(playbook, folder), steps, shipped=is_shipped(steps))

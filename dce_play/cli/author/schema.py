@@ -10,6 +10,7 @@ import click
 
 from dce_play.cli.app.step_table import step_table
 from dce_play.cli.app.working_folder import working_folder
+from dce_play.cli.run.monitoring_file import project_schema
 from dce_play.errors import ExitCode, UsageError
 from dce_play.playbook.load.schema import playbook_schema, role_schema
 from dce_play.playbook.load.schema_backup import classes_schema, modules_schema
@@ -30,6 +31,7 @@ def schemas(*, plugins: bool, folder: Path) -> Mapping[str, Callable[[], dict[st
         "backup-modules": modules_schema,
         "backup-classes": classes_schema,
         "event": event_schema,
+        "project": project_schema,
         "ship": ship_schema,
         "receive": receive_schema,
     }
@@ -50,6 +52,12 @@ def command(name: str | None, write: Path | None, *, plugins: bool) -> int:
     """Print the JSON Schema called NAME, or list the names.
 
     An editor finds it through a playbook's first line: # yaml-language-server: $schema=../schemas/playbook.schema.json
+
+    \b
+    Example:
+      dce-play schema --write schemas
+
+    Exit 0: told or written. Exit 2: no such schema.
     """
     known = schemas(plugins=plugins, folder=working_folder())
     if write is not None:

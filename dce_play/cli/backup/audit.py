@@ -20,6 +20,12 @@ def audit_modules(max_age: float | None, *, strict: bool, **options: Any) -> int
     """List the stateful modules: class, whether a backup of each is ready to be taken, the last one, where to begin.
 
     It tells of backups only: ready is no permission to apply anything. Contacts no service, changes nothing.
+
+    \b
+    Example:
+      dce-play backup audit --max-age 7d --strict
+
+    Exit codes: 0 told; 1 a module cannot be read; 8 one is not ready, with --strict.
     """
     office = Office("audit", options)
 
@@ -51,7 +57,14 @@ def audit_modules(max_age: float | None, *, strict: bool, **options: Any) -> int
 @click.argument("name", required=False)
 @common_options
 def classes(name: str | None, **options: Any) -> int:
-    """Print the class table, or the class of any NAME, defined or not."""
+    """Print the class table, or the class of any NAME, defined or not.
+
+    \b
+    Example:
+      dce-play backup classes uptime-kuma
+
+    Exit codes: 0 told; 3 the class table is not valid.
+    """
     office = Office("classes", options)
 
     def act() -> Answer:

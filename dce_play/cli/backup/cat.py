@@ -24,6 +24,10 @@ from dce_play.errors import ExitCode
 def cat(backup: str, **options: Any) -> int:
     """Write a BACKUP's bytes to standard output: as they are stored, or decrypted, or with --plain as they were.
 
+    \b
+    Example:
+      dce-play backup cat uptime-kuma@latest > copy.tar.zst
+
     Exit 1 at the end when they are not what was written: whoever reads them must look at the exit code.
     """
     office = Office("cat", {**options, "output_format": "text"})

@@ -27,6 +27,10 @@ from dce_play.cli.backup.office import Answer, Office, Verb, common_options
 def drill(backup: str, **options: Any) -> int:
     """Restore BACKUP into a throw-away engine, count what came of it, and compare. Never touches the live service.
 
+    \b
+    Example:
+      dce-play backup drill uptime-kuma@latest
+
     Exit codes: 0 everything is there; 1 something is not; 4 the engine's programs are not there; 5 no such backup.
     """
     office = Office("drill", options)

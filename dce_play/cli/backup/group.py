@@ -1,9 +1,8 @@
 """``dce-play backup``: take, verify, drill, restore and keep backups. A verb's module is imported when it is used."""
 
-import importlib
-from typing import Any
-
 import click
+
+from dce_play.cli.app.groups import Group
 
 _VERBS = {
     "run": "dce_play.cli.backup.run:run",
@@ -21,22 +20,7 @@ _VERBS = {
 }
 
 
-class _Verbs(click.Group):
-    """A group whose verbs are imported when they are used."""
-
-    def list_commands(self, _ctx: click.Context) -> list[str]:
-        return list(_VERBS)
-
-    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
-        place = _VERBS.get(cmd_name)
-        if place is None:
-            return None
-        module, _, attribute = place.partition(":")
-        found: Any = getattr(importlib.import_module(module), attribute)
-        return found if isinstance(found, click.Command) else None
-
-
-@click.group("backup", cls=_Verbs)
+@click.group("backup", cls=Group, verbs=_VERBS)
 def command() -> None:
     """Take a backup of one module before a change to it, and show that it restores.
 
@@ -44,4 +28,11 @@ def command() -> None:
     applies anything, and a ready backup is not a permission to.
 
     BACKUP is a file name in backup_root, a path, MODULE@latest or MODULE@STAMP.
+
+    \b
+    Examples:
+      dce-play backup run uptime-kuma --drill
+      dce-play backup list
+
+    Exit codes differ by command: see the help of each.
     """

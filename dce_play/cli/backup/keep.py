@@ -21,6 +21,10 @@ from dce_play.system.quantities import show_duration
 def require_backup(module: str, **options: Any) -> int:
     """Tell whether there is a fresh verified backup of MODULE. What an apply asks first; it takes none itself.
 
+    \b
+    Example:
+      dce-play backup require uptime-kuma --max-age 24h
+
     Exit codes: 0 there is; 4 there is none; 5 no such module.
     """
     office = Office("require", options)
@@ -49,16 +53,21 @@ def require_backup(module: str, **options: Any) -> int:
 
 
 @click.command("recover", cls=Verb)
+@click.option("--restored", metavar="MODULE", default="", help="You have seen that it is whole: forget its restore.")
 @common_options
-def recover_runs(**options: Any) -> int:
-    """Undo what runs of ours left that died: services still held, files that never became a backup. Nothing else.
+def recover_runs(restored: str, **options: Any) -> int:
+    """Undo what runs of ours left that died: services still held, roots half swapped, files that are no backup.
+
+    \b
+    Example:
+      dce-play backup recover
 
     Exit codes: 0 nothing is left; 1 something could not be undone.
     """
     office = Office("recover", options)
 
     def act() -> Answer:
-        found = recover(office.desk.root, office.services)
+        found = recover(office.desk.root, office.services, restored=restored)
         lines = [f"{each.module}: {each.what}" for each in found.undone]
         lines += [f"removed {path}" for path in found.removed]
         facts = {"undone": found.undone, "removed": found.removed}

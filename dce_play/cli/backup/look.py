@@ -17,6 +17,10 @@ from dce_play.system.quantities import show_duration
 def list_backups(modules_named: tuple[str, ...], *, remote: bool, **options: Any) -> int:
     """List backups, newest first, and what is left over of runs that died. Changes nothing.
 
+    \b
+    Example:
+      dce-play backup list uptime-kuma
+
     Exit 5: no such module, neither defined nor with a backup.
     """
     office = Office("list", options)
@@ -40,7 +44,14 @@ def list_backups(modules_named: tuple[str, ...], *, remote: bool, **options: Any
 @click.argument("backup", metavar="BACKUP")
 @common_options
 def show(backup: str, **options: Any) -> int:
-    """Show one backup's manifest, whether it is good, and how its module's backups grew. Changes nothing."""
+    """Show one backup's manifest, whether it is good, and how its module's backups grew. Changes nothing.
+
+    \b
+    Example:
+      dce-play backup show uptime-kuma@latest
+
+    Exit codes: 0 told; 5 no such backup.
+    """
     office = Office("show", options)
 
     def act() -> Answer:
@@ -90,11 +101,13 @@ def _line(row: ListRow) -> str:
 
 
 def _leftover(leftover: Leftover) -> dict[str, Any]:
-    return {"path": str(leftover.path), "kind": leftover.kind, "age_s": leftover.age_s}
+    told = {"path": str(leftover.path), "kind": leftover.kind, "age_s": leftover.age_s}
+    return told | ({"detail": leftover.detail} if leftover.detail else {})
 
 
 def _left_line(left: dict[str, Any]) -> str:
-    return f"leftover\t{left['kind']}\t{left['path']}\t{show_duration(left['age_s'])} old"
+    detail = f"\t{left['detail']}" if "detail" in left else ""
+    return f"leftover\t{left['kind']}\t{left['path']}\t{show_duration(left['age_s'])} old{detail}"
 
 
 def _is_of(leftover: Leftover, names: tuple[str, ...]) -> bool:

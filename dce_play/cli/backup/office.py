@@ -18,6 +18,7 @@ import msgspec
 from dce_play.backup.desk import Desk, Places
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.service.services import SECRET_VARIABLES, LocalServices
+from dce_play.cli.app.misuse import misuse
 from dce_play.cli.backup.ending import Stopped, stoppable
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.playbook.document.document import load_document
@@ -198,7 +199,8 @@ class Verb(click.Command):
 
 
 def _tell_misuse(verb: str, error: click.UsageError) -> None:
-    told = {"id": ErrorId.USAGE, "message": error.format_message(), "hint": ""}
+    message, hint = misuse(error)
+    told = {"id": ErrorId.USAGE, "message": message, "hint": hint}
     facts = {"schema": f"dce-play/backup-{verb}/1", "ok": False, "backup_root": "", "error": told}
     if verb == "run":
         facts |= {"backups": [], "failed": []}

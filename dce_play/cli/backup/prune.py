@@ -22,6 +22,10 @@ from dce_play.errors import ExitCode
 def prune(modules_named: tuple[str, ...], **options: Any) -> int:
     """Show which backups need not be kept; with --apply remove them. The newest good one always stays.
 
+    \b
+    Example:
+      dce-play backup prune uptime-kuma --keep-last 5
+
     Exit codes: 0 planned or removed; 1 failed, nothing went; 5 no such module; 10 something would go, with
     --detailed-exitcode; 75 somebody works on it; 77 nobody is there to ask.
     """

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from dce_play.backup.protocols import RemoteBackup, Target
+from dce_play.backup.target_protocols import RemoteBackup, Target
 from dce_play.backup.targets.prune import apply_remote, plan_remote
 from dce_play.backup.targets.upload import targets_of
 from dce_play.cli.backup.asking import ask_for_person, confirm, plan_lines, removed_by, rules_of

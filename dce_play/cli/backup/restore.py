@@ -12,7 +12,8 @@ from dce_play.backup.definitions.model import Module, ModuleKeys, secret_variabl
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import PlanItem
 from dce_play.backup.manifest import OperatorRecord
-from dce_play.backup.restore.restore import RestoreRun, check_empty
+from dce_play.backup.restore.into import check_empty
+from dce_play.backup.restore.restore import RestoreRun
 from dce_play.backup.store.catalog import Entry
 from dce_play.backup.take.options import TakeOptions
 from dce_play.cli.backup.office import Answer, Office, Verb, common_options
@@ -31,6 +32,10 @@ def restore(backup: str, **options: Any) -> int:
     """Show what restoring BACKUP would do; with --apply do it, after the module's name was typed.
 
     What is replaced is put aside, never removed. No service is restarted.
+
+    \b
+    Example:
+      dce-play backup restore uptime-kuma@latest
 
     Exit codes: 0 planned or restored; 1 failed; 2 another name was typed; 4 refused before anything was touched;
     5 no such backup; 7 the service does not accept our password; 75 somebody works on it; 77 nobody is there.

@@ -32,6 +32,10 @@ class VerifyRow(msgspec.Struct, frozen=True, kw_only=True):
 def verify(backups: tuple[str, ...], **options: Any) -> int:
     """Read each BACKUP again from the disk and check it. One that fails is good no more; its file stays.
 
+    \b
+    Example:
+      dce-play backup verify uptime-kuma@latest --level 3
+
     Exit codes: 0 all are as they should be; 1 one is not; 4 the tool that checks is not there; 5 no such backup.
     """
     if bool(backups) == options["all_of_them"]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from dce_play.cli.app.groups import Group
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.discord.auth.discovery import FoundToken, NoToken, Places, discover_token, gui_token, places
 from dce_play.discord.auth.env_file import write_env_values
@@ -20,7 +21,7 @@ _TERMS = (
 )
 
 
-@click.group("auth")
+@click.group("auth", cls=Group)
 def command() -> None:
     """Find, set and renew the Discord token.
 
@@ -29,6 +30,13 @@ def command() -> None:
     keyring, and the settings of DiscordChatExporter's desktop program.
 
     Automating a user account is against Discord's terms of service: use a bot token where you can.
+
+    \b
+    Examples:
+      dce-play auth set
+      dce-play auth check
+
+    Exit codes of all: 0 done; 1 failed; 2 wrong call; 7 no token, or one that Discord refuses.
     """
 
 
@@ -36,6 +44,10 @@ def command() -> None:
 @click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def status(output_format: str) -> int:
     """Tell where a token is found, never what it is. Asks nobody: a found token may still be refused by Discord.
+
+    \b
+    Example:
+      dce-play auth status
 
     Exit 0: found. Exit 7: none, or a broken source.
     """
@@ -62,6 +74,10 @@ def status(output_format: str) -> int:
 def check(output_format: str) -> int:
     """Ask Discord whether it takes the token: its guilds, and one channel of each enabled target. Writes nothing.
 
+    \b
+    Example:
+      dce-play auth check
+
     Exit 0: it does. Exit 7: it does not, or there is none. Exit 1: Discord does not answer, or not as Discord.
     """
     from dce_play.cli.host.auth_check import check as ask  # the exporter takes a while to import
@@ -78,6 +94,8 @@ def set_token(env_file: Path | None, token_file: Path | None, *, from_environmen
     """Put a token into the env file (mode 600). Asks for it without showing it; it never goes on a command line.
 
     Example: dce-play auth set --token-file /run/secrets/discord
+
+    Exit 0: stored. Exit 1: the file cannot be written. Exit 2: no token was given, or it is there already.
     """
     where = _here()
     path = (env_file or where.env_file).absolute()
@@ -98,7 +116,14 @@ def set_token(env_file: Path | None, token_file: Path | None, *, from_environmen
 @command.command("sync-gui")
 @click.option("--env-file", type=click.Path(path_type=Path), help="The env file to write; default: scrape.env.")
 def sync_gui(env_file: Path | None) -> int:
-    """Copy the token of DiscordChatExporter's desktop program into the env file, whatever else there is."""
+    """Copy the token of DiscordChatExporter's desktop program into the env file, whatever else there is.
+
+    \b
+    Example:
+      dce-play auth sync-gui
+
+    Exit 0: copied. Exit 7: there is none to copy.
+    """
     where = _here()
     found = gui_token(where)
     path = (env_file or where.env_file).absolute()

@@ -45,9 +45,10 @@ def command(
     """Look at the journal, disks, certificates, clock, locks, receiver, tokens and archives of this machine.
 
     \b
-    dce-play doctor
-    dce-play doctor --since 1h --format json
-    journalctl -u dce-play-shipper -o json > lines && dce-play doctor --journal-json lines --no-ping
+    Examples:
+      dce-play doctor
+      dce-play doctor --since 1h --format json
+      journalctl -u dce-play-shipper -o json > lines && dce-play doctor --journal-json lines --no-ping
 
     Exit 0: all is green. Exit 1: something is not, and its line says what to type. Exit 3: a configuration is not
     valid.

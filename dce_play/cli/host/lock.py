@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from dce_play.cli.app.groups import Group
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.discord.lock.places import SCRAPE_WORDS, guarding_root, lock_path
@@ -29,12 +30,18 @@ _FORMAT = click.option(
 )
 
 
-@click.group("lock")
+@click.group("lock", cls=Group)
 def command() -> None:
     """Look at the archive root's lock, and tidy up after a run that died.
 
     The kernel holds the lock for as long as the run, or a program that it started, lives. No lock file is ever to
     be removed.
+
+    \b
+    Example:
+      dce-play lock status
+
+    Exit codes differ by command: see the help of each.
     """
 
 
@@ -45,6 +52,10 @@ def command() -> None:
 @click.option("--reclaim-stale", is_flag=True, help="Remove the note that a dead run left.")
 def status(root: Path | None, config: Path | None, output_format: str, *, reclaim_stale: bool) -> int:
     """Tell whether the lock is held, by whom and since when. Locks nothing, creates nothing.
+
+    \b
+    Example:
+      dce-play lock status && dce-play run proof
 
     Exit 0: a run may start. Exit 1: held. Exit 2: wrong call.
     """
@@ -64,6 +75,10 @@ def status(root: Path | None, config: Path | None, output_format: str, *, reclai
 def reclaim_command(root: Path | None, config: Path | None) -> int:
     """Remove the note that a dead run left beside the lock. The next run does so by itself.
 
+    \b
+    Example:
+      dce-play lock reclaim --root /srv/archives
+
     Exit 0: nothing is left. Exit 1: held. Exit 2: its writer may be running.
     """
 
@@ -82,6 +97,10 @@ def reclaim_command(root: Path | None, config: Path | None) -> int:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def force_unlock(root: Path | None, config: Path | None, *, yes: bool) -> int:
     """Remove a note whose writer may be running, when you know that it is not. A lock that is held stays.
+
+    \b
+    Example:
+      dce-play lock force-unlock --root /srv/archives
 
     Exit 0: no note is left. Exit 1: held, or not confirmed. Exit 77: nobody to ask.
     """

@@ -11,6 +11,7 @@ from typing import Any
 import click
 import msgspec
 
+from dce_play.cli.app.groups import Group
 from dce_play.errors import ExitCode, UsageError
 from dce_play.host.install.install import Installed, Options, install
 from dce_play.host.install.request import CONFIG_NAMES, ETC, Request, Role
@@ -19,7 +20,7 @@ from dce_play.source import InvalidDocument
 from dce_play.system.clock import SystemClock
 from dce_play.system.process.executor import LocalExecutor
 from dce_play.system.redact import Masker
-from dce_play.transfer.toml_config import NoConfig
+from dce_play.system.toml.config import NoConfig
 
 _FORMAT = click.option(
     "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True
@@ -29,9 +30,16 @@ _DRAIN_MIN_AGE_S = 600.0
 _MARKS = {"created": "+", "updated": "~", "unchanged": "=", "kept": "="}
 
 
-@click.group("service")
+@click.group("service", cls=Group)
 def command() -> None:
-    """Put our services on this machine: shipper, receiver, a scheduled playbook, your orchestrator."""
+    """Put our services on this machine: shipper, receiver, a scheduled playbook, your orchestrator.
+
+    \b
+    Example:
+      dce-play service install shipper --source . --dry-run --diff
+
+    Exit codes differ by command: see the help of each.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,9 +96,10 @@ def install_command(
     """Install roles: shipper, receiver, schedule, orchestrator. A second run changes nothing.
 
     \b
-    dce-play service install shipper --source . --dry-run --diff
-    sudo dce-play service install receiver --source .
-    sudo dce-play service install schedule --playbook proof --on-calendar "Sun 03:15"
+    Examples:
+      dce-play service install shipper --source . --dry-run --diff
+      sudo dce-play service install receiver --source .
+      sudo dce-play service install schedule --playbook proof --on-calendar "Sun 03:15"
 
     Configuration that is there is never overwritten. Units that are enabled are restarted, whether or not their
     files changed: a process keeps the modules it was started with.

@@ -16,15 +16,30 @@ from dce_play.discord.simulator.worlds import Size, build_world, rehearsal_world
     type=click.IntRange(0),
     help="One guild with three channels of this many messages each, instead of the rehearsal's world.",
 )
-def command(port: int, seed: int, messages: int | None) -> None:
+@click.option(
+    "--signatures-last",
+    default=86_400.0,
+    show_default=True,
+    type=click.FloatRange(1.0),
+    help="Seconds for which the signed URL of an attachment holds.",
+)
+def command(port: int, seed: int, messages: int | None, signatures_last: float) -> None:
     """Run a simulated Discord on 127.0.0.1 until Ctrl+C.
 
-    It is not Discord: all of its people and messages are made up.
+    It is not Discord: all of its people, messages and pictures are made up. DCE_DISCORD_API_BASE and
+    DCE_DISCORD_CDN_BASE lead a run here.
+
+    \b
+    Example:
+      dce-play simulate --port 8787
+
+    Exit 0: stopped. Exit 1: the port cannot be had.
     """
     world = rehearsal_world(seed) if messages is None else build_world(seed, size=Size(messages=messages))
-    with running_simulator(world, port=port) as simulator:
+    with running_simulator(world, port=port, media=True, signatures_last_s=signatures_last) as simulator:
         click.echo("This is a simulator, not Discord: everything it says is made up.")
         click.echo(f"base URL:   {simulator.base_url}")
+        click.echo(f"media:      {simulator.cdn_base}")
         click.echo(f"user token: {simulator.token}")
         click.echo(f"bot token:  {simulator.bot_token}")
         for guild in world.guilds.values():

@@ -18,6 +18,12 @@ def export(channel_file: Path, outdir: Path, *, output_format: str) -> int:
     """Write CHANNEL_FILE into OUTDIR, and beside it <name>_Files with the media that are kept. Asks nobody.
 
     URLs whose bytes are kept become paths; the others stay. CHANNEL_FILE itself stays as it is.
+
+    \b
+    Example:
+      dce-play media export "Guild - room [123456789012345678].json" ~/reading
+
+    Exit 0: written. Exit 1: failed.
     """
     done = export_media(channel_file.absolute(), outdir.absolute())
     line = f"exported {shown(done.path)}: {done.files} files, {done.replaced} URLs replaced"

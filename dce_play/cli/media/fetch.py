@@ -53,7 +53,15 @@ def fetch(target: str | None, *, config: Path | None, strict: bool, lock_wait_s:
 def retry(
     target: str | None, *, config: Path | None, gone: bool, strict: bool, lock_wait_s: float, output_format: str
 ) -> int:
-    """Fetch again what failed or is lost from the store; with --gone also what Discord said is gone."""
+    """Fetch again what failed or is lost from the store; with --gone also what Discord said is gone.
+
+    \b
+    Example:
+      dce-play media retry my-server --gone
+
+    Exit codes are those of "media fetch": 0 done; 1 a store or a file cannot be used; 8 missing, with --strict; 75
+    locked.
+    """
     return _fetch(
         target, config, strict=strict, lock_wait_s=lock_wait_s, output_format=output_format, again=True, gone=gone
     )

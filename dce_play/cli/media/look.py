@@ -24,6 +24,10 @@ from dce_play.system.foreign_text import visible
 def verify(target: str | None, *, config: Path | None, deep: bool, output_format: str) -> int:
     """Check that every kept file is there with its size, and that every file has a line; with --deep its bytes.
 
+    \b
+    Example:
+      dce-play media verify my-server --deep
+
     Exit 0: sound. Exit 1: there are findings, a line each.
     """
     _, targets = chosen_targets(target, config)
@@ -45,7 +49,14 @@ def verify(target: str | None, *, config: Path | None, deep: bool, output_format
 @target_options
 @format_option
 def status(target: str | None, *, config: Path | None, output_format: str) -> int:
-    """Show for each target which media it keeps, how many there are of each state, and how many bytes."""
+    """Show for each target which media it keeps, how many there are of each state, and how many bytes.
+
+    \b
+    Example:
+      dce-play media status --format json
+
+    Exit 0: told. Exit 5: no such target.
+    """
     _, targets = chosen_targets(target, config)
     for each in targets:
         summary = summarise(TargetLayout(each.output_dir))
@@ -68,6 +79,12 @@ def gc(target: str | None, *, config: Path | None, apply_it: bool, lock_wait_s: 
     """Show what is in the store and of no use: files that no line of media.jsonl names, and unfinished fetches.
 
     What a line names is never removed, so nothing that a channel file names is. Without --apply nothing is removed.
+
+    \b
+    Example:
+      dce-play media gc my-server --apply
+
+    Exit 0: told or removed. Exit 5: no such target. Exit 75: the archive is locked.
     """
     targets_file, targets = chosen_targets(target, config)
     root = targets_file.archive_root

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from dce_play.cli.app.groups import Group
 from dce_play.errors import ExitCode
 
 CONFIG = click.option(
@@ -23,11 +24,13 @@ NO_OUTPUT_FORMAT = click.option(
 )
 
 
-@click.group("receive")
+@click.group("receive", cls=Group)
 def command() -> None:
     """Receive episodes from lab hosts, and look after them.
 
     Example: dce-play receive token add lab-1; dce-play receive run
+
+    Exit codes differ by command: see the help of each.
     """
 
 
@@ -36,6 +39,10 @@ def command() -> None:
 @NO_OUTPUT_FORMAT
 def run(config: Path | None) -> int:
     """Serve until SIGTERM or SIGINT; running uploads get [limits].drain_s to end.
+
+    \b
+    Example:
+      dce-play receive run --config /etc/dce-play/receive.toml
 
     Exit 0: told to stop. Exit 3: the configuration is not valid. Exit 4: the store, the address or a file of TLS
     cannot be used. Exit 75: another receiver has the store.
@@ -55,6 +62,10 @@ def run(config: Path | None) -> int:
 def backfill(config: Path | None, output_format: str, *, dry_run: bool) -> int:
     """List in the index what is stored and not listed; write receipts that are lost. Safe beside the receiver.
 
+    \b
+    Example:
+      dce-play receive backfill --dry-run
+
     Exit 0: all is well now. Exit 1: files are missing, lines are bad or repeated, archives are broken.
     """
     from dce_play.cli.receive.looking_after import backfilled
@@ -69,6 +80,10 @@ def backfill(config: Path | None, output_format: str, *, dry_run: bool) -> int:
 def verify(config: Path | None, output_format: str, *, deep: bool) -> int:
     """Compare every stored archive with its receipt.
 
+    \b
+    Example:
+      dce-play receive verify --deep
+
     Exit 0: all are what their receipts say. Exit 1: some are not.
     """
     from dce_play.cli.receive.looking_after import verified
@@ -80,29 +95,57 @@ def verify(config: Path | None, output_format: str, *, deep: bool) -> int:
 @CONFIG
 @FORMAT
 def status(config: Path | None, output_format: str) -> int:
-    """Tell what the receiver tells at /status.json; from the store's files when it does not run."""
+    """Tell what the receiver tells at /status.json; from the store's files when it does not run.
+
+    \b
+    Example:
+      dce-play receive status --format json
+
+    Exit 0: told. Exit 1: a file of the store cannot be read. Exit 3: the configuration is not valid.
+    """
     from dce_play.cli.receive.status import status_told
 
     return status_told(config, output_format)
 
 
-@command.group("index")
+@command.group("index", cls=Group)
 def index_group() -> None:
-    """The list of what is stored."""
+    """The list of what is stored.
+
+    \b
+    Example:
+      dce-play receive index export
+
+    Exit 0: told. Exit 3: the configuration is not valid.
+    """
 
 
 @index_group.command("export")
 @CONFIG
 def export(config: Path | None) -> int:
-    """Write the index to standard output, a line an episode, as index.jsonl has it."""
+    """Write the index to standard output, a line an episode, as index.jsonl has it.
+
+    \b
+    Example:
+      dce-play receive index export | wc -l
+
+    Exit 0: told. Exit 3: the configuration is not valid.
+    """
     from dce_play.cli.receive.looking_after import exported
 
     return exported(config)
 
 
-@command.group("token")
+@command.group("token", cls=Group)
 def token_group() -> None:
-    """The tokens with which hosts may send."""
+    """The tokens with which hosts may send.
+
+    \b
+    Example:
+      dce-play receive token list
+
+    Exit codes differ by command: see the help of each.
+    """
 
 
 @token_group.command("add")
@@ -112,7 +155,14 @@ def token_group() -> None:
 @click.option("--role", type=click.Choice(["ship", "monitor"]), default="ship", show_default=True)
 @click.option("--expires", metavar="DATE", help="The token's end, such as 2027-06-30.")
 def token_add(host: str, config: Path | None, output_format: str, *, role: str, expires: str | None) -> int:
-    """Make a token for one host. It is told once and kept only as a hash."""
+    """Make a token for one host. It is told once and kept only as a hash.
+
+    \b
+    Example:
+      dce-play receive token add lab-1 --expires 90d
+
+    Exit 0: made. Exit 1: it cannot be kept. Exit 3: the configuration is not valid.
+    """
     from dce_play.cli.receive.tokens import added
 
     return added(host, config, output_format, role=role, expires=expires)
@@ -122,7 +172,14 @@ def token_add(host: str, config: Path | None, output_format: str, *, role: str, 
 @CONFIG
 @FORMAT
 def token_list(config: Path | None, output_format: str) -> int:
-    """List the tokens, without their secrets."""
+    """List the tokens, without their secrets.
+
+    \b
+    Example:
+      dce-play receive token list --format json
+
+    Exit 0: told. Exit 3: the configuration is not valid.
+    """
     from dce_play.cli.receive.tokens import listed
 
     return listed(config, output_format)
@@ -134,6 +191,10 @@ def token_list(config: Path | None, output_format: str) -> int:
 @FORMAT
 def token_revoke(token_id: str, config: Path | None, output_format: str) -> int:
     """Make a token worthless within five seconds.
+
+    \b
+    Example:
+      dce-play receive token revoke TOKEN_ID
 
     Exit 5: there is no such token.
     """

@@ -6,54 +6,16 @@
 
 import shlex
 import typing
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
 import click
 
+from dce_play.cli.run.flags import Declared, Flag
 from dce_play.source import JsonValue
-from dce_play.system.quantities import parse_duration
-
-
-class DurationType(click.ParamType[float]):
-    """``90s``, ``10m``, ``12h``, ``2d`` or a number of seconds."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return seconds."""
-        if isinstance(value, int | float):
-            return float(value)
-        try:
-            return parse_duration(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flag:
-    """How an option is written, and what else it is good for."""
-
-    names: tuple[str, ...]
-    """The first long one is used in commands that we print."""
-    help: str
-    metavar: str | None = None
-    choices: tuple[str, ...] = ()
-    splits: bool = False
-    """Whether one value may hold several, divided by commas."""
-    kept: bool = False
-    """What the run is of: ``resume`` takes it from the journal and has no such option."""
-    resumes: bool = False
-    """``resume`` has it too, for itself; a printed ``resume`` says it again."""
-    again: bool = True
-    """A printed command that does for real what a dry run showed says it again."""
-
-    @property
-    def long(self) -> str:
-        return next(name for name in self.names if name.startswith("--"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +26,21 @@ class RunOptions:
         tuple[str, ...],
         Flag(
             names=("-e", "--extra"),
+            aliases=("--extra-vars",),
             metavar="NAME=VALUE|@FILE",
             help="Set a param, or many from a YAML file.",
             kept=True,
         ),
     ] = ()
     targets: Annotated[
-        tuple[str, ...], Flag(names=("--target",), metavar="NAME", help="Only this target; repeatable.", kept=True)
+        tuple[str, ...],
+        Flag(
+            names=("--target",),
+            aliases=("-l", "--limit"),
+            metavar="NAME",
+            help="Only this target; repeatable.",
+            kept=True,
+        ),
     ] = ()
     channels: Annotated[
         tuple[str, ...],
@@ -84,26 +54,52 @@ class RunOptions:
         Path | None, Flag(names=("--config",), help="The targets file.  [env: DCE_CONFIG_FILE]", kept=True)
     ] = None
     dry_run: Annotated[
-        bool, Flag(names=("--dry-run", "--check"), help="Show what would change; change nothing.", again=False)
+        bool,
+        Flag(
+            names=("--dry-run", "--check"),
+            aliases=("-C",),
+            help="Show what would change; change nothing.",
+            again=False,
+        ),
     ] = False
-    diff: Annotated[bool, Flag(names=("--diff",), help="Show changes as diffs.", again=False)] = False
+    diff: Annotated[bool, Flag(names=("--diff",), aliases=("-D",), help="Show changes as diffs.", again=False)] = False
     detailed_exitcode: Annotated[
         bool,
         Flag(names=("--detailed-exitcode",), help="With --dry-run: exit 10 when something would change.", again=False),
     ] = False
     tags: Annotated[
         tuple[str, ...],
-        Flag(names=("--tags",), metavar="TAG,…", help="Only steps with one of these tags.", splits=True, kept=True),
+        Flag(
+            names=("--tags",),
+            aliases=("-t",),
+            metavar="TAG,…",
+            help="Only steps with one of these tags.",
+            splits=True,
+            kept=True,
+        ),
     ] = ()
     skip_tags: Annotated[
         tuple[str, ...],
         Flag(names=("--skip-tags",), metavar="TAG,…", help="No steps with one of these tags.", splits=True, kept=True),
     ] = ()
     start_at: Annotated[
-        str | None, Flag(names=("--start-at",), metavar="STEP", help="Leave out the steps before this one.", kept=True)
+        str | None,
+        Flag(
+            names=("--start-at",),
+            aliases=("--start-at-task",),
+            metavar="STEP",
+            help="Leave out the steps before this one.",
+            kept=True,
+        ),
     ] = None
     list_steps: Annotated[
-        bool, Flag(names=("--list-steps",), help="Show the steps that would run, and stop.", again=False)
+        bool,
+        Flag(
+            names=("--list-steps",),
+            aliases=("--list-tasks",),
+            help="Show the steps that would run, and stop.",
+            again=False,
+        ),
     ] = False
     step_by_step: Annotated[bool, Flag(names=("--step",), help="Ask before every step.", resumes=True)] = False
     assume_yes: Annotated[
@@ -158,53 +154,6 @@ class RunOptions:
         return None if self.report is None else Path(self.report.partition("=")[2])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declared:
-    """One option, as its field declares it."""
-
-    name: str
-    kind: type
-    """``bool``, ``int`` for one that is counted, ``float``, ``str``, ``Path``, or ``tuple`` of texts."""
-    default: object
-    flag: Flag = field(repr=False)
-
-    def click_option(self) -> click.Option:
-        """Return the option as click wants it; its value has the field's name."""
-        flag = self.flag
-        names = [self.name, *flag.names]
-        if self.kind is bool:
-            return click.Option(names, is_flag=True, help=flag.help)
-        if self.kind is int:
-            return click.Option(names, count=True, help=flag.help)
-        kinds: dict[type, click.ParamType[Any]] = {Path: click.Path(path_type=Path), float: DurationType()}
-        kind: click.ParamType[Any] = click.Choice(flag.choices) if flag.choices else kinds.get(self.kind, click.STRING)
-        return click.Option(
-            names,
-            type=kind,
-            multiple=self.kind is tuple,
-            default=self.default if self.kind is not tuple else None,
-            show_default=bool(flag.choices),
-            metavar=flag.metavar,
-            help=flag.help,
-        )
-
-    def words(self, value: Any) -> Iterator[str]:
-        """Yield the words that say this value; none for the default."""
-        if value == self.default:
-            return
-        if self.kind is bool:
-            yield self.flag.long
-        elif self.kind is int:
-            yield from [self.flag.long] * value
-        elif self.flag.splits:
-            yield from said(self.flag.long, ",".join(value))
-        elif self.kind is float:
-            yield from said(self.flag.long, f"{value:g}s")
-        else:
-            for each in value if self.kind is tuple else (value,):
-                yield from said(self.flag.long, str(each))
-
-
 @cache
 def declared() -> tuple[Declared, ...]:
     """Return the options in the order of their fields, which is that of ``--help``."""
@@ -216,6 +165,12 @@ def declared() -> tuple[Declared, ...]:
         kind = tuple if typing.get_origin(plain) is tuple else kinds[0]
         found.append(Declared(name=each.name, kind=kind, default=each.default, flag=flag))
     return tuple(found)
+
+
+@cache
+def aliases() -> frozenset[str]:
+    """Return Ansible's spellings, which a playbook's own params may take from us."""
+    return frozenset(alias for each in declared() for alias in each.flag.aliases)
 
 
 def run_options(command: click.Command, /, *, resuming: bool = False) -> click.Command:
@@ -267,11 +222,6 @@ def run_words(options: RunOptions, /) -> list[str]:
 def resume_words(options: RunOptions, /) -> list[str]:
     """Return the options of a ``resume`` that goes on as this run did."""
     return [word for each in declared() if each.flag.resumes for word in each.words(getattr(options, each.name))]
-
-
-def said(option: str, value: str) -> tuple[str, ...]:
-    """Return an option and its value as words; a value that looks like an option is tied to it."""
-    return (f"{option}={value}",) if value.startswith("-") else (option, value)
 
 
 def command_line(verb: str, name: str, words: list[str]) -> str:

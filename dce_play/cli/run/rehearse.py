@@ -1,6 +1,7 @@
 """``run --rehearse``: the real playbook over real HTTP, against a simulated Discord, in a throw-away archive root.
 
-It runs twice, and between the two the simulated guilds grow, so that the second pass is an increment.
+It runs twice. Between the two the simulated guilds grow, so that the second pass is an increment, and the signatures
+of all media end, so that it shows whether their bytes were kept.
 """
 
 import json
@@ -65,7 +66,7 @@ def rehearse(request: RunRequest) -> int:
     Raises: RehearsalRefused, and whatever preparing a run raises.
     """
     stage = Stage(Path(tempfile.mkdtemp(prefix="dce-play-rehearsal-")).resolve())
-    with running_simulator(rehearsal_world(1)) as simulator:
+    with running_simulator(rehearsal_world(1), media=True) as simulator:
         _set_stage(stage, request, simulator)
         staged = _staged(request, stage, simulator)
         _check(prepare(staged))
@@ -76,6 +77,7 @@ def rehearse(request: RunRequest) -> int:
         if first.exit_code is not ExitCode.OK:
             return first.exit_code
         simulator.grow(REHEARSAL_GROWTH)
+        simulator.expire()
         second = _pass(f"Then the guilds have {REHEARSAL_GROWTH} new messages:", staged)
         _tell_end(second, simulator)
         return second.exit_code
@@ -125,6 +127,7 @@ def _environment(given: Mapping[str, str], stage: Stage, simulator: Simulator) -
         "HOME": str(stage.folder / "home"),
         "DISCORD_TOKEN": simulator.token,
         "DCE_DISCORD_API_BASE": simulator.base_url,
+        "DCE_DISCORD_CDN_BASE": simulator.cdn_base,
         "DCE_MIN_FREE_MB": "64",
         "DCE_PLAY_STATE_DIR": str(stage.state),
     }

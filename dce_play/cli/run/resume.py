@@ -13,6 +13,7 @@ from dce_play.cli.app.working_folder import working_folder
 from dce_play.cli.run.options import options_from, run_options
 from dce_play.cli.run.running import RunRequest, execute
 from dce_play.cli.run.sinks import now_stamp
+from dce_play.cli.run.watching import run_watched
 from dce_play.layout import runs_folder
 from dce_play.runner.record.folders import RunInfo, find_run, newest_unfinished
 from dce_play.runner.resume import open_earlier
@@ -30,12 +31,20 @@ def command(run: str | None, **options: Any) -> int:
     RUN is an id from "dce-play runs list", or its beginning; without it, the newest unfinished run of this archive
     root or folder. Steps that ended well are not run again; their outputs count. If the playbook, a param, the
     targets file or dce-play itself changed since, the differences are shown and the run stays as it is (exit 6).
+
+    \b
+    Examples:
+      dce-play resume
+      dce-play resume 20261128T03 --skip
+
+    Exit codes are those of "run": 0 all well; 1 a step failed; 2 wrong call; 5 no such run; 6 refused, something
+    changed; 75 the run or the archive is in other hands; 77 a question, and nobody to answer.
     """
     environment = dict(os.environ)
     info = _choose(run, options["state_dir"], environment)
     earlier = open_earlier(info, ts=now_stamp())
     request = _request(info, options, environment)
-    return execute(request, earlier=earlier, accept_changes=options["accept_changes"]).exit_code
+    return run_watched(request, partial(execute, earlier=earlier, accept_changes=options["accept_changes"]))
 
 
 def _choose(run: str | None, state_dir: Path | None, environment: Mapping[str, str]) -> RunInfo:

@@ -1,24 +1,28 @@
 """``dce-play run``: the options, among them the playbook's own params."""
 
+import copy
 import importlib
 import os
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from dce_play.cli.app.find_playbook import find_playbook, playbook_names
+from dce_play.cli.app.misuse import misuse
 from dce_play.cli.app.playbook_params import given_params, param_options
 from dce_play.cli.app.step_table import is_shipped, reading_cache, step_table
 from dce_play.cli.app.working_folder import working_folder
-from dce_play.cli.run.listing import list_steps
-from dce_play.cli.run.options import options_from, run_options
+from dce_play.cli.run.listing import list_playbooks, list_steps
+from dce_play.cli.run.options import aliases, options_from, run_options
 from dce_play.cli.run.running import RunRequest, execute, prepare
 from dce_play.cli.run.sinks import tell_unread
+from dce_play.cli.run.watching import run_watched, tell_unread_run
 from dce_play.errors import DcePlayError
-from dce_play.playbook.language.model import CallKind, ParamSpec
+from dce_play.playbook.language.model import CallKind, Playbook
 from dce_play.playbook.load.library import Library
+from dce_play.playbook.load.params import option_name
 
 
 class PlaybookType(click.ParamType[str]):
@@ -32,6 +36,20 @@ class PlaybookType(click.ParamType[str]):
         return [CompletionItem(name) for name in names] or [CompletionItem(incomplete, type="file")]
 
 
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """The words behind ``run``, and which of them is the playbook."""
+
+    arguments: tuple[str, ...]
+    playbook: str | None
+
+    def tell(self, error: click.UsageError) -> None:
+        """Tell machines and monitors that they could not be read."""
+        message = misuse(error)[0]
+        tell_unread(self.arguments, message, exit_code=error.exit_code)
+        tell_unread_run(self.arguments, self.playbook, message, exit_code=error.exit_code)
+
+
 class RunCommand(click.Command):
     """``run``, which gets more options as soon as the playbook is known."""
 
@@ -39,19 +57,24 @@ class RunCommand(click.Command):
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
         """Parse the line; the playbook on it decides which options there are."""
-        arguments = list(args)
-        command = self._for_playbook(arguments)
+        typed = Typed(arguments=tuple(args), playbook=self._playbook_among(args))
+        command = self._for_playbook(args, typed)
         try:
             return click.Command.make_context(command, info_name, args, parent, **extra)
         except click.UsageError as error:
-            tell_unread(arguments, error.format_message(), exit_code=error.exit_code)
+            typed.tell(error)
             raise
 
-    def _for_playbook(self, args: list[str]) -> click.Command:
-        name = self._playbook_among(args)
-        specs = _declared(name, plugins="--plugins" in args) if name is not None else {}
-        taken = {flag for param in self.params for flag in (*param.opts, *param.secondary_opts)}
-        return _plain(self, param_options(specs.values(), taken))
+    def _for_playbook(self, args: list[str], typed: Typed) -> click.Command:
+        name = typed.playbook
+        playbook = _read(name, plugins="--plugins" in args) if name is not None else None
+        specs = playbook.params if playbook is not None else {}
+        ours = [_without_aliases(param, {option_name(name) for name in specs}) for param in self.params]
+        taken = {flag for param in ours for flag in (*param.opts, *param.secondary_opts)}
+        made = _plain(self, ours, param_options(specs.values(), taken), typed)
+        if playbook is not None:
+            made.help = f"{playbook.summary or playbook.name}\n\n\b\n{playbook.path}"
+        return made
 
     def _playbook_among(self, args: list[str]) -> str | None:
         """Return the first word that is neither an option of ours nor an option's value."""
@@ -72,17 +95,29 @@ class RunCommand(click.Command):
         return None
 
 
-def _plain(command: click.Command, more: list[click.Option]) -> click.Command:
+def _without_aliases(param: click.Parameter, claimed: set[str]) -> click.Parameter:
+    """Return an option of ours without those of its aliases that are names of the playbook's own params."""
+    given_up = claimed & aliases()
+    if not given_up.intersection(param.opts):
+        return param
+    left = copy.copy(param)
+    left.opts = [flag for flag in param.opts if flag not in given_up]
+    return left
+
+
+def _plain(
+    command: click.Command, ours: list[click.Parameter], more: list[click.Option], typed: Typed
+) -> click.Command:
     """Return the command with more options, and their section in ``--help``."""
     made = _WithParams(
         name=command.name,
         callback=command.callback,
-        params=[*command.params, *more],
+        params=[*ours, *more],
         help=command.help,
         epilog=command.epilog,
-        no_args_is_help=command.no_args_is_help,
     )
     made.own_params = [each.name for each in more]
+    made.typed = typed
     return made
 
 
@@ -90,6 +125,18 @@ class _WithParams(click.Command):
     """A command whose help shows the playbook's params apart."""
 
     own_params: list[str]
+    typed: Typed
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run, or tell which options do not go together.
+
+        Raises: click.UsageError.
+        """
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            self.typed.tell(error)
+            raise
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the playbook's params first: they are what one looks for."""
@@ -106,33 +153,51 @@ class _WithParams(click.Command):
             formatter.write_dl(ours)
 
 
-def _declared(name: str, *, plugins: bool) -> Mapping[str, ParamSpec]:
-    """Return the params that the playbook declares; none when it cannot be read: running it will tell why."""
+def _read(name: str, *, plugins: bool) -> Playbook | None:
+    """Return the playbook as it is written, or ``None`` when it cannot be read: running it will tell why."""
     folder = working_folder()
     try:
         path = find_playbook(name, folder)
         cache = reading_cache(plugins=plugins, folder=folder, environment=os.environ)
         steps = step_table(plugins=plugins, folder=folder)
         library = Library(steps, shipped=is_shipped(steps), cache=cache)
-        return library.load(path, CallKind.PLAYBOOK).playbook.params
+        return library.load(path, CallKind.PLAYBOOK).playbook
     except DcePlayError:
-        return {}
+        return None
 
 
 @run_options
 @click.command(
     "run",
     cls=RunCommand,
-    no_args_is_help=True,
-    epilog="The playbook's own params are options too: dce-play run PLAYBOOK --help shows them.",
+    epilog="""The playbook's own params are options too: dce-play run PLAYBOOK --help shows them.
+
+    \b
+    Examples:
+      dce-play run proof --rehearse
+      dce-play run scrape --target my-server --dry-run
+      dce-play run schedule --interval weekly --at 03:15
+
+    \b
+    Exit codes:
+      0  all well                         7  the other side refuses our token
+      1  a step failed                    8  finished with skips (--strict)
+      2  the command line is wrong       10  changes pending (--detailed-exitcode)
+      3  a file is not valid             75  the archive is locked
+      4  a preflight check failed        77  a question, and nobody to answer
+      5  no such playbook, tag, target  124  --timeout
+    """,
 )
-@click.argument("playbook", type=PlaybookType())
+@click.argument("playbook", type=PlaybookType(), required=False)
 def command(**options: Any) -> int:
     """Run a playbook.
 
     PLAYBOOK is a file, or the bare name of one in this folder, in ./playbooks, or of those that come with dce-play.
+    Without it the playbooks are listed, and nothing is run (exit 2).
     """
     folder = working_folder()
+    if options["playbook"] is None:
+        return list_playbooks(folder)
     chosen = options_from(options, folder=folder)
     request = RunRequest(
         playbook=options["playbook"],
@@ -148,4 +213,4 @@ def command(**options: Any) -> int:
         # By name, as only a rehearsal needs a web server, which takes 150 ms to import.
         code: int = importlib.import_module("dce_play.cli.run.rehearse").rehearse(request)
         return code
-    return execute(request).exit_code
+    return run_watched(request, execute)

@@ -11,7 +11,9 @@ from dce_play.cli.app.find_playbook import find_playbook
 from dce_play.cli.app.playbook_params import as_texts
 from dce_play.cli.app.step_table import is_shipped, reading_cache, step_table
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
-from dce_play.cli.run.options import RunOptions, command_line, resume_words, run_words, said, to_journal
+from dce_play.cli.run.fan_out import fan_out_of
+from dce_play.cli.run.flags import said
+from dce_play.cli.run.options import RunOptions, command_line, resume_words, run_words, to_journal
 from dce_play.cli.run.person import refuse_without_person, steps_used
 from dce_play.cli.run.sinks import asker, leave_report, lost_outputs, open_sinks, tell_stillborn
 from dce_play.discord.auth.known_secrets import known_secrets
@@ -25,7 +27,7 @@ from dce_play.playbook.plan.plan import Plan
 from dce_play.playbook.plan.planning import make_plan
 from dce_play.playbook.plan.selection import choose_steps
 from dce_play.plugin import Effects, Selection
-from dce_play.render.display import DisplayOptions
+from dce_play.render.page.display import DisplayOptions
 from dce_play.runner.engine import run
 from dce_play.runner.resume import EarlierRun, progress_for
 from dce_play.runner.settings import Ask, RunOutcome, RunSettings
@@ -65,6 +67,8 @@ class RunRequest:
     """Whether its last line is enough, when it goes well."""
     next_command: str | None = None
     """What to type after it, however it ends; ``None`` for what follows from the rest."""
+    known_secrets: frozenset[str] = field(default_factory=frozenset, repr=False)
+    """To be masked besides those that stand in places we know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +103,13 @@ def execute(request: RunRequest, /, *, earlier: EarlierRun | None = None, accept
         progress = None
         if earlier is not None:
             progress = progress_for(earlier, prepared.plan, prepared.settings, accept_changes=accept_changes)
-        outcome = run(prepared.plan, prepared.settings, sinks, progress=progress)
+        outcome = run(
+            prepared.plan,
+            prepared.settings,
+            sinks,
+            progress=progress,
+            fan_out=fan_out_of(prepared.plan, prepared.settings),
+        )
     except DcePlayError as error:
         tell_stillborn(sinks, error, run_id=request.run_id)
         raise
@@ -180,7 +190,7 @@ def prepare(request: RunRequest, /, *, ask: Ask | None = None) -> Prepared:
         resume_command=again,
         seal=options.dry_run,
         report_folders=() if options.report_file is None else (options.report_file.resolve().parent,),
-        known_secrets=known_secrets(request.environment, request.folder),
+        known_secrets=known_secrets(request.environment, request.folder) | request.known_secrets,
     )
     _check_place(settings)
     return Prepared(plan=plan, settings=settings)

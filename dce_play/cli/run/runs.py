@@ -2,18 +2,40 @@
 
 import json
 import os
+import shutil
+import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import click
 
-from dce_play.cli.run.options import DurationType, RunOptions, command_line, resume_words
-from dce_play.errors import UsageError
-from dce_play.events import Mode
+from dce_play.cli.app.groups import Group
+from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
+from dce_play.cli.app.working_folder import working_folder
+from dce_play.cli.run.flags import DurationType
+from dce_play.cli.run.options import RunOptions, command_line, resume_words
+from dce_play.errors import DcePlayError, UsageError
+from dce_play.history.columns import GAP
+from dce_play.history.nights import runs_of
+from dce_play.history.run_rows import RunRow, row_lines, run_row
+from dce_play.history.story import read_story, story_lines
 from dce_play.layout import runs_folder
-from dce_play.render.report import fold_report, read_events
-from dce_play.render.text import duration
-from dce_play.runner.record.folders import RunInfo, State, find_run, list_runs, prunable, remove_run
+from dce_play.render.text import one_line
+from dce_play.runner.record.folders import (
+    RunInfo,
+    each_run,
+    find_run,
+    list_runs,
+    prunable,
+    read_run,
+    remove_run,
+)
+from dce_play.runner.record.journal import RunStillGoing
+
+_PIPED_CELLS = 240
+_COLOURS = {"ok": "green", "failed": "red", "damaged": "red", "running": "cyan"}
 
 _state_dir = click.option(
     "--state-dir", type=click.Path(path_type=Path), help="Where run folders are.  [env: DCE_PLAY_STATE_DIR]"
@@ -21,41 +43,90 @@ _state_dir = click.option(
 _format = click.option(
     "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
+_all = click.option("--all", "of_all", is_flag=True, help="Also runs of other projects.")
 
 
-@click.group("runs")
+@click.group("runs", cls=Group)
 def command() -> None:
-    """Look at earlier runs, and remove old ones."""
+    """Look at earlier runs, and remove old ones.
+
+    \b
+    Examples:
+      dce-play runs list
+      dce-play runs show
+
+    Exit 0: told. Exit 5: no such run.
+    """
 
 
 @command.command("list")
 @click.option("-n", "limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
+@_all
 @_format
 @_state_dir
-def list_command(limit: int, output_format: str, state_dir: Path | None) -> None:
-    """Print the newest runs, one a line: id, how it ended, how long it took, playbook."""
-    infos = list_runs(runs_folder(state_dir, os.environ))[:limit]
+def list_command(limit: int, output_format: str, state_dir: Path | None, *, of_all: bool) -> None:
+    """Print the newest runs, one a line: when, how it ended, how long it took, what it did, and its short id.
+
+    Only runs of this project are listed: of the archive root of its targets file, or started in this folder.
+
+    \b
+    Examples:
+      dce-play runs list -n 5
+      dce-play runs list --all
+
+    Exit 0: told, also when there are none.
+    """
+    runs = runs_folder(state_dir, os.environ)
+    infos = list(islice(each_run(runs) if of_all else _of_here(runs), limit))
+    rows = [run_row(info) for info in infos]
     if output_format == "json":
-        click.echo(json.dumps([_as_json(info) for info in infos], ensure_ascii=False, indent=2))
+        click.echo(json.dumps([_as_json(row) for row in rows], ensure_ascii=False, indent=2))
         return
-    if not infos:
-        click.echo("no runs yet", err=True)
-    for info in infos:
-        name = f"{info.name} (dry run)" if info.mode is Mode.DRY_RUN else info.name
-        took = duration(info.duration_s) if info.state in {State.OK, State.FAILED, State.INTERRUPTED} else ""
-        click.echo(f"{info.run_id}  {info.state:<11}  {took:>12}  {name}")
+    if not rows:
+        others = not of_all and next(each_run(runs), None) is not None
+        click.echo(
+            "no runs of this project; dce-play runs list --all shows others" if others else "no runs yet", err=True
+        )
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    cells = shutil.get_terminal_size().columns if sys.stdout.isatty() else _PIPED_CELLS
+    for row, line in zip(rows, row_lines(rows, now=datetime.now().astimezone(), cells=cells), strict=True):
+        if colour:
+            line[1] = click.style(line[1], fg=_COLOURS.get(row.word, "yellow"))
+        click.echo(GAP.join(line).rstrip())
 
 
-def _as_json(info: RunInfo) -> dict[str, object]:
+def _of_here(runs: Path) -> Iterator[RunInfo]:
+    return runs_of(runs, folder=working_folder(), archive_root=_archive_root())
+
+
+def _archive_root() -> Path | None:
+    """Return the archive root of this folder's targets file; ``None`` where there is none, or it is not valid."""
+    try:
+        path = find_targets_file(None, os.environ, working_folder())
+        return load_targets_file(path).archive_root if path is not None and path.is_file() else None
+    except DcePlayError:
+        return None
+
+
+def _as_json(row: RunRow) -> dict[str, object]:
+    info = row.info
     return {
         "run": info.run_id,
         "state": info.state,
+        "refused": info.refused,
         "mode": info.mode,
         "name": info.name,
         "started": info.started,
         "duration_s": info.duration_s,
         "exit_code": info.exit_code,
         "archive_root": info.archive_root,
+        "targets": list(info.targets),
+        "added": row.gains.added,
+        "grown": row.gains.grown,
+        "proved": row.gains.proved,
+        "place": row.place.words(info.step_count),
+        "error": info.error,
+        "hint": info.hint,
         "folder": str(info.folder),
         "resumable": info.resumable,
     }
@@ -63,31 +134,39 @@ def _as_json(info: RunInfo) -> dict[str, object]:
 
 @command.command()
 @click.argument("run", required=False)
+@_all
 @_format
 @_state_dir
-def show(run: str | None, output_format: str, state_dir: Path | None) -> None:
-    """Tell what a run did, step by step; without RUN, the newest."""
+def show(run: str | None, output_format: str, state_dir: Path | None, *, of_all: bool) -> None:
+    """Tell what a run did, step by step; without RUN, the newest of this project.
+
+    RUN is an id from "dce-play runs list", short or whole, or its beginning.
+
+    \b
+    Examples:
+      dce-play runs show
+      dce-play runs show 24ad04
+
+    Exit 0: told. Exit 2: there are no runs. Exit 5: no such run.
+    """
     runs = runs_folder(state_dir, os.environ)
-    info = _newest(runs) if run is None else find_run(runs, run)
-    report = fold_report(read_events(info.folder))
+    info = _newest(runs, of_all=of_all) if run is None else find_run(runs, run)
+    story = read_story(info)
     if output_format == "json":
-        click.echo(json.dumps(report, ensure_ascii=False, indent=2))
+        click.echo(json.dumps(story.report, ensure_ascii=False, indent=2))
         return
-    click.echo(f"{info.run_id}  {info.state}  {info.name}  {info.folder}")
-    steps = report["steps"]
-    for step in steps if isinstance(steps, list) else []:
-        if isinstance(step, dict) and not step["group"]:
-            click.echo(f"  {step['status']!s:<8}  {step['id']}  {step['summary']}".rstrip())
+    for line in story_lines(story, now=datetime.now().astimezone()):
+        click.echo(line)
     if info.resumable:
         words = resume_words(RunOptions(state_dir=state_dir))
         click.echo(f"next: {command_line('resume', info.run_id, words)}")
 
 
-def _newest(runs: Path) -> RunInfo:
-    infos = list_runs(runs)
-    if not infos:
+def _newest(runs: Path, *, of_all: bool) -> RunInfo:
+    info = next(each_run(runs), None) if of_all else next(_of_here(runs), None) or next(each_run(runs), None)
+    if info is None:
         raise UsageError(f"there are no runs in {runs}")
-    return infos[0]
+    return read_run(info.folder)
 
 
 @command.command()
@@ -95,14 +174,28 @@ def _newest(runs: Path) -> RunInfo:
     "--keep", type=click.IntRange(min=0), default=20, show_default=True, help="Never remove the newest so many."
 )
 @click.option("--older-than", type=DurationType(), default="90d", show_default=True, help="Remove only older ones.")
+@click.option("--unfinished", is_flag=True, help="Also those that could be resumed.")
 @click.option("--dry-run", is_flag=True, help="Only tell which.")
 @_state_dir
-def prune(keep: int, older_than: float, dry_run: bool, state_dir: Path | None) -> None:
-    """Remove old run folders. Running ones are never touched."""
+def prune(keep: int, older_than: float, state_dir: Path | None, *, unfinished: bool, dry_run: bool) -> None:
+    """Remove old run folders. Those that run, that can be resumed or that are damaged stay.
+
+    \b
+    Example:
+      dce-play runs prune --keep 30 --dry-run
+
+    Exit 0: done. Exit 1: a folder cannot be removed.
+    """
     before = datetime.now(UTC) - timedelta(seconds=older_than)
-    doomed = prunable(list_runs(runs_folder(state_dir, os.environ)), keep=keep, before=before)
-    for info in doomed:
+    infos = list_runs(runs_folder(state_dir, os.environ))
+    count = 0
+    for info in prunable(infos, keep=keep, before=before, unfinished=unfinished):
         if not dry_run:
-            remove_run(info)
-        click.echo(f"{'would remove' if dry_run else 'removed'} {info.run_id}  {info.state}  {info.name}")
-    click.echo(f"{len(doomed)} {'to remove' if dry_run else 'removed'}")
+            try:
+                remove_run(info)
+            except RunStillGoing as error:
+                click.echo(f"left alone: {error}", err=True)
+                continue
+        count += 1
+        click.echo(f"{'would remove' if dry_run else 'removed'} {info.run_id}  {info.state}  {one_line(info.name)}")
+    click.echo(f"{count} {'to remove' if dry_run else 'removed'}")

@@ -9,9 +9,9 @@ import click
 
 from dce_play.errors import DcePlayError, UsageError
 from dce_play.events import Diagnosed, ErrorFacts, Event, Outcome, RunEnded, Sink
-from dce_play.render.display import DisplayOptions
 from dce_play.render.jsonl import JsonLines
 from dce_play.render.log_file import LogFile
+from dce_play.render.page.display import DisplayOptions
 from dce_play.render.report import report_data
 from dce_play.render.terminal import Pausable, SpareTerminal, machine_output, standard_output, terminal
 from dce_play.runner.settings import Ask

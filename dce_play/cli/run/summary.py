@@ -42,6 +42,8 @@ def command(
     """Show run summaries: totals and one row a channel. Several files become one overview; - is standard input.
 
     Example: dce-play summary logs/*.summary.json --oom-only
+
+    Exit 0: told. Exit 1: a file cannot be read. Exit 2: wrong call.
     """
     if len(files) == 1 and as_json and not from_log:
         text = _text(files[0])

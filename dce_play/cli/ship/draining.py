@@ -26,6 +26,10 @@ from dce_play.transfer.sending.spool import Spool
 def drain_verb(config: Path | None, output_format: str, min_age: float, *, dry_run: bool) -> int:
     """Move every episode without a commit to quarantine. Safe beside a running shipper, and when run again.
 
+    \b
+    Example:
+      dce-play ship drain --min-age 1h --dry-run
+
     Exit 0: done.
     """
     settings = config_from(config)

@@ -1,10 +1,8 @@
 """``dce-play ship`` and ``dce-play quarantine``: their verbs, each imported when it is used."""
 
-import importlib
-from collections.abc import Mapping
-from typing import Any
-
 import click
+
+from dce_play.cli.app.groups import Group
 
 _SHIP = {
     "run": "dce_play.cli.ship.sending:run",
@@ -21,36 +19,16 @@ _QUARANTINE = {
 }
 
 
-class _Verbs(click.Group):
-    """A group whose verbs are imported when they are used."""
-
-    verbs: Mapping[str, str] = {}
-
-    def list_commands(self, _ctx: click.Context) -> list[str]:
-        return list(self.verbs)
-
-    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
-        place = self.verbs.get(cmd_name)
-        if place is None:
-            return None
-        module, _, attribute = place.partition(":")
-        found: Any = getattr(importlib.import_module(module), attribute)
-        return found if isinstance(found, click.Command) else None
-
-
-class _ShipVerbs(_Verbs):
-    verbs = _SHIP
-
-
-class _QuarantineVerbs(_Verbs):
-    verbs = _QUARANTINE
-
-
-@click.group("ship", cls=_ShipVerbs)
+@click.group("ship", cls=Group, verbs=_SHIP)
 def command() -> None:
     """Ship episodes from this lab host to the receiver.
 
     Configured by ship.toml: --config, else DCE_SHIP_CONFIG, else /etc/dce-play/ship.toml.
+
+    \b
+    Examples:
+      dce-play ship ping
+      dce-play ship once --config ship.toml
 
     Exit codes of all verbs: 0 done; 1 something is left behind or wrong; 3 ship.toml is not valid; 4 folders,
     certificates or token cannot be used; 7 the receiver does not accept our token or certificate; 75 another shipper
@@ -58,9 +36,14 @@ def command() -> None:
     """
 
 
-@click.group("quarantine", cls=_QuarantineVerbs)
+@click.group("quarantine", cls=Group, verbs=_QUARANTINE)
 def quarantine_command() -> None:
     """Look at what the receiver refused for good, send it again, or drop it.
+
+    \b
+    Examples:
+      dce-play quarantine list
+      dce-play quarantine requeue --reason commit_not_in_window
 
     Exit codes of all verbs: 0 done; 1 something was refused; 3 ship.toml is not valid; 5 no such name; 77 nobody to
     ask.

@@ -19,6 +19,10 @@ _REFUSED = frozenset({"auth", "tls_client_refused"})
 def ping_verb(config: Path | None, output_format: str) -> int:
     """Prove network, TLS, token and version gate to the receiver. Writes nothing, here or there.
 
+    \b
+    Example:
+      dce-play ship ping --format json
+
     Exit 0: all is well. Exit 1: not. Exit 7: our token or certificate is not accepted.
     """
     from dce_play.system.redact import Masker  # what follows asks the network: 60 ms that status does not need
@@ -53,6 +57,10 @@ def ping_verb(config: Path | None, output_format: str) -> int:
 @FORMAT
 def status(config: Path | None, output_format: str) -> int:
     """Count where every episode is, from the folders themselves. Writes nothing.
+
+    \b
+    Example:
+      dce-play ship status --format json
 
     Exit 0: told.
     """

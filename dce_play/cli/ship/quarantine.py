@@ -7,7 +7,8 @@ import click
 import msgspec
 
 from dce_play.cli.ship.options import CONFIG, FORMAT, Duration, config_from, is_terminal, show
-from dce_play.errors import DcePlayError, ExitCode, UsageError
+from dce_play.errors import ExitCode, UsageError
+from dce_play.plugin import NobodyToAsk
 from dce_play.system.clock import SystemClock
 from dce_play.system.quantities import show_duration
 from dce_play.transfer.sending.quarantine import Item, choose, drop_all, list_items, requeue
@@ -20,22 +21,20 @@ _DRY_RUN = click.option("--dry-run", is_flag=True, help="Only tell what would be
 _NAMES = click.argument("names", nargs=-1, metavar="[NAME]...")
 
 
-class NobodyToAsk(DcePlayError):
-    """A removal needs a person's word, and standard input is no terminal."""
-
-    exit_code = ExitCode.UNATTENDED
-
-    def __init__(self, count: int) -> None:
-        super().__init__(f"{count} episodes would be removed for good, and there is nobody to ask", hint="say --yes")
-
-
 @click.command("list")
 @CONFIG
 @FORMAT
 @_REASON
 @_OLDER
 def list_verb(config: Path | None, output_format: str, reason: str | None, older_than: float | None) -> int:
-    """List what is in quarantine, the oldest first."""
+    """List what is in quarantine, the oldest first.
+
+    \b
+    Example:
+      dce-play quarantine list --older-than 7d
+
+    Exit 0: told. Exit 3: ship.toml is not valid.
+    """
     items = list_items(_spool(config), now=SystemClock().now(), reason=reason, older_than_s=older_than)
     show({"items": items}, output_format, [_line(item) for item in items] or ["quarantine is empty"])
     return ExitCode.OK
@@ -47,6 +46,10 @@ def list_verb(config: Path | None, output_format: str, reason: str | None, older
 @click.argument("name")
 def show_verb(config: Path | None, output_format: str, name: str) -> int:
     """Show why an episode was refused, the receiver's own words, and its files.
+
+    \b
+    Example:
+      dce-play quarantine show EPISODE
 
     Exit 5: no such name.
     """
@@ -77,6 +80,10 @@ def requeue_verb(
     dry_run: bool,
 ) -> int:
     """Move episodes back to be sent again. One whose id is in episodes/ stays where it is.
+
+    \b
+    Example:
+      dce-play quarantine requeue --reason commit_not_in_window --dry-run
 
     Exit 1: something was refused. Exit 5: no such name.
     """
@@ -112,6 +119,10 @@ def drop_verb(
 ) -> int:
     """Remove episodes from quarantine for good.
 
+    \b
+    Example:
+      dce-play quarantine drop --older-than 30d --dry-run
+
     Exit 5: no such name. Exit 77: nobody to ask, and no --yes.
     """
     if not names and reason is None and older_than is None:
@@ -129,7 +140,7 @@ def drop_verb(
 
 def _confirm(names: list[str]) -> None:
     if not is_terminal():
-        raise NobodyToAsk(len(names))
+        raise NobodyToAsk(f"may {len(names)} episodes be removed for good?")
     shown = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
     click.confirm(f"Remove {len(names)} episodes for good ({shown})?", abort=True, err=True)
 

@@ -23,6 +23,10 @@ from dce_play.transfer.sending.verdict import Outcome
 def run(config: Path | None) -> int:
     """Ship until SIGTERM or SIGINT, a pass every scan_interval_s. Made for systemd (Type=notify).
 
+    \b
+    Example:
+      dce-play ship run --config /etc/dce-play/ship.toml
+
     Exit 0: told to stop. Exit 3: ship.toml is not valid. Exit 4: folders, certificates or token cannot be used.
     Exit 75: another shipper runs.
     """

@@ -1,13 +1,12 @@
 """``dce-play targets``: list, check, add and discover."""
 
-import importlib
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import click
 
+from dce_play.cli.app.groups import Group
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.discord.targets.model import TargetsFile
@@ -26,26 +25,21 @@ _format = click.option(
 )
 
 
-class _Group(click.Group):
-    """A group whose ``discover`` is imported when it is used, as that brings the exporters along."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*super().list_commands(ctx), "discover"]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name != "discover":
-            return super().get_command(ctx, cmd_name)
-        found: Any = importlib.import_module("dce_play.cli.targets.discover").discover
-        return found if isinstance(found, click.Command) else None
-
-
-@click.group("targets", cls=_Group)
+@click.group("targets", cls=Group, verbs={"discover": "dce_play.cli.targets.discover:discover"})
 def command() -> None:
     """Look at the targets file, check it, and add to it; see what there is to archive.
 
     A targets file says what is archived and where it goes; scrape-targets.json of the operators' scripts works as it
     is, the same in YAML too. Without --config it is DCE_CONFIG_FILE, else scrape-targets.yml or .json, here or in
     config/.
+
+    \b
+    Examples:
+      dce-play targets add workshop --archive-root /srv/archives --guild 754679440998400000
+      dce-play targets check
+
+    Exit codes of all: 0 done; 1 Discord or a file cannot be read; 2 wrong call; 3 the targets file is not valid; 7 no
+    token, or one that Discord refuses.
     """
 
 
@@ -53,7 +47,14 @@ def command() -> None:
 @_config
 @_format
 def list_targets(config: Path | None, output_format: str) -> None:
-    """Print every target, disabled ones too: name, kind and folder, separated by tabs."""
+    """Print every target, disabled ones too: name, kind and folder, separated by tabs.
+
+    \b
+    Example:
+      dce-play targets list | cut -f1
+
+    Exit 0: told. Exit 3: the file is not valid.
+    """
     targets_file = _load(config)
     if output_format == "json":
         rows = [
@@ -69,7 +70,12 @@ def list_targets(config: Path | None, output_format: str) -> None:
 @command.command()
 @_config
 def check(config: Path | None) -> int:
-    """Check the file against schema and safety rules. Exit 0: sound. Exit 3: every problem, with its place."""
+    """Check the file against schema and safety rules. Exit 0: sound. Exit 3: every problem, with its place.
+
+    \b
+    Example:
+      dce-play targets check --config config/scrape-targets.yml
+    """
     targets_file = _load(config)
     enabled = sum(target.enabled for target in targets_file.targets)
     click.echo(f"{targets_file.path}: {len(targets_file.targets)} target(s), {enabled} enabled, sound")
@@ -103,6 +109,8 @@ def add(
     """Add a target; makes the file when there is none. Comments and order of an existing file stay.
 
     Example: dce-play targets add workshop --archive-root /srv/archives --guild 754679440998400000
+
+    Exit 0: added. Exit 2: wrong call. Exit 3: the file would not be valid; it is as it was.
     """
     found = find_targets_file(config, os.environ, working_folder())
     path = found or working_folder() / "scrape-targets.yml"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from dce_play.discord.media.download import BudgetSpent, Downloader, Result
+from dce_play.discord.media.download import BytesSpent, Downloader, Result
 from dce_play.discord.media.refresh import BATCH, Refresh
 from dce_play.discord.media_store.policy import MediaKind, MediaReference, MediaState
 from dce_play.discord.media_store.urls import expires_at
@@ -85,7 +85,7 @@ class Batch:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._folder))
         try:
             return self._downloader.fetch(reference, self._signed.get(reference.url, reference.url))
-        except BudgetSpent:
+        except BytesSpent:
             return None
 
 

@@ -39,7 +39,7 @@ class Result(NamedTuple):
     refused: bool = False
 
 
-class BudgetSpent(Exception):
+class BytesSpent(Exception):
     """The run has fetched as many bytes as it was granted."""
 
 
@@ -66,17 +66,17 @@ class Budget:
         self._left = limit
 
     def spend(self, size: int) -> None:
-        """Take bytes off. Raises: BudgetSpent, when that many are not left."""
+        """Take bytes off. Raises: BytesSpent, when that many are not left."""
         if self._left is None:
             return
         if size > self._left:
-            raise BudgetSpent
+            raise BytesSpent
         self._left -= size
 
     def check(self, size: int) -> None:
-        """Raises: BudgetSpent, when a file of this size would not fit."""
+        """Raises: BytesSpent, when a file of this size would not fit."""
         if self._left is not None and (self._left <= 0 or size > self._left):
-            raise BudgetSpent
+            raise BytesSpent
 
 
 class Downloader:
@@ -123,7 +123,7 @@ class Downloader:
     def fetch(self, reference: MediaReference, signed: str) -> Result:
         """Fetch a file by a URL that is signed now. Never raises for what a server does.
 
-        Raises: BudgetSpent; OSError of the store; whatever ``beat`` raises.
+        Raises: BytesSpent; OSError of the store; whatever ``beat`` raises.
         """
         self.budget.check(reference.size or 0)
         part = self._store.part(unsigned(reference.url))

@@ -17,6 +17,7 @@ from dce_play.discord.media_store.urls import exported_name, unsigned
 from dce_play.errors import UsageError
 from dce_play.system.durable.whole_files import replacing
 
+_LONG_MARK = 16
 _URL = re.compile(rb'"(?:url|iconUrl|avatarUrl|sourceUrl|imageUrl)"(\s*:\s*)("(?:[^"\\]|\\.)*")')
 
 
@@ -57,7 +58,7 @@ def export_media(channel_file: Path, folder: Path) -> MediaExport:
                 whole.write(block)
         kept = _kept(layout.media_ledger, _named(copy))
         beside.mkdir()
-        made: dict[str, str] = {}
+        files = _FilesFolder(beside, store)
         replaced = 0
         with copy.open("rb") as source, replacing(destination) as new:
             view = mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ)
@@ -68,19 +69,15 @@ def export_media(channel_file: Path, folder: Path) -> MediaExport:
                     digest = kept.get(url)
                     if digest is None:
                         continue
-                    if url not in made:
-                        name = exported_name(url)
-                        _copy(store.path(digest), beside / name)
-                        made[url] = name
                     out.write(view[done : found.start(2)])
-                    out.write(json.dumps(f"{beside.name}/{made[url]}", ensure_ascii=False).encode())
+                    out.write(json.dumps(f"{beside.name}/{files.name_of(url, digest)}", ensure_ascii=False).encode())
                     done = found.end(2)
                     replaced += 1
                 out.write(view[done:])
             view.close()
     finally:
         copy.unlink(missing_ok=True)
-    return MediaExport(path=destination, files=len(set(made.values())), replaced=replaced)
+    return MediaExport(path=destination, files=len(files), replaced=replaced)
 
 
 def _named(copy: Path) -> set[str]:
@@ -100,6 +97,30 @@ def _kept(ledger: Path, urls: set[str]) -> dict[str, str]:
     return kept
 
 
-def _copy(source: Path, destination: Path) -> None:
-    if not destination.exists():
-        shutil.copyfile(source, destination, follow_symlinks=False)
+class _FilesFolder:
+    """``<name>.json_Files``: what lies in it so far, by name and by URL."""
+
+    def __init__(self, folder: Path, store: MediaStore) -> None:
+        self._folder = folder
+        self._store = store
+        self._digests: dict[str, str] = {}
+        self._names: dict[str, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._digests)
+
+    def name_of(self, url: str, digest: str) -> str:
+        """Return the name of a URL's file, which is copied where it is not there yet. Raises: OSError.
+
+        Five digits do not tell many thousand files of one name apart: where other bytes have the name, it gets 16.
+        """
+        name = self._names.get(url)
+        if name is None:
+            name = exported_name(url)
+            if self._digests.get(name, digest) != digest:
+                name = exported_name(url, digits=_LONG_MARK)
+            if name not in self._digests:
+                shutil.copyfile(self._store.path(digest), self._folder / name, follow_symlinks=False)
+                self._digests[name] = digest
+            self._names[url] = name
+        return name

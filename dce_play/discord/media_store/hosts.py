@@ -14,6 +14,10 @@ _ASCII = "".join(map(chr, range(0x21, 0x7F)))
 """What a URL has that is not percent-encoded on its way; what is encoded already stays so."""
 _UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\\]|\s")
 
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_LOCAL_V6 = (ipaddress.IPv6Network("64:ff9b:1::/48"), ipaddress.IPv6Network("::/96"))
+"""Local translation (RFC 8215), and IPv4 written as IPv6, which nobody routes: Python's tables lack them."""
+
 
 class MediaRefused(Exception):
     """A URL that is not asked for. Its text says why."""
@@ -51,7 +55,11 @@ def is_public(address: str) -> bool:
     except ValueError:
         return False
     if isinstance(found, ipaddress.IPv6Address):
+        if any(found in network for network in _LOCAL_V6):
+            return False
         inner = found.ipv4_mapped or found.sixtofour or (found.teredo[1] if found.teredo else None)
+        if found in _NAT64:
+            inner = ipaddress.IPv4Address(int(found) & 0xFFFF_FFFF)
         if inner is not None:
             found = inner
     return found.is_global and not found.is_multicast

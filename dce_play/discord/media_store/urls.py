@@ -32,9 +32,10 @@ def last_part(url: str) -> str:
     return url.partition("?")[0].partition("#")[0].rpartition("/")[2]
 
 
-def exported_name(url: str) -> str:
+def exported_name(url: str, *, digits: int = 5) -> str:
     """Return the name that DiscordChatExporter gives the file of a URL: ``picture-1A2B3.png``.
 
+    ``digits`` is how much of the URL's digest it has: 5, or 16 as in the exporter's later versions.
     Source: DiscordChatExporter, ExportAssetDownloader.GetFileNameFromUrl.
     """
     name = last_part(url)
@@ -44,7 +45,11 @@ def exported_name(url: str) -> str:
         stem = name
     if len(extension) > _LONGEST_EXTENSION:
         stem, extension = name, ""
-    mark = sha256(unsigned(url).encode()).hexdigest()[:5].upper()
-    room = _MAX_NAME_BYTES - len(mark) - 1 - len(extension.encode())
-    short = stem[:_LONGEST_STEM].encode()[:room].decode(errors="ignore")
+    mark = sha256(unsigned(url).encode("utf-8", "surrogatepass")).hexdigest()[:digits].upper()
+    room = _MAX_NAME_BYTES - len(mark) - 1 - len(_bytes(extension))
+    short = _bytes(stem[:_LONGEST_STEM])[:room].decode(errors="ignore")
     return f"{short}-{mark}{extension}"
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

@@ -25,6 +25,16 @@ class NoChannels(DcePlayError):
         )
 
 
+class EmptyGuild(DcePlayError):
+    """A guild of which we have archives lists no channel at all, not even those."""
+
+    def __init__(self, target: str, guild_id: GuildId) -> None:
+        super().__init__(
+            f"guild {guild_id} of target {target!r} shows no channel at all, though the target has channel files",
+            hint="does somebody answer in Discord's place? a guild that is really empty leaves guild_ids",
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenChannel:
     """One channel to scrape."""
@@ -66,7 +76,7 @@ def choose_channels(
 
     ``seeds`` are the channels that have a channel file, ``unfinished`` those that an earlier scrape listed and did
     not come to. ``only`` narrows to channels, ``guilds`` to guilds.
-    Raises: NoChannels; UsageError for a channel or guild outside the target; ExportError from a listing.
+    Raises: NoChannels; EmptyGuild; UsageError for a channel or guild outside the target; ExportError from a listing.
     Source: docs/contract.md, R-3.01.
     """
     choice = _everything(
@@ -108,8 +118,8 @@ def _everything(
 ) -> Choice:
     seeded = {channel_id: ChosenChannel(channel_id=channel_id) for channel_id in channel_files}
     if target.kind is TargetKind.DMS:
-        listed = _chosen(target, listing().direct_messages())
-        return _choice(f"DM target ({len(listed)} channel(s))", listed, channel_files)
+        talks = _chosen(target, listing().direct_messages())
+        return _choice(f"DM target ({len(talks)} channel(s))", talks, channel_files)
     if target.channel_ids:
         named = {channel_id: ChosenChannel(channel_id=channel_id) for channel_id in target.channel_ids}
         return _choice(f"{len(named)} explicit channel id(s)", named, channel_files)
@@ -129,9 +139,10 @@ def _everything(
     chosen_guilds = _guilds(target, exporter, guilds)
     found: dict[ChannelId, ChosenChannel] = {}
     for guild_id in chosen_guilds:
-        found |= _chosen(
-            target, exporter.channels(guild_id, threads=target.include_threads, voice=target.include_voice_channels)
-        )
+        listed = exporter.channels(guild_id, threads=target.include_threads, voice=target.include_voice_channels)
+        if not listed and channel_files:
+            raise EmptyGuild(target.name, guild_id)
+        found |= _chosen(target, listed)
     scope = "; ".join(f"guild {guild_id}" for guild_id in chosen_guilds)
     return _choice(scope, {**seeded, **found}, channel_files)
 

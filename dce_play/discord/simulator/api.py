@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from dce_play.discord.simulator import threads
 from dce_play.discord.simulator.messages import message_at, reaction_users, without_content
-from dce_play.discord.simulator.refusals import FORBIDDEN, Refused, invalid, limit_of, number_of, unknown
+from dce_play.discord.simulator.refusals import FORBIDDEN, SimulatedRefusal, invalid, limit_of, number_of, unknown
 from dce_play.discord.simulator.shapes import channel_shape, guild_shape, member_shape, role_shape, user_shape
 from dce_play.discord.simulator.world import DIRECTS, THREADS, WITHOUT_MESSAGES, Access, Channel, Guild, World
 from dce_play.snowflake import GuildId
@@ -28,12 +28,12 @@ Handler = Callable[..., object]
 
 
 def answer(call: Call, path: str) -> object:
-    """Return the JSON for a request's path below the base URL. Raises: Refused."""
+    """Return the JSON for a request's path below the base URL. Raises: SimulatedRefusal."""
     for pattern, handler in _ROUTES:
         match = pattern.fullmatch(path)
         if match:
             return handler(call, *(unquote(part) for part in match.groups()))
-    raise Refused(404, "404: Not Found")
+    raise SimulatedRefusal(404, "404: Not Found")
 
 
 def bucket_of(path: str) -> str:
@@ -51,7 +51,7 @@ def _me(call: Call) -> object:
 
 def _application(call: Call) -> object:
     if not call.bot:
-        raise Refused(403, "Only bots can use this endpoint", 20002)
+        raise SimulatedRefusal(403, "Only bots can use this endpoint", 20002)
     flags = _MESSAGE_CONTENT_LIMITED if call.world.bot_reads_content else 0
     return {"id": call.world.bot.user_id, "name": call.world.bot.username, "flags": flags}
 
@@ -106,7 +106,7 @@ def _member(call: Call, guild_id: str, user_id: str) -> object:
 
 def _active_threads(call: Call, guild_id: str) -> object:
     if not call.bot:
-        raise Refused(403, "Only bots can use this endpoint", 20002)
+        raise SimulatedRefusal(403, "Only bots can use this endpoint", 20002)
     return threads.active(call.world, _guild_of(call, guild_id).guild_id)
 
 
@@ -116,7 +116,7 @@ def _channel(call: Call, channel_id: str) -> object:
 
 def _search_threads(call: Call, channel_id: str) -> object:
     if call.bot:
-        raise Refused(403, "Bots cannot use this endpoint", 20001)
+        raise SimulatedRefusal(403, "Bots cannot use this endpoint", 20001)
     return threads.search(call.world, _channel_of(call, channel_id), call.query)
 
 

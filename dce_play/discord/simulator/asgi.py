@@ -8,16 +8,17 @@ from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, assert_never
-from urllib.parse import parse_qsl
-
-import msgspec
+from urllib.parse import parse_qsl, unquote
 
 from dce_play.discord.simulator.api import Call, answer, bucket_of
+from dce_play.discord.simulator.cdn import MediaServer
 from dce_play.discord.simulator.faults import (
+    Dripping,
     Dropped,
     Faults,
     FaultScript,
     Garbage,
+    Lengthened,
     Other,
     Page,
     RateLimited,
@@ -26,12 +27,16 @@ from dce_play.discord.simulator.faults import (
     Truncated,
 )
 from dce_play.discord.simulator.limits import RateLimiter, RateLimits
-from dce_play.discord.simulator.refusals import UNAUTHORIZED, Refused
+from dce_play.discord.simulator.refusals import UNAUTHORIZED, SimulatedRefusal
+from dce_play.discord.simulator.reply import Reply
 from dce_play.discord.simulator.world import World
 from dce_play.system.clock import Clock
 
 API = "/api/v10"
 CONTROL = "/_simulator/grow"
+EXPIRE = "/_simulator/expire"
+REFRESH = "/attachments/refresh-urls"
+_REFRESHED_AT_ONCE = 50
 
 Scope = MutableMapping[str, Any]  # ASGI's own types are these
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -50,23 +55,28 @@ class Seen:
     """Whose token it came with; ``None`` for nobody's."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Answer:
-    status: int
-    body: object
-    headers: tuple[tuple[str, str], ...] = ()
-    content_type: str = "application/json"
-
-
 class Application:
     """An ASGI application that answers as a world's Discord."""
 
-    def __init__(self, world: World, /, *, faults: Faults, limits: RateLimits, clock: Clock) -> None:
+    def __init__(
+        self, world: World, /, *, faults: Faults, limits: RateLimits, clock: Clock, media: MediaServer | None = None
+    ) -> None:
         self.seen: deque[Seen] = deque(maxlen=200_000)
         self._world = world
+        self._media = media
         self._limiter = RateLimiter(limits, clock)
         self._script = FaultScript(faults)
         self._transports: dict[object, asyncio.Transport] = {}
+
+    def expire(self) -> None:
+        """End the signatures of all URLs that were given so far."""
+        if self._media is not None:
+            self._media.signatures.expire()
+
+    def media_file(self, path: str) -> bytes | None:
+        """Return the bytes that are served under a path of the media servers, or ``None``."""
+        found = self._media.find(unquote(path)) if self._media is not None else None
+        return None if found is None else found.data
 
     def play(self, faults: Faults) -> None:
         """Play other faults from now on."""
@@ -92,29 +102,43 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         raw, _, query = (scope.get("raw_path") or scope["path"].encode()).decode("ascii").partition("?")
         query = query or scope["query_string"].decode("ascii")
-        if raw == CONTROL:
-            await _send(send, await self._control(scope["method"], receive))
+        if raw in {CONTROL, EXPIRE}:
+            await _send(send, await self._control(raw, scope["method"], receive))
             return
-        bot = self._who(dict(scope["headers"]).get(b"authorization", b"").decode("latin-1"))
+        asked = dict(scope["headers"])
+        bot = self._who(asked.get(b"authorization", b"").decode("latin-1"))
         path = raw.removeprefix(API)
         whole = f"{path}?{query}" if query else path
         trouble = self._script.next(whole)
-        reply = self._answer(scope["method"], raw, query, bot)
+        if self._media is not None and not raw.startswith(f"{API}/"):
+            reply = self._media.answer(scope["method"], raw, query, asked)
+        elif self._media is not None and path == REFRESH and scope["method"] == "POST":
+            reply = _refreshed(self._media, await _body(receive), bot)
+        else:
+            reply = self._answer(scope["method"], raw, query, bot)
         match trouble:
             case None:
                 pass
             case Status(status=status, message=message, headers=headers):
-                reply = _Answer(status=status, body={"message": message, "code": 0}, headers=headers)
+                reply = Reply(status=status, body={"message": message, "code": 0}, headers=headers)
             case RateLimited() as limited:
                 reply = _limited(limited)
             case Garbage(body=body):
-                reply = _Answer(status=200, body=body)
+                reply = Reply(status=200, body=body)
             case Page(status=status, body=body):
-                reply = _Answer(status=status, body=body, content_type="text/html")
+                reply = Reply(status=status, body=body, content_type="text/html")
             case Other(status=status, body=other):
-                reply = _Answer(status=status, body=other)
+                reply = Reply(status=status, body=other)
             case Slow(delay_s=delay_s):
                 await asyncio.sleep(delay_s)
+            case Lengthened(by=by):
+                data = reply.data
+                data = data[:by] if by < 0 else data + b"\0" * by
+                reply = Reply(status=reply.status, body=data, content_type=reply.content_type)
+            case Dripping() as dripping:
+                self.seen.append(Seen(method=scope["method"], path=whole, status=reply.status, bot=bot))
+                await _drip(send, reply, dripping)
+                return
             case Dropped() | Truncated():
                 self.seen.append(Seen(method=scope["method"], path=whole, status=0, bot=bot))
                 share = trouble.share if isinstance(trouble, Truncated) else 0.0
@@ -125,25 +149,27 @@ class Application:
         self.seen.append(Seen(method=scope["method"], path=whole, status=reply.status, bot=bot))
         await _send(send, reply)
 
-    def _answer(self, method: str, raw: str, query: str, bot: bool | None) -> _Answer:
+    def _answer(self, method: str, raw: str, query: str, bot: bool | None) -> Reply:
         if not raw.startswith(f"{API}/"):
-            return _Answer(status=404, body={"message": "404: Not Found", "code": 0})
+            return Reply(status=404, body={"message": "404: Not Found", "code": 0})
         if method != "GET":
-            return _Answer(status=405, body={"message": "405: Method Not Allowed", "code": 0})
+            return Reply(status=405, body={"message": "405: Method Not Allowed", "code": 0})
         if bot is None:
-            return _Answer(status=401, body=UNAUTHORIZED.body)
+            return Reply(status=401, body=UNAUTHORIZED.body)
         path = raw.removeprefix(API)
         verdict = self._limiter.admit(bucket_of(path))
         if not verdict.allowed:
             slow_down = RateLimited(retry_after_s=verdict.retry_after_s, everywhere=verdict.everywhere)
             refused = _limited(slow_down, header=str(math.ceil(verdict.retry_after_s)))
-            return _Answer(status=429, body=refused.body, headers=(*refused.headers, *verdict.headers))
+            return Reply(status=429, body=refused.body, headers=(*refused.headers, *verdict.headers))
         try:
             body = answer(Call(world=self._world, bot=bot, query=dict(parse_qsl(query))), path)
-        except Refused as refused:
-            return _Answer(status=refused.status, body=refused.body, headers=verdict.headers)
+        except SimulatedRefusal as refused:
+            return Reply(status=refused.status, body=refused.body, headers=verdict.headers)
         self._grow_while_reading(path)
-        return _Answer(status=200, body=body, headers=verdict.headers)
+        if self._media is not None and path.endswith("/messages") and isinstance(body, list):
+            body = [self._media.signatures.sign_message(each) for each in body]
+        return Reply(status=200, body=body, headers=verdict.headers)
 
     def _grow_while_reading(self, path: str) -> None:
         count = self._script.faults.live_messages
@@ -158,27 +184,25 @@ class Application:
             return False
         return True if authorization == f"Bot {self._world.bot_token}" else None
 
-    async def _control(self, method: str, receive: Receive) -> _Answer:
+    async def _control(self, path: str, method: str, receive: Receive) -> Reply:
         if method != "POST":
-            return _Answer(status=405, body={"message": "405: Method Not Allowed", "code": 0})
-        text = b""
-        more = True
-        while more:
-            part = await receive()
-            text += part.get("body", b"")
-            more = part.get("more_body", False)
+            return Reply(status=405, body={"message": "405: Method Not Allowed", "code": 0})
+        text = await _body(receive)
+        if path == EXPIRE:
+            self.expire()
+            return Reply(status=200, body={"expired": self._media is not None})
         try:
             messages = int(json.loads(text)["messages"])
         except (ValueError, TypeError, KeyError):
-            return _Answer(status=400, body={"message": 'expected {"messages": 12}', "code": 0})
+            return Reply(status=400, body={"message": 'expected {"messages": 12}', "code": 0})
         self._world.grow(messages)
-        return _Answer(status=200, body={"messages": messages})
+        return Reply(status=200, body={"messages": messages})
 
-    async def _cut(self, scope: Scope, reply: _Answer, share: float, receive: Receive, send: Send) -> None:
+    async def _cut(self, scope: Scope, reply: Reply, share: float, receive: Receive, send: Send) -> None:
         transport = self._transports[tuple(scope["client"])]
         if share:
-            data = _encoded(reply.body)
-            await send(_start(reply, len(data)))
+            data = reply.data
+            await send(reply.start(len(data)))
             await send({"type": "http.response.body", "body": data[: int(len(data) * share)], "more_body": True})
             transport.close()
         else:
@@ -189,27 +213,49 @@ class Application:
                     pass
 
 
-def _limited(trouble: RateLimited, *, header: str | None = None) -> _Answer:
+def _limited(trouble: RateLimited, *, header: str | None = None) -> Reply:
     body = {
         "message": "You are being rate limited.",
         "retry_after": trouble.retry_after_s,
         "global": trouble.everywhere,
     }
     text = trouble.header if header is None else header
-    return _Answer(status=429, body=body, headers=() if text is None else (("Retry-After", text),))
+    return Reply(status=429, body=body, headers=() if text is None else (("Retry-After", text),))
 
 
-async def _send(send: Send, reply: _Answer) -> None:
-    data = _encoded(reply.body)
-    await send(_start(reply, len(data)))
+def _refreshed(media: MediaServer, text: bytes, bot: bool | None) -> Reply:
+    if bot is None:
+        return Reply(status=401, body=UNAUTHORIZED.body)
+    try:
+        urls = json.loads(text)["attachment_urls"]
+    except (ValueError, TypeError, KeyError):
+        urls = None
+    if not isinstance(urls, list) or len(urls) > _REFRESHED_AT_ONCE or not all(isinstance(each, str) for each in urls):
+        return Reply(status=400, body={"message": "Invalid Form Body", "code": 50035})
+    pairs = [{"original": url, "refreshed": media.signatures.sign(url)} for url in urls]
+    return Reply(status=200, body={"refreshed_urls": pairs})
+
+
+async def _body(receive: Receive) -> bytes:
+    text = b""
+    more = True
+    while more:
+        part = await receive()
+        text += part.get("body", b"")
+        more = part.get("more_body", False)
+    return text
+
+
+async def _drip(send: Send, reply: Reply, dripping: Dripping) -> None:
+    data = reply.data
+    await send(reply.start(len(data)))
+    for begin in range(0, len(data), dripping.size):
+        await send({"type": "http.response.body", "body": data[begin : begin + dripping.size], "more_body": True})
+        await asyncio.sleep(dripping.every_s)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _send(send: Send, reply: Reply) -> None:
+    data = reply.data
+    await send(reply.start(len(data)))
     await send({"type": "http.response.body", "body": data})
-
-
-def _start(reply: _Answer, length: int) -> MutableMapping[str, Any]:
-    headers = [(b"content-type", reply.content_type.encode()), (b"content-length", str(length).encode())]
-    headers += [(name.lower().encode(), value.encode()) for name, value in reply.headers]
-    return {"type": "http.response.start", "status": reply.status, "headers": headers}
-
-
-def _encoded(body: object) -> bytes:
-    return body if isinstance(body, bytes) else msgspec.json.encode(body)

@@ -67,7 +67,23 @@ class Other:
     status: int = 200
 
 
-Failing = Status | RateLimited | Slow | Dropped | Truncated | Garbage | Page | Other
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lengthened:
+    """Answer with so many bytes more, or less where negative, and announce just as many."""
+
+    by: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dripping:
+    """Answer in small pieces with pauses between them."""
+
+    size: int = 1024
+    """Bytes a piece."""
+    every_s: float = 0.01
+
+
+Failing = Status | RateLimited | Slow | Dropped | Truncated | Garbage | Page | Other | Lengthened | Dripping
 """One way in which an answer can go wrong."""
 
 

@@ -61,6 +61,7 @@ def _forward(draft: Draft) -> None:
         original = draft.earlier(0)
         kept = ("type", "content", "timestamp", "edited_timestamp", "attachments", "embeds", "flags")
         snapshot = {name: original[name] for name in kept} | {"mentions": [], "mention_roles": [], "components": []}
+        snapshot["attachments"] = [_attachment(draft, "forwarded.png", 4, content_type="image/png")]
         draft.shape |= {
             "content": "",
             "flags": 1 << 14,
@@ -87,7 +88,7 @@ def _attachment(draft: Draft, filename: str, number: int, /, **more: object) -> 
     return {
         "id": attachment_id,
         "filename": filename,
-        "size": draft.dice.randint(1, 5_000_000_000),
+        "size": draft.dice.randint(1, draft.world.largest_attachment),
         "url": f"https://cdn.discordapp.com/{path}?ex=1&is=2&hm=3&",
         "proxy_url": f"https://media.discordapp.net/{path}",
         **more,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 
-class Refused(Exception):
+class SimulatedRefusal(Exception):
     """An answer that is not 200, with Discord's own error code."""
 
     def __init__(self, status: int, message: str, code: int = 0) -> None:
@@ -12,22 +12,22 @@ class Refused(Exception):
         self.body = {"message": message, "code": code}
 
 
-FORBIDDEN = Refused(403, "Missing Access", 50001)
-UNAUTHORIZED = Refused(401, "401: Unauthorized")
+FORBIDDEN = SimulatedRefusal(403, "Missing Access", 50001)
+UNAUTHORIZED = SimulatedRefusal(401, "401: Unauthorized")
 
 
-def unknown(what: str, code: int) -> Refused:
+def unknown(what: str, code: int) -> SimulatedRefusal:
     """Return a 404 for something that does not exist."""
-    return Refused(404, f"Unknown {what}", code)
+    return SimulatedRefusal(404, f"Unknown {what}", code)
 
 
-def invalid(message: str = "Invalid Form Body", code: int = 50035) -> Refused:
+def invalid(message: str = "Invalid Form Body", code: int = 50035) -> SimulatedRefusal:
     """Return a 400."""
-    return Refused(400, message, code)
+    return SimulatedRefusal(400, message, code)
 
 
 def number_of(query: Mapping[str, str], name: str) -> int | None:
-    """Return a snowflake from the query, ``None`` when it is not there. Raises: Refused."""
+    """Return a snowflake from the query, ``None`` when it is not there. Raises: SimulatedRefusal."""
     text = query.get(name)
     if text is None:
         return None
@@ -37,7 +37,7 @@ def number_of(query: Mapping[str, str], name: str) -> int | None:
 
 
 def limit_of(query: Mapping[str, str], *, default: int, most: int) -> int:
-    """Return the page size asked for. Raises: Refused."""
+    """Return the page size asked for. Raises: SimulatedRefusal."""
     limit = number_of(query, "limit")
     if limit is None:
         return default

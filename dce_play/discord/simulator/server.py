@@ -6,7 +6,7 @@
         simulator.grow(12)
 
 It listens on 127.0.0.1 and nowhere else. Besides Discord's API it answers ``POST /_simulator/grow`` with a body
-of ``{"messages": 12}``, for whoever runs it in another process.
+of ``{"messages": 12}`` and ``POST /_simulator/expire``, for whoever runs it in another process.
 """
 
 import socket
@@ -15,8 +15,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dce_play.discord.simulator.asgi import Application, Seen
+from dce_play.discord.simulator.cdn import MediaServer
 from dce_play.discord.simulator.faults import Faults
 from dce_play.discord.simulator.limits import RateLimits
+from dce_play.discord.simulator.signatures import A_DAY_S, Signatures
 from dce_play.discord.simulator.world import World
 from dce_play.errors import DcePlayError, UsageError
 from dce_play.snowflake import ChannelId
@@ -51,6 +53,11 @@ class Simulator:
         return f"http://{HOST}:{self.port}/api/v10"
 
     @property
+    def cdn_base(self) -> str:
+        """The address to ask in place of Discord's two media servers; it serves where ``media`` was switched on."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
     def token(self) -> str:
         """The user's token."""
         return self.world.user_token
@@ -69,6 +76,14 @@ class Simulator:
         """Add new messages to one channel, or in turn to all that grow."""
         self.world.grow(messages, channel_id=channel_id)
 
+    def expire(self) -> None:
+        """End the signatures of all URLs that were given so far."""
+        self._application.expire()
+
+    def media_file(self, path: str) -> bytes | None:
+        """Return the bytes that are served under a path of the media servers, or ``None``."""
+        return self._application.media_file(path)
+
     def play(self, faults: Faults) -> None:
         """From the next request on, let these things go wrong instead of what was set before."""
         self._application.play(faults)
@@ -80,18 +95,25 @@ def running_simulator(
     /,
     *,
     port: int = 0,
+    media: bool = False,
+    signatures_last_s: float = A_DAY_S,
     faults: Faults | None = None,
     limits: RateLimits | None = None,
     clock: Clock | None = None,
 ) -> Iterator[Simulator]:
     """Answer as this world's Discord until the block ends, in a thread of this process.
 
-    Port 0 takes any free one. Raises: PortTaken.
+    Port 0 takes any free one. With ``media`` it serves the attachments and pictures that the messages name; their
+    URLs are signed then, for ``signatures_last_s`` seconds. Raises: PortTaken.
     """
     import uvicorn  # 100 ms that only a rehearsal needs
 
+    clock = clock or SystemClock()
+    server_of_media = (
+        MediaServer(world, Signatures(clock, key=world.seed, lifetime_s=signatures_last_s)) if media else None
+    )
     application = Application(
-        world, faults=faults or Faults(), limits=limits or RateLimits(), clock=clock or SystemClock()
+        world, faults=faults or Faults(), limits=limits or RateLimits(), clock=clock, media=server_of_media
     )
     config = uvicorn.Config(
         application,

@@ -133,6 +133,8 @@ class World:
         self.user = user
         self.bot = bot
         self.emoji_ids = emoji_ids
+        self.largest_attachment = 5_000_000_000
+        """In bytes. Those that are to be served should fit into memory."""
         self.bot_reads_content = bot_reads_content
         self.guilds = {guild.guild_id: guild for guild in guilds}
         self._channels: dict[ChannelId, Channel] = {}

@@ -23,6 +23,8 @@ class Size:
     messages: int = 250
     """In each text channel."""
     users: int = 8
+    largest_attachment: int = 200_000
+    """In bytes."""
 
 
 class _Ids:
@@ -44,7 +46,7 @@ def build_world(seed: int = 1, /, *, size: Size | None = None, bot_reads_content
     ids = _Ids(seed)
     people = list(_people(ids, size.users))
     guilds = [_guild(ids, f"Lab Guild {number}", people) for number in range(1, size.guilds + 1)]
-    world = _world(seed, ids, people, guilds, bot_reads_content=bot_reads_content)
+    world = _world(seed, ids, people, guilds, bot_reads_content=bot_reads_content, largest=size.largest_attachment)
     for guild in guilds:
         for position in range(size.channels):
             channel = Channel(
@@ -68,7 +70,7 @@ def rehearsal_world(seed: int = 1, /) -> World:
     ids = _Ids(seed)
     people = list(_people(ids, 7))
     lab, workshop = _guild(ids, "Lab Guild", people[:-1]), _guild(ids, "Workshop / Ünïcode", people[:4])
-    world = _world(seed, ids, people, [lab, workshop])
+    world = _world(seed, ids, people, [lab, workshop], largest=Size().largest_attachment)
     build = _Builder(world=world, ids=ids, authors=tuple(people))
     main = build(lab, Kind.CATEGORY, "Main Hall")
     general = build(lab, Kind.TEXT, "general", parent=main, messages=160, topic="100% synthetic")
@@ -134,10 +136,17 @@ class _Builder:
 
 
 def _world(
-    seed: int, ids: _Ids, people: list[User], guilds: Iterable[Guild], /, *, bot_reads_content: bool = True
+    seed: int,
+    ids: _Ids,
+    people: list[User],
+    guilds: Iterable[Guild],
+    /,
+    *,
+    largest: int,
+    bot_reads_content: bool = True,
 ) -> World:
     bot = User(user_id=ids(), username="labbot", discriminator="4242", global_name="Lab Bot", bot=True)
-    return World(
+    world = World(
         seed=seed,
         user_token=f"simulated-user-token-{seed}",
         bot_token=f"simulated-bot-token-{seed}",
@@ -147,6 +156,8 @@ def _world(
         emoji_ids=(ids(), ids()),
         bot_reads_content=bot_reads_content,
     )
+    world.largest_attachment = largest
+    return world
 
 
 def _people(ids: _Ids, count: int) -> Iterator[User]:

@@ -18,9 +18,12 @@ class NothingSelected(DcePlayError):
 def select_targets(targets_file: TargetsFile, names: Sequence[str]) -> tuple[Target, ...]:
     """Return the named targets, disabled ones too, or all enabled ones; always in file order.
 
+    ``a,b`` names two targets, unless one is called just that.
+
     Raises: NothingSelected, for an unknown name and when nothing is enabled.
     """
     known = [target.name for target in targets_file.targets]
+    names = [part for name in names for part in ([name] if name in known else filter(None, name.split(",")))]
     for name in names:
         if name not in known:
             raise NothingSelected(f"no target named {name!r} in {targets_file.path}", hint=did_you_mean(name, known))

@@ -16,7 +16,7 @@ _LOOKING = frozenset({Effects.NONE, Effects.REMOTE})
 def effects(playbook: Playbook, library: Library) -> Iterator[Problem]:
     """Yield E116, W411, W412 and W431."""
     if playbook.lock is Lock.NONE and playbook.lock_span is not None:
-        writer = next(_steps_with(Effects.ARCHIVE, (*playbook.preflight, *playbook.steps), playbook, library), None)
+        writer = next(steps_with(Effects.ARCHIVE, (*playbook.preflight, *playbook.steps), playbook, library), None)
         if writer is not None:
             message = f'lock is none, but "{writer.step}" may write an archive'
             yield Problem(
@@ -26,7 +26,7 @@ def effects(playbook: Playbook, library: Library) -> Iterator[Problem]:
                 hint="write lock: archive, or leave lock out",
                 related=(("here", writer.span),),
             )
-    for statement in _all_uses(playbook.preflight, playbook, library):
+    for statement in all_uses(playbook.preflight, playbook, library):
         step = library.steps[statement.step]
         if step.EFFECTS not in _LOOKING:
             message = f'"{statement.step}" does something, and preflight only looks'
@@ -58,16 +58,17 @@ def _warning(rule: str, message: str, statement: StepCall, *, hint: str = "") ->
     return Problem(rule=rule, message=message, span=statement.span, severity=Severity.WARNING, hint=hint)
 
 
-def _steps_with(
+def steps_with(
     wanted: Effects, body: tuple[Statement, ...], playbook: Playbook, library: Library
 ) -> Iterator[StepCall]:
-    for statement in _all_uses(body, playbook, library):
+    """Yield every use of a step with exactly these effects, those of roles and included playbooks too."""
+    for statement in all_uses(body, playbook, library):
         step: StepInfo = library.steps[statement.step]
         if step.EFFECTS is wanted:
             yield statement
 
 
-def _all_uses(
+def all_uses(
     body: tuple[Statement, ...], playbook: Playbook, library: Library, *, depth: int = 0
 ) -> Iterator[StepCall]:
     """Yield every use of a known step, those of roles and included playbooks too."""
@@ -78,4 +79,4 @@ def _all_uses(
             found = library.find(statement, playbook.path.parent)
             if not isinstance(found, Problem):
                 child = library.load(found, statement.kind).playbook
-                yield from _all_uses((*child.preflight, *child.steps), child, library, depth=depth + 1)
+                yield from all_uses((*child.preflight, *child.steps), child, library, depth=depth + 1)

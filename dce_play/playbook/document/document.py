@@ -7,14 +7,13 @@ want a sound document or an ``InvalidDocument``.
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dce_play.errors import UsageError
 from dce_play.playbook.document.cache import pack_document, pack_problem, unpack_document, unpack_problem
 from dce_play.playbook.document.compose import Composer, Places, TooLarge, in_quotes
+from dce_play.playbook.document.yaml_words import in_our_words
 from dce_play.source import Document, InvalidDocument, JsonValue, NodeSpan, Pointer, Problem, Severity
 
 MAX_BYTES = 8 << 20
@@ -113,8 +112,8 @@ def unpack_reading(path: Path, data: bytes, packed: JsonValue) -> Reading | None
         return None
 
 
-def _at(path: Path, text: str, offset: int, message: str, *, rule: str = "E001", length: int = 1) -> Problem:
-    return Problem(rule=rule, message=message, span=Places(path, text).span(offset, offset + length))
+def _at(path: Path, text: str, offset: int, message: str, *, rule: str = "E001", hint: str = "") -> Problem:
+    return Problem(rule=rule, message=message, span=Places(path, text).span(offset, offset + 1), hint=hint)
 
 
 def _decode(path: Path, data: bytes, problems: list[Problem]) -> str:
@@ -156,17 +155,22 @@ def _compose(path: Path, text: str, problems: list[Problem]) -> Composer:
     # Inside the function for start-up time: not needed when the cache answers.
     from ruamel.yaml.error import YAMLError
 
+    from dce_play.playbook.document.yaml_events import TooDeep, Unread, events_of
+
     mended = text.replace("\t", " ") if path.suffix == ".json" else text
     masked: set[int] = set()
     for _ in range(_MAX_REPAIRS):
         composer = Composer(path, mended, masked=masked)
         try:
             # The reader takes a last line without a line break for another one than with it.
-            composer.compose(_events(mended if mended.endswith("\n") else mended + "\n"))
+            composer.compose(events_of(mended if mended.endswith("\n") else mended + "\n"))
         except TooLarge as error:
             problems.append(error.problem)
             break
-        except (YAMLError, _Unread) as error:
+        except TooDeep as error:
+            problems.append(_at(path, text, error.position, "the document is too deep", rule="E004"))
+            break
+        except (YAMLError, Unread) as error:
             mended, problem = _mend(path, mended, error, masked=masked)
             if problem.rule != "E001":
                 problems.append(problem)
@@ -177,34 +181,6 @@ def _compose(path: Path, text: str, problems: list[Problem]) -> Composer:
         else:
             return composer
     return _empty(path, text)
-
-
-class _Unread(Exception):
-    """The YAML reader itself gave up, otherwise than by saying why; ``position`` is where it was."""
-
-    def __init__(self, error: Exception, position: int) -> None:
-        super().__init__(str(error))
-        self.position = position
-        self.reason = str(error) or type(error).__name__
-
-
-def _events(text: str) -> Iterator[Any]:
-    """Yield the events of a text.
-
-    Raises: YAMLError; _Unread, for whatever else the reader fails with: an assertion, an index, a depth.
-    """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    last = 0
-    try:
-        for event in YAML(typ="safe", pure=True).parse(text):
-            last = event.end_mark.index
-            yield event
-    except (YAMLError, GeneratorExit):
-        raise
-    except Exception as error:
-        raise _Unread(error, last) from error
 
 
 def _empty(path: Path, text: str) -> Composer:
@@ -241,7 +217,11 @@ def _mend(path: Path, text: str, error: Exception, *, masked: set[int]) -> tuple
         masked.add(start)
         return text[:start] + '"' + "x" * (end - start - 2) + '"' + text[end:], problem
     what = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read")
-    return text, _at(path, text, offset, f"not YAML: {what}")
+    message, hint = in_our_words(what, text, offset)
+    begun = getattr(error, "context_mark", None)
+    if message.endswith("is not closed") and begun is not None:
+        offset = min(int(begun.index), len(text))
+    return text, _at(path, text, offset, f"not YAML: {message}", hint=hint)
 
 
 def _lines_up_to(text: str, offset: int) -> list[int]:

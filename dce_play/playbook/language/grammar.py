@@ -56,6 +56,10 @@ STATEMENT_KEYS: Mapping[str, Key] = {
         takes={"anyOf": [{"type": "array", "title": "list"}, _TEMPLATE]},
     ),
     "as": Key(help="The name of the loop's item; `item` when left out.", takes=_IDENTIFIER),
+    "fan_out": Key(
+        help="Let the loop's items be runs of their own, several at once with --jobs or --cluster.",
+        takes={"type": "boolean", "title": "bool"},
+    ),
     "register": Key(help="Keep the outputs under this name.", takes=_IDENTIFIER),
     "vars": Key(
         help="More `vars` for this step or block; for a role or playbook, the values of its params.",
@@ -111,7 +115,7 @@ NO_EFFECT: Mapping[str, frozenset[str]] = {
 }
 """The keywords that mean nothing beside each kind of body."""
 
-NEEDS: Mapping[str, tuple[str, ...]] = {"as": ("loop",), "delay": ("retries", "until")}
+NEEDS: Mapping[str, tuple[str, ...]] = {"as": ("loop",), "fan_out": ("loop",), "delay": ("retries", "until")}
 """The keywords that mean nothing without one of some others."""
 
 PARAM_KEYS: Mapping[str, Key] = {

@@ -130,6 +130,8 @@ class Keywords:
     loop: Template | None = None
     loop_name: str = "item"
     """The name that ``as`` gives to the loop's item."""
+    fan_out: bool = False
+    """Whether the loop's items are runs of their own, which may run at once."""
     on_error: OnError | Template = OnError.STOP
     """A template gives one of the two, for each item."""
     until: tuple[Expression, ...] = ()

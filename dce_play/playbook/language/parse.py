@@ -214,6 +214,7 @@ class _Parser:
             tags=tuple(sorted({*outer_tags, *tags})),
             loop=template("loop"),
             loop_name=_text(value.get("as")) or "item",
+            fan_out=value.get("fan_out") is True,
             on_error=_member(OnError, value.get("on_error")) or _computed(template("on_error")) or OnError.STOP,
             until=optional("until") or (),
             retries=template("retries"),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dce_play.playbook.check.contents import names_read
 from dce_play.playbook.check.effects import effects
+from dce_play.playbook.check.fan_out import fan_out
 from dce_play.playbook.check.names import BUILT_IN_NAMES
 from dce_play.playbook.check.type_check import TypeCheck
 from dce_play.playbook.document.cache import Cache
@@ -76,6 +77,7 @@ def plan_or_problems(path: Path, library: Library, *, kind: CallKind = CallKind.
     for each in list(library.entries.values()):
         problems += checks.of(each.playbook).problems
         problems += effects(each.playbook, library)
+        problems += fan_out(each.playbook, library)
     return plan, list(one_each(problems))
 
 

@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from dce_play.errors import DcePlayError, ExitCode
+from dce_play.errors import DcePlayError, ExitCode, UsageError
 from dce_play.event_json import to_json
 from dce_play.events import CheckpointPut, Event, Outcome, RunEnded, RunResumed, RunStarted, StepEnded, StepStarted
 from dce_play.source import JsonValue
@@ -79,6 +79,28 @@ class Journal:
                 return False
 
 
+class RunFolderUnusable(UsageError):
+    """The run folder or its journal cannot be made."""
+
+    def __init__(self, folder: Path, error: OSError) -> None:
+        super().__init__(
+            f"cannot keep the run's record in {folder}: {error.strerror or error}",
+            hint="choose another place with --state-dir",
+        )
+
+
+def open_journal(folder: Path) -> Journal:
+    """Return the journal of a run folder, which is made where there is none.
+
+    Raises: RunFolderUnusable; RunStillGoing.
+    """
+    try:
+        (folder / "scratch").mkdir(parents=True, exist_ok=True)
+        return Journal(folder / JOURNAL_NAME)
+    except OSError as error:
+        raise RunFolderUnusable(folder, error) from error
+
+
 def _open_held(path: Path) -> LineFile:
     """Open for adding lines, held. A run that was killed while it started a program holds on until that program runs.
 
@@ -110,6 +132,25 @@ def read_journal(path: Path) -> list[dict[str, JsonValue]]:
             raise RunJournalDamaged(path, number)
         events.append(event)
     return events
+
+
+def readable_events(path: Path) -> tuple[list[dict[str, JsonValue]], list[int]]:
+    """Return the events that can be read, and the numbers of the lines that are none; a torn last line is no damage.
+
+    Raises: OSError.
+    """
+    events: list[dict[str, JsonValue]] = []
+    damaged: list[int] = []
+    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
+        try:
+            event = json.loads(line)
+        except (ValueError, RecursionError):
+            event = None
+        if isinstance(event, dict):
+            events.append(event)
+        else:
+            damaged.append(number)
+    return events, damaged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from dce_play.services.receiver.body.long_body import LongBody
 from dce_play.services.receiver.exchange import new_request_id
 from dce_play.services.receiver.identity import peer_certificate
 from dce_play.services.receiver.refusals import Refused
@@ -24,7 +25,7 @@ LINGER_S = 1.0
 _HEADERS_TOO_LARGE = 431
 
 
-class ReceiverProtocol(H11Protocol):
+class ReceiverProtocol(H11Protocol, asyncio.BufferedProtocol):
     """The protocol of one connection."""
 
     header_timeout_s = 10.0
@@ -40,10 +41,12 @@ class ReceiverProtocol(H11Protocol):
         super().__init__(config, server_state, app_state, _loop)
         self._header_timer: asyncio.TimerHandle | None = None
         self._over = False
+        self._long_body: LongBody
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Note who is there, and start the clock."""
         super().connection_made(transport)
+        self._long_body = LongBody(self.loop, self.conn, self.flow)
         ssl_object = transport.get_extra_info("ssl_object")
         self.app_state = {
             **self.app_state,
@@ -59,6 +62,22 @@ class ReceiverProtocol(H11Protocol):
         """Stop the clock."""
         self._stop_timer()
         super().connection_lost(exc)
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the library's signature
+        """Return where the next bytes are to go."""
+        return self._long_body.room(None if self._over else self.cycle)
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take the bytes that came."""
+        data = self._long_body.took(nbytes)
+        if data:
+            self.data_received(data)
+        elif data is not None:
+            self.handle_events()
+
+    def eof_received(self) -> None:
+        """Hand over what came before the other side closed."""
+        self._long_body.hand_over()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; the clock runs while they are a request's headers."""

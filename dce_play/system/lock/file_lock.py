@@ -136,7 +136,7 @@ def _open_and_try(path: Path, flags: int, mode: int, open_file: Opener) -> int |
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise NoRegularFile(path)
-            if not _try_flock(descriptor, path):
+            if not try_flock(descriptor, path):
                 return None
             kept = still_names(path, descriptor)
             if kept:
@@ -146,7 +146,11 @@ def _open_and_try(path: Path, flags: int, mode: int, open_file: Opener) -> int |
                 os.close(descriptor)
 
 
-def _try_flock(descriptor: int, path: Path) -> bool:
+def try_flock(descriptor: int, path: Path) -> bool:
+    """Lock an open file, whatever its name; return whether nobody else has it locked. Duplicates share the lock.
+
+    Raises: FlockUnsupported, which names the path.
+    """
     # Imported here because it takes 50 ms, as much as all the rest of a command's start. `lock_descriptor` and not
     # `FileLock`: that one unlocks at release and at exit, under the feet of a child that has inherited the lock.
     from filelock import lock_descriptor

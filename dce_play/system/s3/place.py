@@ -27,6 +27,9 @@ class S3Place:
     region: str = "us-east-1"
     path_style: bool = True
     connections: int = 16
+    silence_s: float = SILENCE_S
+    """How long an answer may be silent."""
+    attempts: int = 4
 
     @property
     def where(self) -> str:
@@ -46,9 +49,9 @@ def new_client(place: S3Place) -> Any:
     config = Config(
         signature_version="s3v4",
         s3={"addressing_style": "path" if place.path_style else "virtual"},
-        retries={"mode": "standard", "total_max_attempts": 4},
-        connect_timeout=CONNECT_S,
-        read_timeout=SILENCE_S,
+        retries={"mode": "standard", "total_max_attempts": place.attempts},
+        connect_timeout=min(CONNECT_S, place.silence_s),
+        read_timeout=place.silence_s,
         max_pool_connections=place.connections,
     )
     with translated(place.where), _ONE_AT_A_TIME:

@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 
 from dce_play.system.s3.errors import S3Corrupt
 from dce_play.system.s3.objects import ObjectFacts, facts_from
-from dce_play.system.s3.place import CONNECT_S, SILENCE_S, S3Place
+from dce_play.system.s3.place import CONNECT_S, S3Place
 
 _NO_BODY = hashlib.sha256(b"").hexdigest()
 _SIGNED = "host;x-amz-checksum-mode;x-amz-content-sha256;x-amz-date"
@@ -66,7 +66,7 @@ class SignedGets:
         self._pool = urllib3.connection_from_url(
             f"{parts.scheme}://{parts.netloc}",
             maxsize=place.connections,
-            timeout=urllib3.Timeout(connect=CONNECT_S, read=SILENCE_S),
+            timeout=urllib3.Timeout(connect=CONNECT_S, read=place.silence_s),
             retries=False,
         )
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
+from dce_play.system.toml.config import TomlConfig, read_toml
 from dce_play.transfer.archive_check import ArchiveLimits
 from dce_play.transfer.member_names import NameLimits
 from dce_play.transfer.receiving.config_keys import EXAMPLE, KEYS, Address
-from dce_play.transfer.toml_config import TomlConfig, read_toml
 
 DEFAULT_PATH = Path("/etc/dce-play/receive.toml")
 CONFIG_VARIABLE = "DCE_RECEIVE_CONFIG"

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from dce_play.system.toml.config import toml_schema
+from dce_play.system.toml.example import toml_example
 from dce_play.transfer.receiving.config_keys import KEYS
-from dce_play.transfer.toml_config import toml_schema
-from dce_play.transfer.toml_example import toml_example
 
 
 def receive_schema() -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from dce_play.transfer.toml_keys import Key, Kind
+from dce_play.system.toml.keys import Key, Kind
 
 EXAMPLE = "examples/receive.toml"
 

@@ -39,7 +39,8 @@ class _LooseRow(msgspec.Struct, frozen=True, kw_only=True):
     source: str = ""
 
 
-_ROW = msgspec.json.Decoder(_LooseRow)
+_ROW = msgspec.json.Decoder(IndexRow)
+_LOOSE = msgspec.json.Decoder(_LooseRow)
 _ID = msgspec.json.Decoder(_IdOnly)
 
 
@@ -156,11 +157,21 @@ class FileIndex:
 def _decoded(line: bytes) -> IndexRow | None:
     """Return a line's row; of one with strange fields only the id; ``None`` for a line without an id."""
     try:
-        loose = _ROW.decode(line)
+        return _ROW.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        try:
-            loose = _LooseRow(id=_ID.decode(line).id)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return None
+        loose = _loose(line)
+    if loose is None:
+        return None
     facts = {name: getattr(loose, name) for name in _LooseRow.__struct_fields__}
     return IndexRow(v=1, **facts)
+
+
+def _loose(line: bytes) -> _LooseRow | None:
+    try:
+        return _LOOSE.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        pass
+    try:
+        return _LooseRow(id=_ID.decode(line).id)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None

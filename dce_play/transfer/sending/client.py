@@ -27,7 +27,7 @@ _IDLE_S = 2.0
 """A connection that rested longer may just be being closed by the other side."""
 
 
-class NoToken(DcePlayError):
+class NoReceiverToken(DcePlayError):
     """The reference of the configuration leads to no token that a header can carry."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.PREFLIGHT
@@ -52,7 +52,7 @@ class Client:
     ) -> None:
         """``heard`` is told of every answer.
 
-        Raises: NoToken; BadTlsFile.
+        Raises: NoReceiverToken; BadTlsFile.
         """
         self._config = config
         self._environment = environment
@@ -198,7 +198,7 @@ class Client:
     def _new_token(self) -> str:
         try:
             return self._read_token()
-        except NoToken:
+        except NoReceiverToken:
             return self._token  # just being replaced; if not, the receiver will say so
 
     def _read_token(self) -> str:
@@ -206,11 +206,11 @@ class Client:
         try:
             token = read_reference(reference, environment=self._environment, folder=self._config.path.parent).strip()
         except NoSecret as error:
-            raise NoToken(reference, str(error)) from error
+            raise NoReceiverToken(reference, str(error)) from error
         if not token or not token.isascii() or any(not "!" <= character <= "~" for character in token):
-            raise NoToken(reference, "a token has no blanks, line breaks or control characters")
+            raise NoReceiverToken(reference, "a token has no blanks, line breaks or control characters")
         if len(token) < SHORTEST_SECRET:
-            raise NoToken(reference, "it is too short for a token")
+            raise NoReceiverToken(reference, "it is too short for a token")
         if token != self._token:
             self._masker.add(token)
         return token

@@ -41,7 +41,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
 
 
-class Refused(msgspec.Struct, frozen=True, kw_only=True):
+class NotMoved(msgspec.Struct, frozen=True, kw_only=True):
     """A folder that was not moved back."""
 
     name: str
@@ -52,7 +52,7 @@ class Requeued(msgspec.Struct, frozen=True, kw_only=True):
     """What moving back came to."""
 
     requeued: list[str]
-    refused: list[Refused]
+    refused: list[NotMoved]
 
 
 def list_items(
@@ -108,7 +108,7 @@ def show(spool: Spool, name: str) -> tuple[Reason | None, list[str]]:
 def requeue(spool: Spool, names: Sequence[str], *, dry_run: bool) -> Requeued:
     """Move folders back to ``episodes/``; one whose id is taken there stays."""
     moved: list[str] = []
-    refused: list[Refused] = []
+    refused: list[NotMoved] = []
     for name in names:
         found = split_name(name)
         why = "its name holds no id" if found is None else None
@@ -126,7 +126,7 @@ def requeue(spool: Spool, names: Sequence[str], *, dry_run: bool) -> Requeued:
         if why is None:
             moved.append(name)
         else:
-            refused.append(Refused(name=name, why=why))
+            refused.append(NotMoved(name=name, why=why))
     return Requeued(requeued=moved, refused=refused)
 
 

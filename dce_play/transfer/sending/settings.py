@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from dce_play.system.loopback import is_loopback
+from dce_play.system.toml.config import TomlConfig, read_toml, toml_schema
+from dce_play.system.toml.example import toml_example
+from dce_play.system.toml.keys import BadValue, Key, Kind
+from dce_play.transfer.ids import ID_PATTERN, checked_id
 from dce_play.transfer.sending.bandwidth import Timetable, parse_limit
-from dce_play.transfer.toml_config import TomlConfig, read_toml, toml_schema
-from dce_play.transfer.toml_example import toml_example
-from dce_play.transfer.toml_keys import BadValue, Key, Kind
 from dce_play.transfer.wire import commit_header, manifest_header
 
 VARIABLE = "DCE_SHIP_CONFIG"
@@ -107,7 +108,14 @@ def _above(value: int | str) -> int | None:
 
 
 KEYS = (
-    Key(name="host_id", kind=Kind.ID, help="The name of this lab host.", required=True),
+    Key(
+        name="host_id",
+        kind=Kind.TEXT,
+        help="The name of this lab host.",
+        required=True,
+        pattern=ID_PATTERN,
+        convert=checked_id,
+    ),
     Key(name="data_dir", kind=Kind.PATH, help="The folder that holds the four below.", required=True),
     Key(name="episodes_dir", kind=Kind.PATH, help="Where episodes are written; <data_dir>/episodes.", default=""),
     Key(name="outbox_dir", kind=Kind.PATH, help="Where packed ones wait; <data_dir>/outbox.", default=""),

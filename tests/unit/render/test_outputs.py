@@ -17,11 +17,11 @@ from dce_play.cli.run.sinks import leave_report
 from dce_play.event_json import to_json
 from dce_play.events import BODIES, Event, Mode, StepProgressed, StepRef, StepSaid, StepStarted
 from dce_play.plugin import Context, StepResult
-from dce_play.render.display import DisplayOptions
 from dce_play.render.event_schema import event_schema
 from dce_play.render.jsonl import JsonLines
 from dce_play.render.log_file import LogFile, LogFileUnusable
 from dce_play.render.narrate import Narrator
+from dce_play.render.page.display import DisplayOptions
 from dce_play.render.report import fold_report, read_events
 from dce_play.render.terminal import PlainTerminal, signs_for, terminal
 from dce_play.render.text import ASCII, UNICODE

@@ -11,8 +11,8 @@ import pytest
 from dce_play.events import Mode
 from dce_play.facts import ItemFacts
 from dce_play.plugin import Context, StepResult
-from dce_play.render.cells import width
-from dce_play.render.display import DisplayOptions
+from dce_play.render.page.cells import width
+from dce_play.render.page.display import DisplayOptions
 from dce_play.render.terminal import PlainTerminal
 from dce_play.render.text import ASCII
 from tests.support.plans import MadeUpStep, Ran, done, play

@@ -249,9 +249,11 @@ def test_runs_are_listed_found_and_pruned(tmp_path: Path) -> None:
         find_run(runs, "2026")
     with pytest.raises(NoSuchRun, match="no runs"):
         find_run(runs, "../runs")
-    doomed = prunable(infos, keep=1, before=datetime(2999, 1, 1, tzinfo=UTC))
+    far = datetime(2999, 1, 1, tzinfo=UTC)
+    assert [info.run_id for info in prunable(infos, keep=1, before=far)] == ["2026-1", "2026-0"]
+    doomed = list(prunable(infos, keep=1, before=far, unfinished=True))
     assert [info.run_id for info in doomed] == ["2026-2", "2026-1", "2026-0"]
-    assert prunable(infos, keep=0, before=datetime(2000, 1, 1, tzinfo=UTC)) == []
+    assert list(prunable(infos, keep=0, before=datetime(2000, 1, 1, tzinfo=UTC))) == []
     remove_run(doomed[0])
     assert [info.run_id for info in list_runs(runs)] == ["2026-3", "2026-1", "2026-0"]
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dce_play.backup.definitions.model import EncryptKeys, Module
-from dce_play.backup.errors import WarningId
+from dce_play.backup.errors import BackupError, WarningId
 from dce_play.backup.facts import (
     ComposeFacts,
     Drilled,
@@ -22,7 +22,7 @@ from dce_play.backup.facts import (
     Warned,
 )
 from dce_play.backup.manifest import Manifest
-from dce_play.backup.protocols import DrillOptions, EngineSource, OpenBackup, Services
+from dce_play.backup.protocols import DrillOptions, EngineSource, OpenBackup, Restoring, Services
 from dce_play.backup.streams import Sink
 from dce_play.backup.tree.check import tree_check
 from dce_play.backup.tree.drill import drill_tree
@@ -43,7 +43,10 @@ class ComposeEngine:
     name = "compose"
 
     def probe(self, module: Module, services: Services, /, *, timeout_s: float) -> Health:  # noqa: ARG002
-        containers = services.compose_containers(module, _project(module))
+        try:
+            containers = services.compose_containers(module, _project(module))
+        except BackupError:
+            return Health.UNHEALTHY
         if not containers:
             return Health.UNKNOWN
         well = all(each.running and not each.paused and each.healthy != "unhealthy" for each in containers)
@@ -56,6 +59,7 @@ class ComposeEngine:
     def open(self, module: Module, services: Services, /, *, dry_run: bool, excluding: Path) -> Iterator[EngineSource]:
         roots = _roots(module)
         refuse_missing(roots, what=module.name)
+        services.compose_containers(module, _project(module))  # an engine that does not answer is told before all else
         yield _ComposeSource(module, services, roots, excluding, quick=not dry_run)
 
     def quiesce_places(self, module: Module, _services: Services, /) -> tuple[str, ...]:
@@ -81,20 +85,11 @@ class ComposeEngine:
             for move in found
         )
 
-    def restore(
-        self,
-        backup: OpenBackup,
-        module: Module,
-        services: Services,
-        /,
-        *,
-        stamp: str,
-        replace: bool,  # noqa: ARG002
-    ) -> None:
+    def restore(self, backup: OpenBackup, module: Module, services: Services, restoring: Restoring, /) -> None:
         present = _roots(module)
         found = moves(backup.manifest.roots, present)
         refuse_unmovable(found, services.mounting(module, [root.source for root in present]))
-        restore_in_place(backup, found, stamp=stamp)
+        restore_in_place(backup, found, restoring)
 
     def restore_into(self, backup: OpenBackup, folder: Path, _services: Services, /) -> None:
         restore_into_folder(backup, folder)

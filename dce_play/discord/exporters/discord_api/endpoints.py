@@ -46,6 +46,8 @@ class Endpoint:
     path: re.Pattern[str]
     shape: Shape
     is_array: bool = False
+    about: str = ""
+    """The field that repeats the path's id, the last one in it: what answers for something else is no answer."""
 
 
 def _shape(required: str, optional: str = "", **more: Any) -> Shape:
@@ -62,37 +64,49 @@ _THREADS = _shape("threads:list", "has_more:flag total_results:number", list_key
 _USER = _shape("id:id", "username:text")
 
 
-def _endpoint(path: str, shape: Shape, *, is_array: bool = False) -> Endpoint:
-    return Endpoint(path=re.compile(path.replace("{}", "[^/]+")), shape=shape, is_array=is_array)
+def _endpoint(path: str, shape: Shape, *, is_array: bool = False, about: str = "") -> Endpoint:
+    pattern = re.compile(path.replace("{}", "([^/]+)"))
+    return Endpoint(path=pattern, shape=shape, is_array=is_array, about=about)
 
 
 ENDPOINTS = (
     _endpoint("users/@me", _USER),
     _endpoint("users/@me/guilds", _shape("id:id name:text"), is_array=True),
     _endpoint("users/@me/channels", _CHANNEL, is_array=True),
-    _endpoint("users/{}", _USER),
+    _endpoint("users/{}", _USER, about="id"),
     _endpoint("applications/@me", _shape("id:id", "flags:number")),
     _endpoint("attachments/refresh-urls", _shape("refreshed_urls:list")),
-    _endpoint("guilds/{}", _shape("id:id name:text")),
-    _endpoint("guilds/{}/channels", _CHANNEL, is_array=True),
+    _endpoint("guilds/{}", _shape("id:id name:text"), about="id"),
+    _endpoint("guilds/{}/channels", _CHANNEL, is_array=True, about="guild_id"),
     _endpoint("guilds/{}/roles", _shape("id:id name:text position:number", "color:number"), is_array=True),
-    _endpoint("guilds/{}/members/{}", _shape("user:object", "roles:list")),
-    _endpoint("guilds/{}/threads/active", _THREADS),
-    _endpoint("channels/{}", _CHANNEL),
-    _endpoint("channels/{}/messages", _shape("id:id"), is_array=True),
+    _endpoint("guilds/{}/members/{}", _shape("user:object", "roles:list"), about="user.id"),
+    _endpoint("guilds/{}/threads/active", _THREADS, about="guild_id"),
+    _endpoint("channels/{}", _CHANNEL, about="id"),
+    _endpoint("channels/{}/messages", _shape("id:id"), is_array=True, about="channel_id"),
     _endpoint("channels/{}/messages/{}/reactions/{}", _USER, is_array=True),
-    _endpoint("channels/{}/threads/search", _THREADS),
-    _endpoint("channels/{}/threads/archived/(?:public|private)", _THREADS),
+    _endpoint("channels/{}/threads/search", _THREADS, about="parent_id"),
+    _endpoint("channels/{}/threads/archived/(?:public|private)", _THREADS, about="parent_id"),
 )
 
 
 def complaint(path: str, body: Any) -> str | None:
     """Return what is wrong with an answer's shape, with its place, or ``None``."""
     for endpoint in ENDPOINTS:
-        if endpoint.path.fullmatch(path):
+        if (match := endpoint.path.fullmatch(path)) is not None:
             found = _of_array(body, endpoint.shape, "") if endpoint.is_array else _of_object(body, endpoint.shape, "")
-            return next(found, None)
+            return next(found, None) or next(_about_another(body, endpoint, match.groups()), None)
     return None
+
+
+def _about_another(body: Any, endpoint: Endpoint, ids: tuple[str, ...]) -> Iterator[str]:
+    """Yield what in an answer of the right shape is about something else than was asked for."""
+    things = body if endpoint.is_array else body[endpoint.shape.list_key] if endpoint.shape.items else [body]
+    for thing in things if endpoint.about else ():
+        found = thing
+        for name in endpoint.about.split("."):
+            found = found.get(name) if isinstance(found, dict) else None
+        if found is not None and str(found) != ids[-1]:
+            yield f"its {endpoint.about} is {str(found)[:24]}, which was not asked for"
 
 
 def _of_array(value: Any, shape: Shape, place: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dce_play import __version__
-from dce_play.cli.app.main import COMMANDS
+from dce_play.cli.app.commands import COMMANDS
 from tests.support.command_line import Terminal, terminal_in
 
 HEAVY = (
@@ -125,8 +125,8 @@ def test_a_playbook_whose_name_is_no_utf_8_can_be_linted(tmp_path: Path) -> None
 def test_a_bug_is_exit_70_with_its_traceback_in_a_file(tmp_path: Path) -> None:
     terminal = terminal_in(tmp_path)
     script = (
-        "import sys; from dce_play.cli.app import main\n"
-        "main.COMMANDS['boom'] = main.CommandEntry('tests.unit.cli.app.test_main:TERMINAL', 'x')\n"
+        "import sys; from dce_play.cli.app import commands, main\n"
+        "commands.COMMANDS['boom'] = commands.CommandEntry('tests.unit.cli.app.test_main:TERMINAL', 'x')\n"
         "sys.exit(main.main(['boom']))"
     )
     done = subprocess.run(

@@ -118,7 +118,7 @@ def test_steps_are_listed_and_described(shell: Shell) -> None:
 
 
 def test_schemas_are_printed_by_name(shell: Shell) -> None:
-    names = ["playbook", "role", "targets", "backup-modules", "backup-classes", "event", "ship", "receive"]
+    names = ["playbook", "role", "targets", "backup-modules", "backup-classes", "event", "project", "ship", "receive"]
     assert shell("schema").stdout.split() == names
     assert json.loads(shell("schema", "role").stdout)["$schema"] == "http://json-schema.org/draft-07/schema#"
     assert shell("schema", "rloe").returncode == 2

@@ -132,6 +132,14 @@ def test_a_file_nested_without_end_is_refused() -> None:
     assert _rules("a: " + "[" * 200 + "]" * 200) == ["E004"]
 
 
+@pytest.mark.parametrize("piece", ["[", "{", "{{ ", "{? ", "[a: ", "{a: "])
+def test_brackets_too_deep_are_told_where_the_first_too_many_stands(piece: str) -> None:
+    (problem,) = read_document(_YAML, ("a:\n  " + piece * 100).encode()).problems
+    column = 3 + [at for at, character in enumerate(piece * 100) if character in "[{"][compose.MAX_DEPTH]
+    assert (problem.rule, problem.message) == ("E004", "the document is too deep")
+    assert (problem.span.line, problem.span.column) == (2, column)
+
+
 def test_a_file_of_too_many_values_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compose, "MAX_NODES", 100)
     assert _rules(f"[{', '.join('1' * 90)}]") == []

@@ -1,0 +1,1 @@
+"""What shipping costs, beside the shell's tools: one module for each kind of row."""

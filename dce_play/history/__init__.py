@@ -1,0 +1,1 @@
+"""What earlier runs and the archives themselves tell of the past: nights, growth, and how things stand now."""

@@ -1,0 +1,1 @@
+"""TOML files against a declared table of keys."""

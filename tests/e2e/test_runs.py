@@ -1,0 +1,199 @@
+"""``runs list`` and ``runs show`` over the runs of an operator: good, refused, cut off, damaged, and running ones."""
+
+import fcntl
+import json
+import shutil
+import subprocess
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from dce_play.runner.record.folders import State, each_run
+from tests.support.command_line import Terminal, terminal_in
+from tests.support.operators import ROOM, Operator
+from tests.support.processes import eventually
+
+
+@pytest.fixture
+def operator(tmp_path: Path) -> Operator:
+    return Operator(tmp_path)
+
+
+def fake_run(terminal: Terminal, run_id: str, *lines: object, folder: Path | None = None) -> Path:
+    """Make a run folder whose journal begins in this project, and goes on with these lines."""
+    place = terminal.folder / "state" / "runs" / run_id
+    place.mkdir(parents=True)
+    first = {
+        "v": 1,
+        "seq": 1,
+        "ts": "2026-11-28T03:15:00.000000Z",
+        "run": run_id,
+        "type": "run.start",
+        "mode": "run",
+        "name": "night",
+        "options": {"folder": str(folder or terminal.folder)},
+    }
+    texts = [each if isinstance(each, str) else json.dumps(each) for each in (first, *lines)]
+    (place / "events.jsonl").write_text("".join(f"{text}\n" for text in texts))
+    return place
+
+
+def test_a_night_with_news_and_one_without(operator: Operator) -> None:
+    assert operator.run("scrape").code == 0
+    assert operator.run("scrape").code == 0
+    quiet, news = operator.play("runs", "list").out.splitlines()
+    assert news.startswith("today ")
+    assert "  ok  " in news
+    assert "  scrape  demo  +1 in 1 channel  " in news
+    assert "  nothing new  " in quiet.replace("nothing new     ", "nothing new  ")
+    newest, before = (json.loads(operator.play("runs", "list", "--format", "json").out))[:2]
+    assert (before["added"], before["grown"], newest["added"]) == (1, 1, 0)
+
+
+def test_a_short_id_is_enough(operator: Operator) -> None:
+    operator.run("scrape")
+    run_id = operator.terminal.runs()[-1].name
+    shown = operator.play("runs", "show", run_id.rpartition("-")[2])
+    assert shown.code == 0
+    assert run_id in shown.out.splitlines()[0]
+    assert "+1 in 1 channel" in shown.out
+
+
+def test_a_refused_run_says_why_and_is_not_to_be_resumed(operator: Operator) -> None:
+    with (operator.archives / ".dce-scrape.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert operator.run("scrape").code == 75
+    line = operator.play("runs", "list").out
+    assert "  refused  " in line
+    assert "Another scrape is already running" in line
+    shown = operator.play("runs", "show").out
+    assert "Another scrape is already running" in shown
+    assert "hint: " in shown
+    assert "next: " not in shown
+
+
+def test_a_failed_channel_is_told_with_its_reason(operator: Operator) -> None:
+    operator.answers(ROOM, "error")
+    assert operator.run("scrape").code != 0
+    assert ROOM in operator.play("runs", "list").out
+
+
+def test_a_running_run_tells_its_step_and_a_killed_one_where_it_was(tmp_path: Path) -> None:
+    terminal = terminal_in(tmp_path)
+    terminal.write("p.yml", "name: p\nsteps:\n  - report.say: {text: hello}\n  - command.run: {argv: [sleep, '60']}\n")
+    with subprocess.Popen(
+        terminal.argv("run", "p"),
+        env=terminal.environment,
+        cwd=terminal.folder,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        assert eventually(lambda: "step 2 of 2: command.run" in terminal.run("runs", "list").out)
+        assert "  running   step 2 of 2: command.run  (last heard of " in terminal.run("runs", "show").out
+        process.kill()
+    assert eventually(lambda: "killed in step 2 of 2: command.run" in terminal.run("runs", "list").out)
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (["garbage"], "the last line is no event: not JSON"),
+        ([{"type": "run.end", "outcome": "splendid"}], "'splendid' is not a valid State"),
+        (["[" * 100_000], "the last line is no event"),
+    ],
+)
+def test_a_damaged_journal_is_told_and_hides_no_other_run(tmp_path: Path, lines: list[object], words: str) -> None:
+    terminal = terminal_in(tmp_path)
+    fake_run(terminal, "20261128T031500Z-aaaaaa", *lines)
+    fake_run(terminal, "20261128T031400Z-bbbbbb", {"type": "run.end", "outcome": "ok", "exit_code": 0})
+    said = terminal.run("runs", "list")
+    assert (said.code, said.err) == (0, "")
+    damaged, good = said.out.splitlines()
+    assert "  damaged  " in damaged
+    assert words in damaged
+    assert "  ok  " in good.replace("ok       ", "ok  ")
+    shown = terminal.run("runs", "show", "aaaaaa")
+    assert shown.code == 0
+    assert "events.jsonl" in shown.out
+
+
+def test_damage_in_the_middle_is_told_with_its_line_and_the_rest_is_shown(tmp_path: Path) -> None:
+    terminal = terminal_in(tmp_path)
+    step = {"id": "a/b", "name": "Do it", "uses": "x.y"}
+    fake_run(
+        terminal,
+        "20261128T031500Z-aaaaaa",
+        "gar\x1b[2Jbage",
+        {"type": "step.end", "step": step, "status": "ok", "summary": "did \x1b[2Jit"},
+        {"type": "run.end", "outcome": "ok", "exit_code": 0},
+    )
+    said = terminal.run("runs", "show", "aaaaaa")
+    assert said.code == 0
+    assert "events.jsonl: line 2: not an event; the others are told here" in said.out
+    assert "ok        a/b  did it" in said.out
+
+
+def test_only_this_projects_runs_are_listed(tmp_path: Path) -> None:
+    terminal = terminal_in(tmp_path)
+    elsewhere = tmp_path / "elsewhere"
+    fake_run(terminal, "20261128T031500Z-aaaaaa", {"type": "run.end", "outcome": "ok"}, folder=elsewhere)
+    said = terminal.run("runs", "list")
+    assert (said.out, said.err) == ("", "no runs of this project; dce-play runs list --all shows others\n")
+    assert "aaaaaa" in terminal.run("runs", "list", "--all").out
+
+
+def test_runs_of_the_same_archive_root_are_this_projects_wherever_they_began(operator: Operator) -> None:
+    operator.run("scrape")
+    other = operator.folder.parent / "other"
+    other.mkdir()
+    shutil.copy(operator.folder / "scrape-targets.json", other)
+    there = Terminal(folder=other, variables={"DCE_PLAY_STATE_DIR": str(operator.folder / "state")})
+    assert len(there.run("runs", "list").out.splitlines()) == 1
+
+
+def test_a_dry_run_is_marked(operator: Operator) -> None:
+    operator.run("scrape", "--dry-run")
+    assert "scrape (dry run)" in operator.play("runs", "list").out
+
+
+def test_no_more_journals_are_opened_than_are_asked_for(tmp_path: Path) -> None:
+    terminal = terminal_in(tmp_path)
+    for number in range(300):
+        fake_run(terminal, f"20261128T0315{number:03}Z-aaaaaa", {"type": "run.end", "outcome": "ok"})
+    runs = terminal.folder / "state" / "runs"
+    found = each_run(runs)
+    assert [info.state for info in islice(found, 3)] == [State.OK] * 3
+    shutil.rmtree(runs)
+    assert list(found) == []
+
+
+def test_pruning_leaves_what_can_be_resumed_what_runs_and_what_is_damaged(tmp_path: Path) -> None:
+    terminal = terminal_in(tmp_path)
+    end = {"type": "run.end", "exit_code": 1}
+    fake_run(terminal, "20261128T031500Z-000001", {**end, "outcome": "ok", "exit_code": 0})
+    fake_run(terminal, "20261128T031500Z-000002", {**end, "outcome": "failed"})
+    fake_run(terminal, "20261128T031500Z-000003", {**end, "outcome": "failed", "exit_code": 75})
+    fake_run(terminal, "20261128T031500Z-000004", "garbage")
+    held = fake_run(terminal, "20261128T031500Z-000005", {**end, "outcome": "ok"})
+    with (held / "events.jsonl").open("r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        said = terminal.run("runs", "prune", "--older-than", "0", "--keep", "0")
+    assert [path.name[-1] for path in terminal.runs()] == ["2", "4", "5"], said.out
+    assert terminal.run("runs", "prune", "--older-than", "0", "--keep", "0", "--unfinished").code == 0
+    assert [path.name[-1] for path in terminal.runs()] == ["4"]
+
+
+@pytest.mark.soak
+def test_a_hundred_thousand_runs_are_listed(tmp_path: Path) -> None:
+    terminal = terminal_in(tmp_path)
+    fake_run(terminal, "20261128T031500Z-aaaaaa", {"type": "run.end", "outcome": "ok"})
+    runs = terminal.folder / "state" / "runs"
+    for number in range(100_000):
+        place = runs / f"20261127T{number:06}Z-bbbbbb"
+        place.mkdir()
+        (place / "events.jsonl").touch()
+    said = terminal.run("runs", "list", "-n", "3")
+    shutil.rmtree(runs)  # pytest keeps the folders of three sessions
+    assert (said.code, said.err) == (0, "")
+    assert said.out.splitlines()[0].endswith("aaaaaa")
