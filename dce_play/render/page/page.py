@@ -159,12 +159,11 @@ class Page:
             yield from hint(body.error.hint, fit, "    ")
         yield ()
         yield from recap(body, self._tally, fit, dry=self._dry)
-        if self._display.staged:
-            return
-        yield from still_to_do(self._tally, fit)
+        if not self._display.staged:
+            yield from still_to_do(self._tally, fit)
         if body.next_command:
             yield from fit.command(("next: ", "dim"), body.next_command)
-        if self._run_id and body.report and not (self._dry and body.outcome is Outcome.OK):
+        if not self._display.staged and self._run_id and body.report and not (self._dry and body.outcome is Outcome.OK):
             yield from fit.command(("report  ", "dim"), f"dce-play runs show {self._run_id[-6:]}{self._display.again}")
 
     # Groups.

@@ -27,6 +27,7 @@ from dce_play.discord.scrape.target import Job, ScrapeStopped, known_seeds, scra
 from dce_play.discord.scrape.tools import Policies, Tools
 from dce_play.discord.scrape.unfinished import read_unfinished
 from dce_play.discord.targets.model import OddMessages, Target
+from dce_play.discord.targets.usual_file import usual_targets_file
 from dce_play.errors import ExitCode
 from dce_play.layout import TargetLayout
 from dce_play.plugin import Change, Context, Effects, Info, StepFailed, StepPlan, StepResult, View
@@ -179,9 +180,11 @@ def _listener(target: Target, ctx: Context) -> ReportingListener:
     told = ctx.reporter
     reporter = Reporter(say=told.say, note=told.note, progress=told.progress, item=told.item)
     targets = ctx.targets_file
-    discover = shlex.join(["dce-play", "targets", "discover", "--target", target.name, "--config", str(targets.path)])
+    words = ["dce-play", "targets", "discover", "--target", target.name]
+    if targets.path.absolute() != usual_targets_file(ctx.folder):
+        words += ["--config", str(targets.path.absolute())]
     return ReportingListener(
-        reporter, Subject(target=target.name, archive_root=targets.archive_root, discover=discover)
+        reporter, Subject(target=target.name, archive_root=targets.archive_root, discover=shlex.join(words))
     )
 
 
