@@ -10,10 +10,12 @@ from dce_play.discord.scrape.outcome import ChannelAction, ChannelOutcome
 from dce_play.facts import ItemFacts
 from dce_play.snowflake import ChannelId
 
+_URGENT = ("WARN", "Detected Discord auth failure")
+
 
 def warnings_apart(say: Callable[[str], None], note: Callable[[str], None], /) -> Callable[[str], None]:
-    """Return what says lines that warn, and notes all others."""
-    return lambda line: say(line) if line.startswith("WARN") else note(line)
+    """Return what says lines that somebody should see, and notes all others."""
+    return lambda line: say(line) if line.startswith(_URGENT) else note(line)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from dce_play.system.foreign_text import clean
 _NAME_WIDTH = 26
 _CHANGES = 5
 """So many changes of a step are told; the others are counted."""
+_LEAST_SUMMARY = 24
 _UNTIMED = frozenset({Status.SKIPPED, Status.REUSED, Status.MAYBE})
 
 
@@ -39,7 +40,20 @@ def step_line(body: StepEnded, fit: Fitting, indent: str, /, *, label: str) -> I
     else:
         column = name_width(fit)
         told = name if width(name) > column or not summary else fit.column(name, column)
-        yield fit.spread([sign, (told, "bold"), (f"  {summary}" if summary else "", "")], took(body))
+        yield from _long_or_short([sign, (told, "bold")], summary, fit, took(body))
+
+
+def _long_or_short(before: list[Segment], summary: str, fit: Fitting, right: str) -> Iterator[Line]:
+    taken = sum(width(text) for text, _ in before) + 2
+    if not summary or taken + width(summary) + (width(right) + 2 if right else 0) <= fit.width:
+        yield fit.spread([*before, (f"  {summary}" if summary else "", "")], right)
+    elif fit.width - taken < _LEAST_SUMMARY:
+        yield fit.spread(before, right)
+        yield from fit.wrapped((" " * (width(before[0][0]) + 2), ""), summary)
+    else:
+        first, *rest = fit.wrapped((" " * taken, ""), summary)
+        yield fit.fitted([*before, ("  ", ""), first[-1]])
+        yield from rest
 
 
 def folded_line(name: str, held: Sequence[StepEnded], fit: Fitting, indent: str, right: str, /) -> Line:

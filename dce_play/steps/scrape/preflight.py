@@ -66,7 +66,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
             renewed = session.refresh()
             if renewed is None:
                 raise
-            ctx.reporter.note("Detected Discord auth failure. Refreshed the token, retrying once...")
+            ctx.reporter.say("Detected Discord auth failure. Refreshed the token, retrying once...")
             found = _probe(target, renewed, params, ctx)
     inaccessible = tuple(probe.channel_id for probe in found.probed if probe.reason)
     return StepResult(
