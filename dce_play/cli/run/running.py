@@ -8,10 +8,12 @@ from pathlib import Path
 
 from dce_play.cli.app.find_playbook import find_playbook
 from dce_play.cli.app.playbook_params import as_texts
+from dce_play.cli.app.project_file import kept_runs
 from dce_play.cli.app.step_table import is_shipped, reading_cache, step_table
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
 from dce_play.cli.run.fan_out import fan_out_of
 from dce_play.cli.run.flags import said
+from dce_play.cli.run.forgetting import forget_old_runs
 from dce_play.cli.run.options import RunOptions, command_line, resume_words, run_words, to_journal
 from dce_play.cli.run.person import refuse_without_person, steps_used
 from dce_play.cli.run.sinks import asker, leave_report, lost_outputs, open_sinks, tell_stillborn
@@ -71,6 +73,8 @@ class Prepared:
 
     plan: Plan
     settings: RunSettings
+    keep_runs: int | None = None
+    """How many of the project's runs are left when it has ended; ``None`` for all."""
 
 
 def execute(request: RunRequest, /, *, earlier: EarlierRun | None = None, accept_changes: bool = False) -> RunOutcome:
@@ -108,6 +112,8 @@ def execute(request: RunRequest, /, *, earlier: EarlierRun | None = None, accept
     except DcePlayError as error:
         tell_stillborn(sinks, error, run_id=request.run_id)
         raise
+    if prepared.keep_runs is not None:
+        forget_old_runs(prepared.settings, keep=prepared.keep_runs)
     written = leave_report(outcome.run_folder, also=request.options.report_file)
     if (lost_outputs(sinks) or not written) and outcome.exit_code == ExitCode.OK:
         return replace(outcome, exit_code=ExitCode.FAILED)
@@ -117,7 +123,7 @@ def execute(request: RunRequest, /, *, earlier: EarlierRun | None = None, accept
 def prepare(request: RunRequest, /, *, ask: Ask | None = None) -> Prepared:
     """Check everything that can be checked before a run.
 
-    Raises: InvalidDocument, UsageError, NothingSelected, NoTargetsFile, PluginBroken.
+    Raises: InvalidDocument, UsageError, NothingSelected, NoTargetsFile, PluginBroken, ProjectFileBroken.
     """
     options = request.options
     path = find_playbook(request.playbook, request.folder)
@@ -173,7 +179,8 @@ def prepare(request: RunRequest, /, *, ask: Ask | None = None) -> Prepared:
         known_secrets=known_secrets(request.environment, request.folder) | request.known_secrets,
     )
     _check_place(settings)
-    return Prepared(plan=plan, settings=settings)
+    keep = None if options.dry_run else kept_runs(request.folder)
+    return Prepared(plan=plan, settings=settings, keep_runs=keep)
 
 
 def new_run_id() -> str:
