@@ -73,8 +73,6 @@ class Prepared:
 
     plan: Plan
     settings: RunSettings
-    keep_runs: int | None = None
-    """How many of the project's runs are left when it has ended; ``None`` for all."""
 
 
 def execute(request: RunRequest, /, *, earlier: EarlierRun | None = None, accept_changes: bool = False) -> RunOutcome:
@@ -98,6 +96,7 @@ def execute(request: RunRequest, /, *, earlier: EarlierRun | None = None, accept
             log_file=request.options.log_file,
             report=request.options.report_file,
         )
+        keep = None if request.options.dry_run else kept_runs(request.folder)
         prepared = prepare(request, ask=asker(sinks))
         progress = None
         if earlier is not None:
@@ -112,8 +111,8 @@ def execute(request: RunRequest, /, *, earlier: EarlierRun | None = None, accept
     except DcePlayError as error:
         tell_stillborn(sinks, error, run_id=request.run_id)
         raise
-    if prepared.keep_runs is not None:
-        forget_old_runs(prepared.settings, keep=prepared.keep_runs)
+    if keep is not None:
+        forget_old_runs(prepared.settings, keep=keep)
     written = leave_report(outcome.run_folder, also=request.options.report_file)
     if (lost_outputs(sinks) or not written) and outcome.exit_code == ExitCode.OK:
         return replace(outcome, exit_code=ExitCode.FAILED)
@@ -123,7 +122,7 @@ def execute(request: RunRequest, /, *, earlier: EarlierRun | None = None, accept
 def prepare(request: RunRequest, /, *, ask: Ask | None = None) -> Prepared:
     """Check everything that can be checked before a run.
 
-    Raises: InvalidDocument, UsageError, NothingSelected, NoTargetsFile, PluginBroken, ProjectFileBroken.
+    Raises: InvalidDocument, UsageError, NothingSelected, NoTargetsFile, PluginBroken.
     """
     options = request.options
     path = find_playbook(request.playbook, request.folder)
@@ -179,8 +178,7 @@ def prepare(request: RunRequest, /, *, ask: Ask | None = None) -> Prepared:
         known_secrets=known_secrets(request.environment, request.folder) | request.known_secrets,
     )
     _check_place(settings)
-    keep = None if options.dry_run else kept_runs(request.folder)
-    return Prepared(plan=plan, settings=settings, keep_runs=keep)
+    return Prepared(plan=plan, settings=settings)
 
 
 def new_run_id() -> str:
