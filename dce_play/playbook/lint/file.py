@@ -8,10 +8,13 @@ from dce_play.discord.targets.parse import check_targets
 from dce_play.playbook.document.cache import Cache
 from dce_play.playbook.document.document import Reading, read_document
 from dce_play.playbook.language.model import CallKind
+from dce_play.playbook.language.structure import wrong_value
 from dce_play.playbook.lint.comments import modeline, suppress
-from dce_play.playbook.lint.lint import TARGETS_NAMES, Inspection
+from dce_play.playbook.lint.files import TARGETS_NAMES
+from dce_play.playbook.lint.lint import Inspection
 from dce_play.playbook.lint.names import names
 from dce_play.playbook.lint.safety import safety
+from dce_play.playbook.lint.target_names import TargetsBeside, target_names
 from dce_play.playbook.load.library import Library, one_each
 from dce_play.playbook.load.schema import Steps
 from dce_play.playbook.plan.planning import plan_or_problems
@@ -32,7 +35,14 @@ class FileKind(StrEnum):
 
 
 def inspect_file(
-    path: Path, data: bytes, /, *, steps: Steps, shipped: bool = False, cache: Cache | None = None
+    path: Path,
+    data: bytes,
+    /,
+    *,
+    steps: Steps,
+    shipped: bool = False,
+    cache: Cache | None = None,
+    targets: TargetsBeside | None = None,
 ) -> Inspection:
     """Return all problems of a file that stand in the file itself.
 
@@ -44,6 +54,9 @@ def inspect_file(
         problems = _lint_playbook(path, CallKind(kind), library)
         document = library.entries[path].document
         files = {file: each.sha256 for file, each in library.entries.items()}
+        if targets is not None:
+            problems += target_names(library.entries[path].playbook, library, targets)
+            files[targets.path] = targets.sha256
     else:
         reading = read_document(path, data)
         problems = _lint_targets(reading) if kind is FileKind.TARGETS else _lint_schema(reading)
@@ -101,5 +114,5 @@ def _lint_schema(reading: Reading) -> list[Problem]:
         Draft7Validator.check_schema(value if isinstance(value, dict | bool) else {"type": value})
     except SchemaError as error:
         span = reading.document.value_span(tuple(error.absolute_path))
-        return [Problem(rule="E103", message=f"not a JSON Schema: {error.message[:80]}", span=span)]
+        return [Problem(rule="E103", message=f"not a JSON Schema: {wrong_value(error)}", span=span)]
     return []
