@@ -38,6 +38,8 @@ class Flag:
     choices: tuple[str, ...] = ()
     splits: bool = False
     """Whether one value may hold several, divided by commas."""
+    counted: bool = False
+    """Whether it has no value of its own: how often it stands there counts."""
     kept: bool = False
     """What the run is of: ``resume`` takes it from the journal and has no such option."""
     resumes: bool = False
@@ -56,7 +58,7 @@ class Declared:
 
     name: str
     kind: type
-    """``bool``, ``int`` for one that is counted, ``float``, ``str``, ``Path``, or ``tuple`` of texts."""
+    """``bool``, ``int``, ``float``, ``str``, ``Path``, or ``tuple`` of texts."""
     default: object
     flag: Flag = field(repr=False)
 
@@ -66,9 +68,13 @@ class Declared:
         names = [self.name, *flag.names, *flag.aliases]
         if self.kind is bool:
             return click.Option(names, is_flag=True, help=flag.help)
-        if self.kind is int:
+        if flag.counted:
             return click.Option(names, count=True, help=flag.help)
-        kinds: dict[type, click.ParamType[Any]] = {Path: click.Path(path_type=Path), float: DurationType()}
+        kinds: dict[type, click.ParamType[Any]] = {
+            Path: click.Path(path_type=Path),
+            float: DurationType(),
+            int: click.IntRange(min=1),
+        }
         kind: click.ParamType[Any] = click.Choice(flag.choices) if flag.choices else kinds.get(self.kind, click.STRING)
         return click.Option(
             names,
@@ -86,7 +92,7 @@ class Declared:
             return
         if self.kind is bool:
             yield self.flag.long
-        elif self.kind is int:
+        elif self.flag.counted:
             yield from [self.flag.long] * value
         elif self.flag.splits:
             yield from said(self.flag.long, ",".join(value))

@@ -130,7 +130,10 @@ class RunOptions:
         bool, Flag(names=("-q", "--quiet"), help="Tell nothing of a run that goes well; for cron.", resumes=True)
     ] = False
     verbose: Annotated[
-        int, Flag(names=("-v", "--verbose"), help="Tell every line; -vv also what steps give on.", resumes=True)
+        int,
+        Flag(
+            names=("-v", "--verbose"), help="Tell every line; -vv also what steps give on.", counted=True, resumes=True
+        ),
     ] = 0
     no_color: Annotated[
         bool, Flag(names=("--no-color",), help="Plain lines.  [env: NO_COLOR, TERM=dumb]", resumes=True)
@@ -138,6 +141,12 @@ class RunOptions:
     state_dir: Annotated[
         Path | None,
         Flag(names=("--state-dir",), help="Where run folders go.  [env: DCE_PLAY_STATE_DIR]", resumes=True),
+    ] = None
+    jobs: Annotated[
+        int | None,
+        Flag(
+            names=("--jobs",), metavar="N", help="Run N items of a loop with fan_out at once, in processes.", kept=True
+        ),
     ] = None
     plugins: Annotated[
         bool,
@@ -237,7 +246,7 @@ def _plain(value: Any) -> JsonValue:
             return [str(each) for each in value]
         case Path():
             return str(value)
-        case None | bool() | str():
+        case None | bool() | int() | str():
             return value
         case _:
             raise TypeError(f"{value!r} has no place in a journal")
@@ -248,6 +257,8 @@ def _from_journal(each: Declared, value: JsonValue) -> Any:
         return tuple(str(part) for part in value) if isinstance(value, list) else ()
     if each.kind is bool:
         return value is True
+    if each.kind is int:
+        return value if isinstance(value, int) else each.default
     if not isinstance(value, str):
         return each.default
     return Path(value) if each.kind is Path else value

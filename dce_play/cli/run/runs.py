@@ -30,6 +30,7 @@ from dce_play.runner.record.folders import (
     list_runs,
     prunable,
     read_run,
+    remove_leftovers,
     remove_run,
 )
 from dce_play.runner.record.journal import RunStillGoing
@@ -187,7 +188,10 @@ def prune(keep: int, older_than: float, state_dir: Path | None, *, unfinished: b
     Exit 0: done. Exit 1: a folder cannot be removed.
     """
     before = datetime.now(UTC) - timedelta(seconds=older_than)
-    infos = list_runs(runs_folder(state_dir, os.environ))
+    runs = runs_folder(state_dir, os.environ)
+    infos = list_runs(runs)
+    if not dry_run:
+        remove_leftovers(runs)
     count = 0
     for info in prunable(infos, keep=keep, before=before, unfinished=unfinished):
         if not dry_run:

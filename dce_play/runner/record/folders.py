@@ -22,6 +22,7 @@ from dce_play.system.lock.file_lock import is_locked, open_locked
 _FIRST_NAMES = 256
 """So many names are sorted at first: who lists twenty runs need not sort a hundred thousand."""
 _NAMED = 5
+_REMOVING = ".removing-"
 _REFUSALS = frozenset(
     {
         *(ExitCode.USAGE, ExitCode.INVALID, ExitCode.PREFLIGHT, ExitCode.NOTHING_SELECTED, ExitCode.RESUME_REFUSED),
@@ -253,13 +254,23 @@ def remove_run(info: RunInfo, /) -> None:
         _remove(folder)
 
 
+def remove_leftovers(runs: Path, /) -> None:
+    """Remove what is left of run folders whose removal was cut off; nobody lists them.
+
+    Raises: OSError.
+    """
+    for folder in runs.glob(f"{_REMOVING}*"):
+        shutil.rmtree(folder)
+
+
 def _remove(folder: Path) -> None:
     journal = folder / JOURNAL_NAME
     descriptor = open_locked(journal, os.O_RDWR) if journal.is_file() else None
     if descriptor is None and journal.is_file():
         raise RunStillGoing(journal)
     try:
-        doomed = folder.with_name(f".removing-{folder.name}")
+        doomed = folder.with_name(f"{_REMOVING}{folder.name}")
+        shutil.rmtree(doomed, ignore_errors=True)  # what an earlier removal left that was killed
         folder.rename(doomed)
         shutil.rmtree(doomed)
     finally:
