@@ -1,9 +1,10 @@
-"""Events as JSON: ``{"v": 1, "seq": 12, "ts": "…Z", "run": "…", "type": "step.end", …the body's fields…}``."""
+"""Events as JSON and back: ``{"v": 1, "seq": 12, "ts": "…Z", "run": "…", "type": "step.end", …the body's fields…}``."""
 
 from collections.abc import Mapping
 from dataclasses import fields
+from typing import Any
 
-from dce_play.events import BODIES, ChangeTold, ErrorFacts, Event, StepRef
+from dce_play.events import BODIES, Body, ChangeTold, ErrorFacts, Event, Mode, Outcome, Status, StepRef
 from dce_play.source import JsonValue
 
 EVENT_VERSION = 1
@@ -48,3 +49,42 @@ def _plain(value: object) -> JsonValue:
             return [_plain(each) for each in value]
         case _:
             raise TypeError(f"an event cannot hold a {kind.__name__}")
+
+
+def from_json(line: Mapping[str, JsonValue], /) -> Body:
+    """Return the body of the event that ``to_json`` told.
+
+    Raises: ValueError, for what is no event of ours.
+    """
+    kind = _KINDS.get(str(line.get("type")))
+    if kind is None:
+        raise ValueError(f"no event has the type {line.get('type')!r}")
+    try:
+        made = {name: _READERS.get(name, _as_it_is)(line[name]) for name in _FIELDS[kind]}
+        body: Body = kind(**made)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"an event of the type {kind.TYPE} is not whole: {error}") from error
+    return body
+
+
+_KINDS: dict[str, type[Body]] = {kind.TYPE: kind for kind in BODIES}
+
+
+_STATUSES = frozenset(str(status) for status in Status)
+
+
+def _as_it_is(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+_READERS: dict[str, Any] = {
+    "step": lambda value: StepRef(**value),
+    "error": lambda value: None if value is None else ErrorFacts(**value),
+    "changes": lambda value: tuple(ChangeTold(**each) for each in value),
+    "status": lambda value: Status(value) if value in _STATUSES else value,
+    "mode": Mode,
+    "outcome": Outcome,
+    "outputs": dict,
+    "value": lambda value: value,
+}
+"""How the fields that are no plain values are read; ``status`` of an item is any word."""

@@ -34,6 +34,8 @@ class Status(StrEnum):
     """It failed, and a rescue or ``on_error: continue`` dealt with it."""
     REUSED = "reused"
     """It ended well in the run that this one continues."""
+    INTERRUPTED = "interrupted"
+    """Of an item that is a run of its own: it was killed in the middle of a step that may not be repeated."""
     NOT_RUN = "not-run"
     """The run ended before its turn."""
     MAYBE = "maybe"
@@ -163,6 +165,16 @@ class StepStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FannedOut:
+    """The items of a loop are given to runs of their own; what they tell is in this stream too."""
+
+    TYPE: ClassVar[str] = "loop.fan_out"
+    step: StepRef
+    runs: Mapping[str, str] = field(default_factory=dict)
+    """The id of each item's run, by the item's key, in the order of the items."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepSaid:
     """One line for the operator."""
 
@@ -270,24 +282,9 @@ class RunEnded:
     """Where ``report.json`` is, when it was written."""
 
 
-Body: TypeAlias = (
-    RunStarted
-    | RunResumed
-    | LockWaiting
-    | LockTaken
-    | LockReleased
-    | LockSeen
-    | StepStarted
-    | StepSaid
-    | StepProgressed
-    | ItemTold
-    | StepRetried
-    | CheckpointPut
-    | Asked
-    | StepEnded
-    | Diagnosed
-    | RunEnded
-)
+_OfLock: TypeAlias = LockWaiting | LockTaken | LockReleased | LockSeen
+_OfStep: TypeAlias = StepStarted | FannedOut | StepSaid | StepProgressed | ItemTold | StepRetried | CheckpointPut
+Body: TypeAlias = RunStarted | RunResumed | _OfLock | _OfStep | Asked | StepEnded | Diagnosed | RunEnded
 
 BODIES: tuple[type[Body], ...] = get_args(Body)
 

@@ -16,6 +16,7 @@ from dce_play.backup.facts import Drilled, Health, PlanItem, Produced
 from dce_play.backup.manifest import Manifest
 from dce_play.backup.streams import Sink, Source
 from dce_play.system.clock import Clock
+from dce_play.system.durable.swaps import Swap
 from dce_play.system.process.executor import Executor
 from dce_play.system.process.streaming import Streams
 
@@ -161,6 +162,30 @@ class EngineSource(Protocol):
         """
 
 
+class Restoring(Protocol):
+    """The framework's record of one restore in place. Whoever kills us leaves it for every command that comes after."""
+
+    @property
+    def stamp(self) -> str:
+        """Return what names the things that are put aside: ``20261128T221500Z``."""
+
+    @property
+    def replace(self) -> bool:
+        """Return whether ``--confirm`` was given."""
+
+    def begins(self, *, aside: Sequence[str] = (), swaps: Sequence[Swap] = ()) -> None:
+        """Note on disk that the service holds nobody knows what from now on. Called before the first write.
+
+        ``aside``: a line for people for each thing that is put aside. ``swaps``: roots that change places; the guard
+        process puts them back when we are killed between two renames, before it starts anything.
+
+        Raises: BackupError; then nothing may be written.
+        """
+
+    def is_as_before(self) -> None:
+        """Take the note back: all that was written is undone."""
+
+
 class Engine(Protocol):
     """A kind of service: how to reach, read, check, drill and restore it."""
 
@@ -212,9 +237,8 @@ class Engine(Protocol):
         that this engine does not have, ``ambiguous``).
         """
 
-    def restore(self, backup: OpenBackup, module: Module, services: Services, /, *, stamp: str, replace: bool) -> None:
-        """Restore in place. ``stamp`` (``20261128T221500Z``) names what is put aside; if it fails half-way, what was
-        put aside is put back before the error is raised. ``replace``: ``--confirm`` was given.
+    def restore(self, backup: OpenBackup, module: Module, services: Services, restoring: Restoring, /) -> None:
+        """Restore in place. If it fails half-way, what was put aside is put back before the error is raised.
 
         Raises: BackupError.
         """

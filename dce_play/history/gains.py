@@ -15,6 +15,7 @@ from dce_play.source import JsonValue
 
 SCRAPE = "scrape.run"
 _PROOF = "archive.prove_append"
+_WELL = frozenset({"ok", "changed", "reused"})
 _LONGEST_READ_BYTES = 128 << 20
 _ADDED = re.compile(r"\+(\d+) messages")
 _MARKERS = tuple(f'"type":"{kind}","step":'.encode() for kind in (ItemTold.TYPE, StepEnded.TYPE))
@@ -36,7 +37,7 @@ class TargetGain:
     unarchived: tuple[str, ...] = ()
     """Names of the guild's channels that no run archives."""
     ok: bool = False
-    """Whether the scrape ended well."""
+    """Whether the scrape ended well, and the proof that followed it, if there was one."""
     ended: str = ""
     """When it ended, as events show times."""
 
@@ -63,7 +64,7 @@ def read_gains(run_folder: Path, /) -> RunGains:
     added: dict[tuple[str, str], int] = {}
     status: dict[tuple[str, str], str] = {}
     ends: dict[str, tuple[TargetGain, int]] = {}
-    proofs: list[bool] = []
+    proofs: dict[str, bool] = {}
     for event in _telling(run_folder / JOURNAL_NAME):
         step = event.get("step")
         uses, identifier = (str(step.get(name)) for name in ("uses", "id")) if isinstance(step, dict) else ("", "")
@@ -74,13 +75,14 @@ def read_gains(run_folder: Path, /) -> RunGains:
         elif uses == SCRAPE:
             ends[identifier] = _ended(event, step if isinstance(step, dict) else {})
         elif uses == _PROOF and event.get("status") not in {"skipped", "not-run"}:
-            proofs.append(event.get("status") in {"ok", "changed", "reused"})
+            proofs[identifier.rpartition("/")[0]] = event.get("status") in _WELL
     found = []
     for identifier, (gain, appended) in ends.items():
         mine = {key: count for key, count in added.items() if key[0] == identifier}
         told = [status[key] for key in mine]
         counted = replace(
             gain,
+            ok=gain.ok and proofs.get(identifier.rpartition("/")[0], True),
             added=max(appended, sum(mine.values())),
             grown=sum(1 for count in mine.values() if count),
             channels=len(mine),
@@ -88,7 +90,7 @@ def read_gains(run_folder: Path, /) -> RunGains:
             skipped=told.count("skipped"),
         )
         found.append(counted)
-    return RunGains(targets=tuple(found), proved=bool(proofs) and all(proofs))
+    return RunGains(targets=tuple(found), proved=bool(proofs) and all(proofs.values()))
 
 
 def _telling(journal: Path) -> Iterator[dict[str, JsonValue]]:
@@ -131,7 +133,7 @@ def _ended(event: dict[str, JsonValue], step: dict[str, JsonValue]) -> tuple[Tar
     gain = TargetGain(
         target=str(outputs.get("target") or step.get("item") or ""),
         unarchived=tuple(str(name) for name in unarchived) if isinstance(unarchived, list) else (),
-        ok=event.get("status") in {"ok", "changed", "reused"},
+        ok=event.get("status") in _WELL,
         ended=str(event.get("ts", "")),
     )
     return gain, appended if isinstance(appended, int) else 0

@@ -2,8 +2,6 @@
 
 from datetime import datetime, timedelta
 
-from dce_play.render.text import duration
-
 
 def day_and_time(stamp: str, now: datetime, /) -> str:
     """Return a time of an event in the zone of ``now``: ``today 03:15``, ``yesterday 03:15``, ``2026-11-21 03:15``."""
@@ -27,7 +25,7 @@ def age_s(stamp: str, now: datetime, /) -> float:
 def age(seconds: float, /) -> str:
     """Return ``41 s``, ``12 min``, ``3 h``, ``2 days``."""
     if seconds < 60:
-        return duration(seconds).replace(".0 s", " s")
+        return f"{int(seconds)} s"
     for unit, size in (("day", 86_400), ("h", 3_600), ("min", 60)):
         count = int(seconds // size)
         if count:

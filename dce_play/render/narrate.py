@@ -13,6 +13,7 @@ from dce_play.events import (
     CheckpointPut,
     Diagnosed,
     Event,
+    FannedOut,
     ItemTold,
     LockReleased,
     LockSeen,
@@ -102,6 +103,9 @@ class Narrator:
                 yield from hint_lines(body.hint, "  ")
             case RunEnded():
                 yield from self._end(body)
+            case FannedOut():
+                if self.display.verbose:
+                    yield ((f"{self._indent(body.step, 1)}{len(body.runs)} items, a run each", "dim"),)
             case _:
                 assert_never(body)
 
@@ -240,7 +244,7 @@ class Narrator:
 
     def _step_ended(self, body: StepEnded) -> Iterator[Line]:
         group = body.step.uses in GROUPS
-        if body.status is Status.FAILED and not group:
+        if body.status in {Status.FAILED, Status.INTERRUPTED} and not group:
             self._failures.append(body)
         if body.status is Status.RESCUED:
             self._failures = [each for each in self._failures if not each.step.id.startswith(f"{body.step.id}/")]
@@ -257,7 +261,7 @@ class Narrator:
             (f"{sign} {self._word(body.status):<{_WORD_WIDTH}} ", style),
             (step_name(body.step), "bold" if body.status is not Status.SKIPPED else "dim"),
             (count, "dim"),
-            (f"  {summary}" if summary else "", "failed" if body.status is Status.FAILED else ""),
+            (f"  {summary}" if summary else "", "failed" if body.status in {Status.FAILED, Status.INTERRUPTED} else ""),
             (f"  {duration(body.duration_s)}" if timed else "", "dim"),
         )
         if self._dry or self.display.diff:

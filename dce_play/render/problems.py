@@ -53,9 +53,7 @@ def _painter(problem: Problem, colour: bool) -> Callable[[str], str]:
 
 def _one(problem: Problem, lines_of: Mapping[Path, list[str]], *, folder: Path, paint: Callable[[str], str]) -> str:
     span = problem.span
-    # Warnings can be suppressed by their id, so that people need to see it; an error cannot.
-    rule = "" if problem.severity is Severity.ERROR else f"[{problem.rule}]"
-    head = f"{paint(f'{problem.severity}{rule}')}: {clean(problem.message)}"
+    head = f"{paint(f'{problem.severity}[{problem.rule}]')}: {clean(problem.message)}"
     lines = lines_of.get(span.path, [])
     number = str(span.line)
     margin = " " * (len(number) + 2)

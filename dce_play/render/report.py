@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from dce_play.events import GROUPS, RunEnded, RunResumed, RunStarted, StepEnded
+from dce_play.events import GROUPS, FannedOut, RunEnded, RunResumed, RunStarted, StepEnded
 from dce_play.source import JsonValue
 
 REPORT_VERSION = 1
@@ -16,6 +16,7 @@ def fold_report(events: Iterable[Mapping[str, JsonValue]], /) -> dict[str, JsonV
     report: dict[str, JsonValue] = {"v": REPORT_VERSION, "run": "", "outcome": "lost", "exit_code": 137}
     steps: dict[str, dict[str, JsonValue]] = {}
     diagnostics: list[JsonValue] = []
+    fanned_out: dict[str, Mapping[str, JsonValue]] = {}
     resumed = 0
     for event in events:
         match event.get("type"):
@@ -24,6 +25,10 @@ def fold_report(events: Iterable[Mapping[str, JsonValue]], /) -> dict[str, JsonV
                 report |= {name: event[name] for name in _RUN_FACTS if name in event}
             case RunResumed.TYPE:
                 resumed += 1
+            case FannedOut.TYPE:
+                step, runs = event.get("step"), event.get("runs")
+                if isinstance(step, dict) and isinstance(runs, dict):
+                    fanned_out[str(step.get("id"))] = runs
             case StepEnded.TYPE:
                 step = event.get("step")
                 if isinstance(step, dict):
@@ -36,13 +41,35 @@ def fold_report(events: Iterable[Mapping[str, JsonValue]], /) -> dict[str, JsonV
                 report |= {"ended": event.get("ts")}
                 report |= {name: event[name] for name in _END_FACTS if name in event}
     report["resume_count"] = resumed
-    report["steps"] = list(steps.values())
+    report["steps"] = _in_order(list(steps.values()), fanned_out)
     report["diagnostics"] = diagnostics
+    if fanned_out:
+        report["runs"] = _item_runs(steps, fanned_out)
     return report
 
 
 _RUN_FACTS = ("mode", "playbook", "name", "version", "archive_root", "targets", "channels", "params")
 _END_FACTS = ("outcome", "exit_code", "duration_s", "counts", "error", "next_command")
+
+
+def _in_order(steps: list[dict[str, JsonValue]], fanned_out: Mapping[str, Mapping[str, JsonValue]]) -> list[JsonValue]:
+    """Return the steps with those of items that ran at once in the order of the items."""
+    for loop, runs in fanned_out.items():
+        places = {key: number for number, key in enumerate(runs)}
+        inside = f"{loop}["
+        at = [number for number, step in enumerate(steps) if str(step["id"]).startswith(inside)]
+        mine = [steps[number] for number in at]
+        mine.sort(key=lambda step: places.get(str(step["id"]).removeprefix(inside).partition("]")[0], len(places)))
+        for number, step in zip(at, mine, strict=True):
+            steps[number] = step
+    return list(steps)
+
+
+def _item_runs(steps: Iterable[str], fanned_out: Mapping[str, Mapping[str, JsonValue]]) -> dict[str, JsonValue]:
+    """Return the ids of the items' runs, by the item's id, of those that did something."""
+    begun = {step[: place + 1] for step in steps for place, letter in enumerate(step) if letter == "]"}
+    ids = {f"{loop}[{key}]": run for loop, runs in fanned_out.items() for key, run in runs.items()}
+    return {identifier: run for identifier, run in ids.items() if identifier in begun}
 
 
 def _step(step: Mapping[str, JsonValue], event: Mapping[str, JsonValue]) -> dict[str, JsonValue]:

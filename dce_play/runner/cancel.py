@@ -5,6 +5,7 @@ executor, which asks too); the step is left by an exception; the process ends ha
 promise makes the last one safe.
 """
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -87,6 +88,12 @@ class Stopper:
                         self.reason = Reason.RUN_TIMEOUT
                     return deadline.reason
         return self.reason if self._shields == 0 else None
+
+    def ask(self, reason: Reason, /) -> None:
+        """Stop the whole run, from any thread; the stages begin as they do at a signal."""
+        self.reason = self.reason or reason
+        if signal.getsignal(signal.SIGALRM) == self._on_alarm:
+            os.kill(os.getpid(), signal.SIGALRM)
 
     @contextmanager
     def shielded(self) -> Iterator[None]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from dce_play.events import Asked, CheckpointPut, ItemTold, StepProgressed, StepRef, StepSaid
 from dce_play.plugin import Context, NobodyToAsk, StepRecord, View
 from dce_play.runner.cancel import Stopper
+from dce_play.runner.fan_out.executor import ItemWork
 from dce_play.runner.record.stream import EventStream
 from dce_play.runner.secrets import RunSecrets
 from dce_play.runner.settings import Ask, RunSettings
@@ -134,8 +135,15 @@ class RunServices:
     note_container: NoteContainer = note_nowhere
     """Notes there, while it is entered, a container that inherits no lock."""
 
+    item: ItemWork | None = None
+    """What one item of a parent's loop this run is of; ``None`` for a run of a whole playbook."""
     starter: ExemptStarter | None = None
     """In a dry run: what starts the programs that steps have declared."""
+
+    @property
+    def item_id(self) -> str | None:
+        """Return the runtime id of the item that this run is of."""
+        return None if self.item is None else self.item.order.id
 
     def operator(self, step: StepRef) -> RunOperator:
         """Return who answers this step's questions."""

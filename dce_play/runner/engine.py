@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 
 from dce_play import __version__
-from dce_play.errors import DcePlayError, ExitCode, UsageError
+from dce_play.discord.lock.archive_lock import SkippedLock
+from dce_play.errors import DcePlayError, ExitCode
 from dce_play.events import (
     Mode,
     Outcome,
@@ -17,51 +17,55 @@ from dce_play.events import (
 )
 from dce_play.playbook.evaluate.binding import bind_vars, evaluate
 from dce_play.playbook.evaluate.reach import reachable_steps
-from dce_play.playbook.plan.plan import Plan, all_steps, children, walk
-from dce_play.playbook.types.values import plain
+from dce_play.playbook.plan.plan import Plan, all_steps, walk
+from dce_play.playbook.plan.selection import with_parents
 from dce_play.plugin import programs_of
 from dce_play.runner.cancel import Reason, Stopper
 from dce_play.runner.context import RunServices
 from dce_play.runner.definition import define, save_definition
+from dce_play.runner.dry_run.guard import dry_run, seal_process
 from dce_play.runner.event_emitter import EventEmitter
-from dce_play.runner.guard import dry_run, seal_process
+from dce_play.runner.fan_loop import FanLoop
+from dce_play.runner.fan_out.executor import FanOut, Inherited, ItemWork
+from dce_play.runner.fan_out.order import ItemOrder, ItemResult, failed_item
 from dce_play.runner.locking import archive_locked
-from dce_play.runner.node_result import Failure, NodeResult, crashed, foreseen, stopped
-from dce_play.runner.record.journal import JOURNAL_NAME, Journal
+from dce_play.runner.node_result import Failure, crashed, decisive, foreseen, stopped
+from dce_play.runner.record.journal import open_journal
 from dce_play.runner.record.progress import Progress
-from dce_play.runner.record.stream import EventStream
-from dce_play.runner.scope import Scope
+from dce_play.runner.record.stream import EventStream, masked
+from dce_play.runner.scope import Scope, first_names, item_scope
 from dce_play.runner.secrets import RunSecrets
 from dce_play.runner.settings import RunOutcome, RunSettings
 from dce_play.runner.stop_hooks import StopHooks
 from dce_play.runner.supervise import Gate
 from dce_play.runner.walk import Walk
+from dce_play.system.lock.held_lock import HeldLock
 from dce_play.system.process.exempt import exempt_starter
 
-_PASSED_ON = frozenset({ExitCode.AUTHENTICATION, ExitCode.BUG, ExitCode.INVALID, ExitCode.LOCKED, ExitCode.UNATTENDED})
-"""Exit codes of a failed step that scripts tell apart; any other failure of a step is 1."""
 
-
-class RunFolderUnusable(UsageError):
-    """The run folder or its journal cannot be made."""
-
-    def __init__(self, folder: Path, error: OSError) -> None:
-        super().__init__(
-            f"cannot keep the run's record in {folder}: {error.strerror or error}",
-            hint="choose another place with --state-dir",
-        )
-
-
-def run(plan: Plan, settings: RunSettings, sinks: Sequence[Sink], /, *, progress: Progress | None = None) -> RunOutcome:
+def run(
+    plan: Plan,
+    settings: RunSettings,
+    sinks: Sequence[Sink],
+    /,
+    *,
+    progress: Progress | None = None,
+    fan_out: FanOut | None = None,
+    item: ItemWork | None = None,
+) -> RunOutcome:
     """Run the plan and return how it ended. The last event says the same.
 
-    With ``progress``, what a journal says about an earlier part of the same run, the run goes on from there.
+    With ``progress``, what a journal says about an earlier part of the same run, the run goes on from there. With
+    ``fan_out``, the items of loops that say so are runs of their own; with ``item``, this is one of these.
 
     Raises: RunFolderUnusable; RunStillGoing.
     """
     progress_now = progress or Progress()
-    secrets = RunSecrets(environment=settings.environment, folder=settings.folder, known=settings.known_secrets)
-    journal = _open_journal(settings.run_folder)
+    inherited = item.inherited if item is not None else None
+    secrets = (inherited.secrets if inherited is not None else None) or RunSecrets(
+        environment=settings.environment, folder=settings.folder, known=settings.known_secrets
+    )
+    journal = open_journal(settings.run_folder)
     stream = EventStream(
         run_id=settings.run_id,
         clock=settings.clock,
@@ -69,19 +73,12 @@ def run(plan: Plan, settings: RunSettings, sinks: Sequence[Sink], /, *, progress
         sinks=[journal, *sinks],
         first_seq=progress_now.last_seq + 1,
     )
-    running = _Running(plan, settings, stream, secrets, progress_now, resuming=progress is not None)
+    running = _Running(plan, settings, stream, secrets, progress_now, resuming=progress is not None, item=item)
+    running.fan_out = fan_out
     try:
         return running.go()
     finally:
         stream.close()
-
-
-def _open_journal(folder: Path) -> Journal:
-    try:
-        (folder / "scratch").mkdir(parents=True, exist_ok=True)
-        return Journal(folder / JOURNAL_NAME)
-    except OSError as error:
-        raise RunFolderUnusable(folder, error) from error
 
 
 class _Running:
@@ -96,7 +93,12 @@ class _Running:
         progress: Progress,
         *,
         resuming: bool,
+        item: ItemWork | None,
     ) -> None:
+        self.fan_out: FanOut | None = None
+        self._item = item
+        self._inherited = item.inherited if item is not None else None
+        self._result: ItemResult | None = None
         self._plan = plan
         self._settings = settings
         self._stream = stream
@@ -104,8 +106,11 @@ class _Running:
         self._progress = progress
         self._resuming = resuming
         self._began = settings.clock.monotonic()
-        hooks = StopHooks(stream, settings, self._began)
-        self._stopper = Stopper(clock=settings.clock, hooks=hooks, grace_s=settings.grace_s)
+        given = self._inherited.stopper if self._inherited is not None else None
+        self._stopper = given or Stopper(
+            clock=settings.clock, hooks=StopHooks(stream, settings, self._began), grace_s=settings.grace_s
+        )
+        self._listening = given is None
         self._workshop = RunServices(
             settings=settings,
             stream=stream,
@@ -115,6 +120,7 @@ class _Running:
             records=[],
             skipped_items=[],
             checkpoints={key: dict(values) for key, values in progress.checkpoints.items()},
+            item=item,
         )
         self._walk: Walk | None = None
         self._outputs: dict[str, object] = {}
@@ -123,7 +129,12 @@ class _Running:
         """Run, and tell how it ended in the last event."""
         failure: Failure | None
         try:
-            with self._stopper.installed(), self._stopper.deadline(self._settings.timeout_s, Reason.RUN_TIMEOUT):
+            with ExitStack() as stack:
+                if self._listening:
+                    stack.enter_context(self._stopper.installed())
+                    stack.enter_context(self._stopper.deadline(self._settings.timeout_s, Reason.RUN_TIMEOUT))
+                if self._item is not None and self._item.stops is not None:
+                    self._item.stops.attach(self._stopper)
                 failure = self._guarded()
                 return self._finish(failure)
         except Exception as error:  # noqa: BLE001 - our own bug: the run still ends with its last event
@@ -134,27 +145,33 @@ class _Running:
         try:
             self._start()
             with ExitStack() as stack:
-                lock = stack.enter_context(
-                    archive_locked(
-                        self._plan, self._settings, names=self._names(), stream=self._stream, stopper=self._stopper
-                    )
-                )
-                if lock is not None:
-                    self._workshop = replace(
-                        self._workshop,
-                        lock_fds=lock.fds,
-                        update_step=lock.update_step,
-                        note_container=lock.note_container,
-                    )
+                self._take_lock(stack)
                 self._guard(stack)
                 return self._steps()
         except DcePlayError as error:
             reason = self._stopper.why()
             return foreseen(error, "") if reason is None else stopped(reason, "")
 
+    def _take_lock(self, stack: ExitStack) -> None:
+        """Hold the archive's lock until the stack is left, or go on under the parent's."""
+        held: Inherited | HeldLock | SkippedLock | None = self._inherited
+        if held is None:
+            held = stack.enter_context(
+                archive_locked(
+                    self._plan,
+                    self._settings,
+                    names=first_names(self._settings),
+                    stream=self._stream,
+                    stopper=self._stopper,
+                )
+            )
+        if held is not None:
+            self._workshop = replace(
+                self._workshop, lock_fds=held.fds, update_step=held.update_step, note_container=held.note_container
+            )
+
     def _start(self) -> None:
         settings = self._settings
-        definition = define(self._plan, settings)
         if self._resuming:
             self._stream.emit(
                 RunResumed(
@@ -167,7 +184,8 @@ class _Running:
             )
         else:
             self._stream.emit(self._started())
-        save_definition(settings.run_folder, definition)
+        if self._item is None:  # of an item nothing is remembered that its parent does not
+            save_definition(settings.run_folder, define(self._plan, settings))
 
     def _started(self) -> RunStarted:
         settings = self._settings
@@ -189,7 +207,7 @@ class _Running:
     def _guard(self, stack: ExitStack) -> None:
         if self._settings.mode is Mode.DRY_RUN:
             allowed = (self._settings.run_folder,)
-            steps = reachable_steps(self._plan, self._names())
+            steps = reachable_steps(self._plan, first_names(self._settings))
             programs = frozenset[str]().union(*(programs_of(step.plugin) for step in steps))
             if programs and self._settings.executor is None:  # a container engine that only looks opens its database
                 starter = stack.enter_context(exempt_starter(programs, self._settings.environment, self._secrets))
@@ -211,11 +229,17 @@ class _Running:
                 services=self._workshop,
                 numbers={node.id: number for number, node in enumerate(all_steps(plan), start=1)},
             ),
-            chosen=_with_parents(plan, settings.steps),
+            chosen=with_parents(plan, settings.steps),
             settle=gate.settle,
             announce=gate.announce,
         )
-        scope = Scope(names=self._names(), environment=settings.environment)
+        if self._item is not None:
+            return self._own_item(walk_now, self._item.order)
+        if self.fan_out is not None:
+            walk_now.fan_loop = FanLoop(
+                fan_out=self.fan_out, services=self._workshop, emitter=walk_now.emitter, progress=self._progress
+            )
+        scope = Scope(names=first_names(self._settings), environment=settings.environment)
         scope.names["vars"] = bind_vars(plan.vars, scope.names)
         first = replace(scope, fresh=True)
         ended = walk_now.sequence(plan.preflight, first)
@@ -224,25 +248,16 @@ class _Running:
         ended = walk_now.sequence(plan.steps, scope)
         if ended.goes_on:
             self._outputs = {name: evaluate(template, scope.names) for name, template in plan.outputs.items()}
-        return _decisive(ended, walk_now.failures)
+        return decisive(ended, walk_now.failures)
 
-    def _names(self) -> dict[str, object]:
-        settings = self._settings
-        chosen = set(settings.selection.targets)
-        targets = settings.targets.targets if settings.targets is not None else ()
-        return {
-            "params": dict(settings.params),
-            "targets": [plain(target) for target in targets if target.name in chosen],
-            "channels": list(settings.selection.channels),
-            "archive_root": str(settings.archive_root) if settings.archive_root else None,
-            "run": {
-                "id": settings.run_id,
-                "mode": str(settings.mode),
-                "dry_run": settings.mode is Mode.DRY_RUN,
-                "folder": str(settings.run_folder),
-            },
-            "env": dict(settings.environment),
-        }
+    def _own_item(self, walk_now: Walk, order: ItemOrder) -> Failure | None:
+        """Run the item that this run is of."""
+        plan, settings = self._plan, self._settings
+        node = next(each for each in walk(plan.preflight + plan.steps) if each.id == order.node)
+        scope = item_scope(settings, order, loop_name=node.keywords.loop_name)
+        result: ItemResult = walk_now.own_item(node, scope, order.key)
+        self._result = masked(result, self._secrets) if self._secrets.armed else result
+        return decisive(self._result.ended, walk_now.failures)
 
     # The end.
 
@@ -273,6 +288,7 @@ class _Running:
             counts=counts,
             outputs=self._outputs,
             error=failure.facts if failure is not None else None,
+            item=self._result or (failed_item(failure) if failure is not None else None),
         )
 
     def _exit_code(self, failure: Failure | None, counts: Mapping[str, int]) -> ExitCode:
@@ -294,23 +310,3 @@ class _Running:
             return self._settings.apply_command if failure is None else ""
         started = self._walk is not None
         return self._settings.resume_command if failure is not None and started else ""
-
-
-def _with_parents(plan: Plan, steps: frozenset[str] | None) -> frozenset[str] | None:
-    """Return the ids of the chosen steps and of everything that they stand in."""
-    if steps is None:
-        return None
-    chosen: set[str] = set()
-    for node in reversed(list(walk(plan.preflight + plan.steps))):
-        if node.id in steps or any(child.id in chosen for child in children(node)):
-            chosen.add(node.id)
-    return frozenset(chosen)
-
-
-def _decisive(ended: NodeResult, tolerated: Sequence[Failure]) -> Failure | None:
-    """Return the failure that the run ends with: what stopped it, else the first that was passed over."""
-    failure = ended.failure if not ended.goes_on else None
-    failure = failure or (tolerated[0] if tolerated else None)
-    if failure is None or failure.stops is not None or failure.exit_code in _PASSED_ON:
-        return failure
-    return replace(failure, exit_code=ExitCode.FAILED)

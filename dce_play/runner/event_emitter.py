@@ -94,15 +94,21 @@ class EventEmitter:
         return ended
 
     def _count(self, ref: StepRef, ended: NodeResult, duration: float) -> None:
-        self.counts[ended.status] = self.counts.get(ended.status, 0) + 1
-        record = StepRecord(
-            step_id=ref.id,
-            name=ref.name,
-            status=ended.status,
-            summary=ended.summary,
-            duration_s=duration,
-            uses=ref.uses,
+        self.count(
+            StepRecord(
+                step_id=ref.id,
+                name=ref.name,
+                status=ended.status,
+                summary=ended.summary,
+                duration_s=duration,
+                uses=ref.uses,
+            )
         )
+
+    def count(self, record: StepRecord, /) -> None:
+        """Let the recap and later steps know of an end. What was interrupted counts as failed."""
+        status = Status.FAILED if record.status == Status.INTERRUPTED else Status(record.status)
+        self.counts[status] = self.counts.get(status, 0) + 1
         self.services.records.append(record)
 
     def skipped(self, node: PlannedNode, scope: Scope, why: str, /) -> NodeResult:

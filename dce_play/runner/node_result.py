@@ -2,12 +2,13 @@
 
 import os
 import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.events import ChangeTold, ErrorFacts, Status
+from dce_play.playbook.types.values import registered
 from dce_play.runner.cancel import EXIT_CODES, Reason
 from dce_play.runner.record.stream import Mask
 
@@ -52,6 +53,59 @@ def stopped(reason: Reason, where: str) -> Failure:
         stops=None if reason is Reason.TIMEOUT else reason,
         where=where,
     )
+
+
+def settled(decided: str, where: str) -> NodeResult | None:
+    """Return how a step ended that was interrupted and may not be repeated; ``None`` to repeat it all the same.
+
+    ``decided`` is ``repeat``, ``skip`` (somebody looked, and takes it as done) or ``give-up`` (nobody is there).
+    """
+    match decided:
+        case "skip":
+            return NodeResult(status=Status.OK, summary="was interrupted; taken as done by hand")
+        case "give-up":
+            return _interrupted(where)
+        case _:
+            return None
+
+
+def _interrupted(where: str) -> NodeResult:
+    """Return how a step ended that was killed in the middle, may not be repeated, and about which nobody decided."""
+    facts = ErrorFacts(
+        kind="InterruptedStep",
+        message=f"{where} was interrupted and may have done half of its work",
+        hint="look at what it did, then resume with --repeat or --skip",
+    )
+    failure = Failure(facts=facts, where=where)
+    value = registered(None, status=Status.INTERRUPTED, changed=False, summary=facts.message)
+    return NodeResult(
+        status=Status.INTERRUPTED, summary=facts.message, value={**value, "failed": True}, failure=failure
+    )
+
+
+def looped(results: Iterable[tuple[str, NodeResult]], total: int) -> NodeResult:
+    """Return how a loop ended whose items ended like this, by their keys."""
+    values: list[object] = []
+    worst: NodeResult | None = None
+    changed = False
+    for key, ended in results:
+        values.append({**ended.value, "item": key} if isinstance(ended.value, dict) else ended.value)
+        changed = changed or ended.status is Status.CHANGED
+        if ended.failure is not None and (worst is None or (worst.goes_on and not ended.goes_on)):
+            worst = ended
+    return NodeResult(
+        status=Status.FAILED if worst else Status.CHANGED if changed else Status.OK,
+        summary=_items(len(values), total),
+        value=values,
+        failure=worst.failure if worst else None,
+        tolerated=worst.tolerated if worst else False,
+    )
+
+
+def _items(done: int, total: int) -> str:
+    if done < total:
+        return f"{done} of {total} items"
+    return "1 item" if total == 1 else f"{total} items"
 
 
 def foreseen(error: DcePlayError, where: str) -> Failure:
@@ -106,3 +160,16 @@ def _unusable(error: OSError, where: str) -> Failure:
     message = f"{os.fsdecode(error.filename)}: {(error.strerror or str(error)).lower()}"
     hint = "look at it with ls -ld: is it there, of the right kind, and may this user use it?"
     return Failure(facts=ErrorFacts(kind=type(error).__name__, message=message, hint=hint), where=where)
+
+
+_PASSED_ON = frozenset({ExitCode.AUTHENTICATION, ExitCode.BUG, ExitCode.INVALID, ExitCode.LOCKED, ExitCode.UNATTENDED})
+"""Exit codes of a failed step that scripts tell apart; any other failure of a step is 1."""
+
+
+def decisive(ended: NodeResult, tolerated: Sequence[Failure]) -> Failure | None:
+    """Return the failure that the run ends with: what stopped it, else the first that was passed over."""
+    failure = ended.failure if not ended.goes_on else None
+    failure = failure or (tolerated[0] if tolerated else None)
+    if failure is None or failure.stops is not None or failure.exit_code in _PASSED_ON:
+        return failure
+    return replace(failure, exit_code=ExitCode.FAILED)

@@ -7,6 +7,7 @@ from pathlib import Path
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.playbook.plan.plan import Plan
 from dce_play.runner.definition import ResumeRefused, define, differences, load_definition
+from dce_play.runner.record.child_id import parent_of
 from dce_play.runner.record.folders import RunInfo, State
 from dce_play.runner.record.journal import JOURNAL_NAME, RunStillGoing, close_lost, read_journal
 from dce_play.runner.record.progress import Progress, fold_progress
@@ -46,6 +47,8 @@ def open_earlier(info: RunInfo, /, *, ts: str) -> EarlierRun:
         raise NotResumable(info.run_id, "it ended well")
     if not info.resumable:
         raise NotResumable(info.run_id, "it was a dry run" if info.state is not State.DAMAGED else "it is damaged")
+    if parent_of(info.run_id):
+        raise NotResumable(info.run_id, f"it is a part of the run {parent_of(info.run_id)}, which can")
     if not info.options:
         raise NotResumable(info.run_id, "it ended before it began")
     close_lost(journal, ts=ts)
@@ -73,5 +76,5 @@ def progress_for(earlier: EarlierRun, plan: Plan, settings: RunSettings, /, *, a
         raise ResumeRefused(earlier.run_id, found)
     inputs = ("params", "targets", "archive_root", "version")
     if any(earlier.definition.get(name) != now.get(name) for name in inputs):
-        return replace(earlier.progress, ended={}, checkpoints={})
+        return replace(earlier.progress, ended={}, checkpoints={}, cleared=True)
     return earlier.progress

@@ -6,7 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from dce_play.errors import DcePlayError
+from dce_play.events import Mode
+from dce_play.playbook.types.values import plain
 from dce_play.plugin import Unknown
+from dce_play.runner.fan_out.order import ItemOrder
+from dce_play.runner.fan_out.travel import from_wire
+from dce_play.runner.settings import RunSettings
 
 
 class DuplicateItems(DcePlayError):
@@ -83,6 +88,39 @@ class Scope:
         scope.names = dict(names)
         scope.outer = None
         return scope
+
+
+def first_names(settings: RunSettings, /) -> dict[str, object]:
+    """Return the names that a run begins with."""
+    chosen = set(settings.selection.targets)
+    targets = settings.targets.targets if settings.targets is not None else ()
+    return {
+        "params": dict(settings.params),
+        "targets": [plain(target) for target in targets if target.name in chosen],
+        "channels": list(settings.selection.channels),
+        "archive_root": str(settings.archive_root) if settings.archive_root else None,
+        "run": {
+            "id": settings.run_id,
+            "mode": str(settings.mode),
+            "dry_run": settings.mode is Mode.DRY_RUN,
+            "folder": str(settings.run_folder),
+        },
+        "env": dict(settings.environment),
+    }
+
+
+def item_scope(settings: RunSettings, order: ItemOrder, /, *, loop_name: str) -> Scope:
+    """Return the scope in which the run of one item begins."""
+    names = {name: from_wire(value) for name, value in order.names.items()}
+    return Scope(
+        names={**first_names(settings), **names, loop_name: from_wire(order.item)},
+        environment={**settings.environment, **order.environment},
+        path=order.path,
+        item=order.key,
+        depth=order.depth,
+        silent=order.silent,
+        asked=frozenset(order.asked),
+    )
 
 
 LONGEST_KEY = 80

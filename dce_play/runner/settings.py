@@ -8,6 +8,7 @@ from dce_play.discord.targets.model import TargetsFile
 from dce_play.errors import ExitCode
 from dce_play.events import ErrorFacts, Mode, Outcome
 from dce_play.plugin import Selection, StepRecord, no_steps
+from dce_play.runner.fan_out.order import ItemResult
 from dce_play.source import JsonValue
 from dce_play.system.clock import Clock, SystemClock
 from dce_play.system.process.executor import Executor
@@ -83,3 +84,5 @@ class RunOutcome:
     counts: Mapping[str, int] = field(default_factory=dict)
     outputs: Mapping[str, object] = field(default_factory=dict)
     error: ErrorFacts | None = None
+    item: ItemResult | None = None
+    """What the run of an item gives its parent."""

@@ -55,13 +55,16 @@ class Gate:
         return True
 
     def settle(self, _node: PlannedStep, ref: StepRef, /) -> str:
-        """Return ``repeat`` or ``skip`` for a step that was interrupted and may not be repeated.
+        """Return ``repeat`` or ``skip`` for a step that was interrupted and may not be repeated; ``give-up`` where the
+        run is of one item, as nobody is there.
 
         Raises: InterruptedStep, when nobody is there to ask; LeftByHand.
         """
         decided = self.services.settings.interrupted
         if decided is not None:
             return decided
+        if self.services.item is not None:
+            return "give-up"
         if self.services.settings.ask is None:
             raise InterruptedStep(ref.id)
         question = f"{ref.id} was interrupted and may have done half of its work; run it again, or take it as done?"

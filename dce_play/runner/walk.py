@@ -1,6 +1,6 @@
 """Walking a plan: sequences, blocks, loops, included files, and what a failure does to what comes after."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
@@ -22,7 +22,9 @@ from dce_play.plugin import StepFailed, Unknown
 from dce_play.runner.attempt import attempt
 from dce_play.runner.context import HIDDEN, RunServices
 from dce_play.runner.event_emitter import EventEmitter
-from dce_play.runner.node_result import Failure, NodeResult, stopped
+from dce_play.runner.fan_loop import FanLoop
+from dce_play.runner.fan_out.order import ItemResult, bounded
+from dce_play.runner.node_result import Failure, NodeResult, looped, settled, stopped
 from dce_play.runner.record.progress import GOOD, EarlierStep, Progress
 from dce_play.runner.scope import Scope, item_keys
 from dce_play.runner.tries import try_until
@@ -40,13 +42,15 @@ class Walk:
     chosen: frozenset[str] | None
     """Ids of nodes to walk, what is around them included; ``None`` walks all."""
     settle: Callable[[PlannedStep, StepRef], str]
-    """Decides about a step that was interrupted and may not be repeated: ``repeat`` or ``skip``."""
+    """Decides about a step that was interrupted and may not be repeated: ``repeat``, ``skip`` or ``give-up``."""
     announce: Callable[[PlannedStep, StepRef], bool]
     """Called before a step runs; returns whether to run it (``--step`` asks)."""
     diverged: bool = False
     """Whether a step that ended well before has run again, having changed: nothing after it is reused."""
     failures: list[Failure] = field(default_factory=list)
     """Failures that nothing rescued, tolerated ones included."""
+    fan_loop: FanLoop | None = None
+    """Runs the items of loops with ``fan_out``; without it they are items as any."""
 
     def sequence(self, nodes: tuple[PlannedNode, ...], scope: Scope) -> NodeResult:
         """Run nodes in order, up to the first failure that is not tolerated."""
@@ -112,26 +116,36 @@ class Walk:
         ref = replace(self.emitter.ref(node, scope, None), uses="loop")
         begun = self.emitter.now()
         self.emitter.start(node, ref)
-        values: list[object] = []
-        worst: NodeResult | None = None
-        changed = False
+        at_once = self.fan_loop is not None and node.keywords.fan_out and not scope.replaying
+        go_through = self._at_once if at_once else self._in_turn
+        ended = looped(go_through(node, scope, ref, items), len(items))
+        return self.emitter.end(ref, begun, ended, definition=node.definition)
+
+    def _in_turn(
+        self, node: PlannedNode, scope: Scope, _ref: StepRef, items: list[object]
+    ) -> Iterator[tuple[str, NodeResult]]:
+        """Run one item after another, up to the first that says stop."""
         for key, item in zip(item_keys(items), items, strict=True):
             ended = self._item(node, scope.for_item(node.keywords.loop_name, item, key), key)
-            values.append({**ended.value, "item": key} if isinstance(ended.value, dict) else ended.value)
-            changed = changed or ended.status is Status.CHANGED
-            if ended.failure is not None:
-                worst = worst or ended
+            yield key, ended
             if not ended.goes_on:
-                worst = ended
-                break
-        ended = NodeResult(
-            status=Status.FAILED if worst else Status.CHANGED if changed else Status.OK,
-            summary=_items(len(values), len(items)),
-            value=values,
-            failure=worst.failure if worst else None,
-            tolerated=worst.tolerated if worst else False,
-        )
-        return self.emitter.end(ref, begun, ended, definition=node.definition)
+                return
+
+    def _at_once(
+        self, node: PlannedNode, scope: Scope, ref: StepRef, items: list[object]
+    ) -> Iterator[tuple[str, NodeResult]]:
+        """Run the items as runs of their own."""
+        assert self.fan_loop is not None  # noqa: S101 - the caller asked
+        fresh = scope.fresh or self.diverged or self.progress.cleared
+        for key, result in self.fan_loop.run(node, scope, ref, item_keys(items), items, fresh=fresh):
+            self.failures += result.failures
+            self.diverged = self.diverged or result.diverged
+            yield key, result.ended
+
+    def own_item(self, node: PlannedNode, scope: Scope, key: str) -> ItemResult:
+        """Run the one item that this run is of."""
+        ended = self._item(node, scope, key)
+        return ItemResult(ended=ended, failures=tuple(self.failures), diverged=self.diverged)
 
     def _item(self, node: PlannedNode, scope: Scope, key: str) -> NodeResult:
         try:
@@ -190,9 +204,10 @@ class Walk:
         begun = self.emitter.now()
         if not self.announce(node, ref):
             return self.emitter.end(ref, begun, NodeResult(status=Status.SKIPPED, summary="left out by hand"))
-        if ref.id in self.progress.begun and not node.plugin.REPEATABLE and self.settle(node, ref) == "skip":
-            done = NodeResult(status=Status.OK, summary="was interrupted; taken as done by hand")
-            return self.emitter.end(ref, begun, done, definition=node.definition)
+        if ref.id in self.progress.begun and not node.plugin.REPEATABLE:
+            done = settled(self.settle(node, ref), ref.id)
+            if done is not None:
+                return self.emitter.end(ref, begun, done, definition=node.definition)
         self._confirm(node, scope, ref)
 
         def once(timeout_s: float | None) -> NodeResult:
@@ -200,6 +215,7 @@ class Walk:
                 return attempt(self.services, node, scope, ref)
 
         ended, tries = try_until(self.emitter, node, scope, ref, once=once)
+        ended = bounded(ended, ref.id, self.services.item_id)
         return self.emitter.end(ref, begun, ended, definition=node.definition, tries=tries)
 
     def _block(self, node: PlannedBlock, scope: Scope, ref: StepRef) -> NodeResult:
@@ -264,7 +280,8 @@ class Walk:
         if ended.failure is None:
             outputs = {name: evaluate(template, inner.names) for name, template in node.outputs.items()}
         value = registered(outputs, status=ended.status, changed=ended.status is Status.CHANGED, summary="")
-        return self.emitter.end(ref, begun, replace(ended, value=value), definition=node.definition, tries=tries)
+        ended = bounded(replace(ended, value=value), ref.id, self.services.item_id)
+        return self.emitter.end(ref, begun, ended, definition=node.definition, tries=tries)
 
     def _confirm(self, node: PlannedNode, scope: Scope, ref: StepRef) -> None:
         question = node.keywords.confirm
@@ -281,12 +298,6 @@ def _as_before(earlier: EarlierStep) -> NodeResult:
     status = Status.CHANGED if earlier.changed else Status.OK
     value = registered(earlier.outputs, status=status, changed=earlier.changed, summary=earlier.summary)
     return NodeResult(status=status, summary=earlier.summary, value=value)
-
-
-def _items(done: int, total: int) -> str:
-    if done < total:
-        return f"{done} of {total} items"
-    return "1 item" if total == 1 else f"{total} items"
 
 
 def _failure(failure: Failure) -> dict[str, object]:

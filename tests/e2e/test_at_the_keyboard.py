@@ -4,6 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from dce_play.playbook.plan.plan import all_steps, walk
+from dce_play.playbook.plan.planning import make_plan
+from dce_play.resources import playbooks_folder
+from dce_play.steps import STEPS
 from tests.support.command_line import Terminal, terminal_in
 from tests.support.operators import OTHER, Operator
 
@@ -98,3 +102,21 @@ def test_a_tag_that_no_step_has_is_told_with_what_to_do(terminal: Terminal) -> N
         'error: no step has the tag "typo"\n  hint: no step of this playbook has a tag; choose with --start-at\n'
     )
     assert 'did you mean "one"?' in terminal.run("run", "greet", "--tags", "onne").err
+
+
+@pytest.mark.parametrize("path", sorted(playbooks_folder().glob("*.yml")), ids=lambda path: path.stem)
+def test_every_step_of_the_shipped_playbooks_has_a_tag_but_what_guards_them(path: Path) -> None:
+    plan = make_plan(path, STEPS)
+    guards = {node.id for node in walk(plan.preflight)}
+    assert [step.id for step in all_steps(plan) if not step.keywords.tags and step.id not in guards] == []
+
+
+def test_tags_choose_among_the_steps_of_a_shipped_playbook(tmp_path: Path) -> None:
+    operator = Operator(tmp_path)
+    assert [line.split()[0] for line in operator.run("proof", "--tags", "scrape", "--list-steps").out.splitlines()] == [
+        "refuse-modes-that-exclude-each-other",
+        "prove/scrape",
+    ]
+    scraped = operator.run("proof", "--tags", "scrape")
+    assert scraped.code == 0, scraped
+    assert b'"3"' in operator.room.read_bytes()

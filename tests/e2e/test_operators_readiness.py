@@ -48,6 +48,13 @@ class TestHandoff:
         said = operator.run("handoff", "--skip-df")
         assert (said.code, "Disk summary" in said.out) == (0, False)
 
+    @pytest.mark.contract("M1")
+    def test_it_says_loudly_whose_media_are_not_kept(self, operator: Operator) -> None:
+        said = operator.run("handoff", "--target", "demo")
+        assert "! Media are not kept for demo" in said.out
+        operator.target("kept", media="attachments", channel_ids=[OTHER])
+        assert "! Media are not kept" not in operator.run("handoff", "--target", "kept").out
+
     @pytest.mark.contract("O-03", "R-6.03")
     def test_salvage_only_salvages(self, operator: Operator) -> None:
         operator.partial("demo", ROOM)

@@ -184,6 +184,18 @@ def test_pruning_leaves_what_can_be_resumed_what_runs_and_what_is_damaged(tmp_pa
     assert [path.name[-1] for path in terminal.runs()] == ["4"]
 
 
+def test_what_a_killed_removal_left_is_removed_by_the_next_one(tmp_path: Path) -> None:
+    terminal = terminal_in(tmp_path)
+    left = fake_run(terminal, ".removing-20261101T031500Z-good00")
+    again = fake_run(terminal, ".removing-20261102T031500Z-good01")
+    fake_run(terminal, "20261102T031500Z-good01", {"type": "run.end", "outcome": "ok"})
+    said = terminal.run("runs", "prune", "--older-than", "0", "--keep", "0")
+    assert (said.code, said.err) == (0, "")
+    assert not left.exists()
+    assert not again.exists()
+    assert terminal.runs() == []
+
+
 @pytest.mark.soak
 def test_a_hundred_thousand_runs_are_listed(tmp_path: Path) -> None:
     terminal = terminal_in(tmp_path)
@@ -197,3 +209,52 @@ def test_a_hundred_thousand_runs_are_listed(tmp_path: Path) -> None:
     shutil.rmtree(runs)  # pytest keeps the folders of three sessions
     assert (said.code, said.err) == (0, "")
     assert said.out.splitlines()[0].endswith("aaaaaa")
+
+
+def names(terminal: Terminal) -> list[str]:
+    return [path.name[-6:] for path in terminal.runs()]
+
+
+def test_keep_runs_leaves_the_newest_and_whatever_is_not_done_with(tmp_path: Path) -> None:
+    terminal = terminal_in(tmp_path)
+    end = {"type": "run.end", "exit_code": 1}
+    fake_run(terminal, "20261101T031500Z-lost00")
+    fake_run(terminal, "20261102T031500Z-failed", {**end, "outcome": "failed"})
+    fake_run(terminal, "20261103T031500Z-others", {**end, "outcome": "ok"}, folder=tmp_path / "elsewhere")
+    fake_run(terminal, "20261104T031500Z-damage", "garbage")
+    held = fake_run(terminal, "20261105T031500Z-held00", {**end, "outcome": "ok"})
+    for number in range(6, 10):
+        fake_run(terminal, f"2026110{number}T031500Z-good{number:02}", {**end, "outcome": "ok"})
+    terminal.write("dce-play.toml", "keep_runs = 3\n")
+    terminal.write("p.yml", "name: p\nsteps:\n  - report.say: {text: hello}\n")
+    with (held / "events.jsonl").open("r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        said = terminal.run("run", "p")
+    assert (said.code, said.err) == (0, "")
+    kept = ["lost00", "failed", "others", "damage", "held00", "good08", "good09"]
+    assert names(terminal)[:-1] == kept
+    assert terminal.run("run", "p", "--dry-run").code == 0
+    assert names(terminal)[:7] == kept
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "true", '"many"', "1.5"])
+def test_a_keep_runs_that_is_no_count_is_told_before_anything_runs(tmp_path: Path, value: str) -> None:
+    terminal = terminal_in(tmp_path)
+    terminal.write("dce-play.toml", f"keep_runs = {value}\n")
+    terminal.write("p.yml", "name: p\nsteps:\n  - report.say: {text: hello}\n")
+    said = terminal.run("run", "p")
+    assert said.code == 3
+    assert "keep_runs: a whole number of at least 1" in said.err
+    assert terminal.runs() == []
+
+
+def test_run_folders_that_cannot_be_removed_are_a_warning(tmp_path: Path) -> None:
+    terminal = terminal_in(tmp_path)
+    for number in range(3):
+        fake_run(terminal, f"2026110{number}T031500Z-good{number:02}", {"type": "run.end", "outcome": "ok"})
+    (terminal.folder / "state" / "runs" / ".removing-20261100T031500Z-good00").touch()
+    terminal.write("dce-play.toml", "keep_runs = 1\n")
+    terminal.write("p.yml", "name: p\nsteps:\n  - report.say: {text: hello}\n")
+    said = terminal.run("run", "p")
+    assert said.code == 0
+    assert "cannot be removed: Not a directory" in said.err

@@ -15,6 +15,7 @@ from dce_play.backup.manifest import HealthRecord, Host, Manifest, OperatorRecor
 from dce_play.backup.protocols import Container, Engine
 from dce_play.backup.streams import CHUNK_BYTES
 from dce_play.system.clock import Clock, SystemClock
+from dce_play.system.durable.swaps import Swap
 from dce_play.system.process.executor import LocalExecutor
 from dce_play.system.process.streaming import Streams
 from dce_play.system.redact import Masker
@@ -60,6 +61,21 @@ class EngineServices:
 
     def say(self, line: str, /) -> None:
         self.said.append(line)
+
+
+@dataclass
+class Record:
+    """A restore's record as an engine sees it. A ``Restoring``."""
+
+    stamp: str = "20261128T221500Z"
+    replace: bool = False
+    is_open: bool = False
+
+    def begins(self, *, aside: Sequence[str] = (), swaps: Sequence[Swap] = ()) -> None:  # noqa: ARG002 - none is kept
+        self.is_open = True
+
+    def is_as_before(self) -> None:
+        self.is_open = False
 
 
 class FileSink:

@@ -47,6 +47,11 @@ class Operator:
         (self.folder / "scrape-targets.json").write_text(json.dumps(targets))
         return place
 
+    def forget(self, name: str) -> None:
+        """Take a target out of the file; its folder stays."""
+        del self._targets[name]
+        self.target("demo")
+
     def archive(self, target: str, channel_id: str, ids: Sequence[int]) -> Path:
         """Put a channel file into a target's folder."""
         place = self.archives / target / f"Fixture Guild - Testing Grounds - fixture-room [{channel_id}].json"

@@ -78,6 +78,9 @@ def overdue(rows: Sequence[AuditRow], *, max_age_s: float) -> tuple[AuditRow, ..
 
 def _row(module: Module, catalog: Catalog, now: datetime) -> AuditRow:
     readiness, reasons = _readiness(module)
+    unfinished = catalog.restore_of(module.name)
+    if unfinished is not None:
+        readiness, reasons = readiness if readiness == EXCLUDED else NOT_READY, (unfinished.told(), *reasons)
     newest = catalog.newest_good(module.name)
     last = None
     if newest is not None:

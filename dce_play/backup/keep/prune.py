@@ -28,8 +28,10 @@ class KeepRules(msgspec.Struct, frozen=True, kw_only=True):
 
 def plan_prune(module: str, catalog: Catalog, rules: KeepRules, *, now: datetime) -> Retention:
     """Return what a prune of a module would do. Touches nothing."""
+    unfinished = catalog.restore_of(module)
+    needed = frozenset() if unfinished is None else frozenset({unfinished.safety, unfinished.file})
     return retain(
-        [candidate(entry) for entry in catalog.of(module)],
+        [msgspec.structs.replace(candidate(entry), is_way_back=entry.file in needed) for entry in catalog.of(module)],
         now=now,
         keep_last=rules.last,
         keep_within_s=rules.within_s,

@@ -9,6 +9,7 @@ from dce_play.backup.protocols import Services
 from dce_play.backup.service.quiesce import undo_noted
 from dce_play.backup.store.catalog import QUIESCE_NOTE, Leftover, read_catalog, sweep
 from dce_play.backup.store.names import part_of, split_name
+from dce_play.backup.store.restore_note import RESTORE_NOTE, end_swaps, note_path, read_note, remove_note
 from dce_play.backup.store.root import check_safe_root, make_safe_root, module_lock
 
 
@@ -27,8 +28,11 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
     failures: tuple[BackupError, ...]
 
 
-def recover(root: Path, services: Services) -> Recovered:
+def recover(root: Path, services: Services, *, restored: str = "") -> Recovered:
     """Undo everything that is left of runs that died. A module that somebody works on now is left alone.
+
+    A restore whose roots change places is undone, or found to have ended. Any other that has not ended is a failure,
+    but that of the module ``restored``: somebody has seen that it is whole, and its note goes.
 
     Raises: BackupError (``unsafe-root``).
     """
@@ -41,11 +45,18 @@ def recover(root: Path, services: Services) -> Recovered:
     removed: list[str] = []
     failures: list[BackupError] = []
     for module in sorted({name for each in leftovers if (name := _module(each))}):
-        notes = [each.path for each in leftovers if each.kind == "quiesce" and _module(each) == module]
+        quiesced = [each.path for each in leftovers if each.kind == "quiesce" and _module(each) == module]
         try:
             with module_lock(root, module):
-                for path in notes:
+                undone += [Undone(module=module, what=line) for line in end_swaps(root, module)]
+                for path in quiesced:
                     undone += [Undone(module=module, what=undo.what) for undo in undo_noted(path, services).undo]
+                note = read_note(note_path(root, module), module=module)
+                if note is not None and module == restored:
+                    remove_note(note_path(root, module))
+                    removed.append(str(note_path(root, module)))
+                elif note is not None:
+                    failures.append(note.refusal())
                 removed += [str(path) for path in sweep(root, module)]
         except BackupError as error:
             failures.append(error)
@@ -56,5 +67,7 @@ def _module(leftover: Leftover) -> str:
     name = leftover.path.name
     if leftover.kind == "quiesce":
         return name.removesuffix(QUIESCE_NOTE)
+    if leftover.kind == "restore":
+        return name.removesuffix(RESTORE_NOTE)
     owner = split_name(part_of(name) or "")
     return owner.module if leftover.kind == "part" and owner is not None else ""

@@ -37,6 +37,9 @@ def require(
     Raises: BackupError (``unsafe-root``): where others may write, nothing that lies there proves anything.
     """
     check_safe_root(catalog.root)
+    unfinished = catalog.restore_of(module)
+    if unfinished is not None:
+        return Required(reason=unfinished.told(), hint=unfinished.way_out())
     hint = f"dce-play backup run {module}" + (" --drill" if min_level > 2 else "")
     regular = [entry for entry in catalog.of(module) if not entry.is_safety]
     if not regular:

@@ -21,6 +21,8 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     level: int
     is_good: bool
     is_safety: bool
+    is_way_back: bool = False
+    """A restore that has not ended names it as the way back."""
 
 
 class Reasoned(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +72,8 @@ def retain(candidates: Sequence[Candidate], *, now: datetime, keep_last: int, ke
             reasons.append("within")
         if each.is_safety and keep_within_s is None:
             reasons.append("safety")
+        if each.is_way_back:
+            reasons.append("restore-not-ended")
         if reasons:
             keep.append(Reasoned(file=each.file, reasons=tuple(reasons)))
         else:

@@ -1,6 +1,5 @@
 """Bringing a backup back: a plan to read, and with a person's word a restore that puts aside, never away."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,17 +10,20 @@ from dce_play.backup.definitions.model import Module
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import REFUSE, Health, PlanItem
 from dce_play.backup.registry import engine_named
+from dce_play.backup.restore.into import folder_for
+from dce_play.backup.restore.progress import Progress
 from dce_play.backup.service.health import Probe
-from dce_play.backup.service.quiesce import quiesced
+from dce_play.backup.service.quiesce import NONE, Quiesced, quiesced, undo_left
 from dce_play.backup.service.services import LocalServices
 from dce_play.backup.store.catalog import SAFETY, Entry
 from dce_play.backup.store.opened import StoredBackup
+from dce_play.backup.store.restore_note import RestoreNote, end_swaps, note_path, read_note
 from dce_play.backup.store.root import make_safe_root, module_lock
 from dce_play.backup.take.options import Taken, TakeOptions
 from dce_play.backup.take.take import TakeRun
 from dce_play.backup.take.verify import verify_entry
 from dce_play.errors import ExitCode
-from dce_play.system.clock import file_stamp
+from dce_play.system.clock import file_stamp, utc_stamp
 
 _FOR_EVER_S = 30 * 86_400.0
 
@@ -60,7 +62,9 @@ class RestoreRun:
         Raises: BackupError, as a restore would before it touches anything.
         """
         manifest = self._entry.manifest
-        items = [
+        before = read_note(note_path(self._root, self._module.name), module=self._module.name)
+        items = [] if before is None else [PlanItem(what="unfinished", detail=f"{before.told()}; {before.way_out()}")]
+        items += [
             PlanItem(
                 what="backup",
                 detail=f"{self._entry.file}, {manifest.bytes} bytes stored, {manifest.plain_bytes} plain, "
@@ -84,19 +88,22 @@ class RestoreRun:
         """
         make_safe_root(self._root)
         with module_lock(self._root, self._module.name):
-            self._verify()
             if self._into is not None:
-                with _empty_folder(self._into) as folder:
+                self._verify()
+                with folder_for(self._into, self._note(None)) as folder:
                     self._engine.restore_into(self._backup, folder, self._services)
                 return None
+            for line in end_swaps(self._root, self._module.name):
+                self._services.say(line)
+            undo_left(self._root, self._module.name, self._services)
+            self._verify()
             items = self._engine.plan_restore(self._backup, self._module, self._services, into=None)
             refused = any(item.what == REFUSE for item in items)
             # a refused restore raises before it touches anything, so nothing needs a safety backup
             taken = self._safety(options) if safety and not refused else None
-            with self._held():
-                stamp = file_stamp(self._services.clock.now())
-                self._engine.restore(self._backup, self._module, self._services, stamp=stamp, replace=replace)
+            progress = self._restored(self._note(taken), replace=replace)
             health = Probe(self._module, self._engine, self._services).ask_until_well()
+            progress.ended()
             if health is Health.UNHEALTHY:
                 raise BackupError(
                     ErrorId.HEALTH_AFTER,
@@ -104,6 +111,32 @@ class RestoreRun:
                     hint="what was there before was put aside, not removed",
                 )
             return taken.manifest.file if taken is not None else None
+
+    def _restored(self, note: RestoreNote, *, replace: bool) -> Progress:
+        with self._held() as held:
+            progress = Progress(
+                note,
+                note_path(self._root, self._module.name),
+                stamp=file_stamp(self._services.clock.now()),
+                replace=replace,
+                undo_first=held.undo_first,
+            )
+            try:
+                self._engine.restore(self._backup, self._module, self._services, progress)
+            except BackupError as error:
+                raise progress.failure(error) from error
+        return progress
+
+    def _note(self, taken: Taken | None) -> RestoreNote:
+        """Return what a restore that begins now leaves; the safety backup is that of the last whole service."""
+        before = read_note(note_path(self._root, self._module.name), module=self._module.name)
+        return RestoreNote(
+            module=self._module.name,
+            file=self._entry.file if self._entry.path.parent == self._root else str(self._entry.path),
+            began=utc_stamp(self._services.clock.now()),
+            safety=(before.safety if before is not None else None)
+            or (taken.manifest.file if taken is not None and before is None else None),
+        )
 
     def _verify(self) -> None:
         verified = verify_entry(self._entry, self._services, level=2, identity=self._identity)
@@ -129,43 +162,14 @@ class RestoreRun:
             ) from error
 
     @contextmanager
-    def _held(self) -> Iterator[None]:
-        """Stop what must be stopped; nothing starts it again before we are done."""
-        if self._module.keys.quiesce.mode != "stop":
-            yield
-            return
-        keys = msgspec.structs.replace(self._module.keys.quiesce, max=_FOR_EVER_S)
+    def _held(self) -> Iterator[Quiesced]:
+        """Stop what must be stopped; nothing starts it again before we are done. A guard is there in any case."""
+        mode = "stop" if self._module.keys.quiesce.mode == "stop" else NONE
+        keys = msgspec.structs.replace(self._module.keys.quiesce, mode=mode, max=_FOR_EVER_S)
         module = msgspec.structs.replace(self._module, keys=msgspec.structs.replace(self._module.keys, quiesce=keys))
-        with quiesced(module, self._services, self._services.containers, self._root):
-            yield
+        with quiesced(module, self._services, self._services.containers, self._root, guarded=True) as held:
+            yield held
 
     def _present(self) -> str:
         places = self._engine.quiesce_places(self._module, self._services)
         return ", ".join(places) if places else f"whatever {self._module.name} holds now"
-
-
-@contextmanager
-def _empty_folder(folder: Path) -> Iterator[Path]:
-    """Give a folder that is empty; one that we made is removed again if the block fails before it wrote anything.
-
-    Raises: BackupError (``usage``), for a folder with something in it.
-    """
-    check_empty(folder)
-    made = not folder.exists()
-    if made:
-        folder.mkdir(mode=0o700, parents=True)
-    try:
-        yield folder
-    except BaseException:
-        if made and not any(folder.iterdir()):
-            folder.rmdir()
-        raise
-
-
-def check_empty(folder: Path) -> None:
-    """Refuse a folder that has something in it, or is none.
-
-    Raises: BackupError (``usage``).
-    """
-    if os.path.lexists(folder) and (folder.is_symlink() or not folder.is_dir() or any(folder.iterdir())):
-        raise BackupError(ErrorId.USAGE, f"{folder} is not an empty folder", hint="--into wants an empty or a new one")

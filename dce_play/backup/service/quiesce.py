@@ -46,10 +46,26 @@ class Quiesced:
     """Tells a run how long the service was held, and whether it was for too long."""
 
     def __init__(self, services: Services, max_s: float) -> None:
+        self._guard: UndoGuard | None = None
         self._clock = services.clock
         self._max_s = max_s
         self._began: float | None = None
         self.held_s = 0.0
+
+    def guarded_by(self, guard: UndoGuard) -> None:
+        self._guard = guard
+
+    def undo_first(self, argv: Sequence[str]) -> None:
+        """Have a program run before anything is let go; when it fails, nothing is started again.
+
+        Raises: BackupError (``quiesce-failed``), when there is no guard, or it is gone.
+        """
+        if self._guard is None:
+            raise BackupError(ErrorId.QUIESCE_FAILED, "nothing was changed: no guard process runs")
+        try:
+            self._guard.promise(argv, first=True)
+        except DcePlayError as error:
+            raise BackupError(ErrorId.QUIESCE_FAILED, f"nothing was changed: {error}") from error
 
     def begin(self) -> None:
         self._began = self._clock.monotonic()
@@ -92,22 +108,29 @@ def describe(module: Module, container: Container | None) -> tuple[str, ...]:
 
 
 @contextmanager
-def quiesced(module: Module, services: Services, containers: Containers, root: Path) -> Iterator[Quiesced]:
+def quiesced(
+    module: Module, services: Services, containers: Containers, root: Path, *, guarded: bool = False
+) -> Iterator[Quiesced]:
     """Hold the service while the block runs; undone at its end, whatever that is.
+
+    What an earlier run left held is undone first. With ``guarded`` there is a guard even if nothing is held.
 
     Raises: BackupError: ``quiesce-failed``; ``unsafe-root`` for freezing the file system of backup_root.
     """
     keys = module.keys.quiesce
     told = Quiesced(services, keys.max)
-    if keys.mode == NONE:
+    if keys.mode == NONE and not guarded:
         yield told
         return
+    undo_left(root, module.name, services)
     steps = _steps(module, services, containers, root)
-    note = root / OURS / f"{module.name}{QUIESCE_NOTE}"
-    with UndoGuard(services.streams, services.executor, max_s=keys.max) as guard:
+    note = quiesce_note(root, module.name)
+    with UndoGuard(services.streams, services.executor, max_s=keys.max, note=str(note)) as guard:
+        told.guarded_by(guard)
         try:
             record = Note(module=module.name, undo=tuple(undo for _, undo in steps))
-            write_atomic(note, msgspec.json.encode(record), mode=0o600)
+            if steps:
+                write_atomic(note, msgspec.json.encode(record), mode=0o600)
             told.begin()
             for argv, undo in steps:
                 _promise(guard, undo)
@@ -128,6 +151,25 @@ def quiesced(module: Module, services: Services, containers: Containers, root: P
             )
         if report.expired:
             raise too_long(keys.max)
+
+
+def quiesce_note(root: Path, module: str) -> Path:
+    """Return where the note of a module that is held lies."""
+    return root / OURS / f"{module}{QUIESCE_NOTE}"
+
+
+def undo_left(root: Path, module: str, services: Services) -> tuple[Undo, ...]:
+    """Undo what a run that died left held, and say so. The caller holds the module's lock.
+
+    Raises: BackupError (``quiesce-failed``).
+    """
+    note = quiesce_note(root, module)
+    if not note.exists():
+        return ()
+    undone = undo_noted(note, services).undo
+    for undo in undone:
+        services.say(f"undone what a killed run left: {undo.what}")
+    return undone
 
 
 def undo_noted(path: Path, services: Services) -> Note:
@@ -159,6 +201,8 @@ def _steps(
 ) -> list[tuple[tuple[str, ...], Undo]]:
     keys = module.keys.quiesce
     match keys.mode:
+        case "none":
+            return []
         case "fsfreeze":
             _refuse_own_file_system(keys.mountpoint, root)
             thaw = Undo(what=f"thaw {keys.mountpoint}", argv=(_FREEZER, "--unfreeze", keys.mountpoint))

@@ -12,6 +12,7 @@ import msgspec
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.manifest import SUFFIX, Manifest, decode_manifest, encode_manifest
 from dce_play.backup.store.names import manifest_name, part_of, split_name, stamp_time
+from dce_play.backup.store.restore_note import RESTORE_NOTE, RestoreNote, read_note
 from dce_play.backup.store.root import OURS
 from dce_play.source import did_you_mean
 from dce_play.system.durable.whole_files import write_atomic
@@ -50,8 +51,10 @@ class Leftover(msgspec.Struct, frozen=True, kw_only=True):
 
     path: Path
     kind: str
-    """``part``, ``orphan-manifest``, ``no-manifest`` or ``quiesce``."""
+    """``part``, ``orphan-manifest``, ``no-manifest``, ``quiesce`` or ``restore``."""
     age_s: float
+    detail: str = ""
+    """What it means, for people, where the kind does not say it."""
 
 
 class Catalog(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +63,12 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True):
     root: Path
     entries: tuple[Entry, ...]
     leftovers: tuple[Leftover, ...]
+    restores: tuple[RestoreNote, ...] = ()
+    """What was begun and has not ended."""
+
+    def restore_of(self, module: str) -> RestoreNote | None:
+        """Return the restore of a module that has not ended, or ``None``."""
+        return next((each for each in self.restores if each.module == module), None)
 
     def of(self, module: str) -> tuple[Entry, ...]:
         """Return a module's backups, newest first."""
@@ -93,11 +102,19 @@ def read_catalog(root: Path, *, now: datetime) -> Catalog:
                 leftovers.append(_leftover(path, "no-manifest", now))
             else:
                 entries.append(entry)
-    leftovers += [
-        _leftover(root / OURS / name, "quiesce", now) for name in _names(root / OURS) if name.endswith(QUIESCE_NOTE)
-    ]
+    restores: list[RestoreNote] = []
+    for name in _names(root / OURS):
+        path = root / OURS / name
+        if name.endswith(QUIESCE_NOTE):
+            leftovers.append(_leftover(path, "quiesce", now))
+        elif name.endswith(RESTORE_NOTE):
+            note = read_note(path, module=name.removesuffix(RESTORE_NOTE))
+            if note is not None:
+                restores.append(note)
+                detail = "; ".join((note.told(), *note.aside, note.way_out()))
+                leftovers.append(msgspec.structs.replace(_leftover(path, "restore", now), detail=detail))
     entries.sort(key=lambda entry: (entry.ended, entry.file), reverse=True)
-    return Catalog(root=root, entries=tuple(entries), leftovers=tuple(leftovers))
+    return Catalog(root=root, entries=tuple(entries), leftovers=tuple(leftovers), restores=tuple(restores))
 
 
 def read_entry(path: Path) -> Entry | None:

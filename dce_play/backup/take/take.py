@@ -29,11 +29,12 @@ from dce_play.backup.manifest import (
 from dce_play.backup.protocols import Engine, EngineSource, Filter
 from dce_play.backup.registry import encryption_named, engine_named
 from dce_play.backup.service.health import Probe
-from dce_play.backup.service.quiesce import Quiesced, describe, quiesced
+from dce_play.backup.service.quiesce import Quiesced, describe, quiesced, undo_left
 from dce_play.backup.service.services import LocalServices
 from dce_play.backup.store.catalog import Entry, read_catalog, sweep
 from dce_play.backup.store.opened import StoredBackup
 from dce_play.backup.store.part import PartFile
+from dce_play.backup.store.restore_note import note_path, read_note, refuse_half_restored
 from dce_play.backup.store.root import check_safe_root, make_safe_root, module_lock
 from dce_play.backup.take.hooks import Hooks
 from dce_play.backup.take.notes import has_restore_notes
@@ -75,6 +76,7 @@ class TakeRun:
         """
         self._refuse_excluded()
         check_safe_root(self._root)
+        refuse_half_restored(self._root, self._module.name)
         with self._opened(dry_run=True) as source:
             container = self._services.container(self._module)
             return Planned(
@@ -102,6 +104,9 @@ class TakeRun:
 
         Raises: BackupError.
         """
+        if not self._is_safety:
+            refuse_half_restored(self._root, self._module.name)
+        undo_left(self._root, self._module.name, self._services)
         for path in sweep(self._root, self._module.name):
             self._services.say(f"removed what a killed run left: {path}")
         with self._opened(dry_run=False) as source:
@@ -253,6 +258,9 @@ class TakeRun:
                 )
         if not has_restore_notes(self._module):
             self._warn(WarningId.NO_RESTORE_NOTES, "no restore notes: write them before they are needed")
+        unfinished = read_note(note_path(self._root, self._module.name), module=self._module.name)
+        if unfinished is not None:
+            self._warn(WarningId.LEFTOVERS, f"it may hold a half: {unfinished.told()}")
         if not self._options.operator.attended:
             self._warn(WarningId.UNATTENDED, "taken without a person, by --allow-unattended")
         return msgspec.structs.replace(manifest, previous=before, warnings=(*produced.warnings, *self._warnings))

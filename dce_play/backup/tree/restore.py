@@ -14,10 +14,11 @@ import msgspec
 
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import RootFacts
-from dce_play.backup.protocols import OpenBackup
+from dce_play.backup.protocols import OpenBackup, Restoring
 from dce_play.backup.streams import SourceFile
 from dce_play.backup.tree.unpack import TreeUnpacker, UnpackRules
 from dce_play.errors import ExitCode
+from dce_play.system.durable.swaps import Swap, swap_back
 from dce_play.system.durable.whole_files import sync_folder
 
 
@@ -35,6 +36,16 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
     def beside(self, stamp: str) -> Path:
         """Return where it is unpacked."""
         return self.place.with_name(f".{self.place.name}.restore-{stamp}")
+
+    def swap(self, stamp: str) -> Swap:
+        """Return the two renames that bring it in."""
+        return Swap(
+            place=str(self.place),
+            aside=str(self.aside(stamp)),
+            beside=str(self.beside(stamp)),
+            undone=str(self.place.with_name(f"{self.place.name}.undone-{stamp}")),
+            had_old=os.path.lexists(self.place),
+        )
 
 
 def moves(stored: Sequence[RootFacts], present: Sequence[RootFacts]) -> tuple[Move, ...]:
@@ -73,17 +84,27 @@ def refuse_unmovable(found: Sequence[Move], mounting: Sequence[str]) -> None:
             raise _busy(move)
 
 
-def restore_in_place(backup: OpenBackup, found: Sequence[Move], *, stamp: str) -> None:
+def restore_in_place(backup: OpenBackup, found: Sequence[Move], restoring: Restoring) -> None:
     """Unpack all roots beside their places, then swap them in.
 
-    Raises: BackupError: ``write-failed``, ``truncated``, ``verify-failed``; then all is as it was.
+    Raises: BackupError: ``write-failed``, ``truncated``, ``verify-failed``; then all is as it was, or the note stays.
     """
+    stamp = restoring.stamp
+    swaps = [move.swap(stamp) for move in found]
+    restoring.begins(aside=[f"{each['place']} as it was is {each['aside']}" for each in swaps], swaps=swaps)
     try:
         _unpack_beside(backup, found, stamp)
+        os.sync()  # a name that is swapped in must not stand for bytes that are still on their way
         _swap(found, stamp)
-    except BaseException:
-        for move in found:
-            _remove(move.beside(stamp))
+    except BaseException as error:
+        try:
+            swap_back(swaps, whole_too=True)
+        except OSError as failure:
+            raise _not_back(failure) from error
+        for each in swaps:
+            _remove(Path(each["beside"]))
+            _remove(Path(each["undone"]))
+        restoring.is_as_before()
         raise
 
 
@@ -99,7 +120,6 @@ def restore_into_folder(backup: OpenBackup, folder: Path) -> None:
             source.finish()
     finally:
         os.close(top)
-    sync_folder(folder)
 
 
 def _unpack_beside(backup: OpenBackup, found: Sequence[Move], stamp: str) -> None:
@@ -122,21 +142,17 @@ def _unpack_beside(backup: OpenBackup, found: Sequence[Move], stamp: str) -> Non
 
 
 def _swap(found: Sequence[Move], stamp: str) -> None:
-    done: list[Move] = []
-    try:
-        for move in found:
-            if os.path.lexists(move.place):
-                _rename(move, move.place, move.aside(stamp))
-            done.append(move)
-            _rename(move, move.beside(stamp), move.place)
-            sync_folder(move.place.parent)
-    except BaseException:
-        for move in reversed(done):
-            if os.path.lexists(move.place):
-                move.place.rename(move.beside(stamp))
-            if os.path.lexists(move.aside(stamp)):
-                move.aside(stamp).rename(move.place)
-        raise
+    for move in found:
+        if os.path.lexists(move.place):
+            _rename(move, move.place, move.aside(stamp))
+        _rename(move, move.beside(stamp), move.place)
+        sync_folder(move.place.parent)
+
+
+def _not_back(error: OSError) -> BackupError:
+    reason = (error.strerror or str(error)).lower()
+    message = f"the restore failed, and {error.filename} cannot be put back: {reason}"
+    return BackupError(ErrorId.WRITE_FAILED, message, hint="dce-play backup recover")
 
 
 def _rename(move: Move, source: Path, destination: Path) -> None:

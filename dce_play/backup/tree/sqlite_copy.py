@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from dce_play.backup.errors import BackupError, ErrorId
+from dce_play.backup.tree.sqlite_open import SomebodyCame, opened_to_read
 from dce_play.errors import ExitCode
 from dce_play.system.disk import disk_space, mount_of
 
 MAGIC = b"SQLite format 3\0"
-_BUSY_S = 30.0
+_TRIES = 3
 _PAGES_AT_ONCE = 1024
 _SMALL_BYTES = 16 << 20
 """Up to here a copy is made within memory: twice as much for a moment, of the 64 MiB that a backup may take."""
@@ -43,37 +43,59 @@ def is_companion(name: bytes, siblings: frozenset[bytes]) -> bytes | None:
 def consistent_copy(path: bytes, *, off_disk: bool) -> Iterator[int]:
     """Give a descriptor of a copy, open for reading. ``off_disk``: the copy may not touch a disk.
 
+    The database's folder is left as it was found.
+
     Raises: BackupError: ``engine-failed``, when SQLite cannot read it; ``no-space`` (exit 1), when it may not touch a
     disk and is too large for memory.
     """
+    descriptor = _copied(path, os.fsdecode(path), off_disk=off_disk)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _copied(path: bytes, shown: str, *, off_disk: bool) -> int:
     import sqlite3  # 10 ms, and few trees have a database
 
-    shown = os.fsdecode(path)
-    descriptor = -1
+    for _ in range(_TRIES):
+        descriptor = -1
+        try:
+            with opened_to_read(path, folder_for=lambda size: _folder_for(size, shown, off_disk=off_disk)) as source:
+                descriptor = _copy_of(source, shown, off_disk=off_disk)
+        except SomebodyCame:
+            if descriptor >= 0:
+                os.close(descriptor)
+            continue
+        except sqlite3.Error as error:
+            raise BackupError(
+                ErrorId.ENGINE_FAILED,
+                f"SQLite cannot read {shown}: {error}",
+                hint="close the program that locks it, exclude it, or set files.sqlite: false",
+            ) from error
+        return descriptor
+    raise BackupError(
+        ErrorId.CHANGED, f"{shown} was opened and closed again each time while it was read", exit_code=ExitCode.FAILED
+    )
+
+
+def _copy_of(source: Any, shown: str, *, off_disk: bool) -> int:
+    size = _size(source)
+    if size <= _SMALL_BYTES:
+        descriptor = os.memfd_create("sqlite")
+        _write_all(descriptor, source.serialize())
+        return descriptor
+    descriptor, name = tempfile.mkstemp(prefix="dce-play-sqlite-", dir=_folder_for(size, shown, off_disk=off_disk))
     try:
-        with closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=_BUSY_S)) as source:
-            size = _size(source)
-            if size <= _SMALL_BYTES:
-                descriptor = os.memfd_create("sqlite")
-                _write_all(descriptor, source.serialize())
-            else:
-                descriptor, name = _file_for(size, shown, off_disk=off_disk)
-                _back_up(source, name)
-        yield descriptor
-    except sqlite3.Error as error:
-        raise BackupError(
-            ErrorId.ENGINE_FAILED,
-            f"SQLite cannot read {shown}: {error}",
-            hint="close the program that locks it, exclude it, or set files.sqlite: false",
-        ) from error
-    finally:
-        if descriptor >= 0:
-            os.close(descriptor)
+        _back_up(source, name)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _size(source: Any) -> int:
-    """Begin a transaction that sees one state of the database, and return that state's size in bytes."""
-    source.execute("BEGIN")
+    """Return the size in bytes of the state that the transaction sees."""
     pages = source.execute("PRAGMA page_count").fetchone()[0]
     return int(pages * source.execute("PRAGMA page_size").fetchone()[0])
 
@@ -84,8 +106,8 @@ def _write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _file_for(size: int, shown: str, *, off_disk: bool) -> tuple[int, str]:
-    """Make an empty file for so many bytes; return its descriptor and its name, which the caller removes."""
+def _folder_for(size: int, shown: str, *, off_disk: bool) -> str:
+    """Return a folder for a copy of so many bytes."""
     folder = tempfile.gettempdir()
     if off_disk:
         folder = next((each for each in (folder, _MEMORY) if _is_in_memory(each, size)), "")
@@ -96,7 +118,7 @@ def _file_for(size: int, shown: str, *, off_disk: bool) -> tuple[int, str]:
             hint=f"make room below {_MEMORY}, or quiesce the service and set files.sqlite: false",
             exit_code=ExitCode.FAILED,
         )
-    return tempfile.mkstemp(prefix="dce-play-sqlite-", dir=folder)
+    return folder
 
 
 def _is_in_memory(folder: str, size: int) -> bool:

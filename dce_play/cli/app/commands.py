@@ -24,6 +24,7 @@ COMMANDS = {
     "run": CommandEntry("dce_play.cli.run.run:command", "Run a playbook", RUNS),
     "resume": CommandEntry("dce_play.cli.run.resume:command", "Continue a run that failed or was killed", RUNS),
     "runs": CommandEntry("dce_play.cli.run.runs:command", "List, show and prune earlier runs", RUNS),
+    "status": CommandEntry("dce_play.cli.status.status:command", "Tell how the targets stand: last night", RUNS),
     "monitoring": CommandEntry("dce_play.cli.host.monitoring:command", "Look at who is told of runs, try it", RUNS),
     "summary": CommandEntry("dce_play.cli.run.summary:command", "Show what scrapes did, from files or a log", RUNS),
     "init": CommandEntry("dce_play.cli.author.init:command", "Start a folder with playbooks and targets", PLAYBOOKS),

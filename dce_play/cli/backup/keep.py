@@ -53,9 +53,10 @@ def require_backup(module: str, **options: Any) -> int:
 
 
 @click.command("recover", cls=Verb)
+@click.option("--restored", metavar="MODULE", default="", help="You have seen that it is whole: forget its restore.")
 @common_options
-def recover_runs(**options: Any) -> int:
-    """Undo what runs of ours left that died: services still held, files that never became a backup. Nothing else.
+def recover_runs(restored: str, **options: Any) -> int:
+    """Undo what runs of ours left that died: services still held, roots half swapped, files that are no backup.
 
     \b
     Example:
@@ -66,7 +67,7 @@ def recover_runs(**options: Any) -> int:
     office = Office("recover", options)
 
     def act() -> Answer:
-        found = recover(office.desk.root, office.services)
+        found = recover(office.desk.root, office.services, restored=restored)
         lines = [f"{each.module}: {each.what}" for each in found.undone]
         lines += [f"removed {path}" for path in found.removed]
         facts = {"undone": found.undone, "removed": found.removed}

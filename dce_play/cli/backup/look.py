@@ -101,11 +101,13 @@ def _line(row: ListRow) -> str:
 
 
 def _leftover(leftover: Leftover) -> dict[str, Any]:
-    return {"path": str(leftover.path), "kind": leftover.kind, "age_s": leftover.age_s}
+    told = {"path": str(leftover.path), "kind": leftover.kind, "age_s": leftover.age_s}
+    return told | ({"detail": leftover.detail} if leftover.detail else {})
 
 
 def _left_line(left: dict[str, Any]) -> str:
-    return f"leftover\t{left['kind']}\t{left['path']}\t{show_duration(left['age_s'])} old"
+    detail = f"\t{left['detail']}" if "detail" in left else ""
+    return f"leftover\t{left['kind']}\t{left['path']}\t{show_duration(left['age_s'])} old{detail}"
 
 
 def _is_of(leftover: Leftover, names: tuple[str, ...]) -> bool:

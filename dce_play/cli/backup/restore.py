@@ -12,7 +12,8 @@ from dce_play.backup.definitions.model import Module, ModuleKeys, secret_variabl
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import PlanItem
 from dce_play.backup.manifest import OperatorRecord
-from dce_play.backup.restore.restore import RestoreRun, check_empty
+from dce_play.backup.restore.into import check_empty
+from dce_play.backup.restore.restore import RestoreRun
 from dce_play.backup.store.catalog import Entry
 from dce_play.backup.take.options import TakeOptions
 from dce_play.cli.backup.office import Answer, Office, Verb, common_options

@@ -23,6 +23,12 @@ KEYS = (
         help="Load the step plugins of ./steps, ./playbooks/steps and of installed packages.",
         default=False,
     ),
+    Key(
+        name="keep_runs",
+        kind=Kind.WHOLE,
+        minimum=1,
+        help="Keep so many of the newest runs, and those that can be resumed; without it all are kept.",
+    ),
     *MONITORING_KEYS,
 )
 

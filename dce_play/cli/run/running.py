@@ -8,9 +8,12 @@ from pathlib import Path
 
 from dce_play.cli.app.find_playbook import find_playbook
 from dce_play.cli.app.playbook_params import as_texts
+from dce_play.cli.app.project_file import kept_runs
 from dce_play.cli.app.step_table import is_shipped, reading_cache, step_table
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
+from dce_play.cli.run.fan_out import fan_out_of
 from dce_play.cli.run.flags import said
+from dce_play.cli.run.forgetting import forget_old_runs
 from dce_play.cli.run.options import RunOptions, command_line, resume_words, run_words, to_journal
 from dce_play.cli.run.person import refuse_without_person, steps_used
 from dce_play.cli.run.sinks import asker, leave_report, lost_outputs, open_sinks, tell_stillborn
@@ -93,14 +96,23 @@ def execute(request: RunRequest, /, *, earlier: EarlierRun | None = None, accept
             log_file=request.options.log_file,
             report=request.options.report_file,
         )
+        keep = None if request.options.dry_run else kept_runs(request.folder)
         prepared = prepare(request, ask=asker(sinks))
         progress = None
         if earlier is not None:
             progress = progress_for(earlier, prepared.plan, prepared.settings, accept_changes=accept_changes)
-        outcome = run(prepared.plan, prepared.settings, sinks, progress=progress)
+        outcome = run(
+            prepared.plan,
+            prepared.settings,
+            sinks,
+            progress=progress,
+            fan_out=fan_out_of(prepared.plan, prepared.settings),
+        )
     except DcePlayError as error:
         tell_stillborn(sinks, error, run_id=request.run_id)
         raise
+    if keep is not None:
+        forget_old_runs(prepared.settings, keep=keep)
     written = leave_report(outcome.run_folder, also=request.options.report_file)
     if (lost_outputs(sinks) or not written) and outcome.exit_code == ExitCode.OK:
         return replace(outcome, exit_code=ExitCode.FAILED)

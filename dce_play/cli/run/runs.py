@@ -18,6 +18,7 @@ from dce_play.cli.run.flags import DurationType
 from dce_play.cli.run.options import RunOptions, command_line, resume_words
 from dce_play.errors import DcePlayError, UsageError
 from dce_play.history.columns import GAP
+from dce_play.history.nights import runs_of
 from dce_play.history.run_rows import RunRow, row_lines, run_row
 from dce_play.history.story import read_story, story_lines
 from dce_play.layout import runs_folder
@@ -26,16 +27,14 @@ from dce_play.runner.record.folders import (
     RunInfo,
     each_run,
     find_run,
-    is_of,
     list_runs,
     prunable,
     read_run,
+    remove_leftovers,
     remove_run,
 )
 from dce_play.runner.record.journal import RunStillGoing
 
-MOST_LOOKED_AT = 1_000
-"""So many of the newest runs are looked through for this project's: beyond, it would be slow."""
 _PIPED_CELLS = 240
 _COLOURS = {"ok": "green", "failed": "red", "damaged": "red", "running": "cyan"}
 
@@ -98,9 +97,7 @@ def list_command(limit: int, output_format: str, state_dir: Path | None, *, of_a
 
 
 def _of_here(runs: Path) -> Iterator[RunInfo]:
-    """Yield this project's runs among the newest."""
-    folder, root = working_folder(), _archive_root()
-    return (info for info in islice(each_run(runs), MOST_LOOKED_AT) if is_of(info, folder=folder, archive_root=root))
+    return runs_of(runs, folder=working_folder(), archive_root=_archive_root())
 
 
 def _archive_root() -> Path | None:
@@ -191,7 +188,10 @@ def prune(keep: int, older_than: float, state_dir: Path | None, *, unfinished: b
     Exit 0: done. Exit 1: a folder cannot be removed.
     """
     before = datetime.now(UTC) - timedelta(seconds=older_than)
-    infos = list_runs(runs_folder(state_dir, os.environ))
+    runs = runs_folder(state_dir, os.environ)
+    infos = list_runs(runs)
+    if not dry_run:
+        remove_leftovers(runs)
     count = 0
     for info in prunable(infos, keep=keep, before=before, unfinished=unfinished):
         if not dry_run:

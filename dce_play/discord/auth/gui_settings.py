@@ -15,7 +15,7 @@ _PREFIX = "enc:"
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
 _KEY_BYTES = 16
-_ROUNDS = 600_000
+_ITERATIONS = 600_000
 _DEFAULT_SALT = "HimalayanPinkSalt"
 _MACHINE_ID_FILES = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 
@@ -91,7 +91,7 @@ def _decrypt(path: Path, text: str, machine: Machine) -> str:
         raise BadTokenFile(path, "the encrypted token is cut short", hint="save it again in the program")
     nonce, rest = data[:_NONCE_BYTES], data[_NONCE_BYTES:]
     tag, cipher = rest[:_TAG_BYTES], rest[_TAG_BYTES:]
-    derive = PBKDF2HMAC(algorithm=SHA256(), length=_KEY_BYTES, salt=machine.salt.encode(), iterations=_ROUNDS)
+    derive = PBKDF2HMAC(algorithm=SHA256(), length=_KEY_BYTES, salt=machine.salt.encode(), iterations=_ITERATIONS)
     try:
         return AESGCM(derive.derive(machine.machine_id.encode())).decrypt(nonce, cipher + tag, None).decode().strip()
     except (InvalidTag, UnicodeDecodeError) as error:

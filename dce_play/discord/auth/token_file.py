@@ -7,7 +7,8 @@ from typing import ClassVar
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.system.redact import SHORTEST_SECRET
 
-_LONGEST = 4096
+LONGEST_BYTES = 4096
+"""Far more than any token has; what is longer is another file."""
 
 
 class BadTokenFile(DcePlayError):
@@ -28,15 +29,18 @@ def read_token_file(path: Path) -> str:
     """
     try:
         with path.open("rb") as file:
-            data = file.read(_LONGEST + 1)
+            data = file.read(LONGEST_BYTES + 1)
     except OSError as error:
         reason = error.strerror or "cannot be read"
         raise BadTokenFile(path, reason.lower(), hint="check the path and the file's mode") from error
+    line = data.split(b"\n", 1)[0]
+    if len(line) > LONGEST_BYTES:
+        raise BadTokenFile(path, "its first line is too long for a token", hint="is it the right file?")
     try:
-        text = data.decode("utf-8-sig")
+        text = line.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadTokenFile(path, "is not text", hint="it should hold the token and nothing else") from error
-    return text.split("\n", 1)[0].strip()
+    return text.strip()
 
 
 def check_token(token: str, source: str) -> str:

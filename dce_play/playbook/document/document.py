@@ -13,6 +13,7 @@ from pathlib import Path
 from dce_play.errors import UsageError
 from dce_play.playbook.document.cache import pack_document, pack_problem, unpack_document, unpack_problem
 from dce_play.playbook.document.compose import Composer, Places, TooLarge, in_quotes
+from dce_play.playbook.document.yaml_words import in_our_words
 from dce_play.source import Document, InvalidDocument, JsonValue, NodeSpan, Pointer, Problem, Severity
 
 MAX_BYTES = 8 << 20
@@ -111,8 +112,8 @@ def unpack_reading(path: Path, data: bytes, packed: JsonValue) -> Reading | None
         return None
 
 
-def _at(path: Path, text: str, offset: int, message: str, *, rule: str = "E001", length: int = 1) -> Problem:
-    return Problem(rule=rule, message=message, span=Places(path, text).span(offset, offset + length))
+def _at(path: Path, text: str, offset: int, message: str, *, rule: str = "E001", hint: str = "") -> Problem:
+    return Problem(rule=rule, message=message, span=Places(path, text).span(offset, offset + 1), hint=hint)
 
 
 def _decode(path: Path, data: bytes, problems: list[Problem]) -> str:
@@ -216,7 +217,11 @@ def _mend(path: Path, text: str, error: Exception, *, masked: set[int]) -> tuple
         masked.add(start)
         return text[:start] + '"' + "x" * (end - start - 2) + '"' + text[end:], problem
     what = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read")
-    return text, _at(path, text, offset, f"not YAML: {what}")
+    message, hint = in_our_words(what, text, offset)
+    begun = getattr(error, "context_mark", None)
+    if message.endswith("is not closed") and begun is not None:
+        offset = min(int(begun.index), len(text))
+    return text, _at(path, text, offset, f"not YAML: {message}", hint=hint)
 
 
 def _lines_up_to(text: str, offset: int) -> list[int]:

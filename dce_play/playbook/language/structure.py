@@ -17,6 +17,15 @@ from dce_play.source import Document, Pointer, Problem, did_you_mean, nearest, o
 
 _UNKNOWN_KEY = {"params": "E111", "document": "E101", "statement": "E101", "param": "E101"}
 _MISSING_KEY = {"params": "E111", "document": "E102", "statement": "E102", "param": "E102"}
+_TYPES = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "null",
+}
 
 
 def check(reading: Reading, schema: Mapping[str, Any]) -> list[Problem]:
@@ -59,7 +68,7 @@ def _problems(error: Any, document: Document) -> Iterator[Problem]:
             span = document.value_span(pointer)
             words = [word for word in error.schema.get("enum", ()) if isinstance(word, str)]
             hint = did_you_mean(error.instance, words) if _is_wrong_word(error) else ""
-            yield Problem(rule="E103", message=_wrong_value(error), span=span, hint=hint)
+            yield Problem(rule="E103", message=wrong_value(error), span=span, hint=hint)
 
 
 def _is_name_check(error: Any) -> bool:
@@ -147,12 +156,13 @@ def _head(document: Document, pointer: Pointer) -> Any:
     return document.key_span(pointer)
 
 
-def _wrong_value(error: Any) -> str:
+def wrong_value(error: Any) -> str:
+    """Return what is wrong with a value, from a jsonschema error about it, without jsonschema's own words."""
     shown = show(error.instance)
     title = error.schema.get("title", "")
     match error.validator:
-        case "type" if title:
-            return f"{shown} is not {with_article(title)}"
+        case "type":
+            return f"{shown} is not {with_article(title) if title else _kinds(error.validator_value)}"
         case "enum":
             return f"{shown} is not {with_article(title)}" if title else f"{shown} is not allowed here"
         case "pattern" if title in {"duration", "size", "snowflake"} or title.startswith(("name", "condition")):
@@ -166,7 +176,12 @@ def _wrong_value(error: Any) -> str:
         case "minItems" | "minLength":
             return "this is empty"
         case _:
-            return f"{shown} is not {with_article(title)}" if title else str(error.message)
+            return f"{shown} is not {with_article(title)}" if title else f"{shown} does not fit here"
+
+
+def _kinds(types: str | list[str]) -> str:
+    """Return JSON Schema's types in our words: a mapping, or text."""
+    return " or ".join(_TYPES.get(each, each) for each in ([types] if isinstance(types, str) else types))
 
 
 def show(value: object) -> str:

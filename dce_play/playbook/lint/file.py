@@ -8,6 +8,7 @@ from dce_play.discord.targets.parse import check_targets
 from dce_play.playbook.document.cache import Cache
 from dce_play.playbook.document.document import Reading, read_document
 from dce_play.playbook.language.model import CallKind
+from dce_play.playbook.language.structure import wrong_value
 from dce_play.playbook.lint.comments import modeline, suppress
 from dce_play.playbook.lint.lint import TARGETS_NAMES, Inspection
 from dce_play.playbook.lint.names import names
@@ -101,5 +102,5 @@ def _lint_schema(reading: Reading) -> list[Problem]:
         Draft7Validator.check_schema(value if isinstance(value, dict | bool) else {"type": value})
     except SchemaError as error:
         span = reading.document.value_span(tuple(error.absolute_path))
-        return [Problem(rule="E103", message=f"not a JSON Schema: {error.message[:80]}", span=span)]
+        return [Problem(rule="E103", message=f"not a JSON Schema: {wrong_value(error)}", span=span)]
     return []

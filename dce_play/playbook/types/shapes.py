@@ -246,7 +246,7 @@ def shape_of_value(value: JsonValue) -> Shape:
 def describe(shape: Shape) -> str:
     """Return the shape as a word or two for people."""
     if shape.choices:
-        return "one of " + ", ".join(shape.choices)
+        return "one of " + ", ".join(each or '""' for each in shape.choices)
     if shape.format is not Format.NONE:
         return shape.format.value
     match shape.kind:

@@ -1,5 +1,6 @@
 """The run folders of a state folder: which runs there are, how each ended, and removing old ones."""
 
+import glob
 import heapq
 import os
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.events import Mode, Outcome, RunEnded, RunStarted
+from dce_play.runner.record.child_id import parent_of
 from dce_play.runner.record.journal import JOURNAL_NAME, RunJournalDamaged, RunStillGoing, read_journal
 from dce_play.runner.record.peek import peek
 from dce_play.source import JsonValue
@@ -20,6 +22,7 @@ from dce_play.system.lock.file_lock import is_locked, open_locked
 _FIRST_NAMES = 256
 """So many names are sorted at first: who lists twenty runs need not sort a hundred thousand."""
 _NAMED = 5
+_REMOVING = ".removing-"
 _REFUSALS = frozenset(
     {
         *(ExitCode.USAGE, ExitCode.INVALID, ExitCode.PREFLIGHT, ExitCode.NOTHING_SELECTED, ExitCode.RESUME_REFUSED),
@@ -164,9 +167,9 @@ def _state(ended: Mapping[str, JsonValue], journal: Path) -> State:
 
 
 def newest_folders(runs: Path, /) -> Iterator[Path]:
-    """Yield the folders of all runs, the newest first. Only names are read."""
+    """Yield the folders of all runs, the newest first, without those of items' runs. Only names are read."""
     try:
-        names = [name for name in os.listdir(runs) if not name.startswith(".")]  # noqa: PTH208 - a tenth of iterdir
+        names = [name for name in os.listdir(runs) if not name.startswith(".") and not parent_of(name)]  # noqa: PTH208 - a tenth of iterdir
     except (FileNotFoundError, NotADirectoryError):
         return
     first = heapq.nlargest(_FIRST_NAMES, names)
@@ -188,7 +191,7 @@ def list_runs(runs: Path, /) -> list[RunInfo]:
 
 
 def find_run(runs: Path, identifier: str, /) -> RunInfo:
-    """Return the run whose id is this, or begins or ends like this.
+    """Return the run whose id is this, or begins or ends like this; that of an item only by its whole id.
 
     Raises: NoSuchRun.
     """
@@ -243,17 +246,33 @@ def prunable(
 
 
 def remove_run(info: RunInfo, /) -> None:
-    """Remove a run folder; it disappears from the list at once, whatever happens then.
+    """Remove a run folder, after those of its items' runs; it disappears from the list at once, whatever happens then.
 
     Raises: RunStillGoing, when somebody goes on with it at this moment; OSError.
     """
-    journal = info.folder / JOURNAL_NAME
-    descriptor = open_locked(journal, os.O_RDWR)
-    if descriptor is None:
+    for folder in (*sorted(info.folder.parent.glob(f"{glob.escape(info.run_id)}.*")), info.folder):
+        _remove(folder)
+
+
+def remove_leftovers(runs: Path, /) -> None:
+    """Remove what is left of run folders whose removal was cut off; nobody lists them.
+
+    Raises: OSError.
+    """
+    for folder in runs.glob(f"{_REMOVING}*"):
+        shutil.rmtree(folder)
+
+
+def _remove(folder: Path) -> None:
+    journal = folder / JOURNAL_NAME
+    descriptor = open_locked(journal, os.O_RDWR) if journal.is_file() else None
+    if descriptor is None and journal.is_file():
         raise RunStillGoing(journal)
     try:
-        doomed = info.folder.with_name(f".removing-{info.folder.name}")
-        info.folder.rename(doomed)
+        doomed = folder.with_name(f"{_REMOVING}{folder.name}")
+        shutil.rmtree(doomed, ignore_errors=True)  # what an earlier removal left that was killed
+        folder.rename(doomed)
         shutil.rmtree(doomed)
     finally:
-        os.close(descriptor)
+        if descriptor is not None:
+            os.close(descriptor)

@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from dce_play.errors import DcePlayError, ExitCode
+from dce_play.errors import DcePlayError, ExitCode, UsageError
 from dce_play.event_json import to_json
 from dce_play.events import CheckpointPut, Event, Outcome, RunEnded, RunResumed, RunStarted, StepEnded, StepStarted
 from dce_play.source import JsonValue
@@ -77,6 +77,28 @@ class Journal:
                 return True
             case _:
                 return False
+
+
+class RunFolderUnusable(UsageError):
+    """The run folder or its journal cannot be made."""
+
+    def __init__(self, folder: Path, error: OSError) -> None:
+        super().__init__(
+            f"cannot keep the run's record in {folder}: {error.strerror or error}",
+            hint="choose another place with --state-dir",
+        )
+
+
+def open_journal(folder: Path) -> Journal:
+    """Return the journal of a run folder, which is made where there is none.
+
+    Raises: RunFolderUnusable; RunStillGoing.
+    """
+    try:
+        (folder / "scratch").mkdir(parents=True, exist_ok=True)
+        return Journal(folder / JOURNAL_NAME)
+    except OSError as error:
+        raise RunFolderUnusable(folder, error) from error
 
 
 def _open_held(path: Path) -> LineFile:

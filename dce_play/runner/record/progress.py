@@ -38,6 +38,8 @@ class Progress:
     """Steps that started and did not come to an end of their own."""
     checkpoints: Mapping[str, Mapping[str, JsonValue]] = field(default_factory=dict)
     last_seq: int = 0
+    cleared: bool = False
+    """Whether nothing that ended before counts, as what the run is made from changed."""
 
     @property
     def done_count(self) -> int:

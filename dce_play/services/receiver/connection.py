@@ -14,9 +14,9 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from dce_play.services.receiver.body.long_body import LongBody
 from dce_play.services.receiver.exchange import new_request_id
 from dce_play.services.receiver.identity import peer_certificate
-from dce_play.services.receiver.long_body import LongBody
 from dce_play.services.receiver.refusals import Refused
 from dce_play.transfer.wire import PROBLEM_TYPE
 

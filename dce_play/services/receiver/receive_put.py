@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from dce_play.services.receiver.admission import admit, admitted_offer, wait_quietly
-from dce_play.services.receiver.body_work import Pieces, RunningCheck, take_all
+from dce_play.services.receiver.body.work import Pieces, RunningCheck, take_all
 from dce_play.services.receiver.context import ReceiverContext
 from dce_play.services.receiver.exchange import Disconnected, Exchange
 from dce_play.services.receiver.refusals import AlreadyStored, Refused, conflict

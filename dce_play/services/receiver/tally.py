@@ -111,4 +111,7 @@ class Tally:
             return dict(self.results), dict(self.responses)
 
     def _host(self, name: str) -> HostTally:
-        return self.hosts.setdefault(name, HostTally())
+        host = self.hosts.get(name)
+        if host is None:
+            host = self.hosts[name] = HostTally()
+        return host

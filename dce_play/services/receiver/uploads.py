@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dce_play.services.receiver.admission import admit, admitted_offer, authenticated, length_in, wait_quietly
-from dce_play.services.receiver.body_work import Pieces, RunningCheck, take_all
+from dce_play.services.receiver.body.work import Pieces, RunningCheck, take_all
 from dce_play.services.receiver.context import ReceiverContext
 from dce_play.services.receiver.exchange import Exchange
 from dce_play.services.receiver.receive_put import (

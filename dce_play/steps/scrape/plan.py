@@ -38,6 +38,7 @@ class Outputs:
     target_count: Annotated[int, Info(help="Targets of this run.")]
     channel_count: Annotated[int, Info(help="Channels known without asking Discord.")]
     stale_count: Annotated[int, Info(help="Exports that dead runs left.")]
+    without_media: Annotated[list[str], Info(help="Targets that keep no media; the URLs in their files expire.")]
     options: Annotated[str, Info(help="The options that make another command about the same; quoted for a shell.")]
 
 
@@ -62,6 +63,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         target_count=len(chosen),
         channel_count=channel_count,
         stale_count=stale_count,
+        without_media=[target.name for target in chosen if not target.media.on],
         options=_options(targets_file, () if all_enabled else chosen, ctx.selection),
     )
     return StepResult(

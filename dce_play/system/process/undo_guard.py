@@ -21,6 +21,7 @@ from dce_play.system.process.streaming import StreamedProgram, Streams
 
 _FOR_EVER_S = 30 * 86_400.0
 _UNDO_TIMEOUT_S = 60.0
+_Promise = tuple[tuple[str, ...], Mapping[str, str], bool]
 
 
 class UndoReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,19 +36,21 @@ class UndoReport(msgspec.Struct, frozen=True, kw_only=True):
 class UndoGuard(AbstractContextManager["UndoGuard"]):
     """A guard process. It costs some 30 ms to start."""
 
-    def __init__(self, streams: Streams, executor: Executor, *, max_s: float) -> None:
+    def __init__(self, streams: Streams, executor: Executor, *, max_s: float, note: str = "") -> None:
+        """``note`` is a file that tells of the promises; a guard that outlives us removes it once it has kept them."""
         self._streams = streams
         self._executor = executor
         self._max_s = max_s
+        self._note = note
         self._stack = ExitStack()
         self._program: StreamedProgram | None = None
-        self._promises: list[tuple[tuple[str, ...], Mapping[str, str]]] = []
+        self._promises: list[_Promise] = []
         self._asked = 0
         self._heard = b""
 
     def __enter__(self) -> Self:
         """Start it, and wait until it listens."""
-        argv = (sys.executable, "-I", "-S", _program_path(), str(self._max_s))
+        argv = (sys.executable, "-I", "-S", _program_path(), str(self._max_s), self._note)
         command = Command(argv=argv, timeout_s=_FOR_EVER_S)
         self._program = self._stack.enter_context(self._streams.open(command, stdin=True))
         self._ask({"hello": True})
@@ -64,13 +67,15 @@ class UndoGuard(AbstractContextManager["UndoGuard"]):
         finally:
             self._stack.close()
 
-    def promise(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
+    def promise(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, first: bool = False) -> None:
         """Have a program run in the end. ``env`` is added to the environment; secrets belong there.
+
+        ``first``: when it fails, nothing that was promised before it is run.
 
         Raises: DcePlayError, when the guard is not there: then nothing may be done that would need it.
         """
-        self._promises.append((tuple(argv), env or {}))
-        answer = self._ask({"argv": list(argv), "env": dict(env or {})})
+        self._promises.append((tuple(argv), env or {}, first))
+        answer = self._ask({"argv": list(argv), "env": dict(env or {}), "first": first})
         if answer is None:
             self._promises.pop()
             raise DcePlayError("the guard process is gone")
@@ -89,18 +94,21 @@ class UndoGuard(AbstractContextManager["UndoGuard"]):
             failed=tuple(str(each) for each in failed) if isinstance(failed, list) else (),
         )
 
-    def _by_ourselves(self, promises: Sequence[tuple[tuple[str, ...], Mapping[str, str]]]) -> list[str]:
-        failed = []
-        for argv, env in reversed(promises):
+    def _by_ourselves(self, promises: Sequence["_Promise"]) -> list[str]:
+        failed: list[str] = []
+        for argv, env, is_first in reversed(promises):
+            before = len(failed)
             try:
                 finished = self._executor.run(
                     Command(argv=argv, env=env, timeout_s=_UNDO_TIMEOUT_S, tidies_up=True), cancelled=lambda: False
                 )
             except DcePlayError as error:
                 failed.append(f"{argv[0]}: {error}")
-                continue
-            if finished.exit_code != 0:
-                failed.append(f"{argv[0]} ended with exit code {finished.exit_code}: {finished.stderr.strip()}")
+            else:
+                if finished.exit_code != 0:
+                    failed.append(f"{argv[0]} ended with exit code {finished.exit_code}: {finished.stderr.strip()}")
+            if is_first and len(failed) > before:
+                break
         return failed
 
     def _ask(self, message: Mapping[str, object]) -> dict[str, object] | None:

@@ -1,6 +1,7 @@
-"""The guard process itself: ``python undo_guard_process.py MAX_S``, standard library only, so that it starts at once.
+"""The guard process itself: ``python undo_guard_process.py MAX_S [NOTE]``, standard library only: it starts at once.
 
 It reads JSON lines and answers each with one. The end of its input is the end of whoever it guards.
+When it has kept every promise by then, the note that tells of them is removed.
 """
 
 import json
@@ -13,13 +14,15 @@ import time
 
 _RUN_TIMEOUT_S = 60.0
 _TRIES = 3
+Promise = tuple[list[str], dict[str, str], bool]
+"""A program, what is added to its environment, and whether what was promised earlier waits for its success."""
 
 
-def main(max_s: float) -> int:
+def main(max_s: float, note: str) -> int:
     """Serve until the input ends. Returns the exit code: 1 when a promise could not be kept."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
-    promises: list[tuple[list[str], dict[str, str]]] = []
+    promises: list[Promise] = []
     failed: list[str] = []
     expired = False
     deadline = 0.0
@@ -33,14 +36,19 @@ def main(max_s: float) -> int:
             continue
         part = os.read(0, 1 << 16)
         if not part:
-            return 1 if failed + _keep(promises) else 0
+            was_asked = not promises  # then whoever asked looks after the note
+            if failed + _keep(promises):
+                return 1
+            if not was_asked and note and os.path.lexists(note):
+                os.unlink(note)  # noqa: PTH108 - this file starts without pathlib, at once
+            return 0
         *lines, rest = (rest + part).split(b"\n")
         for line in lines:
             message = json.loads(line)
             answer: dict[str, object] = {"id": message["id"]}
             if "argv" in message:
                 deadline = time.monotonic() + max_s if not promises else deadline
-                promises.append((message["argv"], message["env"]))
+                promises.append((message["argv"], message["env"], message.get("first") is True))
             elif "undo" in message:
                 failed += _keep(promises)
                 answer |= {"expired": expired, "failed": failed}
@@ -48,11 +56,14 @@ def main(max_s: float) -> int:
             os.write(1, json.dumps(answer).encode() + b"\n")
 
 
-def _keep(promises: list[tuple[list[str], dict[str, str]]]) -> list[str]:
-    """Run what was promised, last first, and forget it; return a line for each that failed every time."""
+def _keep(promises: list[Promise]) -> list[str]:
+    """Run what was promised, last first, and forget it; return a line for each that failed every time.
+
+    What must be done first and cannot be is the end: what was promised before it is not done.
+    """
     failed = []
     while promises:
-        argv, env = promises.pop()
+        argv, env, is_first = promises.pop()
         said = ""
         for attempt in range(_TRIES):
             said = _run(argv, env)
@@ -61,6 +72,9 @@ def _keep(promises: list[tuple[list[str], dict[str, str]]]) -> list[str]:
             time.sleep(0.2 * attempt)
         if said:
             failed.append(f"{argv[0]}: {said}")
+            if is_first:
+                failed += [f"{other[0]}: not run, because of that" for other, _, _ in reversed(promises)]
+                promises.clear()
     return failed
 
 
@@ -84,4 +98,4 @@ def _run(argv: list[str], env: dict[str, str]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(float(sys.argv[1])))
+    sys.exit(main(float(sys.argv[1]), (*sys.argv[2:], "")[0]))

@@ -39,7 +39,8 @@ class _LooseRow(msgspec.Struct, frozen=True, kw_only=True):
     source: str = ""
 
 
-_ROW = msgspec.json.Decoder(_LooseRow)
+_ROW = msgspec.json.Decoder(IndexRow)
+_LOOSE = msgspec.json.Decoder(_LooseRow)
 _ID = msgspec.json.Decoder(_IdOnly)
 
 
@@ -51,6 +52,8 @@ class FileIndex:
         self._disk = disk
         self._on_row = on_row or (lambda _row: None)
         self._mutex = threading.Lock()
+        self._told: set[str] = set()
+        """Ids whose row somebody was told of; it is told once, also when the file is written anew."""
         self._forget()
 
     def _forget(self) -> None:
@@ -70,6 +73,16 @@ class FileIndex:
                     self._catch_up(repair=True)
             elif self._path.exists():
                 self._catch_up(repair=False)
+
+    def look_again(self) -> None:
+        """Read what others have written since; what they removed is no longer there."""
+        with self._mutex:
+            if self._unchanged():
+                return
+            if self._path.exists():
+                self._catch_up(repair=False)
+            else:
+                self._forget()
 
     def add_missing(self, row: IndexRow) -> bool:
         """Add a line, durably, unless there is one of this id; return whether it was added."""
@@ -150,17 +163,29 @@ class FileIndex:
             self.repeated.append(row.id)
         else:
             self.ids.add(row.id)
-            self._on_row(row)
+            if row.id not in self._told:
+                self._told.add(row.id)
+                self._on_row(row)
 
 
 def _decoded(line: bytes) -> IndexRow | None:
     """Return a line's row; of one with strange fields only the id; ``None`` for a line without an id."""
     try:
-        loose = _ROW.decode(line)
+        return _ROW.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        try:
-            loose = _LooseRow(id=_ID.decode(line).id)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return None
+        loose = _loose(line)
+    if loose is None:
+        return None
     facts = {name: getattr(loose, name) for name in _LooseRow.__struct_fields__}
     return IndexRow(v=1, **facts)
+
+
+def _loose(line: bytes) -> _LooseRow | None:
+    try:
+        return _LOOSE.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        pass
+    try:
+        return _LooseRow(id=_ID.decode(line).id)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None

@@ -15,6 +15,8 @@ import msgspec
 import zstandard
 
 from dce_play.errors import DcePlayError
+from dce_play.system.durable.disk import REAL
+from dce_play.system.durable.sync_ahead import SyncAhead
 from dce_play.transfer.ids import EpisodeId
 from dce_play.transfer.manifest import Entry, Manifest, empty_folders
 from dce_play.transfer.sending.episode import FileFacts, Tree, seal_of, walk
@@ -60,9 +62,13 @@ class Packer:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             try:
-                writer = _Writer(descriptor, compressor.compressobj(size=-1), moved)
-                digest = _write_members(episode, identifier, tree, writer)
-                size, sha256 = writer.finish()
+                ahead = SyncAhead(REAL, descriptor)
+                writer = _Writer(descriptor, compressor.compressobj(size=-1), moved, ahead)
+                try:
+                    digest = _write_members(episode, identifier, tree, writer)
+                    size, sha256 = writer.finish()
+                finally:
+                    ahead.settle()
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
@@ -93,11 +99,16 @@ class _Writer:
     """The tar's bytes on their way: compressed, hashed and written in one go."""
 
     def __init__(
-        self, descriptor: int, compressor: "zstandard.ZstdCompressionObj", moved: Callable[[int], None]
+        self,
+        descriptor: int,
+        compressor: "zstandard.ZstdCompressionObj",
+        moved: Callable[[int], None],
+        ahead: SyncAhead,
     ) -> None:
         self._descriptor = descriptor
         self._compressor = compressor
         self._moved = moved
+        self._ahead = ahead
         self._hash = hashlib.sha256()
         self._size = 0
 
@@ -118,6 +129,7 @@ class _Writer:
         view = memoryview(data)
         while view:
             view = view[os.write(self._descriptor, view) :]
+        self._ahead.wrote_to(self._size)
 
 
 def _write_members(episode: Path, identifier: EpisodeId, tree: Tree, writer: _Writer) -> str:

@@ -240,3 +240,31 @@ def test_a_compose_project_is_archived_with_its_environment_and_its_hash(podman:
     code, _ = yard.ask("restore", row["file"], "--into", str(tmp_path / "out"), "--apply", "--confirm", row["module"])
     assert code == 0
     assert (tmp_path / "out" / str(project).lstrip("/") / ".env").read_text() == "POSTGRES_PASSWORD=hunter2secret\n"
+
+
+@pytest.mark.contract("B4", "N6", "N14")
+@pytest.mark.strace
+def test_a_restore_that_is_killed_between_its_renames_never_starts_the_container_without_its_root(
+    yard: Yard, podman: Podman
+) -> None:
+    if shutil.which("strace") is None:
+        assert os.environ.get("CI") != "true"
+        pytest.skip("no strace")
+    row = yard.take()
+    yard.define(files=None, health=None, container="kuma", quiesce={"mode": "stop"})
+    (yard.data / "a.txt").write_text("newer\n")
+    words = ("restore", row["file"], "--apply", "--confirm", "kuma", "--no-safety-backup")
+    for number in range(1, 20):
+        inject = f"-einject=rename:signal=SIGKILL:when={number}"
+        said = yard.under("strace", "-qq", "-o", "/dev/null", "-etrace=rename", inject, words=words)
+        if said.code == 0:
+            break
+        wait_for(lambda: podman.state("kuma") == "running", within_s=10, what="a running container")
+        assert podman("exec", "kuma", "/bin/busybox", "cat", "/app/data/a.txt") in {"newer", "first"}
+        assert yard.ask("recover")[0] == 0
+        assert yard.ask("list")[1]["leftovers"] == []
+        assert podman("exec", "kuma", "/bin/busybox", "cat", "/app/data/a.txt") in {"newer", "first"}
+    else:
+        pytest.fail("it never came to its end")
+    assert number > 3
+    assert podman("exec", "kuma", "/bin/busybox", "cat", "/app/data/a.txt") == "first"

@@ -146,3 +146,32 @@ def test_a_killed_run_of_several_modules_ends_them_all_and_each_lets_go_of_what_
     wait_for(lambda: not any(path.exists() for path in held), within_s=10, what="letting go of both")
     wait_for(lambda: not processes_in(tmp_path), within_s=10, what="the end of every process")
     assert [name for name in yard.names() if not name.startswith(".")] == []
+
+
+@pytest.mark.contract("B4", "N6")
+def test_what_a_killed_run_and_its_killed_guard_left_held_is_let_go_before_the_next_one_holds_it(
+    tmp_path: Path,
+) -> None:
+    yard = yard_in(tmp_path)
+    held = tmp_path / "held"
+    yard.define(quiesce={"mode": "command", "freeze": ["mkdir", str(held)], "thaw": ["rmdir", str(held)]})
+    big = yard.data / "big"
+    with big.open("wb") as file:
+        file.write(os.urandom(200 << 20))
+    process = yard.start("run", "kuma", "--allow-unattended")
+    try:
+        wait_for(held.exists, within_s=30, what="holding it")
+        guards = [pid for pid, said in processes_in(tmp_path) if "undo_guard_process" in said]
+        for pid in guards:
+            os.kill(pid, signal.SIGKILL)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=20)
+    assert len(guards) == 1
+    assert held.exists()
+    big.unlink()
+    said = yard.run("run", "kuma", "--allow-unattended")
+    assert said.code == 0, said
+    assert "undone what a killed run left: run rmdir" in said.err
+    assert not held.exists()
+    assert yard.ask("list")[1]["leftovers"] == []

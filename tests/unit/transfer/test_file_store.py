@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -98,4 +99,31 @@ def test_an_offset_never_counts_bytes_whose_sync_has_failed(tmp_path: Path) -> N
     assert found is not None
     assert found.offset == 1000
     assert b"".join(store.read_upload(found)) == b"x" * 1000
+    store.close()
+
+
+@pytest.mark.contract("V2", "V4")
+def test_bytes_whose_sync_failed_while_more_came_are_never_published(tmp_path: Path) -> None:
+    """The kernel tells a lost page once; a sync that runs ahead may be the one that it tells."""
+
+    class Loses(Disk):
+        def sync_data(self, descriptor: int) -> None:  # noqa: ARG002 - as the disk has it
+            raise OSError(errno.EIO, "no")
+
+    store = new_store(tmp_path, Loses())
+    data = archive(files={"a.bin": os.urandom(9 << 20)})
+    incoming = store.receive(offer_of(data))
+    incoming.write(data)
+    with pytest.raises(OSError, match="no"):
+        incoming.finish()
+    incoming.discard()
+    state = store.create_upload(offer_of(data))
+    writer = store.append_to(state)
+    writer.write(data)
+    with pytest.raises(OSError, match="no"):
+        writer.sync()
+    writer.close()
+    found = store.find_upload(state.upload)
+    assert found is not None
+    assert found.offset == 0
     store.close()

@@ -22,7 +22,7 @@ from dce_play.backup.facts import (
     Warned,
 )
 from dce_play.backup.manifest import Manifest
-from dce_play.backup.protocols import DrillOptions, EngineSource, OpenBackup, Services
+from dce_play.backup.protocols import DrillOptions, EngineSource, OpenBackup, Restoring, Services
 from dce_play.backup.streams import Sink
 from dce_play.backup.tree.check import tree_check
 from dce_play.backup.tree.drill import drill_tree
@@ -85,20 +85,11 @@ class ComposeEngine:
             for move in found
         )
 
-    def restore(
-        self,
-        backup: OpenBackup,
-        module: Module,
-        services: Services,
-        /,
-        *,
-        stamp: str,
-        replace: bool,  # noqa: ARG002
-    ) -> None:
+    def restore(self, backup: OpenBackup, module: Module, services: Services, restoring: Restoring, /) -> None:
         present = _roots(module)
         found = moves(backup.manifest.roots, present)
         refuse_unmovable(found, services.mounting(module, [root.source for root in present]))
-        restore_in_place(backup, found, stamp=stamp)
+        restore_in_place(backup, found, restoring)
 
     def restore_into(self, backup: OpenBackup, folder: Path, _services: Services, /) -> None:
         restore_into_folder(backup, folder)

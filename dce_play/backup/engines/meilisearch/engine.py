@@ -28,7 +28,7 @@ from dce_play.backup.http_api import HttpApi
 from dce_play.backup.manifest import Manifest
 from dce_play.backup.mounted import FORMAT as MOUNTED
 from dce_play.backup.mounted import files_engine, mounted_source, names_a_place
-from dce_play.backup.protocols import DrillOptions, EngineSource, OpenBackup, Services
+from dce_play.backup.protocols import DrillOptions, EngineSource, OpenBackup, Restoring, Services
 from dce_play.backup.streams import CHUNK_BYTES, Sink, chunks
 from dce_play.errors import ExitCode
 from dce_play.source import JsonValue
@@ -238,7 +238,7 @@ class MeilisearchEngine:
             PlanItem(what="note", detail="the server imports a dump only when it starts, into an empty database"),
         )
 
-    def restore(self, backup: OpenBackup, module: Module, services: Services, /, *, stamp: str, replace: bool) -> None:
+    def restore(self, backup: OpenBackup, module: Module, services: Services, restoring: Restoring, /) -> None:
         """Refuse: no server imports a dump while it runs."""
         if backup.manifest.format != MOUNTED:
             raise BackupError(
@@ -246,7 +246,7 @@ class MeilisearchEngine:
                 "a Meilisearch dump is imported by a server that starts, not into one that runs",
                 hint="restore it with --into FOLDER, and start a server with --import-dump",
             )
-        files_engine().restore(backup, module, services, stamp=stamp, replace=replace)
+        files_engine().restore(backup, module, services, restoring)
 
     def restore_into(self, backup: OpenBackup, folder: Path, services: Services, /) -> None:
         """Write the dump into the folder, under a name that the server imports."""

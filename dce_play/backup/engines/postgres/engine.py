@@ -18,7 +18,7 @@ from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import Drilled, Health, PlanItem
 from dce_play.backup.manifest import Manifest
 from dce_play.backup.origin import origin_container, origin_folder
-from dce_play.backup.protocols import DrillOptions, EngineSource, OpenBackup, Services
+from dce_play.backup.protocols import DrillOptions, EngineSource, OpenBackup, Restoring, Services
 from dce_play.backup.streams import Sink
 from dce_play.errors import DcePlayError
 
@@ -72,8 +72,8 @@ class PostgresEngine:
             raise _no_folder()
         return plan(backup, module, services)
 
-    def restore(self, backup: OpenBackup, module: Module, services: Services, /, *, stamp: str, replace: bool) -> None:  # noqa: ARG002 - nothing is replaced, all is put aside
-        restore(backup, module, services, stamp=stamp)
+    def restore(self, backup: OpenBackup, module: Module, services: Services, restoring: Restoring, /) -> None:
+        restore(backup, module, services, restoring)
 
     def restore_into(self, backup: OpenBackup, folder: Path, services: Services, /) -> None:  # noqa: ARG002 - refused
         raise _no_folder()

@@ -14,7 +14,7 @@ from dce_play.backup.engines.postgres.server import Server, ServerFacts, open_se
 from dce_play.backup.engines.postgres.tools import parse_version
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import REFUSE, PlanItem
-from dce_play.backup.protocols import OpenBackup, Services
+from dce_play.backup.protocols import OpenBackup, Restoring, Services
 from dce_play.backup.streams import SourceFile, chunks
 from dce_play.errors import ExitCode
 
@@ -125,7 +125,7 @@ def _own_objects(target: Target, backup: OpenBackup) -> list[PlanItem]:
     return items
 
 
-def restore(backup: OpenBackup, module: Module, services: Services, *, stamp: str) -> None:
+def restore(backup: OpenBackup, module: Module, services: Services, restoring: Restoring) -> None:
     """Put aside what is there, load the dump, count; put back what was put aside if any of it fails.
 
     Raises: BackupError.
@@ -141,7 +141,11 @@ def restore(backup: OpenBackup, module: Module, services: Services, *, stamp: st
         )
     connectable = {each.name: each.connectable for each in target.facts.databases}
     force = target.facts.parsed.major >= 13
+    stamp = restoring.stamp
     with session(target.server) as held:
+        restoring.begins(
+            aside=[f'database "{name}" as it was is "{aside_name(name, stamp)}"' for name in target.replaced]
+        )
         moved: list[Moved] = []
         created: list[str] = []
         try:
@@ -152,9 +156,11 @@ def restore(backup: OpenBackup, module: Module, services: Services, *, stamp: st
             _compare(target)
         except BackupError as error:
             put_back(held, moved, created, force=force)
+            restoring.is_as_before()
             raise _half_way(error, moved) from error
         except BaseException:
             put_back(held, moved, created, force=force)
+            restoring.is_as_before()
             raise
     for each in moved:
         services.say(f'database "{each.name}" as it was waits as "{each.aside}"')

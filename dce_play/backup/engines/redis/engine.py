@@ -21,7 +21,7 @@ from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import Drilled, Health, PlanItem
 from dce_play.backup.manifest import Manifest
 from dce_play.backup.origin import origin_container
-from dce_play.backup.protocols import DrillOptions, EngineSource, OpenBackup, Services
+from dce_play.backup.protocols import DrillOptions, EngineSource, OpenBackup, Restoring, Services
 from dce_play.backup.streams import Sink
 from dce_play.errors import DcePlayError
 
@@ -85,16 +85,7 @@ class RedisEngine:
     ) -> tuple[PlanItem, ...]:
         return plan(backup, module, services, into=into)
 
-    def restore(
-        self,
-        backup: OpenBackup,  # noqa: ARG002 - refused
-        module: Module,
-        services: Services,  # noqa: ARG002 - refused
-        /,
-        *,
-        stamp: str,  # noqa: ARG002 - refused
-        replace: bool,  # noqa: ARG002 - refused
-    ) -> None:
+    def restore(self, backup: OpenBackup, module: Module, services: Services, restoring: Restoring, /) -> None:  # noqa: ARG002 - refused
         raise refuse_in_place(module)
 
     def restore_into(self, backup: OpenBackup, folder: Path, services: Services, /) -> None:  # noqa: ARG002 - one for all

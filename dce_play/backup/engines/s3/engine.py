@@ -17,7 +17,7 @@ from dce_play.backup.facts import Consistency, Drilled, EngineFacts, Health, Pla
 from dce_play.backup.manifest import Manifest
 from dce_play.backup.mounted import FORMAT as MOUNTED
 from dce_play.backup.mounted import files_engine, mounted_source, names_a_place
-from dce_play.backup.protocols import DrillOptions, EngineSource, OpenBackup, Services
+from dce_play.backup.protocols import DrillOptions, EngineSource, OpenBackup, Restoring, Services
 from dce_play.backup.s3_bucket import alias_of, in_our_words, open_bucket
 from dce_play.backup.streams import PulledSink, Sink
 from dce_play.system.s3.bucket import Bucket
@@ -198,13 +198,13 @@ class S3Engine:
             PlanItem(what="backup", detail=held),
         )
 
-    def restore(self, backup: OpenBackup, module: Module, services: Services, /, *, stamp: str, replace: bool) -> None:
+    def restore(self, backup: OpenBackup, module: Module, services: Services, restoring: Restoring, /) -> None:
         """Put objects that are missing or differ, with type and metadata; the others stay.
 
         Raises: BackupError: ``usage``, when objects differ and ``replace`` was not given.
         """
         if backup.manifest.format == MOUNTED:
-            files_engine().restore(backup, module, services, stamp=stamp, replace=replace)
+            files_engine().restore(backup, module, services, restoring)
             return
         keys = module.keys.s3
         with (
@@ -214,12 +214,14 @@ class S3Engine:
             in_our_words(has_begun=True),
         ):
             found = compare(bucket, wanted, prefix=keys.prefix, drop_equal=True)
-            if found.differing and not replace:
+            if found.differing and not restoring.replace:
                 raise BackupError(
                     ErrorId.USAGE,
                     f"{found.differing} objects in {_where(keys, bucket)} differ from the backup and would be replaced",
                     hint=f"replace them with --confirm {module.name}",
                 )
+            if found.differing or found.missing:
+                restoring.begins()  # objects are put one by one, and nothing puts the old ones back
             count = put_back(backup, bucket, wanted)
         services.say(f"put {count} objects; {found.equal} were equal; {found.extra} that the backup lacks stay")
 

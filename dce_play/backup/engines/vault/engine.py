@@ -17,7 +17,7 @@ from dce_play.backup.facts import Consistency, Drilled, EngineFacts, Health, Pla
 from dce_play.backup.manifest import Manifest
 from dce_play.backup.mounted import FORMAT as MOUNTED
 from dce_play.backup.mounted import files_engine, mounted_source, names_a_place
-from dce_play.backup.protocols import DrillOptions, EngineSource, OpenBackup, Services
+from dce_play.backup.protocols import DrillOptions, EngineSource, OpenBackup, Restoring, Services
 from dce_play.backup.streams import Sink
 
 NAME = "vault"
@@ -139,12 +139,12 @@ class VaultEngine:
             return files_engine().plan_restore(backup, module, services, into=into)
         return plan_snapshot(backup, module, services, into=into)
 
-    def restore(self, backup: OpenBackup, module: Module, services: Services, /, *, stamp: str, replace: bool) -> None:
+    def restore(self, backup: OpenBackup, module: Module, services: Services, restoring: Restoring, /) -> None:
         """Force the snapshot upon the server."""
         if backup.manifest.format == MOUNTED:
-            files_engine().restore(backup, module, services, stamp=stamp, replace=replace)
+            files_engine().restore(backup, module, services, restoring)
         else:
-            restore_snapshot(backup, module, services)
+            restore_snapshot(backup, module, services, restoring)
 
     def restore_into(self, backup: OpenBackup, folder: Path, services: Services, /) -> None:
         """Refuse: a snapshot is restored into a server."""

@@ -7,8 +7,11 @@ from dce_play.backup.definitions.model import Module
 from dce_play.backup.engines.vault.server import VaultHealth, force_snapshot, health, place_of
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import PlanItem
-from dce_play.backup.protocols import OpenBackup, Services
+from dce_play.backup.protocols import OpenBackup, Restoring, Services
 from dce_play.backup.streams import chunks
+
+_SAID_NO = frozenset({ErrorId.FORBIDDEN, ErrorId.SEALED, ErrorId.NOT_RAFT})
+"""What a server says before it reads the snapshot. After any other failure nobody knows how far it came."""
 
 
 def plan_snapshot(
@@ -38,7 +41,7 @@ def plan_snapshot(
     )
 
 
-def restore_snapshot(backup: OpenBackup, module: Module, services: Services, /) -> None:
+def restore_snapshot(backup: OpenBackup, module: Module, services: Services, restoring: Restoring, /) -> None:
     """Force the snapshot upon the server with the module's token.
 
     Raises: BackupError: ``forbidden`` (with the policy line), ``sealed``, ``version``, ``unreachable``.
@@ -52,7 +55,13 @@ def restore_snapshot(backup: OpenBackup, module: Module, services: Services, /) 
         with backup.plain() as plain:
             yield from chunks(plain)
 
-    force_snapshot(place, token, content)
+    restoring.begins()
+    try:
+        force_snapshot(place, token, content)
+    except BackupError as error:
+        if error.error_id in _SAID_NO:
+            restoring.is_as_before()
+        raise
     services.say("restored; if the server is sealed now, unseal it with the original keys")
 
 

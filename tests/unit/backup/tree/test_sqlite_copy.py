@@ -10,6 +10,7 @@ import pytest
 
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.tree import sqlite_copy
+from dce_play.backup.tree.sqlite_open import SomebodyCame, opened_to_read
 from dce_play.system.disk import mount_of
 
 _LARGE_ROWS = 20
@@ -64,6 +65,50 @@ def test_where_nothing_plain_may_touch_a_disk_the_copy_lies_in_memory(
     with sqlite_copy.consistent_copy(os.fsencode(tmp_path / "live.db"), off_disk=True) as copy:
         assert os.fstat(copy).st_dev != tmp_path.stat().st_dev
         assert rows_of(copy, tmp_path) == rows + 1
+
+
+def left(folder: Path) -> dict[str, tuple[int, int, bytes]]:
+    """Return all that a backup could change in a folder."""
+    return {
+        path.name: (path.stat().st_ino, path.stat().st_mtime_ns, path.read_bytes())
+        for path in folder.iterdir()
+        if path.name.startswith("live.db")
+    }
+
+
+@pytest.mark.contract("B4")
+@pytest.mark.parametrize("rows", [2, _LARGE_ROWS])
+@pytest.mark.parametrize("end", ["closed", "killed", "closed-by-an-older-reader"])
+def test_a_database_that_nobody_has_open_is_left_as_it_was_found(tmp_path: Path, rows: int, end: str) -> None:
+    path = tmp_path / "live.db"
+    if pid := os.fork():
+        os.waitpid(pid, 0)
+    else:
+        made = database(path, rows=rows, mode="wal")
+        if end != "killed":
+            made.close()
+        os._exit(0)
+    if end == "killed":
+        (tmp_path / "live.db-shm").unlink()
+        assert (tmp_path / "live.db-wal").stat().st_size > 0
+    elif end != "closed":
+        (tmp_path / "live.db-wal").touch()
+    before = left(tmp_path)
+    with sqlite_copy.consistent_copy(os.fsencode(path), off_disk=False) as copy:
+        assert left(tmp_path) == before
+        assert rows_of(copy, tmp_path) == rows + 1
+    assert left(tmp_path) == before
+
+
+@pytest.mark.contract("B4")
+def test_a_database_that_is_opened_while_it_is_read_as_one_that_nobody_has_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "live.db"
+    database(path, rows=2, mode="wal").close()
+    live = sqlite3.connect(path, isolation_level=None)
+    with pytest.raises(SomebodyCame), opened_to_read(os.fsencode(path), folder_for=lambda _: str(tmp_path)):
+        live.execute("INSERT INTO seen VALUES ('later')")  # sqlite3 opens the file only now
+    with closing(live), sqlite_copy.consistent_copy(os.fsencode(path), off_disk=False) as copy:
+        assert rows_of(copy, tmp_path) == 4
 
 
 @pytest.mark.contract("B7")

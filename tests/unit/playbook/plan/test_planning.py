@@ -88,6 +88,14 @@ def test_steps_are_chosen(
     assert choose_steps(_plan(tmp_path), tags=tags, skip_tags=skip, start_at=start) == frozenset(chosen)
 
 
+def test_tags_leave_preflight_steps_in_and_do_not_count_them(tmp_path: Path) -> None:
+    guarded = _PLAYBOOK.replace("steps:", "preflight:\n  - name: Guard\n    assert.that: {conditions: [true]}\nsteps:")
+    plan = _plan(tmp_path, guarded)
+    assert choose_steps(plan, tags=["talk"]) == frozenset({"guard", "say"})
+    with pytest.raises(NothingChosen):
+        choose_steps(plan, tags=["talk"], skip_tags=["talk"])
+
+
 def test_no_choice_is_no_choice(tmp_path: Path) -> None:
     assert choose_steps(_plan(tmp_path)) is None
 

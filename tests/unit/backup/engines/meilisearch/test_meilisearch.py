@@ -10,7 +10,7 @@ from dce_play.backup.engines.meilisearch.engine import ENGINE
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import Consistency, Health
 from dce_play.backup.protocols import DrillOptions
-from tests.support.engine_services import EngineServices, StoredBackup, check, module_of, take
+from tests.support.engine_services import EngineServices, Record, StoredBackup, check, module_of, take
 from tests.support.meilisearch_stub import KEY, MeilisearchStub, meilisearch_stub
 from tests.support.real_engines import free_ports
 
@@ -136,5 +136,5 @@ def test_a_restore_writes_the_dump_and_tells_the_command(stub: MeilisearchStub, 
     assert f"--import-dump {written} " in plan["command"]
     assert written.read_bytes() == backup.path.read_bytes()
     with pytest.raises(BackupError) as caught:
-        ENGINE.restore(backup, module, services(), stamp="20261128T220000Z", replace=True)
+        ENGINE.restore(backup, module, services(), Record(stamp="20261128T220000Z", replace=True))
     assert caught.value.error_id is ErrorId.USAGE

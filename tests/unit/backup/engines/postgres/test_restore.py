@@ -16,7 +16,7 @@ from dce_play.backup.engines.postgres.put_aside import aside_name
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.manifest import encode_manifest
 from dce_play.errors import ExitCode
-from tests.support.engine_services import EngineServices, StoredBackup, take
+from tests.support.engine_services import EngineServices, Record, StoredBackup, take
 from tests.support.postgres_server import Postgres, postgres_server
 
 STAMP = "20261128T221500Z"
@@ -36,7 +36,7 @@ def server(own_postgres: Postgres) -> Iterator[Postgres]:
 
 
 def restore(stored: StoredBackup, server: Postgres, services: EngineServices | None = None) -> None:
-    ENGINE.restore(stored, server.module(), services or EngineServices(), stamp=STAMP, replace=False)
+    ENGINE.restore(stored, server.module(), services or EngineServices(), Record(stamp=STAMP, replace=False))
 
 
 def refusal(stored: StoredBackup, server: Postgres) -> BackupError:
@@ -116,7 +116,7 @@ def test_the_own_password_may_change_under_a_restore_that_fails(tmp_path: Path) 
         services = EngineServices(environment={**os.environ, "PGPW": "new secret"})
         with pytest.raises(BackupError) as caught:
             ENGINE.restore(
-                stored, server.module(user="keeper", password="env:PGPW"), services, stamp=STAMP, replace=False
+                stored, server.module(user="keeper", password="env:PGPW"), services, Record(stamp=STAMP, replace=False)
             )
         assert "put back" in str(caught.value)
         assert server.sql("SELECT i FROM t", database="shop") == "2"
@@ -184,12 +184,12 @@ from pathlib import Path
 import msgspec
 from dce_play.backup.engines.postgres.engine import ENGINE
 from dce_play.backup.manifest import decode_manifest
-from tests.support.engine_services import EngineServices, StoredBackup
+from tests.support.engine_services import EngineServices, StoredBackup, Record
 from tests.support.postgres_server import Postgres
 server = Postgres(folder=Path(sys.argv[1]), pid=0)
 path = Path(sys.argv[2])
 stored = StoredBackup(manifest=decode_manifest(path.with_suffix(".json").read_bytes(), name="it"), path=path)
-ENGINE.restore(stored, server.module(), EngineServices(), stamp="20261128T221500Z", replace=False)
+ENGINE.restore(stored, server.module(), EngineServices(), Record(stamp="20261128T221500Z", replace=False))
 """
 
 

@@ -14,7 +14,7 @@ from dce_play.backup.engines.redis.engine import ENGINE
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.protocols import DrillOptions
 from dce_play.errors import ExitCode
-from tests.support.engine_services import EngineServices, take
+from tests.support.engine_services import EngineServices, Record, take
 from tests.support.redis_server import PATIENCE_S, Redis, fill, redis_6, redis_server
 
 
@@ -80,7 +80,7 @@ def test_in_place_is_refused_and_the_plan_says_what_to_do(server: Redis, tmp_pat
     assert len(commands) == 3
     assert str(server.folder) in commands[1]
     with pytest.raises(BackupError) as caught:
-        ENGINE.restore(stored, server.module(), EngineServices(), stamp="20261128T221500Z", replace=False)
+        ENGINE.restore(stored, server.module(), EngineServices(), Record(stamp="20261128T221500Z", replace=False))
     assert caught.value.exit_code == ExitCode.USAGE
 
 

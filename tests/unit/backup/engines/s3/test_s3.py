@@ -18,7 +18,7 @@ from dce_play.backup.facts import Consistency, Health
 from dce_play.backup.protocols import DrillOptions
 from dce_play.system.s3.bucket import Bucket
 from dce_play.system.s3.upload import SMALLEST_PART_BYTES
-from tests.support.engine_services import EngineServices, StoredBackup, check, module_of, take
+from tests.support.engine_services import EngineServices, Record, StoredBackup, check, module_of, take
 from tests.support.real_engines import SeaweedFS, free_ports
 from tests.support.tampering import Last, tampering
 
@@ -341,10 +341,10 @@ def test_a_restore_puts_what_is_missing_or_differs_and_leaves_the_rest(seaweed: 
     assert plan["put"].startswith("2 ")
     assert plan["keep"].startswith("1 ")
     with pytest.raises(BackupError) as caught:
-        ENGINE.restore(backup, module, admin, stamp=STAMP, replace=False)
+        ENGINE.restore(backup, module, admin, Record(stamp=STAMP, replace=False))
     assert caught.value.error_id is ErrorId.USAGE
     assert state(bucket)["a-b"][0] == b"other"
-    ENGINE.restore(backup, module, admin, stamp=STAMP, replace=True)
+    ENGINE.restore(backup, module, admin, Record(stamp=STAMP, replace=True))
     assert state(bucket) == {**before, "extra": (b"stays", "application/octet-stream", {})}
     assert admin.said[-1] == f"put 4 objects; {len(before) - 4} were equal; 1 that the backup lacks stay"
 

@@ -17,7 +17,7 @@ from dce_play.backup.engines.vault.snapshot import SEAL, STATE, SnapshotFacts, r
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import Consistency, Health
 from dce_play.backup.protocols import DrillOptions
-from tests.support.engine_services import EngineServices, StoredBackup, module_of, take
+from tests.support.engine_services import EngineServices, Record, StoredBackup, module_of, take
 from tests.support.real_engines import OpenBao, free_ports, vault_call
 from tests.support.tampering import Last, tampering
 
@@ -247,9 +247,11 @@ def test_a_restore_brings_back_what_was_there(bao: OpenBao, tmp_path: Path) -> N
     plan = ENGINE.plan_restore(backup, module_at(bao.port), services(bao.root), into=None)
     assert any("original unseal keys" in item.detail for item in plan)
     with pytest.raises(BackupError) as limited:
-        ENGINE.restore(backup, module_at(bao.port), services(bao.limited), stamp="20261128T220000Z", replace=True)
+        ENGINE.restore(
+            backup, module_at(bao.port), services(bao.limited), Record(stamp="20261128T220000Z", replace=True)
+        )
     assert limited.value.error_id is ErrorId.FORBIDDEN
-    ENGINE.restore(backup, module_at(bao.port), services(bao.root), stamp="20261128T220000Z", replace=True)
+    ENGINE.restore(backup, module_at(bao.port), services(bao.root), Record(stamp="20261128T220000Z", replace=True))
     vault_wait(bao)
     assert vault_call(bao.address, bao.root, "GET", f"{mount}/entry")["data"] == {"value": "before"}
     with pytest.raises(BackupError) as into:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from dce_play.errors import DcePlayError, ExitCode
-from dce_play.runner.deeds import JUDGES, Arguments
+from dce_play.runner.dry_run.deeds import JUDGES, Arguments
 from dce_play.system.landlock import forbid_writes
 
 _HARMLESS = ("/dev/null", "/dev/tty", "/dev/pts/", "/dev/fd/", "/dev/stdout", "/dev/stderr")

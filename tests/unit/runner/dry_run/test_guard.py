@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from dce_play.errors import ExitCode
-from dce_play.runner.guard import DryRunBroken, dry_run
+from dce_play.runner.dry_run.guard import DryRunBroken, dry_run
 from dce_play.system.landlock import landlock_version
 from tests.support.processes import python
 
@@ -198,7 +198,7 @@ def test_afterwards_everything_is_allowed_again(place: Path) -> None:
 def test_a_first_import_in_a_dry_run_is_no_deed(tmp_path: Path) -> None:
     (tmp_path / "fresh_module.py").write_text("x = 1", encoding="utf-8")
     script = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from dce_play.runner.guard import dry_run\n"
+        "import sys; sys.path.insert(0, sys.argv[1]); from dce_play.runner.dry_run.guard import dry_run\n"
         "with dry_run(): import fresh_module"
     )
     subprocess.run(python(script, tmp_path), check=True)
@@ -225,7 +225,8 @@ def test_an_error_of_the_step_itself_is_not_hidden(place: Path) -> None:
 @pytest.mark.skipif(not landlock_version(), reason="this kernel has no Landlock")
 def test_a_sealed_process_cannot_write_by_way_of_a_declared_program(place: Path, tmp_path: Path) -> None:
     script = (
-        "import subprocess, sys; from pathlib import Path; from dce_play.runner.guard import dry_run, seal_process\n"
+        "import subprocess, sys; from pathlib import Path\n"
+        "from dce_play.runner.dry_run.guard import dry_run, seal_process\n"
         "assert seal_process((Path(sys.argv[1]),))\n"
         "with dry_run(allowed_programs=('touch',)): print(subprocess.run(['touch', sys.argv[2]]).returncode)"
     )

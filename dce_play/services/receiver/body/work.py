@@ -1,4 +1,4 @@
-"""A body's work: hashed, written and verified in one thread while the event loop receives it.
+"""A body's work: hashed and written in one thread, verified in another, while the event loop receives it.
 
 The loop hands pieces over and waits when too many lie there; the thread takes them in their order. Memory stays flat,
 and when the last byte has come almost all is done.
@@ -7,16 +7,15 @@ and when the last byte has come almost all is done.
 import asyncio
 import hashlib
 import queue
-import threading
 from collections.abc import Callable
 from typing import Protocol
 
+from dce_play.services.receiver.body.side_thread import SideThread
 from dce_play.transfer.archive_check import ArchiveCheck, CheckedArchive
 from dce_play.transfer.refused import ArchiveRefused
 
 MOST_WAITING_BYTES = 2 << 20
-_SIDE_FROM_BYTES = 4 << 20
-_SIDE_PIECES = 4
+_BESIDE_FROM_BYTES = 4 << 20
 
 
 class Sink(Protocol):
@@ -27,7 +26,7 @@ class Sink(Protocol):
 
 
 class RunningCheck:
-    """The hash and the check of one archive, as far as it has come."""
+    """The hash and the check of one archive, as far as it has come. A long one is checked in a thread of its own."""
 
     def __init__(self, check: ArchiveCheck) -> None:
         self.at = 0
@@ -36,6 +35,7 @@ class RunningCheck:
         self._check = check
         self._hash = hashlib.sha256()
         self._refused: ArchiveRefused | None = None
+        self._side: SideThread | None = None
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes.
@@ -43,23 +43,16 @@ class RunningCheck:
         A broken rule is told at the end: bytes damaged on the way break rules too, and only the digest of all of them
         tells that from an archive that is bad at its source.
         """
-        self.hash(data)
-        self.verify(data)
-
-    def hash(self, data: bytes) -> None:
-        """Take the next bytes into the digest; ``verify`` has to see them too."""
         self.at += len(data)
-        if not self.blind:
-            self._hash.update(data)
-
-    def verify(self, data: bytes) -> None:
-        """Take the next bytes into the check; ``hash`` has to see them too."""
-        if self.blind or self._refused is not None:
+        if self.blind:
             return
-        try:
-            self._check.feed(data)
-        except ArchiveRefused as error:
-            self._refused = error
+        if self._side is None and self.at > _BESIDE_FROM_BYTES:
+            self._side = SideThread(self._verify)
+        if self._side is not None:
+            self._side.put(data)
+        self._hash.update(data)
+        if self._side is None:
+            self._verify(data)
 
     def skip_to(self, offset: int) -> None:
         """Go on behind bytes that cannot be read now."""
@@ -74,9 +67,18 @@ class RunningCheck:
 
         Raises: ArchiveRefused.
         """
+        if self._side is not None:
+            self._side.drain()
         if self._refused is not None:
             raise self._refused
         return self._check.finish()
+
+    def _verify(self, data: bytes) -> None:
+        if self._refused is None:
+            try:
+                self._check.feed(data)
+            except ArchiveRefused as error:
+                self._refused = error
 
 
 class Pieces:
@@ -124,62 +126,14 @@ class Pieces:
         self._room.set()
 
 
-class _SideThread:
-    """Does one thing with pieces, in their order, beside the thread that brings them."""
-
-    def __init__(self, work: Callable[[bytes], None]) -> None:
-        self._work = work
-        self._queue: queue.Queue[bytes | None] = queue.Queue(maxsize=_SIDE_PIECES)
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="verify", daemon=True)
-        self._thread.start()
-
-    def put(self, piece: bytes) -> None:
-        """Hand over a piece; waits while too many lie there."""
-        self._queue.put(piece)
-
-    def end(self) -> None:
-        """Wait until all is done.
-
-        Raises: whatever the work raised.
-        """
-        self._queue.put(None)
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-
-    def _run(self) -> None:
-        while (piece := self._queue.get()) is not None:
-            if self._error is None:
-                try:
-                    self._work(piece)
-                except BaseException as error:  # noqa: BLE001 - told by `end`, in the thread that waits
-                    self._error = error
-
-
 def take_all(pieces: Pieces, sink: Sink, check: RunningCheck) -> None:
     """Write and verify all pieces. For the thread.
 
-    Writing and hashing what came is one core's work, unpacking and hashing what it holds another's: a long body gets
-    a second thread. Raises: OSError.
+    Raises: OSError.
     """
-    side: _SideThread | None = None
-    taken = 0
 
     def take(piece: bytes) -> None:
-        nonlocal side, taken
-        taken += len(piece)
-        if side is None and taken > _SIDE_FROM_BYTES and not check.blind:
-            side = _SideThread(check.verify)
-        if side is not None:
-            side.put(piece)
+        check.feed(piece)
         sink.write(piece)
-        check.hash(piece)
-        if side is None:
-            check.verify(piece)
 
-    try:
-        pieces.work(take)
-    finally:
-        if side is not None:
-            side.end()
+    pieces.work(take)

@@ -1,0 +1,1 @@
+"""``dce-play status``."""

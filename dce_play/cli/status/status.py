@@ -1,0 +1,125 @@
+"""``dce-play status``: last night at a glance, for people, for monitoring plug-ins and for Prometheus."""
+
+import json
+import os
+import shutil
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import ClassVar
+
+import click
+
+from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
+from dce_play.cli.app.working_folder import working_folder
+from dce_play.cli.run.flags import DurationType
+from dce_play.errors import ExitCode, UsageError
+from dce_play.history.scheduled import read_schedule
+from dce_play.history.standing import Standing, limits_for, read_standing
+from dce_play.history.standing_json import standing_json, standing_metrics
+from dce_play.history.standing_text import standing_lines
+from dce_play.layout import runs_folder
+from dce_play.system.durable.named_outputs import write_named
+from dce_play.system.process.executor import LocalExecutor
+from dce_play.system.redact import PROCESS
+
+_DAYS = 14
+_PIPED_CELLS = 160
+
+
+class NoTargets(UsageError):
+    """There is no targets file, so nothing to tell of."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.INVALID
+
+    def __init__(self) -> None:
+        super().__init__(
+            "there is no targets file here",
+            hint="name one with --config or DCE_CONFIG_FILE, or make one: dce-play init",
+        )
+
+
+@click.command("status")
+@click.option("--config", type=click.Path(path_type=Path), help="The targets file.  [env: DCE_CONFIG_FILE]")
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json", "prometheus"]),
+    default="text",
+    show_default=True,
+    help="prometheus is what its text file collector reads.",
+)
+@click.option("--to", type=click.Path(path_type=Path), help="Write it to this file, whole or not at all.")
+@click.option(
+    "--warn-after", type=DurationType(), help="Exit 1 when a last success is older.  [one missed run, else 2d]"
+)
+@click.option(
+    "--fail-after", type=DurationType(), help="Exit 2 when a last success is older.  [two missed runs, else 7d]"
+)
+@click.option("--state-dir", type=click.Path(path_type=Path), help="Where run folders are.  [env: DCE_PLAY_STATE_DIR]")
+def command(
+    config: Path | None,
+    output_format: str,
+    to: Path | None,
+    warn_after: float | None,
+    fail_after: float | None,
+    state_dir: Path | None,
+) -> int:
+    """Tell how the targets stand: last success, growth, what is wrong, what runs, what runs next.
+
+    It looks at the run folders, the archives' own records, the lock and the crontab. It asks no server, takes no lock
+    and changes nothing.
+
+    \b
+    Examples:
+      dce-play status
+      dce-play status --format prometheus --to /var/lib/node_exporter/textfile/dce_play.prom
+
+    Exit codes are those of monitoring plug-ins. Exit 0: all is well. Exit 1: a warning. Exit 2: a target's last run
+    failed, or its last success is too old. Exit 3: the targets file is missing or not valid.
+    """
+    standing = _look(config, warn_after, fail_after, state_dir)
+    text = _text(standing, output_format, piped=to is not None or not sys.stdout.isatty())
+    if to is None:
+        click.echo(text, nl=False)
+    else:
+        write_named(to, text.encode("utf-8", "backslashreplace"), what="the status", mode=0o644)
+    return int(standing.level)
+
+
+def _look(config: Path | None, warn_after: float | None, fail_after: float | None, state_dir: Path | None) -> Standing:
+    folder = working_folder()
+    path = find_targets_file(config, os.environ, folder)
+    if path is None:
+        raise NoTargets
+    targets_file = load_targets_file(path)
+    now = datetime.now().astimezone()
+    schedule = read_schedule(
+        os.environ, LocalExecutor(os.environ, PROCESS), folder=folder, config=path.absolute(), now=now
+    )
+    return read_standing(
+        targets_file,
+        runs=runs_folder(state_dir, os.environ),
+        folder=folder,
+        environment=os.environ,
+        schedule=schedule,
+        limits=limits_for(schedule, warn_after=_span(warn_after), fail_after=_span(fail_after)),
+        now=now,
+        days=_DAYS,
+    )
+
+
+def _span(seconds: float | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)
+
+
+def _text(standing: Standing, output_format: str, *, piped: bool) -> str:
+    match output_format:
+        case "json":
+            return json.dumps(standing_json(standing), ensure_ascii=False, indent=2) + "\n"
+        case "prometheus":
+            return standing_metrics(standing)
+        case _:
+            cells = _PIPED_CELLS if piped else shutil.get_terminal_size().columns
+            plain = not (sys.stdout.encoding or "").lower().startswith("utf")
+            return "".join(f"{line}\n" for line in standing_lines(standing, cells=cells, ascii_only=plain))

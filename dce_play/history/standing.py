@@ -1,0 +1,202 @@
+"""How a project stands now: last successes, growth, the lock, what runs, what is due, and what is wrong with it."""
+
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import IntEnum
+from pathlib import Path
+
+from dce_play.discord.lock.places import archive_lock_status
+from dce_play.discord.targets.model import Target, TargetsFile
+from dce_play.errors import DcePlayError
+from dce_play.history.growth import Growth, read_growth
+from dce_play.history.nights import Attempt, Nights, read_nights, runs_of
+from dce_play.history.run_rows import RunRow
+from dce_play.history.scheduled import Schedule
+from dce_play.history.when import age, age_s
+from dce_play.system.lock.status import LockStatus, Verdict
+
+WARN_AFTER, FAIL_AFTER = timedelta(days=2), timedelta(days=7)
+"""How old a last success may be where nothing is scheduled."""
+_GRACE = timedelta(hours=1)
+
+
+class Level(IntEnum):
+    """How bad it is. The numbers are the exit codes of monitoring plug-ins."""
+
+    OK = 0
+    WARNING = 1
+    CRITICAL = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """One thing that is not as it should be."""
+
+    level: Level
+    text: str
+    target: str = ""
+    fix: str = ""
+    """The command that mends it or tells more; empty where there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How old a last success may be."""
+
+    warn_after: timedelta
+    fail_after: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetStanding:
+    """How one target stands."""
+
+    name: str
+    folder: Path | None
+    """``None`` for a target that is not in the targets file any more."""
+    enabled: bool = True
+    media: bool = False
+    """Whether any media are kept."""
+    growth: Growth = field(default_factory=Growth)
+    last_success: Attempt | None = None
+    last_attempt: Attempt | None = None
+
+    @property
+    def removed(self) -> bool:
+        """Whether only its history is left."""
+        return self.folder is None
+
+    @property
+    def unarchived(self) -> tuple[str, ...]:
+        """Names of channels that no run archives, by the last scrape that looked."""
+        gain = self.last_attempt.gain if self.last_attempt is not None else None
+        gain = gain or (self.last_success.gain if self.last_success is not None else None)
+        return gain.unarchived if gain is not None else ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How everything stands."""
+
+    now: datetime
+    archive_root: Path
+    targets: tuple[TargetStanding, ...]
+    lock: LockStatus | None
+    running: tuple[RunRow, ...]
+    recent: tuple[RunRow, ...]
+    schedule: Schedule
+    limits: Limits
+    remarks: tuple[Remark, ...]
+
+    @property
+    def level(self) -> Level:
+        return max((remark.level for remark in self.remarks), default=Level.OK)
+
+
+def limits_for(schedule: Schedule, /, *, warn_after: timedelta | None, fail_after: timedelta | None) -> Limits:
+    """Return what was asked for, else what follows from the schedule: one missed run warns, two missed ones fail."""
+    every = schedule.every
+    warn = (WARN_AFTER if every is None else every + _GRACE) if warn_after is None else warn_after
+    fail = (FAIL_AFTER if every is None else 2 * every + _GRACE) if fail_after is None else fail_after
+    return Limits(warn_after=warn, fail_after=max(fail, warn))
+
+
+def read_standing(
+    targets_file: TargetsFile,
+    /,
+    *,
+    runs: Path,
+    folder: Path,
+    environment: Mapping[str, str],
+    schedule: Schedule,
+    limits: Limits,
+    now: datetime,
+    days: int,
+) -> Standing:
+    """Return how the targets of a file stand. Locks nothing, asks nobody, writes nothing."""
+    root = targets_file.archive_root
+    enabled = [target.name for target in targets_file.targets if target.enabled]
+    nights = read_nights(runs_of(runs, folder=folder, archive_root=root), wanted=enabled)
+    known = {target.name for target in targets_file.targets}
+    targets = [_target(target, nights, now=now, days=days) for target in targets_file.targets]
+    targets += [
+        TargetStanding(
+            name=name,
+            folder=None,
+            enabled=False,
+            last_success=nights.last_success.get(name),
+            last_attempt=nights.last_attempt.get(name),
+        )
+        for name in sorted(nights.seen_targets - known)
+    ]
+    lock, lock_error = _lock(root, environment)
+    remarks = [remark for target in targets for remark in _remarks(target, limits, now)]
+    remarks += lock_error
+    if lock is not None and lock.verdict is Verdict.SUSPECT:
+        remarks.append(Remark(level=Level.WARNING, text=f"lock {lock.state}", fix="dce-play lock status"))
+    return Standing(
+        now=now,
+        archive_root=root,
+        targets=tuple(targets),
+        lock=lock,
+        running=tuple(nights.running),
+        recent=tuple(nights.recent),
+        schedule=schedule,
+        limits=limits,
+        remarks=tuple(remarks),
+    )
+
+
+def _target(target: Target, nights: Nights, *, now: datetime, days: int) -> TargetStanding:
+    try:
+        growth = read_growth(target.output_dir, now=now, days=days, known=target.channel_ids)
+    except OSError:
+        growth = Growth()
+    return TargetStanding(
+        name=target.name,
+        folder=target.output_dir,
+        enabled=target.enabled,
+        media=target.media.on,
+        growth=growth,
+        last_success=nights.last_success.get(target.name),
+        last_attempt=nights.last_attempt.get(target.name),
+    )
+
+
+def _lock(root: Path, environment: Mapping[str, str]) -> tuple[LockStatus | None, list[Remark]]:
+    try:
+        return archive_lock_status(root, environment), []
+    except (DcePlayError, OSError) as error:
+        return None, [Remark(level=Level.WARNING, text=f"the lock cannot be looked at: {error}")]
+
+
+def _remarks(target: TargetStanding, limits: Limits, now: datetime) -> Iterator[Remark]:
+    if not target.enabled:
+        return
+    attempt, success = target.last_attempt, target.last_success
+    if attempt is not None and attempt is not success and attempt.word != "ok":
+        level = Level.WARNING if attempt.word == "refused" else Level.CRITICAL
+        because = f": {attempt.error}" if attempt.error else ""
+        show = f"dce-play runs show {attempt.run_id.rpartition('-')[2]}"
+        yield Remark(level=level, target=target.name, text=f"last run {attempt.word}{because}", fix=show)
+    if success is None:
+        text = "no run that ended well is known"
+        yield Remark(level=Level.CRITICAL, target=target.name, text=text, fix="dce-play runs list")
+    else:
+        old = timedelta(seconds=age_s(success.at, now))
+        if old > limits.warn_after:
+            level = Level.CRITICAL if old > limits.fail_after else Level.WARNING
+            text = f"the last success is {age(old.total_seconds())} old"
+            yield Remark(level=level, target=target.name, text=text, fix="dce-play runs list")
+    if target.unarchived:
+        count = len(target.unarchived)
+        what = "1 channel is" if count == 1 else f"{count} channels are"
+        text = f"{what} not archived: {', '.join(target.unarchived)}"
+        yield Remark(
+            level=Level.WARNING,
+            target=target.name,
+            text=text,
+            fix=f"dce-play targets discover --target {shlex.quote(target.name)}",
+        )

@@ -1,0 +1,34 @@
+"""A side thread does everything that was put, in its order, whether its thread had to come back or not."""
+
+import threading
+
+import pytest
+
+from dce_play.services.receiver.body import side_thread
+from dce_play.services.receiver.body.side_thread import SideThread
+
+
+def test_all_is_done_in_order_also_after_a_pause() -> None:
+    done: list[bytes] = []
+    side = SideThread(done.append)
+    for round_ in range(3):
+        for number in range(50):
+            side.put(b"%d %d" % (round_, number))
+        side.drain()
+        assert done[-1] == b"%d 49" % round_
+        for thread in threading.enumerate():
+            if thread.name == "beside" and round_ == 1:
+                thread.join(10 * side_thread.LINGER_S)  # its thread goes, and comes back
+                assert not thread.is_alive()
+    assert done == [b"%d %d" % (round_, number) for round_ in range(3) for number in range(50)]
+
+
+def test_what_the_work_raised_comes_out_and_nobody_waits_for_ever() -> None:
+    def fail(piece: bytes) -> None:
+        raise MemoryError(piece.decode())
+
+    side = SideThread(fail)
+    for number in range(20):
+        side.put(b"%d" % number)
+    with pytest.raises(MemoryError, match=r"^0$"):
+        side.drain()
