@@ -56,7 +56,7 @@ class Declared:
 
     name: str
     kind: type
-    """``bool``, ``float``, ``str``, ``Path``, or ``tuple`` of texts."""
+    """``bool``, ``int``, ``float``, ``str``, ``Path``, or ``tuple`` of texts."""
     default: object
     flag: Flag = field(repr=False)
 
@@ -66,7 +66,11 @@ class Declared:
         names = [self.name, *flag.names, *flag.aliases]
         if self.kind is bool:
             return click.Option(names, is_flag=True, help=flag.help)
-        kinds: dict[type, click.ParamType[Any]] = {Path: click.Path(path_type=Path), float: DurationType()}
+        kinds: dict[type, click.ParamType[Any]] = {
+            Path: click.Path(path_type=Path),
+            float: DurationType(),
+            int: click.IntRange(min=1),
+        }
         kind: click.ParamType[Any] = click.Choice(flag.choices) if flag.choices else kinds.get(self.kind, click.STRING)
         return click.Option(
             names,

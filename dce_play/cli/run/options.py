@@ -131,6 +131,12 @@ class RunOptions:
         Path | None,
         Flag(names=("--state-dir",), help="Where run folders go.  [env: DCE_PLAY_STATE_DIR]", resumes=True),
     ] = None
+    jobs: Annotated[
+        int | None,
+        Flag(
+            names=("--jobs",), metavar="N", help="Run N items of a loop with fan_out at once, in processes.", kept=True
+        ),
+    ] = None
     plugins: Annotated[
         bool,
         Flag(names=("--plugins",), help="Load step plugins of this folder and of installed packages.", kept=True),
@@ -227,7 +233,7 @@ def _plain(value: Any) -> JsonValue:
             return [str(each) for each in value]
         case Path():
             return str(value)
-        case None | bool() | str():
+        case None | bool() | int() | str():
             return value
         case _:
             raise TypeError(f"{value!r} has no place in a journal")
@@ -238,6 +244,8 @@ def _from_journal(each: Declared, value: JsonValue) -> Any:
         return tuple(str(part) for part in value) if isinstance(value, list) else ()
     if each.kind is bool:
         return value is True
+    if each.kind is int:
+        return value if isinstance(value, int) else each.default
     if not isinstance(value, str):
         return each.default
     return Path(value) if each.kind is Path else value
