@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from dce_play.discord.scrape.scheduled import refuse_backups, scheduled_argv, scheduled_environment
 from dce_play.host.cron_fields import check_schedule, interval_schedule
-from dce_play.host.cron_table import NO_CRON, cron_runs, crontab_program, read_crontab, write_crontab
+from dce_play.host.cron_table import NO_CRON, cron_runs, crontab_program, crontab_to_change, write_crontab
 from dce_play.host.crontab import Job, check_name, install, job_line, remove
 from dce_play.plugin import Change, Context, Effects, Info, StepPlan, StepResult, View
 
@@ -64,7 +64,7 @@ def plan(params: Params, view: View, /) -> StepPlan:
 def apply(params: Params, ctx: Context, /) -> StepResult:
     """Change the crontab, unless it says so already."""
     program = crontab_program(ctx.environment)
-    before = read_crontab(program, ctx.executor)
+    before = crontab_to_change(program, ctx.executor, ctx.scratch)
     if params.remove:
         after, line = remove(before, params.job_name), ""
     else:
@@ -74,8 +74,8 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         said = f"the crontab says so already{_missing(params)}"
         return StepResult(changed=False, summary=said, outputs=Outputs(line=line))
     write_crontab(program, ctx.executor, after, ctx.scratch)
-    for shown in difflib.unified_diff(before.splitlines(), after.splitlines(), "crontab", "crontab", lineterm=""):
-        ctx.reporter.say(shown)
+    for shown in difflib.unified_diff(before.split("\n"), after.split("\n"), "crontab", "crontab", lineterm=""):
+        ctx.reporter.say(shown.encode(errors="surrogateescape").decode(errors="replace"))
     done = "removed" if params.remove else "installed"
     return StepResult(changed=True, summary=f"{done} {params.job_name}{_missing(params)}", outputs=Outputs(line=line))
 
