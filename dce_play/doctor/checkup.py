@@ -53,7 +53,7 @@ def checkup(
         rows += shipping_rows(subject.ship, unit=subject.unit, environment=environment, now=now)
     if subject.receive is not None:
         rows += receiving_rows(subject.receive, now=now)
-    rows.sort(key=lambda row: _ORDER.index(row.code))
+    rows = sorted(dict.fromkeys(rows), key=lambda row: _ORDER.index(row.code))  # both sides may trust one CA
     if subject.targets is not None:
         targets = subject.targets
         rows += archive_rows(targets.archive_root, targets.targets, config=targets.path, environment=environment)

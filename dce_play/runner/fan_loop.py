@@ -12,7 +12,7 @@ from dce_play.playbook.plan.plan import PlannedNode
 from dce_play.runner.cancel import Reason
 from dce_play.runner.context import RunServices
 from dce_play.runner.event_emitter import EventEmitter
-from dce_play.runner.fan_out.executor import FanOut, Inherited, ItemExecutor
+from dce_play.runner.fan_out.executor import FanOut, Inherited, ItemExecutor, ItemNotRun
 from dce_play.runner.fan_out.fold import ItemFold
 from dce_play.runner.fan_out.order import ItemOrder, ItemResult, failed_item
 from dce_play.runner.fan_out.travel import refuse_secrets, to_wire
@@ -171,7 +171,7 @@ class _Loop:
         except DcePlayError as error:
             around = self._around
             ref = replace(around.emitter.ref(self._node, self._scope, None), id=order.id, item=order.key)
-            result = failed_item(foreseen(error, ref.id))
+            result = failed_item(error.failure if isinstance(error, ItemNotRun) else foreseen(error, ref.id))
             around.emitter.end(ref, around.emitter.now(), result.ended, definition=self._node.definition)
             return result
 

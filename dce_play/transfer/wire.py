@@ -43,7 +43,17 @@ class ProblemKind(msgspec.Struct, frozen=True):
 
 _PING = "dce-play ship ping"
 _STATUS = "dce-play ship status"
-_REPACK = ("dce-play quarantine list", "dce-play quarantine requeue --all")
+
+
+def _look(code: str) -> tuple[str, ...]:
+    """Return what shows the episodes that were refused so; their content has to be mended before they go again."""
+    return (f"dce-play quarantine list --reason {code}",)
+
+
+def _pack_again(code: str) -> tuple[str, ...]:
+    """Return what packs and sends again what was refused so, and nothing else that lies in quarantine."""
+    return (*_look(code), f"dce-play quarantine requeue --reason {code}")
+
 
 PROBLEMS: dict[str, ProblemKind] = {
     "bad_id": ProblemKind(400, "this is no episode id", fix=(_STATUS,)),
@@ -59,20 +69,24 @@ PROBLEMS: dict[str, ProblemKind] = {
     "not_found": ProblemKind(404, "there is nothing here"),
     "method_not_allowed": ProblemKind(405, "this cannot be done here"),
     "too_slow": ProblemKind(408, "the request came too slowly", again=True, fix=(_PING,)),
-    "conflict": ProblemKind(409, "another episode of this id is stored", fix=("dce-play quarantine list",)),
+    "conflict": ProblemKind(409, "another episode of this id is stored", fix=_look("conflict")),
     "mismatching_offset": ProblemKind(409, "the upload is at another offset", again=True, fix=(_STATUS,)),
     "inconsistent_length": ProblemKind(400, "the upload has another length", fix=(_STATUS,)),
     "length_required": ProblemKind(411, "Content-Length is needed", fix=(_PING,)),
     "commit_not_in_window": ProblemKind(412, "the code that made the episode is out of date"),
-    "too_large": ProblemKind(413, "the episode is larger than the receiver takes", fix=("dce-play quarantine list",)),
+    "too_large": ProblemKind(413, "the episode is larger than the receiver takes", fix=_look("too_large")),
     "unsupported_type": ProblemKind(415, f"the body must be {ARCHIVE_TYPE}, without Content-Encoding", fix=(_PING,)),
-    "archive_invalid": ProblemKind(422, "the body is no sound tar in zstd", fix=_REPACK),
-    "archive_unsafe": ProblemKind(422, "the archive holds what no episode may", fix=_REPACK),
-    "wrong_root": ProblemKind(422, "not all members are below the episode's folder", fix=_REPACK),
-    "meta_missing": ProblemKind(422, "the episode has no meta.json", fix=_REPACK),
-    "bad_meta": ProblemKind(422, "meta.json is no JSON object", fix=_REPACK),
-    "commit_mismatch": ProblemKind(422, "header and meta.json name different commits", fix=_REPACK),
-    "manifest_mismatch": ProblemKind(422, "the manifest digest is not the archive's", fix=_REPACK),
+    "archive_invalid": ProblemKind(422, "the body is no sound tar in zstd", fix=_pack_again("archive_invalid")),
+    "archive_unsafe": ProblemKind(422, "the archive holds what no episode may", fix=_look("archive_unsafe")),
+    "wrong_root": ProblemKind(422, "not all members are below the episode's folder", fix=_look("wrong_root")),
+    "meta_missing": ProblemKind(422, "the episode has no meta.json", fix=_look("meta_missing")),
+    "bad_meta": ProblemKind(422, "meta.json is no JSON object", fix=_look("bad_meta")),
+    "commit_mismatch": ProblemKind(
+        422, "header and meta.json name different commits", fix=_pack_again("commit_mismatch")
+    ),
+    "manifest_mismatch": ProblemKind(
+        422, "the manifest digest is not the archive's", fix=_pack_again("manifest_mismatch")
+    ),
     "upload_running": ProblemKind(423, "this episode is being received already", again=True, fix=(_STATUS,)),
     "too_many": ProblemKind(429, "too many uploads at once", again=True, fix=(_STATUS,)),
     "gate_unknown": ProblemKind(503, "which commits are accepted is not known now", again=True, fix=(_PING,)),

@@ -1,5 +1,6 @@
 """Media kept by the real command line, from a media server on loopback, for channel files that name them."""
 
+import contextlib
 import hashlib
 import itertools
 import json
@@ -286,6 +287,91 @@ def test_files_whose_names_would_be_the_same_keep_their_own_bytes(shop: Shop) ->
     exported = json.loads((out / shop.file.name).read_bytes())
     found = [out / message["attachments"][0]["url"] for message in exported["messages"]]
     assert [path.read_bytes() for path in found] == list(contents.values())
+
+
+def _step(shop: Shop, **params: object) -> Any:
+    shop.terminal.write(
+        "p.yml",
+        "version: 1\nname: p\nsteps:\n  - name: fetch\n    media.fetch: "
+        + json.dumps({"target": "t", **params})
+        + "\n",
+    )
+    return shop.terminal.run("run", "p.yml", "--output", "jsonl")
+
+
+@pytest.mark.contract("M5", "M10")
+def test_the_step_is_not_ok_where_the_store_cannot_be_used(shop: Shop) -> None:
+    shop.attach("a.png", b"a")
+    (shop.media / "media.jsonl").mkdir(parents=True)
+    said = _step(shop)
+    assert said.code == 1, said.out
+    assert "are not kept" in said.out + said.err
+    assert shop.fetch().code == 1
+
+
+@pytest.mark.contract("M10")
+def test_the_step_fails_for_missing_media_only_when_strict(shop: Shop) -> None:
+    shop.attach("gone.png", None, size=3)
+    assert _step(shop).code == 0
+    shop.attach("gone-too.png", None, size=3)
+    assert _step(shop, strict=True).code == 1
+
+
+@pytest.mark.contract("M2")
+def test_one_content_under_many_urls_is_one_file(shop: Shop) -> None:
+    for number in range(300):
+        shop.attach(f"{number}.png", b"the same")
+    assert shop.fetch().code == 0
+    assert len({line["sha256"] for line in shop.lines()}) == 1
+    assert len(shop.lines()) == 300
+    assert len([path for path in (shop.media / "sha256").rglob("*") if path.is_file()]) == 1
+
+
+@pytest.mark.contract("M6")
+@pytest.mark.parametrize(
+    "name",
+    ["../../../../etc/passwd", "n" * 300 + ".png", "a\tb\u0007\u202e.png", "..", ".", "-rf", "con\n.png", "é" * 200],
+)
+def test_names_from_outside_never_become_paths(shop: Shop, name: str) -> None:
+    before = set(shop.target.parent.parent.rglob("*"))
+    shop.attach("plain.png", b"x")
+    shop.messages[0]["attachments"][0]["fileName"] = name
+    shop.save()
+    assert shop.fetch().code == 0
+    assert shop.lines()[0]["name"] == name
+    new = set(shop.target.parent.parent.rglob("*")) - before
+    outside = {path.name for path in new if not path.is_relative_to(shop.target)}
+    assert outside <= {".dce-scrape.lock"}, outside
+    out = shop.target.parent / "out"
+    assert shop.terminal.run("media", "export", str(shop.file), str(out)).code == 0
+    assert len(list(out.rglob("*"))) == 3
+
+
+@pytest.mark.contract("M1")
+def test_ten_gigabytes_are_broken_off_at_max_file(tmp_path: Path, server: MediaServer) -> None:
+    shop = Shop(tmp_path, server, media_max_file="1MB")
+    shop.attach("huge.bin", b"x")
+    del shop.messages[0]["attachments"][0]["fileSizeBytes"]
+    shop.save()
+    sent = []
+
+    def endless(handler: Any, _data: bytes) -> bool:
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        block = b"10000\r\n" + bytes(0x10000) + b"\r\n"
+        with contextlib.suppress(OSError):
+            for _ in range(160_000):
+                handler.wfile.write(block)
+                sent.append(1)
+        handler.close_connection = True
+        return True
+
+    server.trouble[f"/attachments/{CHANNEL}/7001/huge.bin"] = endless
+    assert shop.fetch().code == 0
+    assert shop.lines()[-1]["state"] == "too_large"
+    assert len(sent) < 1000  # of 64 KiB
+    assert not shop.parts()
 
 
 @pytest.mark.contract("M8")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dce_play.system.s3.bucket import Bucket
 from tests.support.command_line import Terminal
 from tests.support.postgres_server import Postgres, postgres_server
 from tests.support.real_engines import SeaweedFS
@@ -247,6 +248,38 @@ def test_rows_that_are_lost_are_made_again_from_the_bucket(
     assert (code, report["rows"], report["added"]) == (0, 3, 2)
     assert [one.request("GET", f"/v1/episodes/ep-{number}").json for number in range(3)] == receipts
     assert one.put("ep-1", archive("ep-1")).status == 200
+
+
+@pytest.mark.parametrize("start", ["s3"], indirect=True)
+def test_the_parts_of_a_put_that_was_killed_are_swept_and_those_of_an_upload_that_waits_are_not(
+    start: Start, seaweed: SeaweedFS
+) -> None:
+    one = start()
+    bucket = Bucket(seaweed.place(seaweed.buckets[-1]))
+    data = archive(files={"a": os.urandom(2 * PART + 12345)})
+    path = created(one, data, "ep-2")
+    told = int(patched(one, path, 0, data[: PART + 5]).headers["upload-offset"])
+    lines = [f"{name}: {value}" for name, value in offer_headers(data).items()]
+    head = ["PUT /v1/episodes/ep-1 HTTP/1.1", "Host: x", f"Authorization: Bearer {one.token}", *lines]
+    with one.connect() as slow:
+        slow.sendall("\r\n".join([*head, f"Content-Length: {len(data)}", "", ""]).encode() + data[: PART + MIB])
+        await_status(lambda: len(list(bucket.unfinished("lab/"))), 2)
+        one.kill()
+    one.limits = "incoming_keep_s = 0"
+    one.start()
+    (left,) = bucket.unfinished("lab/")
+    assert left.key.startswith("lab/incoming/")
+    assert int(one.request("HEAD", path).headers["upload-offset"]) == told
+    assert one.put("ep-1", data).status == 201
+
+
+@pytest.mark.parametrize("start", ["s3"], indirect=True)
+def test_what_the_table_lacks_is_counted(start: Start, postgres: Postgres) -> None:
+    one = start()
+    for number in range(3):
+        assert one.put(f"ep-{number}", archive(f"ep-{number}")).status == 201
+    postgres.sql("DELETE FROM episodes WHERE id <> 'ep-0'", database=one.environment["DSN"].rpartition("=")[2])
+    assert "dce_receive_index_missing 2.0" in one.admin("/metrics").body.decode()
 
 
 def created(one: Receiver, data: bytes, episode_id: str = "ep-1") -> str:

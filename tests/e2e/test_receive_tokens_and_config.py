@@ -232,3 +232,37 @@ def test_it_listens_on_a_unix_socket_that_a_dead_one_left(tmp_path: Path) -> Non
     finally:
         process.kill()
         process.communicate(timeout=20)
+
+
+@pytest.mark.contract("V4", "V9")
+def test_what_the_index_lacks_is_counted_from_the_file_and_no_episode_is_counted_twice(tmp_path: Path) -> None:
+    with Receiver(folder=tmp_path) as one:
+        for number in range(3):
+            assert one.put(f"ep-{number}", archive(f"ep-{number}")).status == 201
+        index = one.store / "index.jsonl"
+        lines = index.read_text().splitlines(keepends=True)
+
+        def told(name: str) -> float:
+            found = [line for line in one.admin("/metrics").body.decode().splitlines() if line.startswith(name)]
+            return float(found[0].rpartition(" ")[2])
+
+        assert told("dce_receive_index_missing") == 0
+        index.write_text("".join(lines[:1]))
+        assert told("dce_receive_index_missing") == 2
+        index.unlink()
+        assert told("dce_receive_index_missing") == 3
+        assert one.verb("backfill")[1]["added"] == 3
+        assert told("dce_receive_index_missing") == 0
+        assert told('dce_receive_episodes_total{host="lab-1",result="stored"}') == 3
+
+
+@pytest.mark.contract("V6")
+def test_the_fix_of_a_refused_archive_moves_nothing_else_out_of_quarantine(tmp_path: Path) -> None:
+    with Receiver(folder=tmp_path) as one:
+        broken = one.put("ep-1", archive()[:-4])
+        unsafe = one.put("ep-1", archive("ep-2"))
+    assert (broken.code, broken.json["fix"]) == (
+        "archive_invalid",
+        ["dce-play quarantine list --reason archive_invalid", "dce-play quarantine requeue --reason archive_invalid"],
+    )
+    assert (unsafe.code, unsafe.json["fix"]) == ("wrong_root", ["dce-play quarantine list --reason wrong_root"])

@@ -115,3 +115,12 @@ def test_both_sides_killed_at_random_lose_nothing_and_double_nothing(tmp_path: P
             "repeated": [],
             "broken": [],
         }
+
+
+@pytest.mark.contract("D4")
+def test_the_doctor_tells_of_one_ca_once_and_of_one_clock_that_it_is_one(tmp_path: Path) -> None:
+    with pair(tmp_path) as (receiver, host):
+        said = host.json("doctor", "--receive-config", str(receiver.toml), "--journal-json", "/dev/null")
+    rows = [(row["code"], row["what"]) for row in said["rows"]]
+    assert [code for code, _ in rows].count("cert.ca") == 1, rows
+    assert ("clock", "our clock and the receiver's show the same time") in rows

@@ -68,6 +68,17 @@ def step_command(step: ActionStep, wording: Wording, *, help: str, short_help: s
     return format_option(command)
 
 
+def declared(params: type, *names: str) -> Callable[[click.Command], click.Command]:
+    """Give a command of its own the options that these fields of a step's params are: name, type, default and help."""
+    found = {each.name: each for each in fields_of(params)}
+
+    def add(command: click.Command) -> click.Command:
+        command.params += [_parameter(found[name], positional=False) for name in names]
+        return command
+
+    return add
+
+
 def _ordered(declared: Sequence[Field], wording: Wording) -> list[Field]:
     by_name = {each.name: each for each in declared}
     return [by_name[name] for name in wording.arguments] + [

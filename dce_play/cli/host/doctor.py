@@ -66,7 +66,7 @@ def command(
         # Here because it brings the HTTP client, which takes 60 ms, and only this asks anybody.
         from dce_play.doctor.receiver import receiver_rows
 
-        asked = receiver_rows(subject.ship, environment=os.environ, now=clock.now())
+        asked = receiver_rows(subject.ship, environment=os.environ)
     rows = checkup(
         subject,
         since=timedelta(seconds=since),

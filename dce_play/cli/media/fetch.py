@@ -5,19 +5,22 @@ import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 
 import click
 
 from dce_play.cli.app.guarded import guarded
-from dce_play.cli.app.verb import complain, format_option, lock_wait_option, new_run_id, tell
+from dce_play.cli.app.step_verb import declared
+from dce_play.cli.app.verb import LateProgress, complain, format_option, lock_wait_option, new_run_id, tell
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.cli.media.chosen import chosen_targets, target_options
 from dce_play.discord.media.backlog import fetch_backlog, retry_gone, retry_lost
 from dce_play.discord.media.opened import MediaTools
 from dce_play.discord.media.outcome import MediaOutcome
 from dce_play.errors import DcePlayError, ExitCode
+from dce_play.steps.media.fetch import Params, outputs_of
 from dce_play.system.clock import SystemClock
 from dce_play.system.redact import PROCESS, Masker
 
@@ -26,9 +29,9 @@ class MediaStoreUnusable(DcePlayError):
     """A store cannot be written."""
 
 
+@declared(Params, "strict")
 @click.command(short_help="Fetch what the channel files name and the store lacks.")
 @target_options
-@click.option("--strict", is_flag=True, help="Exit 8 when media are missing.")
 @lock_wait_option
 @format_option
 def fetch(target: str | None, *, config: Path | None, strict: bool, lock_wait_s: float, output_format: str) -> int:
@@ -44,10 +47,10 @@ def fetch(target: str | None, *, config: Path | None, strict: bool, lock_wait_s:
     return _fetch(target, config, strict=strict, lock_wait_s=lock_wait_s, output_format=output_format)
 
 
+@declared(Params, "strict")
 @click.command(short_help="Try again what is lost from the store, or gone.")
 @target_options
 @click.option("--gone", is_flag=True, help="Also try what Discord said is gone.")
-@click.option("--strict", is_flag=True, help="Exit 8 when media are missing.")
 @lock_wait_option
 @format_option
 def retry(
@@ -120,19 +123,12 @@ def _tools(caught: list[int]) -> MediaTools:
         note=complain,
         protect=Masker(PROCESS).add,
         cancelled=lambda: bool(caught),
+        progress=LateProgress("media"),
     )
 
 
 def _facts(name: str, outcome: MediaOutcome) -> dict[str, object]:
-    return {
-        "target": name,
-        "states": dict(outcome.states),
-        "kept_bytes": outcome.kept_bytes,
-        "missing": outcome.missing,
-        "waiting": outcome.waiting,
-        "unread": outcome.unread,
-        "trouble": outcome.trouble,
-    }
+    return {"target": name, "states": dict(outcome.states), **asdict(outputs_of(outcome))}
 
 
 @contextmanager

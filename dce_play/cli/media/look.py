@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from dce_play.cli.app.guarded import guarded
+from dce_play.cli.app.step_verb import declared
 from dce_play.cli.app.verb import format_option, lock_wait_option, tell
 from dce_play.cli.media.chosen import chosen_targets, target_options
 from dce_play.discord.archive.folder.naming import shown
@@ -14,12 +15,13 @@ from dce_play.discord.media.summary import summarise
 from dce_play.discord.media_store.verify import verify_store
 from dce_play.errors import ExitCode
 from dce_play.layout import TargetLayout
+from dce_play.steps.media.verify import Params
 from dce_play.system.foreign_text import visible
 
 
+@declared(Params, "deep")
 @click.command(short_help="Check that store and ledger agree.")
 @target_options
-@click.option("--deep", is_flag=True, help="Read every byte and compare its digest.")
 @format_option
 def verify(target: str | None, *, config: Path | None, deep: bool, output_format: str) -> int:
     """Check that every kept file is there with its size, and that every file has a line; with --deep its bytes.

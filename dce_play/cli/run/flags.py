@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from dce_play.cli.app.completers import Completer
 from dce_play.system.quantities import parse_duration
 
 
@@ -36,6 +37,8 @@ class Flag:
     """Ansible's spellings, for hands that know those. A playbook's own param of that name wins over them."""
     metavar: str | None = None
     choices: tuple[str, ...] = ()
+    completer: Completer | None = None
+    """What the shell offers for its value."""
     splits: bool = False
     """Whether one value may hold several, divided by commas."""
     kept: bool = False
@@ -56,7 +59,7 @@ class Declared:
 
     name: str
     kind: type
-    """``bool``, ``float``, ``str``, ``Path``, or ``tuple`` of texts."""
+    """``bool``, ``int``, ``float``, ``str``, ``Path``, or ``tuple`` of texts."""
     default: object
     flag: Flag = field(repr=False)
 
@@ -66,7 +69,11 @@ class Declared:
         names = [self.name, *flag.names, *flag.aliases]
         if self.kind is bool:
             return click.Option(names, is_flag=True, help=flag.help)
-        kinds: dict[type, click.ParamType[Any]] = {Path: click.Path(path_type=Path), float: DurationType()}
+        kinds: dict[type, click.ParamType[Any]] = {
+            Path: click.Path(path_type=Path),
+            float: DurationType(),
+            int: click.IntRange(min=1),
+        }
         kind: click.ParamType[Any] = click.Choice(flag.choices) if flag.choices else kinds.get(self.kind, click.STRING)
         return click.Option(
             names,
@@ -76,6 +83,7 @@ class Declared:
             show_default=bool(flag.choices),
             metavar=flag.metavar,
             help=flag.help,
+            shell_complete=flag.completer,
         )
 
     def words(self, value: Any) -> Iterator[str]:

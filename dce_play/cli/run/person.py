@@ -3,14 +3,9 @@
 Source: docs/reference/backup.md, "Who is there".
 """
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
-from dce_play.cli.app.find_playbook import find_playbook
-from dce_play.errors import DcePlayError
 from dce_play.playbook.plan.plan import Plan, all_steps
-from dce_play.playbook.plan.planning import make_plan
-from dce_play.plugin import CheckStep
 
 NEEDS_PERSON = "backup.take"
 """The one step that takes something a person must answer for."""
@@ -28,16 +23,3 @@ def refuse_without_person(
     from dce_play.backup.attended import admit, look  # only for the playbooks that need it
 
     admit(look(environment), allow_unattended=allow_unattended, what="taking a backup")
-
-
-def steps_used(folder: Path, steps: Mapping[str, CheckStep], *, shipped: bool) -> Callable[[str], frozenset[str]]:
-    """Return what tells which step plugins a playbook uses, by its path or bare name; none of an unreadable one."""
-
-    def ask(playbook: str) -> frozenset[str]:
-        try:
-            plan = make_plan(find_playbook(playbook, folder), steps, shipped=shipped)
-        except DcePlayError:
-            return frozenset()
-        return frozenset(step.step for step in all_steps(plan))
-
-    return ask

@@ -10,12 +10,13 @@ from dce_play.cli.app.find_playbook import find_playbook
 from dce_play.cli.app.playbook_params import as_texts
 from dce_play.cli.app.project_file import kept_runs
 from dce_play.cli.app.step_table import is_shipped, reading_cache, step_table
+from dce_play.cli.app.steps_used import steps_used
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
-from dce_play.cli.run.fan_out import fan_out_of
+from dce_play.cli.fan_out.places import fan_out_of
 from dce_play.cli.run.flags import said
 from dce_play.cli.run.forgetting import forget_old_runs
 from dce_play.cli.run.options import RunOptions, command_line, resume_words, run_words, to_journal
-from dce_play.cli.run.person import refuse_without_person, steps_used
+from dce_play.cli.run.person import refuse_without_person
 from dce_play.cli.run.sinks import asker, leave_report, lost_outputs, open_sinks, tell_stillborn
 from dce_play.discord.auth.known_secrets import known_secrets
 from dce_play.discord.targets.model import TargetsFile
@@ -106,7 +107,9 @@ def execute(request: RunRequest, /, *, earlier: EarlierRun | None = None, accept
             prepared.settings,
             sinks,
             progress=progress,
-            fan_out=fan_out_of(prepared.plan, prepared.settings),
+            fan_out=fan_out_of(
+                prepared.plan, prepared.settings, jobs=request.options.jobs, plugins=request.options.plugins
+            ),
         )
     except DcePlayError as error:
         tell_stillborn(sinks, error, run_id=request.run_id)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from dce_play.cli.app import completers
 from dce_play.cli.app.groups import Group
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
 from dce_play.cli.app.working_folder import working_folder
@@ -135,7 +136,7 @@ def _as_json(row: RunRow) -> dict[str, object]:
 
 
 @command.command()
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=completers.runs)
 @_all
 @_format
 @click.option("--html", type=click.Path(path_type=Path), help="Write it as a page into this file instead.")

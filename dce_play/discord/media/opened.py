@@ -27,6 +27,10 @@ class BadCdnBase(UsageError):
         super().__init__(f"bad {CDN_BASE_VARIABLE}: {reason}", hint="use https://…, or http:// to this machine")
 
 
+def _silent(_done: float, _total: float | None, _unit: str, /) -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaTools:
     """What media are fetched with."""
@@ -40,6 +44,8 @@ class MediaTools:
     protect: Callable[[str], None]
     """Told every token, so that it is masked from then on."""
     cancelled: Callable[[], bool]
+    progress: Callable[[float, float | None, str], None] = _silent
+    """Told how many media came to an end so far, from several threads."""
 
 
 @contextmanager
@@ -65,6 +71,7 @@ def fetching(target: Target, tools: MediaTools, outcome: MediaOutcome) -> Iterat
         hosts=Hosts(target.media.hosts, base=base),
         refresh=refresher,
         cancelled=tools.cancelled,
+        progress=tools.progress,
     )
     try:
         with MediaRun(TargetLayout(target.output_dir), target.media, around, outcome) as run:

@@ -40,6 +40,7 @@ class Around(NamedTuple):
     hosts: Hosts
     refresh: Refresh
     cancelled: Callable[[], bool]
+    progress: Callable[[float, float | None, str], None]
 
 
 class MediaRun:
@@ -179,3 +180,4 @@ class MediaRun:
             self.outcome.kept_bytes += result.kept.size if result.kept else 0
             if state in {MediaState.GONE, MediaState.FAILED} and not self.outcome.first_reason:
                 self.outcome.first_reason = f"{unsigned(reference.url)}: {result.reason}"
+            self._around.progress(self.outcome.states.total(), None, "media")

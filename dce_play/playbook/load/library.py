@@ -39,6 +39,10 @@ class Library:
     entries: dict[Path, Entry] = field(default_factory=dict)
     contents: dict[Path, bytes] = field(default_factory=dict)
     """What files hold that were read already, or that an editor has not written yet."""
+    sealed: bool = False
+    """Whether there are no other files than those of ``contents``."""
+    shelves: tuple[Path, Path] = field(default_factory=lambda: (playbooks_folder(), roles_folder()))
+    """The folders of shipped playbooks and roles."""
     broken: dict[str, str] = field(default_factory=dict)
     """Steps that cannot be described, and why: their uses are problems, the rest is still looked at."""
     _schemas: dict[CallKind, dict[str, object]] = field(default_factory=dict)
@@ -99,17 +103,20 @@ class Library:
     def find(self, include: Include, folder: Path) -> Path | Problem:
         """Return the file that a role or playbook key means, seen from a file in ``folder``."""
         if include.kind is CallKind.PLAYBOOK:
-            candidates = [folder / include.target, playbooks_folder() / include.target]
-            there = {path.name for shelf in (folder, playbooks_folder()) for path in shelf.glob("*.yml")}
+            candidates = [folder / include.target, self.shelves[0] / include.target]
+            there = {path.name for shelf in (folder, self.shelves[0]) for path in shelf.glob("*.yml")}
         else:
-            shelves = [folder / "roles", folder.parent / "roles", folder.parent, roles_folder()]
+            shelves = [folder / "roles", folder.parent / "roles", folder.parent, self.shelves[1]]
             candidates = [shelf / include.target / "role.yml" for shelf in shelves]
             there = {path.parent.name for shelf in shelves for path in shelf.glob("*/role.yml")}
-        found = next((path for path in candidates if path.is_file()), None)
+        found = next((path for path in candidates if self._is_there(path)), None)
         if found is not None:
             return found.resolve()
         message = f'no {include.kind} "{include.target}"'
         return Problem(rule="E110", message=message, span=include.target_span, hint=did_you_mean(include.target, there))
+
+    def _is_there(self, path: Path) -> bool:
+        return path.resolve() in self.contents if self.sealed else path.is_file()
 
 
 def one_each(problems: list[Problem]) -> tuple[Problem, ...]:

@@ -44,14 +44,27 @@ MAX_LEVELS = 60
 _KEYWORD_NAMES = tuple(each.name for each in fields(Keywords) if each.name != "tags")  # tags only choose
 
 
-def make_plan(path: Path, steps: Steps, *, shipped: bool = False, cache: Cache | None = None) -> Plan:
+def make_plan(
+    path: Path,
+    steps: Steps,
+    *,
+    shipped: bool = False,
+    cache: Cache | None = None,
+    contents: Mapping[Path, bytes] | None = None,
+    shelves: tuple[Path, Path] | None = None,
+) -> Plan:
     """Return the plan of a playbook file. With a cache, a file read before is not parsed and checked again.
+
+    With ``contents`` no other files are there than these, and ``shelves`` are the folders of shipped playbooks and
+    roles where they come from.
 
     ``shipped`` says that the steps are exactly ours, see ``Library``.
 
     Raises: InvalidDocument, with every problem of every file that takes part; UsageError, when one cannot be opened.
     """
-    library = Library(steps, shipped=shipped, cache=cache)
+    library = Library(steps, shipped=shipped, cache=cache, sealed=contents is not None)
+    library.contents.update(contents or {})
+    library.shelves = shelves or library.shelves
     plan, problems = plan_or_problems(path, library)
     errors = [problem for problem in problems if problem.severity is Severity.ERROR]
     if errors:

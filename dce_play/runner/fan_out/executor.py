@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.runner.cancel import Reason, Stopper
 from dce_play.runner.fan_out.order import ItemOrder, ItemResult
+from dce_play.runner.node_result import Failure
 from dce_play.runner.secrets import RunSecrets
 from dce_play.source import JsonValue
 from dce_play.system.process.containers import NoteContainer, note_nowhere
@@ -25,6 +26,14 @@ class ItemLost(DcePlayError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason, hint="what it did stands in its own run folder; resume goes on from there")
+
+
+class ItemNotRun(DcePlayError):
+    """An item's run could not begin, or could not be kept; ``failure`` tells why."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.facts.message, hint=failure.facts.hint)
+        self.failure = failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,9 +126,9 @@ class ItemResult:
             "status": str(ended.status),
             "summary": ended.summary,
             "value": to_wire(ended.value),
-            "failure": _failure_json(ended.failure) if ended.failure is not None else None,
+            "failure": failure_json(ended.failure) if ended.failure is not None else None,
             "tolerated": ended.tolerated,
-            "failures": [_failure_json(each) for each in self.failures],
+            "failures": [failure_json(each) for each in self.failures],
             "diverged": self.diverged,
         }
 
@@ -140,10 +140,12 @@ class ItemResult:
             status=Status(str(given["status"])),
             summary=str(given["summary"]),
             value=from_wire(given["value"]),
-            failure=_failure(failure) if isinstance(failure, dict) else None,
+            failure=failure_from(failure) if isinstance(failure, dict) else None,
             tolerated=given["tolerated"] is True,
         )
-        inner = [_failure(each) for each in failures if isinstance(each, dict)] if isinstance(failures, list) else []
+        inner = (
+            [failure_from(each) for each in failures if isinstance(each, dict)] if isinstance(failures, list) else []
+        )
         return cls(ended=ended, failures=tuple(inner), diverged=given["diverged"] is True)
 
 
@@ -168,7 +170,8 @@ def _bytes_of(value: object) -> int:
     return len(json.dumps(to_wire(value), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
 
 
-def _failure_json(failure: Failure) -> dict[str, JsonValue]:
+def failure_json(failure: Failure, /) -> dict[str, JsonValue]:
+    """Return a failure as a JSON object."""
     facts = failure.facts
     return {
         "kind": facts.kind,
@@ -180,7 +183,8 @@ def _failure_json(failure: Failure) -> dict[str, JsonValue]:
     }
 
 
-def _failure(given: Mapping[str, JsonValue]) -> Failure:
+def failure_from(given: Mapping[str, JsonValue], /) -> Failure:
+    """Return the failure that ``failure_json`` told."""
     stops = given["stops"]
     facts = ErrorFacts(kind=str(given["kind"]), message=str(given["message"]), hint=str(given["hint"]))
     return Failure(

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from dce_play import __version__
+from dce_play.errors import DcePlayError
 from dce_play.services.receiver.admin import admin_app
 from dce_play.services.receiver.api import Api
 from dce_play.services.receiver.context import ReceiverContext
@@ -101,7 +102,7 @@ async def _sweep(context: ReceiverContext) -> None:
         try:
             for name in await context.quick(context.storage.sweep):
                 log.info("receive.swept file=%s", name)
-        except OSError as error:
+        except (OSError, DcePlayError) as error:
             log.warning("receive.not_swept why=%s", error)
 
 

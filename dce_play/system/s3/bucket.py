@@ -10,7 +10,7 @@ from dce_play.system.s3.errors import S3Error, S3NotFound, translated
 from dce_play.system.s3.objects import Listed, ObjectFacts, ObjectStream, facts_from, listed_from
 from dce_play.system.s3.place import S3Place, new_client
 from dce_play.system.s3.signed_get import SignedGets
-from dce_play.system.s3.upload import Part, Upload, sha256_base64
+from dce_play.system.s3.upload import Part, Unfinished, Upload, sha256_base64
 
 
 class Bucket:
@@ -135,6 +135,26 @@ class Bucket:
     def resume(self, key: str, upload_id: str, parts: tuple[Part, ...]) -> Upload:
         """Take up an upload that was begun elsewhere, with the parts that are known to be there."""
         return Upload(self._client, self.where(key), self._name, key, upload_id, parts)
+
+    def unfinished(self, prefix: str = "") -> Iterator[Unfinished]:
+        """Yield the uploads in parts that were begun and neither completed nor aborted.
+
+        Raises: S3Error, also for a listing that makes no progress.
+        """
+        marker: dict[str, str] = {}
+        while True:
+            with translated(self.place.where):
+                said = self._client.list_multipart_uploads(Bucket=self._name, Prefix=prefix, **marker)
+            for each in said.get("Uploads", ()):
+                yield Unfinished(key=each["Key"], upload_id=each["UploadId"], begun=each["Initiated"])
+            if not said.get("IsTruncated"):
+                return
+            following = {
+                name: said[f"Next{name}"] for name in ("KeyMarker", "UploadIdMarker") if said.get(f"Next{name}")
+            }
+            if not following or following == marker:
+                raise S3Error(self.place.where, "the listing is cut off and names no next page")
+            marker = following
 
     def copy(self, source: str, key: str, *, only_new: bool) -> None:
         """Copy an object inside the bucket.

@@ -4,6 +4,7 @@ import base64
 import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from dce_play.system.s3.errors import S3NotFound, translated
@@ -21,6 +22,16 @@ class Part:
     etag: str
     sha256: str
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """An upload in parts that somebody has begun."""
+
+    key: str
+    upload_id: str
+    begun: datetime
+    """In UTC, with its zone."""
 
 
 class Upload:

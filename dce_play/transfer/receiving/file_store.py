@@ -185,6 +185,7 @@ class FileStore:
         return self._index.rows()
 
     def counts(self) -> StoreCounts:
+        self._index.look_again()
         ids = self.folders.stored_ids()
         return StoreCounts(episodes=len(ids), unlisted=sum(1 for each in ids if each not in self._index.ids))
 

@@ -52,6 +52,8 @@ class FileIndex:
         self._disk = disk
         self._on_row = on_row or (lambda _row: None)
         self._mutex = threading.Lock()
+        self._told: set[str] = set()
+        """Ids whose row somebody was told of; it is told once, also when the file is written anew."""
         self._forget()
 
     def _forget(self) -> None:
@@ -71,6 +73,16 @@ class FileIndex:
                     self._catch_up(repair=True)
             elif self._path.exists():
                 self._catch_up(repair=False)
+
+    def look_again(self) -> None:
+        """Read what others have written since; what they removed is no longer there."""
+        with self._mutex:
+            if self._unchanged():
+                return
+            if self._path.exists():
+                self._catch_up(repair=False)
+            else:
+                self._forget()
 
     def add_missing(self, row: IndexRow) -> bool:
         """Add a line, durably, unless there is one of this id; return whether it was added."""
@@ -151,7 +163,9 @@ class FileIndex:
             self.repeated.append(row.id)
         else:
             self.ids.add(row.id)
-            self._on_row(row)
+            if row.id not in self._told:
+                self._told.add(row.id)
+                self._on_row(row)
 
 
 def _decoded(line: bytes) -> IndexRow | None:

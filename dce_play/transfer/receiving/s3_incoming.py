@@ -1,7 +1,9 @@
 """Archives on their way into a bucket: in parts that nobody sees before the last step gives them their name."""
 
 import math
+from collections.abc import Container
 from contextlib import suppress
+from datetime import UTC, datetime
 
 from dce_play.system.s3.bucket import Bucket
 from dce_play.system.s3.errors import S3Error
@@ -15,6 +17,17 @@ LARGEST_COPY_BYTES = 5 << 30
 def part_bytes(size: int, part_size: int) -> int:
     """Return how large the parts of an archive must be, so that there are not too many."""
     return max(part_size, math.ceil(size / MOST_PARTS))
+
+
+def sweep_parts(bucket: Bucket, prefix: str, keep_s: float, *, kept: Container[str]) -> list[str]:
+    """Throw away the parts of uploads that were begun long ago and are not ``kept`` by id; return their keys."""
+    swept = []
+    for each in bucket.unfinished(prefix):
+        age_s = (datetime.now(UTC) - each.begun).total_seconds()
+        if age_s > keep_s and each.upload_id not in kept:
+            bucket.resume(each.key, each.upload_id, ()).abort()
+            swept.append(each.key)
+    return swept
 
 
 class S3Incoming:
@@ -51,7 +64,7 @@ class S3Incoming:
     def discard(self) -> None:
         if self._upload is not None and not self._done:
             self._done = True
-            with suppress(S3Error):  # what stays is seen by nobody and ends by the bucket's own rules
+            with suppress(S3Error):  # what stays is seen by nobody, and swept
                 self._upload.abort()
 
     def _send(self, count: int) -> None:

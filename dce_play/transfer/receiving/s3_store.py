@@ -6,22 +6,27 @@ row is committed. The bucket is the truth: a crash before the commit leaves an a
 next look lists.
 """
 
+import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 
 from dce_play.errors import DcePlayError
 from dce_play.system.clock import utc_stamp
 from dce_play.system.s3.bucket import Bucket
-from dce_play.system.s3.errors import S3NotFound, S3Taken
+from dce_play.system.s3.errors import S3Forbidden, S3NotFound, S3Taken
 from dce_play.system.s3.place import S3Place
 from dce_play.transfer.receiving.config import ReceiveConfig
 from dce_play.transfer.receiving.folders import ARCHIVE_END, RECEIPT_END
 from dce_play.transfer.receiving.postgres import Database, EpisodeTable, PostgresClaim, claim_id
-from dce_play.transfer.receiving.s3_incoming import S3Incoming, S3Whole, part_bytes
+from dce_play.transfer.receiving.s3_incoming import S3Incoming, S3Whole, part_bytes, sweep_parts
 from dce_play.transfer.receiving.s3_uploads import S3Uploads, S3UploadWriter
 from dce_play.transfer.receiving.storage import Incoming, Offer, Published, StoreCounts, UploadState
 from dce_play.transfer.receiving.stored_archive import receipt_from_pieces
 from dce_play.transfer.wire import IndexRow, Receipt, decode_receipt, encode_receipt
+
+_LIST_EVERY_S = 600.0
 
 
 class BucketObjects:
@@ -72,6 +77,25 @@ class BucketObjects:
         }
 
 
+class _Unlisted:
+    """How many archives in the bucket have no row. A listing takes seconds: it is kept for a while."""
+
+    def __init__(self, objects: BucketObjects, table: EpisodeTable) -> None:
+        self._objects = objects
+        self._table = table
+        self._mutex = threading.Lock()
+        self._counted_at = float("-inf")
+        self._found = 0
+
+    def count(self) -> int:
+        with self._mutex:
+            if time.monotonic() - self._counted_at > _LIST_EVERY_S:
+                stored = self._objects.sizes().keys()  # before the rows: what is stored meanwhile is no lack
+                self._found = len(stored - self._table.ids())
+                self._counted_at = time.monotonic()
+            return self._found
+
+
 class S3Store:
     """The store of one bucket and one database."""
 
@@ -84,6 +108,7 @@ class S3Store:
         self.database = Database(dsn)
         self.table = EpisodeTable(self.database, on_row or (lambda _row: None))
         self.objects = BucketObjects(Bucket(place), config.store.prefix)
+        self._unlisted = _Unlisted(self.objects, self.table)
         self._uploads = S3Uploads(
             self.objects.bucket, self.database, prefix=config.store.prefix, part_size=config.store.part_size
         )
@@ -169,14 +194,20 @@ class S3Store:
         self._uploads.remove(state.upload)
 
     def sweep(self) -> list[str]:
-        return self._uploads.sweep(self._config.limits.upload_keep_s)
+        limits = self._config.limits
+        swept = self._uploads.sweep(limits.upload_keep_s)
+        kept = self._uploads.begun_ids()
+        # A killed receiver leaves the parts of its PUTs. Nobody sees them, and they cost what their bytes cost.
+        with suppress(S3Forbidden):  # a key that may not list them leaves them to the bucket's own rules
+            swept += sweep_parts(self.objects.bucket, self._config.store.prefix, limits.incoming_keep_s, kept=kept)
+        return swept
 
     def rows(self) -> Iterator[IndexRow]:
         return self.table.rows()
 
     def counts(self) -> StoreCounts:
         self.table.tell_new()
-        return StoreCounts(episodes=self.table.count(), unlisted=0)
+        return StoreCounts(episodes=self.table.count(), unlisted=self._unlisted.count())
 
     def free_bytes(self) -> int | None:
         return None

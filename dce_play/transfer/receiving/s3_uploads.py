@@ -108,6 +108,11 @@ class S3Uploads:
                 swept.append(upload)
         return swept
 
+    def begun_ids(self) -> set[str]:
+        """Return the bucket's names of all uploads that are known here."""
+        with self._database.connection() as connection:
+            return {row[0] for row in connection.execute("SELECT s3_upload FROM uploads")}
+
     def _update(self, state: UploadState, more: str = "", *values: str) -> None:
         with self._database.connection() as connection:
             order = f"UPDATE uploads SET state = %s, touched = now(){more} WHERE upload = %s"  # noqa: S608 - our own words

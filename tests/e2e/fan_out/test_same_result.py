@@ -99,7 +99,7 @@ def run(terminal: Terminal, playbook: str, *options: str) -> tuple[int, Path]:
     return done.code, whole_runs(terminal.folder / "state")[-1]
 
 
-@pytest.mark.parametrize("options", [()], ids=["in turn"])
+@pytest.mark.parametrize("options", [(), ("--jobs", "2")], ids=["in turn", "jobs"])
 def test_results_order_and_recap_are_those_of_a_plain_loop(terminal: Terminal, options: tuple[str, ...]) -> None:
     code, plain = run(terminal, "plain.yml")
     fanned_code, fanned = run(terminal, "fan.yml", *options)
@@ -114,7 +114,7 @@ def test_results_order_and_recap_are_those_of_a_plain_loop(terminal: Terminal, o
     assert "a-long-enough-secret" not in every
 
 
-@pytest.mark.parametrize("options", [()], ids=["in turn"])
+@pytest.mark.parametrize("options", [(), ("--jobs", "2")], ids=["in turn", "jobs"])
 def test_a_childs_events_carry_the_parents_ids_and_seq_has_no_gap(terminal: Terminal, options: tuple[str, ...]) -> None:
     done = terminal.run("run", "fan.yml", "--output", "jsonl", *options)
     run_id = whole_runs(terminal.folder / "state")[-1].name

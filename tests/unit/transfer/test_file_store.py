@@ -102,6 +102,7 @@ def test_an_offset_never_counts_bytes_whose_sync_has_failed(tmp_path: Path) -> N
     store.close()
 
 
+@pytest.mark.contract("V2", "V4")
 def test_bytes_whose_sync_failed_while_more_came_are_never_published(tmp_path: Path) -> None:
     """The kernel tells a lost page once; a sync that runs ahead may be the one that it tells."""
 
