@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from dce_play.cli.app.completers import Completer
 from dce_play.system.quantities import parse_duration
 
 
@@ -36,6 +37,8 @@ class Flag:
     """Ansible's spellings, for hands that know those. A playbook's own param of that name wins over them."""
     metavar: str | None = None
     choices: tuple[str, ...] = ()
+    completer: Completer | None = None
+    """What the shell offers for its value."""
     splits: bool = False
     """Whether one value may hold several, divided by commas."""
     kept: bool = False
@@ -80,6 +83,7 @@ class Declared:
             show_default=bool(flag.choices),
             metavar=flag.metavar,
             help=flag.help,
+            shell_complete=flag.completer,
         )
 
     def words(self, value: Any) -> Iterator[str]:
