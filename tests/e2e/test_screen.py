@@ -10,16 +10,20 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from dce_play.discord.simulator.faults import Fault, Faults, Slow
 from dce_play.discord.simulator.server import Simulator, running_simulator
-from dce_play.discord.simulator.worlds import REHEARSAL_GROWTH, rehearsal_world
-from tests.support.command_line import Terminal
+from dce_play.discord.simulator.worlds import REHEARSAL_GROWTH, Size, build_world, rehearsal_world
+from tests.support.command_line import Terminal, terminal_in
+from tests.support.processes import eventually
 from tests.support.tmux import ENDED, screen_of
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "screens"
+PROGRESS = r"demo 1/2  room-\d  [\d ]+ messages  \d+/s  at \d{4}-\d\d-\d\d \(\d+ %\)"
 SIZES = [(80, 24), (140, 40)]
 
 
@@ -65,6 +69,24 @@ class Night:
         return re.sub(r"\d+(\.\d)? GiB free", "70 GiB free", text)
 
 
+@contextmanager
+def slow_machine(folder: Path) -> Iterator[Terminal]:
+    """Give a machine with one target of two channels, on a Discord whose pages take their time."""
+    size = Size(channels=2, messages=3000)
+    slow = Fault(trouble=Slow(delay_s=0.4), path="*/messages*", times=None)
+    with running_simulator(build_world(3, size=size), faults=Faults(scripted=(slow,))) as simulator:
+        variables = {
+            "DISCORD_TOKEN": simulator.token,
+            "DCE_DISCORD_API_BASE": simulator.base_url,
+            "DCE_MIN_FREE_MB": "1",
+        }
+        terminal = terminal_in(folder, **variables)
+        root = terminal.folder / "archives"
+        demo = {"name": "demo", "guild_ids": list(simulator.world.guilds), "output_dir": str(root / "demo")}
+        terminal.write("scrape-targets.json", json.dumps({"archive_root": str(root), "targets": [demo]}))
+        yield terminal
+
+
 @pytest.fixture
 def night() -> Iterator[Night]:
     folder = Path(tempfile.mkdtemp(prefix="dce-", dir="/tmp"))
@@ -81,6 +103,24 @@ def compare(name: str, text: str) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
     assert text == path.read_text(encoding="utf-8")
+
+
+def test_while_it_runs_the_screen_the_lock_and_the_journal_tell_how_far_it_is(tmp_path: Path) -> None:
+    with slow_machine(tmp_path) as terminal:
+        argv = terminal.argv("run", "scrape", "--skip-preflight")
+        environment = terminal.environment
+        with screen_of(argv, folder=terminal.folder, environment=environment, columns=80, lines=24) as screen:
+            assert eventually(lambda: bool(re.search(rf"^\S {PROGRESS}  \d.*s$", screen.text(), re.MULTILINE))), (
+                screen.text()
+            )
+            note = terminal.run("lock", "status").out
+            shown = terminal.run("runs", "show").out
+            screen.type("C-c")
+            stopped = screen.wait(ENDED)
+    assert re.search(PROGRESS, note), note
+    assert re.search(PROGRESS.replace("  ", " "), shown), shown
+    assert "INTERRUPTED" in stopped
+    assert not re.search(PROGRESS, stopped), "the line of progress goes when the run ends"
 
 
 @pytest.mark.parametrize(("columns", "lines"), SIZES)

@@ -294,7 +294,7 @@ class _ChannelScrape:
         after = f" after message {cursor}" if cursor else ""
         into = f" → {archive}" if archive else ""
         line = f"Exporting channel {self._chosen.channel_id} for target '{self._place.target}'{after}{into}"
-        self._tools.listener.began(self._chosen.channel_id, line)
+        self._tools.listener.began(self._chosen.channel_id, line, self._outcome.name, cursor)
 
     def _options(self) -> AppendOptions:
         policies = self._tools.policies

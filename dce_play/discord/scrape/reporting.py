@@ -7,8 +7,9 @@ from threading import Lock
 
 from dce_play.discord.exporters.protocol import ExportProgress
 from dce_play.discord.scrape.outcome import ChannelAction, ChannelOutcome
-from dce_play.facts import ItemFacts
-from dce_play.snowflake import ChannelId
+from dce_play.discord.scrape.pace import Pace
+from dce_play.facts import ItemFacts, Reached
+from dce_play.snowflake import ChannelId, MessageId
 
 _URGENT = ("WARN", "Detected Discord auth failure")
 
@@ -25,7 +26,7 @@ class Reporter:
     say: Callable[[str], None]
     note: Callable[[str], None]
     """Lines for the record."""
-    progress: Callable[[float, float | None, str], None]
+    progress: Callable[[float, float | None, str, Reached | None], None]
     item: Callable[[str, str, str, ItemFacts | None], None]
 
 
@@ -37,6 +38,7 @@ class Subject:
     archive_root: Path
     discover: str
     """The command that lists the target's channels, archived or not."""
+    monotonic: Callable[[], float]
 
 
 class ReportingListener:
@@ -47,16 +49,34 @@ class ReportingListener:
         self._subject = subject
         self._lock = Lock()
         self._counts: dict[ChannelId, int] = {}
+        self._paces: dict[ChannelId, Pace] = {}
+        self._channel_count = 0
 
-    def began(self, channel_id: ChannelId, line: str, /) -> None:
+    def chose(self, channel_count: int, /) -> None:
+        self._channel_count = channel_count
+
+    def began(self, channel_id: ChannelId, line: str, name: str, after: MessageId | None, /) -> None:
         with self._lock:
+            self._paces[channel_id] = Pace(
+                target=self._subject.target,
+                channel_id=channel_id,
+                name=name,
+                number=len(self._paces) + 1,
+                after=after,
+                began=self._subject.monotonic(),
+            )
             self._reporter.item(channel_id, "started", "", None)
             self._reporter.note(line)
 
     def progressed(self, channel_id: ChannelId, progress: ExportProgress, /) -> None:
         with self._lock:
             self._counts[channel_id] = progress.message_count
-            self._reporter.progress(sum(self._counts.values()), None, "messages")
+            pace = self._paces.get(channel_id)
+            reached = None
+            if pace is not None:
+                now = self._subject.monotonic()
+                reached = pace.reached(progress, channel_count=self._channel_count, now=now)
+            self._reporter.progress(sum(self._counts.values()), None, "messages", reached)
 
     def ended(self, outcome: ChannelOutcome, /) -> None:
         with self._lock:

@@ -26,8 +26,11 @@ class Fitting:
 
     def text(self, foreign: str, /) -> str:
         """Return a text that somebody else wrote as one clean line, as this screen's encoding can show it."""
-        clean = one_line(foreign)
-        return clean if clean.isascii() else clean.encode(self._encoding, "backslashreplace").decode(self._encoding)
+        return self.spaced(one_line(foreign))
+
+    def spaced(self, text: str, /) -> str:
+        """Return a clean text whose spaces mean something, as this screen's encoding can show it."""
+        return text if text.isascii() else text.encode(self._encoding, "backslashreplace").decode(self._encoding)
 
     def cut(self, text: str, cells: int, /) -> str:
         """Return the text in at most so many cells."""
@@ -73,7 +76,7 @@ class Fitting:
 
     def said(self, before: Segment, line: str, /) -> Iterator[Line]:
         """Yield what a step said: as it is where that fits, a command so that it can be typed, else wrapped."""
-        text = line if line.isascii() else line.encode(self._encoding, "backslashreplace").decode(self._encoding)
+        text = self.spaced(line)
         if width(before[0]) + width(text) <= self.width:
             yield (before, (text, ""))
             return
