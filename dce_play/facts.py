@@ -23,8 +23,10 @@ class ItemFacts:
     """Its file, relative to the archive root."""
     remark: str = ""
     """Why somebody should look at it, in a word or two: ``forbidden``, ``not archived``."""
+    why: str = ""
+    """Why it failed, without the path and the fix, which stand beside it; empty where the item's detail says it."""
     fix: str = ""
-    """The one command that mends that."""
+    """The one command that mends that, or shows what is wrong."""
     recap: str = ""
     """A word for the run's last line, such as ``proved``."""
     counts: bool = True

@@ -6,6 +6,7 @@ from pathlib import Path
 from threading import Lock
 
 from dce_play.discord.exporters.protocol import ExportProgress
+from dce_play.discord.scrape.mending import failure_of, name_in
 from dce_play.discord.scrape.outcome import ChannelAction, ChannelOutcome
 from dce_play.discord.scrape.pace import Pace
 from dce_play.facts import ItemFacts, Reached
@@ -38,6 +39,8 @@ class Subject:
     archive_root: Path
     discover: str
     """The command that lists the target's channels, archived or not."""
+    folder: Path
+    """The working folder, in which a command will be typed."""
     monotonic: Callable[[], float]
 
 
@@ -105,7 +108,8 @@ class ReportingListener:
 
 def channel_facts(outcome: ChannelOutcome, subject: Subject, /) -> ItemFacts:
     """Return what became of one channel, in facts."""
-    path = outcome.file_path
+    failure = failure_of(outcome, folder=subject.folder)
+    path = failure.path
     if path is not None and path.is_relative_to(subject.archive_root):
         path = path.relative_to(subject.archive_root)
     remark = ""
@@ -118,12 +122,14 @@ def channel_facts(outcome: ChannelOutcome, subject: Subject, /) -> ItemFacts:
             remark = "behind a hole"
     return ItemFacts(
         kind="channel",
-        name=outcome.name or outcome.channel_id,
+        name=outcome.name or name_in(failure.path) or outcome.channel_id,
         group=outcome.target,
         added=max(outcome.delta, 0),
         total=outcome.after_count,
         unit="messages",
         path="" if path is None else str(path),
         remark=remark,
+        why=failure.why,
+        fix=failure.fix,
         counts=outcome.counts,
     )

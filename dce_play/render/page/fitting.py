@@ -10,6 +10,8 @@ from dce_play.render.text import ASCII, one_line
 
 _SHORTEST = 6
 """A part of a line is cut down to so many cells before the next part is cut, too."""
+_CONTINUED = 4
+"""A command's further lines are indented no farther."""
 _WIDEST = 100
 """A right-hand part stands no farther to the right."""
 
@@ -88,13 +90,14 @@ class Fitting:
 
     def command(self, before: Segment, command: str, /) -> Iterator[Line]:
         """Yield a command to type; one that is too wide is broken between words, as a shell reads it."""
-        indent = " " * width(before[0])
+        indent = " " * min(width(before[0]), _CONTINUED)
         if not self._breaks or width(before[0]) + width(command) <= self.width:
             yield (before, (command, "bold"))
             return
         lines: list[str] = []
         for word in map(shlex.quote, shlex.split(command)):
-            if lines and width(indent) + width(lines[-1]) + 1 + width(word) + 2 <= self.width:
+            taken = width(indent) if len(lines) > 1 else width(before[0])
+            if lines and taken + width(lines[-1]) + 1 + width(word) + 2 <= self.width:
                 lines[-1] += f" {word}"
             else:
                 lines.append(word)

@@ -208,7 +208,7 @@ class Page:
             yield from self._step_line(group.held[0])
         else:
             indent = self._indent(body.step)
-            yield folded_line(step_name(group.step), group.held, self._fit, indent, took(body))
+            yield folded_line(step_name(group.step), group.held, self._fit, indent)
 
     # Steps.
 
@@ -232,6 +232,9 @@ class Page:
         if any(each.facts is not None for each in items):
             yield from self._block(body, items)
             if body.status is not Status.FAILED:
+                return
+            if any(each.status == "failed" for each in items):  # each is told with its reason
+                self._told.add(failure_of(body))
                 return
             items = []
         listed = [each for each in items if is_listed(each)]

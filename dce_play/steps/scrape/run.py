@@ -189,6 +189,7 @@ def _listener(target: Target, ctx: Context) -> ReportingListener:
             target=target.name,
             archive_root=targets.archive_root,
             discover=shlex.join(words),
+            folder=ctx.folder,
             monotonic=ctx.clock.monotonic,
         ),
     )
