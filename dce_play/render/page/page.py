@@ -137,6 +137,7 @@ class Page:
         fit = self._fit
         self._dry = body.mode is Mode.DRY_RUN
         self._run_id = run_id
+        fit.root = f"{body.archive_root.rstrip('/')}/" if body.archive_root else ""
         self._targets = max(len(body.targets), 1)
         summary = f" {fit.signs.dot} {fit.text(body.summary)}" if body.summary else ""
         yield fit.spread([(fit.text(body.name), "bold"), (summary, "")], self._place(body.playbook))
