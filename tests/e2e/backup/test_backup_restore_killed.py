@@ -134,6 +134,15 @@ def place() -> Iterator[Path]:
         yield Path(name)
 
 
+@pytest.fixture
+def server(own_postgres: Postgres) -> Iterator[Postgres]:
+    """Give a server; whatever databases a test leaves are removed."""
+    before = set(own_postgres.databases())
+    yield own_postgres
+    for name in set(own_postgres.databases()) - before:
+        own_postgres.sql(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
 def shell_at(place: Path, module: dict[str, Any], **variables: str) -> Terminal:
     whole = {"restore_notes": "none", "container_engine": "none", **module}
     document = {"version": 1, "backup_root": str(place / "root"), "modules": [whole]}
@@ -164,9 +173,8 @@ def killed_when(shell: Terminal, condition: Any, *words: str, what: str) -> None
 @pytest.mark.contract("N14")
 @pytest.mark.slow
 def test_a_database_whose_load_is_killed_is_no_good_backups_source_and_its_safety_backup_is_the_way_back(
-    place: Path, own_postgres: Postgres
+    place: Path, server: Postgres
 ) -> None:
-    server = own_postgres
     server.sql("CREATE DATABASE shop")
     server.sql(
         "CREATE TABLE orders AS SELECT generate_series(1, 100) AS n; CREATE TABLE zz_pause (s float);"
@@ -207,9 +215,8 @@ def test_a_database_whose_load_is_killed_is_no_good_backups_source_and_its_safet
 @pytest.mark.slow
 @pytest.mark.root
 def test_a_restore_that_is_killed_while_it_puts_a_database_aside_lets_sessions_in_again(
-    place: Path, own_postgres: Postgres
+    place: Path, server: Postgres
 ) -> None:
-    server = own_postgres
     server.sql("CREATE DATABASE closed")
     server.sql("CREATE TABLE t AS SELECT 1 AS n", database="closed")
     where = {"socket": str(server.folder), "user": "boss"}
