@@ -149,6 +149,29 @@ def test_a_killed_run_of_several_modules_ends_them_all_and_each_lets_go_of_what_
 
 
 @pytest.mark.contract("B4", "N6")
+def test_the_after_hook_of_a_killed_run_runs_all_the_same_and_once_of_one_that_was_not(tmp_path: Path) -> None:
+    yard = yard_in(tmp_path)
+    begun, log = tmp_path / "begun", tmp_path / "log"
+    hooks = {"before": ["touch", str(begun)], "after": ["sh", "-c", f"echo $DCE_BACKUP_MODULE in $PWD >> {log}"]}
+    yard.define(hooks=hooks)
+    with (yard.data / "big").open("wb") as file:
+        file.write(os.urandom(200 << 20))
+    process = yard.start("run", "kuma", "--allow-unattended")
+    try:
+        wait_for(begun.exists, within_s=30, what="the first hook")
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=20)
+    wait_for(log.exists, within_s=10, what="the last hook")
+    wait_for(lambda: not processes_in(tmp_path), within_s=10, what="the end of every process")
+    line = f"kuma in {yard.terminal.folder}\n"
+    assert log.read_text() == line
+    (yard.data / "big").unlink()
+    yard.take()
+    assert log.read_text() == line * 2
+
+
+@pytest.mark.contract("B4", "N6")
 def test_what_a_killed_run_and_its_killed_guard_left_held_is_let_go_before_the_next_one_holds_it(
     tmp_path: Path,
 ) -> None:
