@@ -1,4 +1,4 @@
-"""Thousands of episodes that no gate will ever take: moved away once by the installer, never sent, told by the doctor."""
+"""Thousands of episodes that no gate will ever take: drained once by the installer, never sent, told by the doctor."""
 
 import json
 import time
