@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -90,14 +91,26 @@ def test_a_killed_drill_of_files_leaves_nothing_not_even_what_may_not_be_written
     drill_is_killed(shell, "kuma", server="")
 
 
+def slow_to_load(place: Path) -> Path:
+    """Make a redis-server that takes a second a key to load what it starts with; return its folder."""
+    folder = place / "bin"
+    folder.mkdir()
+    program = folder / "redis-server"
+    own = shutil.which("redis-server")
+    delay = "--key-load-delay 1000000"
+    program.write_text(f'#!/bin/sh\ncase "$1" in --version|-v) exec {own} "$@";; esac\nexec {own} "$@" {delay}\n')
+    program.chmod(0o755)
+    return folder
+
+
 @pytest.mark.contract("N10")
 def test_a_killed_drill_of_redis_leaves_nothing(place: Path) -> None:
     with redis_server() as redis:
         fill(redis)
         where = {"socket": str(redis.socket), "data_folder": str(redis.folder)}
-        drill_is_killed(
-            terminal_at(place, {"name": "cache-redis", "redis": where}), "cache-redis", server="redis-server"
-        )
+        module = {"name": "cache-redis", "redis": where}
+        shell = terminal_at(place, module, PATH=f"{slow_to_load(place)}:{os.environ['PATH']}")
+        drill_is_killed(shell, "cache-redis", server="--key-load-delay")
 
 
 @pytest.mark.contract("N10")
