@@ -36,6 +36,8 @@ class Flag:
     """Ansible's spellings, for hands that know those. A playbook's own param of that name wins over them."""
     metavar: str | None = None
     choices: tuple[str, ...] = ()
+    takes: click.ParamType[Any] | None = None
+    """What reads its value; ``None`` for what its type needs."""
     splits: bool = False
     """Whether one value may hold several, divided by commas."""
     kept: bool = False
@@ -71,7 +73,9 @@ class Declared:
             float: DurationType(),
             int: click.IntRange(min=1),
         }
-        kind: click.ParamType[Any] = click.Choice(flag.choices) if flag.choices else kinds.get(self.kind, click.STRING)
+        kind: click.ParamType[Any] = (
+            click.Choice(flag.choices) if flag.choices else flag.takes or kinds.get(self.kind, click.STRING)
+        )
         return click.Option(
             names,
             type=kind,

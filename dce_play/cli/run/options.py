@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import click
 
+from dce_play.cli.fan_out.address import ClusterAddress
 from dce_play.cli.run.flags import Declared, Flag
 from dce_play.source import JsonValue
 
@@ -137,6 +138,16 @@ class RunOptions:
             names=("--jobs",), metavar="N", help="Run N items of a loop with fan_out at once, in processes.", kept=True
         ),
     ] = None
+    cluster: Annotated[
+        str | None,
+        Flag(
+            names=("--cluster",),
+            metavar="ADDRESS",
+            takes=ClusterAddress(),
+            help="Run such items on the workers of the Dask scheduler at tcp://HOST:PORT or tls://HOST:PORT.",
+            kept=True,
+        ),
+    ] = None
     plugins: Annotated[
         bool,
         Flag(names=("--plugins",), help="Load step plugins of this folder and of installed packages.", kept=True),
@@ -194,6 +205,8 @@ def options_from(
         made[each.name] = value
     if made["detailed_exitcode"] and not made["dry_run"]:
         raise click.UsageError("--detailed-exitcode goes with --dry-run")
+    if made["jobs"] is not None and made["cluster"] is not None:
+        raise click.UsageError("--jobs and --cluster exclude each other")
     if made["report"] is not None:
         kind, _, path = made["report"].partition("=")
         if kind != "json" or not path:
