@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import httpx2
 
@@ -56,8 +58,8 @@ def simulated_discord(messages: int) -> Iterator[Server]:
             process.terminate()
 
 
-def read_raw(server: Server, channel_id: ChannelId) -> tuple[int, int]:
-    """Return how many messages and requests all pages take, parsing no more than the ids need."""
+def read_raw(server: Server, channel_id: ChannelId, *, reaction_users: bool) -> tuple[int, int]:
+    """Return how many messages and requests all pages take, parsing no more than the next request needs."""
     after, messages, requests = 0, 0, 0
     with httpx2.Client(headers={"Authorization": server.token}, trust_env=False) as client:
         while True:
@@ -67,7 +69,18 @@ def read_raw(server: Server, channel_id: ChannelId) -> tuple[int, int]:
             if not page:
                 return messages, requests
             messages += len(page)
+            for path in _reactions(page) if reaction_users else ():
+                client.get(f"{server.base_url}/channels/{channel_id}/messages/{path}?limit=100&after=0").read()
+                requests += 1
             after = max(int(message["id"]) for message in page)
+
+
+def _reactions(page: list[dict[str, Any]]) -> Iterator[str]:
+    for message in page:
+        for reaction in message.get("reactions", ()):
+            emoji = reaction["emoji"]
+            key = ":".join(part for part in (emoji["name"], emoji["id"]) if part)
+            yield f"{message['id']}/reactions/{quote(key, safe='')}"
 
 
 def peak_mib() -> float:
@@ -92,7 +105,7 @@ def main() -> None:
         )
         channel_id = exporter.channels(server.guild_id, threads="none", voice=False)[0].channel_id
         began = time.perf_counter()
-        messages, requests = read_raw(server, channel_id)
+        messages, requests = read_raw(server, channel_id, reaction_users=arguments.reaction_users)
         raw_s = time.perf_counter() - began
         before_mib = peak_mib()
         output = Path(folder) / "export.json"
@@ -104,6 +117,7 @@ def main() -> None:
         assert outcome.message_count == messages
         print(f"server alone: {messages / raw_s:8,.0f} messages/s ({requests:,} requests)")
         print(f"exporter:     {messages / export_s:8,.0f} messages/s ({outcome.request_count:,} requests)")
+        print(f"export takes: {export_s / raw_s:8.2f} times as long as serving alone")
         print(f"own time:     {cpu_s / messages * 1e6:8,.1f} us/message of {export_s / messages * 1e6:,.1f}")
         print(f"file:         {output.stat().st_size / 2**20:8,.1f} MiB")
         print(f"peak memory:  {before_mib:8,.1f} MiB before, {peak_mib():,.1f} MiB after the export")

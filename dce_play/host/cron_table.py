@@ -27,11 +27,29 @@ def crontab_program(environment: Mapping[str, str]) -> str:
 
 
 def read_crontab(program: str, executor: Executor) -> str:
-    """Return the user's crontab; empty where there is none yet.
+    """Return the user's crontab for looking at: secrets in it are masked. Empty where there is none yet.
 
     Raises: CrontabFailed.
     """
-    finished = executor.run(Command(argv=(program, "-l"), timeout_s=_TIMEOUT_S))
+    return _listed(program, executor, None)
+
+
+def crontab_to_change(program: str, executor: Executor, scratch: Path) -> str:
+    """Return the user's crontab as it is, bytes that are no UTF-8 as surrogates; ``scratch`` is a folder for it.
+
+    Raises: CrontabFailed.
+    """
+    path = scratch / "crontab.old"
+    path.touch(mode=0o600)
+    try:
+        _listed(program, executor, path)
+        return path.read_bytes().decode("utf-8", "surrogateescape")
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _listed(program: str, executor: Executor, into: Path | None) -> str:
+    finished = executor.run(Command(argv=(program, "-l"), timeout_s=_TIMEOUT_S, stdout=into))
     if finished.exit_code == 0:
         return finished.stdout
     if "no crontab" in finished.stderr:
@@ -40,12 +58,16 @@ def read_crontab(program: str, executor: Executor) -> str:
 
 
 def write_crontab(program: str, executor: Executor, text: str, scratch: Path) -> None:
-    """Replace the user's crontab; ``scratch`` is a folder for the new one.
+    """Replace the user's crontab by one that began as ``crontab_to_change``; ``scratch`` is a folder for the new one.
 
     Raises: CrontabFailed.
     """
     path = scratch / "crontab.new"
-    path.write_text(text, encoding="utf-8")
-    finished = executor.run(Command(argv=(program, str(path)), timeout_s=_TIMEOUT_S))
+    path.touch(mode=0o600)
+    try:
+        path.write_bytes(text.encode("utf-8", "surrogateescape"))
+        finished = executor.run(Command(argv=(program, str(path)), timeout_s=_TIMEOUT_S))
+    finally:
+        path.unlink(missing_ok=True)
     if finished.exit_code != 0:
         raise CrontabFailed(program, finished.stderr.strip() or f"exit {finished.exit_code}")

@@ -14,8 +14,10 @@ import pytest
 from dce_play.discord.simulator.server import Simulator, running_simulator
 from dce_play.discord.simulator.worlds import Size, build_world
 
+SCRAPE = ("run", "scrape", "--skip-preflight")
 
-def start(folder: Path, simulator: Simulator) -> subprocess.Popen[bytes]:
+
+def start(folder: Path, simulator: Simulator, words: tuple[str, ...] = SCRAPE) -> subprocess.Popen[bytes]:
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
@@ -26,7 +28,7 @@ def start(folder: Path, simulator: Simulator) -> subprocess.Popen[bytes]:
     log = (folder / "out.txt").open("ab")
     with log:
         return subprocess.Popen(
-            [sys.executable, "-m", "dce_play", "run", "scrape", "--skip-preflight"],
+            [sys.executable, "-m", "dce_play", *words],
             cwd=folder,
             env=environment,
             stdout=log,
@@ -88,6 +90,44 @@ def test_a_scrape_killed_again_and_again_ends_like_an_undisturbed_one(tmp_path: 
     assert contents(rough / "archives/demo") == contents(calm / "archives/demo")
     assert len(contents(calm / "archives/demo")) == 4
     assert not list((rough / "archives/demo/.dce-temp").glob("export.*"))
+
+
+def began(folder: Path) -> int:
+    """Return how many bytes all journals have: it grows as soon as a run begins, or goes on."""
+    return sum(path.stat().st_size for path in folder.glob(".local/state/dce-play/runs/*/events.jsonl"))
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+@pytest.mark.contract("R-3.11", "R-5.06")
+def test_fifty_kills_each_gone_on_from_with_resume_lose_nothing(tmp_path: Path) -> None:
+    dice = random.Random(7)
+    kills = resumed = 0
+    with running_simulator(build_world(5, size=Size(channels=4, messages=500))) as simulator:
+        calm, rough = tmp_path / "calm", tmp_path / "rough"
+        for folder in (calm, rough):
+            prepare(folder, simulator)
+        unfinished = False
+        while kills < 50:
+            before = began(rough)
+            process = start(rough, simulator, ("resume",) if unfinished else SCRAPE)
+            while process.poll() is None and began(rough) == before:
+                time.sleep(0.01)
+            try:
+                assert process.wait(dice.uniform(0.0, 2.0)) == 0, (rough / "out.txt").read_text()
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                process.wait(30)
+                kills += 1
+            else:
+                simulator.grow(400)
+            resumed += unfinished
+            unfinished = process.returncode != 0
+        finish(rough, simulator)
+        finish(calm, simulator)
+    assert contents(rough / "archives/demo") == contents(calm / "archives/demo")
+    assert resumed >= 40
+    print(f"\n{kills} kills, {resumed} of them gone on from with resume, nothing lost")
 
 
 @pytest.mark.contract("R-3.19", "R-14.02")

@@ -16,6 +16,8 @@ from dce_play.discord.simulator.faults import Dropped, Failing, Fault, Faults, L
 from dce_play.discord.simulator.server import Simulator, running_simulator
 from dce_play.discord.simulator.worlds import Size, build_world
 from tests.support.command_line import Said, Terminal, terminal_in
+from tests.support.media_server import media_server
+from tests.support.operators import ROOM, Operator
 
 _ATTACHMENTS = "/attachments/[0-9]*"  # not the API's refresh-urls
 
@@ -95,6 +97,21 @@ def test_a_scrape_keeps_what_its_pages_name_forwarded_media_too(tmp_path: Path) 
         _assert_all_kept(target, simulator)
         assert "forwarded.png" in {line["name"] for line in _lines(target)}  # 2.46's files do not name it
         assert terminal.run("media", "verify", "t", "--deep").code == 0
+
+
+@pytest.mark.contract("M4", "M5")
+def test_media_of_files_that_another_exporter_wrote_are_fetched_too(tmp_path: Path) -> None:
+    """A stand-in for DiscordChatExporter writes the files; what the increment brings is fetched with it."""
+    with media_server() as server:
+        operator = Operator(tmp_path, DCE_DISCORD_CDN_BASE=server.base)
+        target = operator.target("demo", media="attachments")
+        for number in (1, 2, 3):
+            server.files[f"/attachments/{ROOM}/{number}/a.png"] = b"abc"
+        operator.answers(ROOM, attach=3)
+        said = operator.run("proof")
+        assert said.code == 0, said.out + said.err
+        found = {(line["url"].rpartition("/")[0].rpartition("/")[2], line["state"]) for line in _lines(target)}
+        assert found == {("3", "kept")}  # 1 and 2 were in the archive before, without attachments
 
 
 @pytest.mark.contract("M6")

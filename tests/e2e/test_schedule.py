@@ -66,6 +66,19 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
 
 
+@pytest.mark.contract("F-S1", "R-12.01")
+def test_the_users_own_lines_stay_byte_for_byte_also_with_secrets_in_them(machine: Machine) -> None:
+    own = b"GREETING=caf\xe9\nPGPASSWORD=hunter2-hunter2\n* * * * * echo \xe2\x80\xa8 hunter2-hunter2 \x0c\r\n"
+    machine.table.write_bytes(own)
+    machine.environment["PGPASSWORD"] = "hunter2-hunter2"
+    done = machine.schedule("--skip-preflight")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert machine.table.read_bytes().startswith(own)
+    assert b"# BEGIN " in machine.table.read_bytes()
+    assert "hunter2" not in done.stdout + done.stderr
+    assert not [path for path in machine.folder.parent.rglob("crontab.*") if path != machine.table]
+
+
 @pytest.mark.contract("R-12.01", "R-12.08", "C-01", "C-02", "C-04", "C-09", "C-10", "C-11", "C-13")
 def test_install_again_change_and_remove(machine: Machine) -> None:
     first = machine.install()

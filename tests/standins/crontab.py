@@ -9,6 +9,6 @@ table = Path(os.environ["STANDIN_CRONTAB"])
 if sys.argv[1:] == ["-l"]:
     if not table.exists():
         sys.exit("no crontab for tester")
-    sys.stdout.write(table.read_text())
+    sys.stdout.buffer.write(table.read_bytes())
 else:
-    table.write_text(Path(sys.argv[1]).read_text())
+    table.write_bytes(Path(sys.argv[1]).read_bytes())

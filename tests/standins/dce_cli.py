@@ -4,7 +4,8 @@
 It replays how the real program was seen to end: exit status, file, standard error. ``DCE_STANDIN`` names a JSON file:
 ``{"channels": {"<id>": {"case": "ok", "ids": ["1", "2"]}}, "log": "<file>"}``. Each call is added to the log as one
 JSON line: its arguments, and whether a token was in the environment. Channels without an entry are ``ok``, or with
-``"strict": true`` unknown; with ``"dead": true`` the token is refused. ``"listings"`` has what each listing prints.
+``"strict": true`` unknown; with ``"dead": true`` the token is refused. ``"listings"`` has what each listing prints,
+``"attach"`` the size of the attachment of each message.
 """
 
 import json
@@ -24,7 +25,14 @@ def timestamp(identifier: str) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(((int(identifier) >> 22) + EPOCH_MS) / 1000))
 
 
-def message(identifier: str) -> dict[str, object]:
+def attachments(channel_id: str, identifier: str) -> list[dict[str, object]]:
+    """Return what each message carries where the script says ``"attach": SIZE``."""
+    size = json.loads(Path(os.environ["DCE_STANDIN"]).read_text()).get("attach")
+    url = f"https://cdn.discordapp.com/attachments/{channel_id}/{identifier}/a.png?ex=7fffffff&is=1&hm=good&"
+    return [{"id": identifier, "url": url, "fileName": "a.png", "fileSizeBytes": size}] if size else []
+
+
+def message(channel_id: str, identifier: str) -> dict[str, object]:
     author = {"id": "5", "name": "ada", "discriminator": "0000", "nickname": "Ada", "isBot": False, "roles": []}
     return {
         "id": identifier,
@@ -35,7 +43,7 @@ def message(identifier: str) -> dict[str, object]:
         "isPinned": False,
         "content": f"message {identifier}",
         "author": author,
-        "attachments": [],
+        "attachments": attachments(channel_id, identifier),
         "embeds": [],
         "stickers": [],
         "reactions": [],
@@ -62,7 +70,7 @@ def document(channel_id: str, ids: list[str], after: str | None) -> str:
             },
             "dateRange": {"after": timestamp(after) if after else None, "before": None},
             "exportedAt": "2026-11-21T00:00:00+00:00",
-            "messages": [message(identifier) for identifier in ids],
+            "messages": [message(channel_id, identifier) for identifier in ids],
             "messageCount": len(ids),
         },
         indent=2,

@@ -1,14 +1,12 @@
 """Which file a playbook's path or bare name means."""
 
-import re
 from pathlib import Path
 
+from dce_play.playbook.lint.files import has_steps_of_ours
 from dce_play.playbook.plan.selection import NothingChosen
 from dce_play.resources import playbooks_folder
 from dce_play.source import did_you_mean
 
-_STEPS = re.compile(rb"^steps\s*:", re.MULTILINE)
-_LOOKED_AT_BYTES = 64 << 10
 _SUFFIXES = (".yml", ".yaml")
 
 
@@ -37,13 +35,5 @@ def playbook_names(folder: Path) -> list[str]:
     In the folder itself, where any YAML may lie, a playbook is what has ``steps``.
     """
     shelves = (folder / "playbooks", playbooks_folder())
-    here = {path.stem for path in folder.glob("*.y*ml") if _has_steps(path)}
+    here = {path.stem for path in folder.glob("*.y*ml") if has_steps_of_ours(path)}
     return sorted(here | {path.stem for shelf in shelves for path in shelf.glob("*.y*ml")})
-
-
-def _has_steps(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return _STEPS.search(file.read(_LOOKED_AT_BYTES)) is not None
-    except OSError:
-        return False

@@ -12,12 +12,14 @@ from typing import assert_never
 import click
 
 from dce_play.cli.app.project_file import wants_plugins
+from dce_play.cli.app.targets_file import find_targets_file
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.discord.auth.git_ignore import loose_secrets
 from dce_play.errors import ExitCode
 from dce_play.playbook.document.cache import Cache, cache_folder, own_fingerprint
+from dce_play.playbook.lint.files import NothingToLint
 from dce_play.playbook.lint.fix import fix_files
-from dce_play.playbook.lint.lint import Inspection, Linter, LintResult, NothingToLint
+from dce_play.playbook.lint.lint import Inspection, Linter, LintResult
 from dce_play.render.lint.github import as_github
 from dce_play.render.lint.gitlab import as_gitlab
 from dce_play.render.problems import as_json, render_problems, summary
@@ -66,8 +68,9 @@ def command(
 ) -> int:
     """Check playbooks, roles, targets files and schemas. Exit 3 when there is an error.
 
-    PATHS are files or folders; without any, playbooks, roles and targets files in this folder. Nothing is run and
-    nothing is asked of the network.
+    PATHS are files or folders; without any, playbooks, roles and targets files in this folder. Of a folder only what is
+    ours is read: what lies in playbooks/, what has steps of ours, role.yml, targets files and our schemas. Nothing is
+    run and nothing is asked of the network.
 
     \b
     Examples:
@@ -84,9 +87,11 @@ def command(
     # Foreign steps may change without our noticing, so what was found with them is not kept.
     foreign = plugins or wants_plugins(folder)
     home = None if no_cache or foreign else cache_folder(os.environ)
-    cache = Cache(home, own_fingerprint()) if home is not None else None
+    kept = Cache(home, own_fingerprint()) if home is not None else None
 
-    linter = Linter(_Inspector(plugins=plugins, folder=folder, cache=cache), cache)
+    targets = find_targets_file(None, os.environ, folder)
+    inspector = _Inspector(plugins=plugins, folder=folder, cache=kept, targets=targets)
+    linter = Linter(inspector, kept, beside=str(targets or ""))
     result = linter.lint(chosen)
     if fix and fix_files(result.problems):
         result = linter.lint(chosen)
@@ -107,14 +112,18 @@ class _Inspector:
     plugins: bool
     folder: Path
     cache: Cache | None
+    targets: Path | None
 
     def __call__(self, path: Path, data: bytes, /) -> Inspection:
         # Inside the function for start-up time, see above.
         from dce_play.cli.app.step_table import is_shipped, step_table
+        from dce_play.cli.author.targets_beside import targets_beside
         from dce_play.playbook.lint.file import inspect_file
 
         steps = step_table(plugins=self.plugins, folder=self.folder)
-        return inspect_file(path, data, steps=steps, shipped=is_shipped(steps), cache=self.cache)
+        return inspect_file(
+            path, data, steps=steps, shipped=is_shipped(steps), cache=self.cache, targets=targets_beside(self.targets)
+        )
 
 
 def _usual_form(environment: Mapping[str, str]) -> Form:
@@ -128,7 +137,8 @@ def _show(problems: list[Problem], result: LintResult, *, form: Form, folder: Pa
             colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
             if problems:
                 click.echo(render_problems(problems, texts, folder=folder, colour=colour), file=painted(sys.stdout))
-            click.echo(summary(problems, len(result.files)))
+            others = f"; {result.left_out} others are not ours" if result.left_out else ""
+            click.echo(summary(problems, len(result.files)) + others)
         case Form.JSON:
             rows = [as_json(problem, folder=folder) for problem in problems]
             click.echo(json.dumps(rows, ensure_ascii=False, indent=2))

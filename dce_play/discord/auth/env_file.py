@@ -75,11 +75,12 @@ def read_env_file(path: Path) -> EnvFile:
 
 
 def write_env_values(path: Path, values: dict[str, str]) -> None:
-    """Set names in an env file, creating it; every other line stays as it is. The file's mode becomes 600."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    kept = [line for line in lines if not _sets_one_of(line, values)]
+    """Set names in an env file, creating it; every other line stays byte for byte. The file's mode becomes 600."""
+    there = path.read_bytes().decode("utf-8", "surrogateescape") if path.exists() else ""
+    kept = [line for line in there.removesuffix("\n").split("\n") if not _sets_one_of(line, values)]
     new = [f"{name}={value}" for name, value in values.items()]
-    write_named(path, ("\n".join([*kept, *new]) + "\n").encode(), what="the token", mode=0o600)
+    lines = [*(kept if there else ()), *new]
+    write_named(path, ("\n".join(lines) + "\n").encode(errors="surrogateescape"), what="the token", mode=0o600)
 
 
 def _sets_one_of(line: str, names: dict[str, str]) -> bool:

@@ -43,13 +43,14 @@ def add_lines(ignore_file: Path, names: tuple[str, ...]) -> bool:
 
     Raises: OutputNotWritten.
     """
-    text = _text(ignore_file)
+    there = ignore_file.read_bytes() if ignore_file.is_file() else b""
+    text = there.decode("utf-8", "replace")
     missing = [name for name in names if name not in {line.strip().removeprefix("/") for line in text.splitlines()}]
     if not missing:
         return False
     between = "" if not text or text.endswith("\n") else "\n"
     lines = "".join(f"{name}\n" for name in missing)
-    write_named(ignore_file, f"{text}{between}{lines}".encode(), what="the names that Git leaves out")
+    write_named(ignore_file, there + f"{between}{lines}".encode(), what="the names that Git leaves out")
     return True
 
 

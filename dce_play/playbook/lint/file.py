@@ -10,9 +10,11 @@ from dce_play.playbook.document.document import Reading, read_document
 from dce_play.playbook.language.model import CallKind
 from dce_play.playbook.language.structure import wrong_value
 from dce_play.playbook.lint.comments import modeline, suppress
-from dce_play.playbook.lint.lint import TARGETS_NAMES, Inspection
+from dce_play.playbook.lint.files import TARGETS_NAMES
+from dce_play.playbook.lint.lint import Inspection
 from dce_play.playbook.lint.names import names
 from dce_play.playbook.lint.safety import safety
+from dce_play.playbook.lint.target_names import TargetsBeside, target_names
 from dce_play.playbook.load.library import Library, one_each
 from dce_play.playbook.load.schema import Steps
 from dce_play.playbook.plan.planning import plan_or_problems
@@ -33,7 +35,14 @@ class FileKind(StrEnum):
 
 
 def inspect_file(
-    path: Path, data: bytes, /, *, steps: Steps, shipped: bool = False, cache: Cache | None = None
+    path: Path,
+    data: bytes,
+    /,
+    *,
+    steps: Steps,
+    shipped: bool = False,
+    cache: Cache | None = None,
+    targets: TargetsBeside | None = None,
 ) -> Inspection:
     """Return all problems of a file that stand in the file itself.
 
@@ -45,6 +54,9 @@ def inspect_file(
         problems = _lint_playbook(path, CallKind(kind), library)
         document = library.entries[path].document
         files = {file: each.sha256 for file, each in library.entries.items()}
+        if targets is not None:
+            problems += target_names(library.entries[path].playbook, library, targets)
+            files[targets.path] = targets.sha256
     else:
         reading = read_document(path, data)
         problems = _lint_targets(reading) if kind is FileKind.TARGETS else _lint_schema(reading)

@@ -6,22 +6,14 @@ second lint imports neither YAML, JSON Schema, Jinja nor any step.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dce_play.errors import DcePlayError, ExitCode, UsageError
+from dce_play.errors import UsageError
 from dce_play.playbook.document.cache import Cache, pack_problem, unpack_problem
+from dce_play.playbook.lint.files import files_of
 from dce_play.source import JsonValue, Problem, Severity
-
-SUFFIXES = frozenset({".yml", ".yaml"})
-TARGETS_NAMES = frozenset({"scrape-targets.yml", "scrape-targets.yaml", "scrape-targets.json"})
-
-
-class NothingToLint(DcePlayError):
-    """A path does not exist, or nothing below it can be linted."""
-
-    exit_code = ExitCode.NOTHING_SELECTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +31,8 @@ class LintResult:
 
     files: tuple[Path, ...]
     problems: tuple[Problem, ...]
+    left_out: int = 0
+    """How many YAML files of the folders are somebody else's, and were not looked at."""
 
     def count(self, severity: Severity) -> int:
         """Return how many problems are this bad."""
@@ -52,22 +46,26 @@ class Linter:
     inspect: Callable[[Path, bytes], Inspection]
     """Looks at one file; ``lint_file.inspect_file`` with the steps there are."""
     cache: Cache | None = None
+    beside: str = ""
+    """The name of a file that the findings depend on besides; when it comes or goes, nothing remembered counts."""
 
     def lint(self, paths: Iterable[Path]) -> LintResult:
-        """Return all problems of the files, and of those below the folders.
+        """Return all problems of the files, and of what is ours below the folders.
 
         Raises: NothingToLint, when a path does not exist or has nothing to lint.
         """
-        files = tuple(dict.fromkeys(file for path in paths for file in files_below(path)))
+        found = [files_of(path) for path in paths]
+        files = tuple(dict.fromkeys(file for each in found for file in each.files))
         problems = [problem for file in files for problem in self._file(file)]
-        return LintResult(files=files, problems=tuple(dict.fromkeys(problems)))
+        left_out = sum(each.left_out for each in found)
+        return LintResult(files=files, problems=tuple(dict.fromkeys(problems)), left_out=left_out)
 
     def _file(self, path: Path) -> Iterable[Problem]:
         try:
             data = path.read_bytes()
         except OSError as error:
             raise UsageError(f"cannot read {path}: {error.strerror}") from error
-        key = f"{path}\n{hashlib.sha256(data).hexdigest()}"
+        key = f"{path}\n{self.beside}\n{hashlib.sha256(data).hexdigest()}"
         remembered = _remembered(self.cache.get("lint", key)) if self.cache else None
         if remembered is not None:
             return remembered
@@ -90,27 +88,3 @@ def _remembered(entry: JsonValue) -> list[Problem] | None:
         return [unpack_problem(each) for each in packed] if isinstance(packed, list) else None
     except (OSError, ValueError, TypeError, KeyError):
         return None
-
-
-def files_below(path: Path) -> Iterator[Path]:
-    """Yield the files that lint looks at: the path itself, or those below the folder.
-
-    Raises: NothingToLint.
-    """
-    path = path.absolute()
-    if path.is_file():
-        yield path
-        return
-    if not path.is_dir():
-        raise NothingToLint(f"no file or folder {path}")
-    found = [file for file in sorted(path.rglob("*")) if file.is_file() and _is_ours(file.relative_to(path))]
-    if not found:
-        hint = "lint reads .yml, .yaml, scrape-targets.json and .schema.json"
-        raise NothingToLint(f"nothing to lint in {path}", hint=hint)
-    yield from found
-
-
-def _is_ours(path: Path) -> bool:
-    if any(part.startswith(".") for part in path.parts):
-        return False
-    return path.suffix in SUFFIXES or path.name in TARGETS_NAMES or path.name.endswith(".schema.json")

@@ -55,6 +55,7 @@ RULES: Mapping[str, Rule] = {
     "W411": Rule("a step over the network without a timeout"),
     "W412": Rule("a step over the network without retries"),
     "W413": Rule("a loop that gives up the archive's lock on a cluster"),
+    "W414": Rule("a target that the targets file does not have"),
     "W421": Rule("a shell is started"),
     "W422": Rule("an absolute path in a role"),
     "W423": Rule("an argument that may be taken for an option"),

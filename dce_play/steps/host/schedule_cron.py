@@ -14,7 +14,7 @@ from dce_play.discord.auth.discovery import places
 from dce_play.discord.targets.select import check_narrowing
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.host.cron_fields import check_schedule, interval_schedule
-from dce_play.host.cron_table import crontab_program, read_crontab, write_crontab
+from dce_play.host.cron_table import crontab_program, crontab_to_change, write_crontab
 from dce_play.host.crontab import Job, check_name, install, job_line, remove
 from dce_play.plugin import Change, Context, Effects, Info, StepPlan, StepResult, View
 
@@ -84,7 +84,7 @@ def plan(params: Params, view: View, /) -> StepPlan:
 def apply(params: Params, ctx: Context, /) -> StepResult:
     """Change the crontab, unless it says so already."""
     program = crontab_program(ctx.environment)
-    before = read_crontab(program, ctx.executor)
+    before = crontab_to_change(program, ctx.executor, ctx.scratch)
     if params.remove:
         after, line = remove(before, params.job_name), ""
     else:
@@ -93,8 +93,8 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     if after == before:
         return StepResult(changed=False, summary="the crontab says so already", outputs=Outputs(line=line))
     write_crontab(program, ctx.executor, after, ctx.scratch)
-    for shown in difflib.unified_diff(before.splitlines(), after.splitlines(), "crontab", "crontab", lineterm=""):
-        ctx.reporter.say(shown)
+    for shown in difflib.unified_diff(before.split("\n"), after.split("\n"), "crontab", "crontab", lineterm=""):
+        ctx.reporter.say(shown.encode(errors="surrogateescape").decode(errors="replace"))
     done = "removed" if params.remove else "installed"
     return StepResult(changed=True, summary=f"{done} {params.job_name}", outputs=Outputs(line=line))
 

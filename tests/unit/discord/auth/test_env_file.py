@@ -53,3 +53,13 @@ def test_a_new_env_file_has_mode_600(tmp_path: Path) -> None:
     write_env_values(path, {"DISCORD_TOKEN_FILE": "/run/token"})
     assert path.read_text() == "DISCORD_TOKEN_FILE=/run/token\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_other_lines_stay_byte_for_byte(tmp_path: Path) -> None:
+    path = tmp_path / "scrape.env"
+    others = b"# caf\xe9 \xe2\x80\xa8 \x0c\r\nDCE_PARALLEL=1\r\n\n"
+    path.write_bytes(others + b"DISCORD_TOKEN=old\r\n# end")
+    write_env_values(path, {"DISCORD_TOKEN": "new-token"})
+    assert path.read_bytes() == others + b"# end\nDISCORD_TOKEN=new-token\n"
+    write_env_values(path, {"DISCORD_TOKEN": "newer-token"})
+    assert path.read_bytes() == others + b"# end\nDISCORD_TOKEN=newer-token\n"

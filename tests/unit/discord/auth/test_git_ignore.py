@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dce_play.discord.auth.git_ignore import loose_secrets, would_be_added
+from dce_play.discord.auth.git_ignore import add_lines, loose_secrets, would_be_added
 from tests.support.command_line import Terminal, terminal_in
 
 pytestmark = pytest.mark.contract("F-S5")
@@ -89,3 +89,12 @@ def test_outside_of_a_repository_nothing_is_said(tmp_path: Path) -> None:
     (tmp_path / "scrape.env").write_text("x", encoding="utf-8")
     (tmp_path / "scrape.env").chmod(0o600)
     assert list(loose_secrets(tmp_path)) == []
+
+
+@pytest.mark.contract("F-S5")
+@pytest.mark.parametrize("there", [b"# \xff\xfe no UTF-8\n*.tmp", b"*.tmp\n" * 300_000], ids=["bytes", "long"])
+def test_what_stands_in_a_gitignore_stays_byte_for_byte(tmp_path: Path, there: bytes) -> None:
+    (tmp_path / ".gitignore").write_bytes(there)
+    assert add_lines(tmp_path / ".gitignore", ("scrape.env",))
+    after = (tmp_path / ".gitignore").read_bytes()
+    assert after == there.rstrip(b"\n") + b"\nscrape.env\n"

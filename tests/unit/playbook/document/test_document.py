@@ -132,6 +132,7 @@ def test_a_file_nested_without_end_is_refused() -> None:
     assert _rules("a: " + "[" * 200 + "]" * 200) == ["E004"]
 
 
+@pytest.mark.contract("F-B2")
 @pytest.mark.parametrize("piece", ["[", "{", "{{ ", "{? ", "[a: ", "{a: "])
 def test_brackets_too_deep_are_told_where_the_first_too_many_stands(piece: str) -> None:
     (problem,) = read_document(_YAML, ("a:\n  " + piece * 100).encode()).problems

@@ -11,8 +11,9 @@ import pytest
 from dce_play.errors import ExitCode
 from dce_play.playbook.document.cache import Cache, cache_folder, own_fingerprint
 from dce_play.playbook.lint.file import inspect_file
+from dce_play.playbook.lint.files import NothingToLint
 from dce_play.playbook.lint.fix import fix_files
-from dce_play.playbook.lint.lint import Inspection, Linter, NothingToLint
+from dce_play.playbook.lint.lint import Inspection, Linter
 from dce_play.source import Problem
 from tests.support.demo_steps import DEMO_STEPS
 
@@ -129,6 +130,42 @@ def test_folders_are_searched_and_what_is_not_there_is_an_error(tmp_path: Path) 
         with pytest.raises(NothingToLint) as caught:
             Linter(_inspect).lint([missing])
         assert caught.value.exit_code is ExitCode.NOTHING_SELECTED
+
+
+OTHERS = {
+    ".github/workflows/ci.yml": "jobs: {a: {steps: [{run: x}]}}\n",
+    "docker-compose.yml": "services: {}\n",
+    "azure-pipelines.yml": "steps:\n  - script: make\n  - task: Cache@2\n",
+    "playbooks/site.yml": "- name: Site\n  hosts: all\n",
+    "roles/web/tasks/main.yml": "- ansible.builtin.apt: {name: nginx}\n",
+    "mkdocs.yml": "site_name: x\n",
+    "node_modules/x/playbooks/a.yml": "name: a\n",
+    "other.schema.json": "{",
+}
+OURS = {
+    "playbooks/broken.yml": "stesp: [",
+    "playbooks/nightly/deep.yml": "nmae: a\n",
+    "roles/greet/role.yml": "nmae: a\n",
+    "anywhere/scrape.yml": "steps:\n  - name: Look\n    disk.report: {}\n",
+    "marked.yml": "# yaml-language-server: $schema=../schemas/playbook.schema.json\nnmae: a\n",
+    "config/scrape-targets.yml": "archive_root: /a\n",
+    "by-content.yml": "archive_root: /a\ntargets: []\n",
+    "schemas/playbook.schema.json": "{}",
+}
+
+
+def test_of_a_folder_only_what_is_ours_is_read_and_the_rest_is_counted(tmp_path: Path) -> None:
+    for name, text in (OTHERS | OURS).items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    result = Linter(_inspect).lint([tmp_path])
+    assert {file.relative_to(tmp_path).as_posix() for file in result.files} == set(OURS)
+    assert result.left_out == 5
+    named = Linter(_inspect).lint([tmp_path / "docker-compose.yml"])
+    assert [file.name for file in named.files] == ["docker-compose.yml"]
+    with pytest.raises(NothingToLint, match="nothing of ours"):
+        Linter(_inspect).lint([tmp_path / "roles" / "web"])
 
 
 def test_a_targets_file_and_a_schema_are_linted_as_what_they_are(tmp_path: Path) -> None:

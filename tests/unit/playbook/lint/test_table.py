@@ -7,6 +7,7 @@ import pytest
 
 from dce_play.playbook.lint.file import inspect_file
 from dce_play.playbook.lint.table import RULES, severity_of
+from dce_play.playbook.lint.target_names import TargetsBeside
 from dce_play.source import Problem
 from tests.support.demo_steps import DEMO_STEPS
 
@@ -21,7 +22,8 @@ def _lint(tmp_path: Path, kind: str, text: str) -> list[Problem]:
     path = tmp_path / _NAMES[kind]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text.replace("LONG", " + ".join(["1"] * 1000)), encoding="utf-8")
-    return list(inspect_file(path, path.read_bytes(), steps=DEMO_STEPS).problems)
+    beside = TargetsBeside(path=tmp_path / "scrape-targets.yml", sha256="", names=("lab", "den"))
+    return list(inspect_file(path, path.read_bytes(), steps=DEMO_STEPS, targets=beside).problems)
 
 
 def _examples(rule: str) -> dict[str, tuple[str, str]]:
