@@ -69,9 +69,10 @@ class FanLoop:
         ]
         self.services.stream.emit(FannedOut(step=ref, runs={order.key: order.run_id for order in orders}))
         loop = _Loop(self, node, scope, orders)
+        inherited = self._inherited()
         lends = self.fan_out.locks_itself and writes_archive(self.plan, node.id)
         lent = self.services.lend_lock() if lends else nullcontext()
-        with lent, self.fan_out.executor(self._inherited()) as executor:
+        with lent, self.fan_out.executor(inherited) as executor:
             loop.go(executor)
         yield from loop.results()
 

@@ -11,6 +11,7 @@ from dce_play.cli.fan_out.item_program import item_program
 from dce_play.cli.fan_out.item_report import leave_item_report
 from dce_play.events import Mode
 from dce_play.playbook.plan.plan import Plan, walk
+from dce_play.runner.fan_out.cluster_checks import check_hosts, check_same, reach
 from dce_play.runner.fan_out.executor import FanOut
 from dce_play.runner.fan_out.jobs import Jobs
 from dce_play.runner.in_turn import InTurn
@@ -42,6 +43,7 @@ def fan_out_of(
 @contextmanager
 def _on_cluster(plan: Plan, settings: RunSettings, address: str, *, plugins: bool) -> Iterator[FanOut]:
     need_dask()
+    reach(address)
     # By name, as Dask takes a second to import.
     module = importlib.import_module("dce_play.runner.fan_out.cluster")
     client = module.connect(address)
@@ -50,8 +52,8 @@ def _on_cluster(plan: Plan, settings: RunSettings, address: str, *, plugins: boo
     try:
         digest = str(place.brief["plugins_digest"])
         workers = module.workers_of(client)
-        module.check_hosts(workers, hosts.needed() if "targets" in plan.names else {}, address)
-        module.check_same(workers, __version__, digest)
+        check_hosts(workers, hosts.needed() if "targets" in plan.names else {}, address)
+        check_same(workers, __version__, digest)
         yield place
     finally:
         place.close()

@@ -10,6 +10,7 @@ from dce_play.cli.app.working_folder import working_folder
 from dce_play.cli.fan_out.address import ClusterAddress, need_dask
 from dce_play.cli.fan_out.item_program import item_program
 from dce_play.layout import runs_folder
+from dce_play.runner.fan_out.cluster_checks import reach
 
 
 @click.command("worker")
@@ -27,6 +28,7 @@ def command(cluster: str, host: str, slots: int, state_dir: Path | None, *, plug
     Example: dce-play worker --cluster tcp://10.0.0.1:8786 --host lab1
     """
     need_dask()
+    reach(cluster)
     folder = working_folder()
     program = item_program(
         {}, dict(os.environ), runs=runs_folder(state_dir, os.environ), plugins=folder if plugins else None

@@ -16,7 +16,8 @@ from distributed import Worker
 
 from dce_play import __version__
 from dce_play.errors import ExitCode
-from dce_play.runner.fan_out.cluster import CONNECT_S, PLACE, ClusterUnusable, host_resource
+from dce_play.runner.fan_out.cluster import CONNECT_S, PLACE, host_resource
+from dce_play.runner.fan_out.cluster_checks import START_SCHEDULER, ClusterUnusable
 from dce_play.runner.fan_out.cluster_host import SPACE, ClusterHost, serve
 from dce_play.runner.fan_out.item_places import ItemProgram
 from dce_play.runner.fan_out.plugins_digest import plugins_digest
@@ -62,9 +63,7 @@ async def _serve(address: str, host: str, slots: int, own: ClusterHost, folder: 
     try:
         await worker
     except (OSError, TimeoutError, RuntimeError) as error:
-        raise ClusterUnusable(
-            f"no scheduler answers at {address}", hint="start one: dask scheduler --port 8786"
-        ) from error
+        raise ClusterUnusable(f"no scheduler answers at {address}", hint=START_SCHEDULER) from error
     click.echo(f"worker for {host} at {worker.address}, {slots} at a time, for the scheduler at {address}")
     sys.stdout.flush()
     gone = asyncio.create_task(worker.finished())

@@ -9,7 +9,7 @@ import logging
 import queue
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError, Executor, Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -17,8 +17,9 @@ from typing import Any
 
 import distributed
 
-from dce_play.errors import DcePlayError, ExitCode
+from dce_play.errors import DcePlayError
 from dce_play.runner.cancel import Reason
+from dce_play.runner.fan_out.cluster_checks import START_SCHEDULER, ClusterUnusable, WorkerFacts
 from dce_play.runner.fan_out.cluster_host import SPACE, forget_run, run_order, stop_items
 from dce_play.runner.fan_out.executor import Inherited, ItemExecutor, ItemLost, ItemNotRun, Listen
 from dce_play.runner.fan_out.order import ItemOrder, ItemResult, failure_from
@@ -35,23 +36,6 @@ _LOST_S = 7.0
 """A scheduler that did not answer for so long is lost."""
 _AHEAD = 2
 """So many items a place are given to the scheduler, so that none waits for us."""
-
-
-class ClusterUnusable(DcePlayError):
-    """No scheduler answers, or no worker there may take what it must."""
-
-    exit_code = ExitCode.PREFLIGHT
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerFacts:
-    """What a worker says of itself when it comes to the scheduler."""
-
-    address: str
-    host: str
-    slots: int
-    version: str
-    plugins: str
 
 
 def host_resource(host: str) -> str:
@@ -71,9 +55,7 @@ def connect(address: str, /) -> Any:
         return client(address, timeout=CONNECT_S, set_as_default=False, name=PLACE)
     except (OSError, TimeoutError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ClusterUnusable(
-            f"no scheduler answers at {address}: {reason}", hint="start one: dask scheduler --port 8786"
-        ) from error
+        raise ClusterUnusable(f"no scheduler answers at {address}: {reason}", hint=START_SCHEDULER) from error
 
 
 def workers_of(client: Any, /) -> list[WorkerFacts]:
@@ -254,40 +236,3 @@ class _ClusterExecutor:
         for run_id, (_, order) in list(self._futures.items()):
             reason = Reason.SCHEDULER_LOST
             self._settle(run_id, ItemNotRun(stopped(reason, order.id)))
-
-
-def check_hosts(workers: Sequence[WorkerFacts], needed: Mapping[str, Sequence[str]], address: str, /) -> None:
-    """Refuse a run whose items nobody may take. ``needed`` has the names of the targets of each host.
-
-    Raises: ClusterUnusable, naming every host and its targets.
-    """
-    if not workers:
-        raise ClusterUnusable(
-            f"the scheduler at {address} has no worker of dce-play",
-            hint=f"start one: dce-play worker --cluster {address} --host NAME",
-        )
-    there = {worker.host for worker in workers}
-    missing = {host: names for host, names in needed.items() if host not in there}
-    if missing:
-        told = "; ".join(f"{host} (for {', '.join(names)})" for host, names in missing.items())
-        command = f"dce-play worker --cluster {address} --host {next(iter(missing))}"
-        raise ClusterUnusable(f"no worker for the host {told}", hint=f"start one there: {command}")
-
-
-def check_same(workers: Sequence[WorkerFacts], version: str, plugins: str, /) -> None:
-    """Refuse workers that would run something else than the parent.
-
-    Raises: ClusterUnusable.
-    """
-    for worker in workers:
-        if worker.version != version:
-            raise ClusterUnusable(
-                f"the worker of {worker.host} at {worker.address} is dce-play {worker.version}, and this is {version}",
-                hint="install the same version on every host, and start its worker again",
-            )
-        if plugins and worker.plugins != plugins:
-            state = "has other step plugins" if worker.plugins else "was started without --plugins"
-            raise ClusterUnusable(
-                f"the worker of {worker.host} at {worker.address} {state}",
-                hint="start it with --plugins in a folder with the same steps",
-            )
