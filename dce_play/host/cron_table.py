@@ -5,9 +5,13 @@ from pathlib import Path
 from typing import ClassVar
 
 from dce_play.errors import DcePlayError, ExitCode
+from dce_play.system.proc import process_names
 from dce_play.system.process.executor import Command, Executor
 
 _TIMEOUT_S = 30.0
+_DAEMONS = frozenset({"cron", "crond", "fcron", "bcron-sched"})
+NO_CRON = "no cron daemon runs here, so nothing will start it: service cron start"
+"""What to say where a crontab can be written and nobody reads it."""
 
 
 class CrontabFailed(DcePlayError):
@@ -24,6 +28,11 @@ class CrontabFailed(DcePlayError):
 def crontab_program(environment: Mapping[str, str]) -> str:
     """Return ``DCE_CRONTAB_BIN``, else ``crontab``."""
     return environment.get("DCE_CRONTAB_BIN") or "crontab"
+
+
+def cron_runs() -> bool:
+    """Return whether a cron daemon is among the processes that we can see."""
+    return not _DAEMONS.isdisjoint(process_names())
 
 
 def read_crontab(program: str, executor: Executor) -> str:
@@ -66,7 +75,8 @@ def write_crontab(program: str, executor: Executor, text: str, scratch: Path) ->
     path.touch(mode=0o600)
     try:
         path.write_bytes(text.encode("utf-8", "surrogateescape"))
-        finished = executor.run(Command(argv=(program, str(path)), timeout_s=_TIMEOUT_S))
+        # By its bare name: crontab(1) cuts a path off after 99 characters.
+        finished = executor.run(Command(argv=(program, path.name), cwd=scratch, timeout_s=_TIMEOUT_S))
     finally:
         path.unlink(missing_ok=True)
     if finished.exit_code != 0:

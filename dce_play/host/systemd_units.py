@@ -38,7 +38,12 @@ class Service:
 
     description: str
     argv: tuple[str, ...]
-    user: str
+    user: str = ""
+    """Empty for a unit of a user's own systemd."""
+    confined: bool = True
+    """Whether it may write below ``writable`` only; a unit without a user never is confined."""
+    folder: Path | None = None
+    """The working folder."""
     writable: tuple[Path, ...] = ()
     """The folders below which it may write."""
     notify: bool = True
@@ -76,14 +81,20 @@ def service_text(service: Service) -> str:
     lines = ["[Unit]", f"Description={_one_line(service.description)}"]
     if service.documentation:
         lines.append(f"Documentation={service.documentation}")
-    lines += ["Wants=network-online.target", "After=network-online.target"]
+    if service.user:  # a user's own systemd has no such target
+        lines += ["Wants=network-online.target", "After=network-online.target"]
     if service.on_failure:
         lines.append(f"OnFailure={service.on_failure}")
     if service.notify:
         lines += ["StartLimitIntervalSec=0"]
     lines += ["", "[Service]", *_running(service)]
     lines += [f"Environment={_word(f'{name}={value}')}" for name, value in service.environment]
-    lines += [f"User={service.user}", *(f"{key}={value}" for key, value in _HARDENING)]
+    if service.folder is not None:
+        lines.append(f"WorkingDirectory={_directory(service.folder)}")
+    if service.user:
+        lines.append(f"User={service.user}")
+    if service.user and service.confined:
+        lines += [f"{key}={value}" for key, value in _HARDENING]
     if service.writable:
         lines.append(f"ReadWritePaths={' '.join(_path(path) for path in service.writable)}")
     if service.notify:
@@ -149,6 +160,11 @@ def _word(word: str) -> str:
 def _path(path: Path) -> str:
     text = _one_line(str(path)).replace("%", "%%")
     return text if _PLAIN.fullmatch(text) else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _directory(path: Path) -> str:
+    """Return a path as ``WorkingDirectory=`` takes it: to the end of the line, never quoted."""
+    return _one_line(str(path)).replace("%", "%%")
 
 
 def _one_line(text: str) -> str:

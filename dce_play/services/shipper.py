@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from dce_play.errors import DcePlayError, ExitCode
-from dce_play.system.clock import SystemClock
+from dce_play.system.clock import Clock, SystemClock
 from dce_play.system.lock.file_lock import FileBusy, open_locked
 from dce_play.system.redact import Masker
 from dce_play.system.sd_notify import Notifier, notifier_from
@@ -135,6 +135,7 @@ def open_shipper(
     config: ShipConfig,
     *,
     environment: Mapping[str, str],
+    clock: Clock | None = None,
     cancelled: Callable[[], bool] = lambda: False,
     on_result: Callable[[Result], None] = lambda _: None,
 ) -> Iterator[Shipper]:
@@ -144,7 +145,7 @@ def open_shipper(
 
     Raises: BadFolder; BadTlsFile; NoReceiverToken; AnotherShipper.
     """
-    clock = SystemClock()
+    clock = clock or SystemClock()
     masker = Masker()
     spool = Spool(config)
     check_folders(config, spool)
@@ -164,7 +165,7 @@ def open_shipper(
             config=config,
             spool=spool,
             state=state,
-            backoff=Backoff(config, state, now=time.time),
+            backoff=Backoff(config, state, now=lambda: clock.now().timestamp()),
             log=stderr_log(config, masker, environment),
             clock=clock,
             moved=stopper.moved,

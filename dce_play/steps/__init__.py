@@ -66,6 +66,7 @@ STEPS = StepTable(
         "report.summary": "flow.report_summary",
         "run.fail": "flow.run_fail",
         "schedule.cron": "host.schedule_cron",
+        "schedule.systemd": "host.schedule_systemd",
         "scrape.ask": "scrape.ask",
         "scrape.plan": "scrape.plan",
         "scrape.preflight": "scrape.preflight",

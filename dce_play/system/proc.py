@@ -106,6 +106,15 @@ def command_line(pid: int) -> str:
     return one_line(raw.replace(b"\0", b" ").decode(errors="replace").strip())[:200]
 
 
+def process_names() -> frozenset[str]:
+    """Return the names, of 15 characters at most, of the processes that we can see."""
+    found = set()
+    for path in _PROC.glob("[0-9]*/comm"):
+        with suppress(OSError):  # it has ended meanwhile
+            found.add(path.read_text(encoding="utf-8", errors="replace").rstrip("\n"))
+    return frozenset(found)
+
+
 def one_line(text: str) -> str:
     """Return the text with control characters and line breaks as spaces: a line that is shown can forge no other."""
     return "".join(character if character.isprintable() else " " for character in text)

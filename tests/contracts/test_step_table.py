@@ -38,6 +38,7 @@ from dce_play.steps.host import (
     http_check,
     lock_status,
     schedule_cron,
+    schedule_systemd,
     shell_run,
 )
 from dce_play.steps.media import fetch as media_fetch
@@ -91,6 +92,7 @@ MODULES: tuple[CheckStep | ActionStep, ...] = (
     report_summary,
     run_fail,
     schedule_cron,
+    schedule_systemd,
     scrape_plan,
     scrape_ask,
     scrape_preflight,

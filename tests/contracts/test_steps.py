@@ -81,6 +81,7 @@ NEEDS_A_WORLD = frozenset(
         "receive.verify",
         "run.fail",
         "schedule.cron",
+        "schedule.systemd",
         "scrape.plan",
         "scrape.ask",
         "scrape.preflight",

@@ -2,12 +2,14 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from dce_play.system.proc import process_names
 from tests.support.canned_exporter import tree
 
 STANDIN = Path(__file__).parent.parent / "standins" / "crontab.py"
@@ -152,3 +154,43 @@ def test_a_machine_without_cron_gets_a_clear_message(machine: Machine) -> None:
     assert done.returncode != 0
     assert "no-such-crontab" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.getuid() != 0 or shutil.which("crontab") is None, reason="needs root and crontab(1)")
+def test_the_real_crontab_takes_the_block_and_loses_it_again(machine: Machine) -> None:
+    """In a mount namespace of its own, so that this machine's table stays what it is."""
+    del machine.environment["DCE_CRONTAB_BIN"]
+    run = f"{sys.executable} -m dce_play run schedule --skip-preflight"
+    script = f"""set -e
+        mount -t tmpfs none /var/spool/cron/crontabs
+        printf '# mine\\n1 2 3 4 5 true\\n' | crontab -
+        {run} --target demo --at 03:15
+        crontab -l
+        echo ------
+        {run} --remove >/dev/null
+        crontab -l
+    """
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script],
+        cwd=machine.folder,
+        env=machine.environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    said, after = done.stdout.split("------\n")
+    assert "# BEGIN discord-scrape\n15 03 1 * * cd " in said
+    assert after == "# mine\n1 2 3 4 5 true\n"
+
+
+def test_a_crontab_that_no_daemon_reads_is_told(machine: Machine) -> None:
+    if {"cron", "crond"} & process_names():
+        pytest.skip("a cron daemon runs here")
+    done = machine.schedule("--skip-preflight")
+    assert done.returncode == 0
+    assert "no cron daemon runs here, so nothing will start it" in done.stdout
+    assert "no cron daemon" in machine.schedule("--skip-preflight", "--dry-run").stdout
+    assert "no cron daemon" not in machine.schedule("--remove").stdout

@@ -13,8 +13,11 @@ from tests.support.lab_hosts import lab_host, ship
 from tests.support.real_receiver import Receiver, real_receiver
 
 
-def kill_for(receiver: Receiver, folder: Path, *, episodes: int, seed: int) -> int:
-    """Ship so many episodes through a proxy that cuts, killing either side again and again; return the kills."""
+def kill_for(receiver: Receiver, folder: Path, *, episodes: int, seed: int, lives_s: float = 0.4) -> int:
+    """Ship so many episodes through a proxy that cuts, killing either side again and again; return the kills.
+
+    Both live ``lives_s`` at least, and up to a second more, before one of them is killed.
+    """
     dice = random.Random(seed)
     receiver.folder.mkdir(exist_ok=True)
     kills = 0
@@ -22,13 +25,13 @@ def kill_for(receiver: Receiver, folder: Path, *, episodes: int, seed: int) -> i
         host = lab_host(
             folder,
             f"http://127.0.0.1:{proxy.port}",
-            more="scan_interval_s = 0.02",
+            more="scan_interval_s = 0.02\nconcurrency = 4",
             receiver="read_timeout_s = 2\n[retry]\nbase_s = 0.02\ncap_s = 0.1\n[resume]\nabove = 3000\nchunk = 2000\n",
         )
         (folder / "token").write_text(receiver.token())
         for number in range(episodes):
             host.episode(f"e{number:04}", files={"a": dice.randbytes(dice.choice([10, 500, 6000]))})
-        deadline = time.monotonic() + 300
+        deadline = time.monotonic() + 300 + episodes / 3
         while host.where()["episodes"] and time.monotonic() < deadline:
             proxy.reset_after_bytes = dice.choice([None, None, 400, 3000])
             with receiver.running() as server:
@@ -36,7 +39,7 @@ def kill_for(receiver: Receiver, folder: Path, *, episodes: int, seed: int) -> i
                     host.argv("ship", "run"), cwd=folder, env=host.environment, stderr=subprocess.DEVNULL
                 )
                 try:
-                    time.sleep(0.4 + dice.random())
+                    time.sleep(lives_s + dice.random())
                     victim = dice.choice([server, shipper])
                     victim.send_signal(signal.SIGKILL)
                     kills += 1
@@ -64,6 +67,6 @@ def test_both_sides_killed_at_random_lose_and_double_nothing(tmp_path: Path) -> 
 
 @pytest.mark.soak
 @pytest.mark.contract("S2")
-def test_thousands_of_episodes_survive_both_sides_being_killed(tmp_path: Path) -> None:
+def test_ten_thousand_episodes_survive_both_sides_being_killed(tmp_path: Path) -> None:
     receiver = real_receiver(tmp_path / "receiver")
-    assert kill_for(receiver, tmp_path / "host", episodes=2000, seed=2) >= 10
+    assert kill_for(receiver, tmp_path / "host", episodes=10_000, seed=2, lives_s=6.0) >= 10

@@ -9,6 +9,7 @@ import shutil
 import tarfile
 import tempfile
 from contextlib import ExitStack
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
 
@@ -44,6 +45,15 @@ MOODS = {
 TOKEN = "token"
 
 
+class JumpingClock(SystemClock):
+    """The machine's clock, off by as much as it is told. No stopwatch is."""
+
+    ahead = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
+
+
 class ShipperLife(RuleBasedStateMachine):
     """One lab host's life."""
 
@@ -57,6 +67,7 @@ class ShipperLife(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(prefix="ship-life-"))
         self.stack.callback(shutil.rmtree, self.folder)
         self.receiver = self.stack.enter_context(receiving())
+        self.clock = JumpingClock()
         self.serial = 0
         self.alive: set[str] = set()
         """The tokens of all episodes that nobody has removed by hand."""
@@ -69,7 +80,11 @@ class ShipperLife(RuleBasedStateMachine):
             more=f'on_gate = "{on_gate}"',
             receiver=f"[resume]\nabove = {above}\nchunk = 100\n",
         )
-        ship(self.host)
+        self.new(name="first", stamped=True)  # a host that has never heard a receiver has only its own clock
+        self.ship()
+
+    def ship(self) -> None:
+        ship(self.host, clock=self.clock)
 
     @property
     def spool(self) -> Spool:
@@ -93,7 +108,7 @@ class ShipperLife(RuleBasedStateMachine):
     @rule(mood=st.sampled_from([*MOODS, "lost answers"]))
     def one_pass(self, mood: str) -> None:
         self.mood(mood)
-        ship(self.host)
+        self.ship()
 
     @rule()
     def written_to_while_it_is_sent(self) -> None:
@@ -105,7 +120,7 @@ class ShipperLife(RuleBasedStateMachine):
 
         self.mood("well")
         self.receiver.answer = late
-        ship(self.host)
+        self.ship()
 
     @rule(
         name=IDS,
@@ -116,14 +131,14 @@ class ShipperLife(RuleBasedStateMachine):
         self.new(name=name, stamped=True)
         self.mood(mood)
         with crash_after(self.host.data, changes):
-            ship(self.host)
+            self.ship()
 
     @rule()
     def pass_on_a_full_disk(self) -> None:
         self.mood("well")
         with full_disk(self.host.data):
             try:
-                ship(self.host)
+                self.ship()
             except (OSError, DcePlayError):
                 return
 
@@ -158,13 +173,40 @@ class ShipperLife(RuleBasedStateMachine):
     @rule(changes=st.integers(0, 12))
     def drained(self, changes: int) -> None:
         with crash_after(self.host.data, changes):
-            drain(self.spool, host_id="lab-1", min_age_s=0, dry_run=False, clock=SystemClock())
+            drain(self.spool, host_id="lab-1", min_age_s=0, dry_run=False, clock=self.clock)
 
     @rule(changes=st.integers(0, 12))
     def requeued(self, changes: int) -> None:
-        names = choose(self.spool, (), now=SystemClock().now(), everything=True)
+        names = choose(self.spool, (), now=self.clock.now(), everything=True)
         with crash_after(self.host.data, changes):
             requeue(self.spool, names, dry_run=False)
+
+    @rule(days=st.sampled_from([-3650, -1, -0.01, 0.01, 1, 29, 31, 3650]))
+    def clock_jumps(self, days: float) -> None:
+        self.clock.ahead = timedelta(days=days)
+
+    @rule()
+    def clock_is_set_right(self) -> None:
+        self.clock.ahead = timedelta()
+
+    @rule(after=st.integers(1, 6), stored=st.booleans(), forgets=st.booleans())
+    def pass_with_a_receiver_that_restarts(self, after: int, stored: bool, forgets: bool) -> None:
+        """It is killed while it answers, perhaps after it stored, and is away for two requests; uploads may be gone."""
+        seen = 0
+
+        def answer(*_: object) -> Canned | None:
+            nonlocal seen
+            seen += 1
+            self.receiver.lose_answers = stored and seen == after
+            if (seen == after and not stored) or after < seen <= after + 2:
+                return Canned(status=0, cut=True)
+            if seen == after + 3 and forgets:
+                self.receiver.uploads.clear()
+            return None
+
+        self.mood("well")
+        self.receiver.answer = answer
+        self.ship()
 
     @rule()
     def moved_back_by_hand(self) -> None:
@@ -195,8 +237,9 @@ class ShipperLife(RuleBasedStateMachine):
 
     def at_rest(self) -> None:
         self.mood("well")
+        self.clock.ahead = timedelta()
         for _ in range(4):
-            ship(self.host)
+            self.ship()
         where = self.host.where()
         assert (where["episodes"], where["outbox"]) == ([], [])
         receipts = [name for name in where["shipped"] if name.endswith(".receipt.json")]

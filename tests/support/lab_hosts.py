@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dce_play.services.shipper import open_shipper
+from dce_play.system.clock import Clock
 from dce_play.transfer.sending.settings import load_config
 from dce_play.transfer.sending.ship_pass import PassResult
 from tests.support.stand_in_receiver import TOKEN
@@ -107,9 +108,9 @@ def lab_host(folder: Path, url: str, *, more: str = "", receiver: str = "") -> L
     return host
 
 
-def ship(host: LabHost, **variables: str) -> PassResult:
+def ship(host: LabHost, *, clock: Clock | None = None, **variables: str) -> PassResult:
     """Make one pass in this process, as ``ship once`` does."""
-    with open_shipper(load_config(host.config), environment=variables) as shipper:
+    with open_shipper(load_config(host.config), environment=variables, clock=clock) as shipper:
         return shipper.once()
 
 

@@ -52,6 +52,8 @@ class StandIn:
     stored: dict[str, dict[str, Any]] = field(default_factory=dict)
     archives: dict[str, bytes] = field(default_factory=dict)
     uploads: dict[str, dict[str, Any]] = field(default_factory=dict)
+    created: int = 0
+    """How many uploads were begun: no name comes twice."""
     requests: list[tuple[str, str]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     commits: set[str] | None = None
@@ -197,7 +199,8 @@ class _Handler(BaseHTTPRequestHandler):
         refused = self._refusal(identifier)
         if refused is not None:
             return refused
-        path = f"/v1/uploads/{len(self.state.uploads)}"
+        self.state.created += 1
+        path = f"/v1/uploads/{self.state.created}"
         kept = dict(self.headers.items())
         self.state.uploads[path] = {"id": identifier, "data": b"", "size": int(kept["Upload-Length"]), "headers": kept}
         limit = "max-size=1000000000, min-append-size=1, max-append-size=300000, max-age=1000"

@@ -91,7 +91,7 @@ def restore_in_place(backup: OpenBackup, found: Sequence[Move], restoring: Resto
     """
     stamp = restoring.stamp
     swaps = [move.swap(stamp) for move in found]
-    restoring.begins(aside=[f"{each['place']} as it was is {each['aside']}" for each in swaps], swaps=swaps)
+    restoring.begins(swaps=swaps)
     try:
         _unpack_beside(backup, found, stamp)
         os.sync()  # a name that is swapped in must not stand for bytes that are still on their way

@@ -68,7 +68,8 @@ def _act(office: Office, backup: str, options: dict[str, Any]) -> Answer:
             raise BackupError(ErrorId.USAGE, f"{typed!r} is not {name}: nothing was touched")
     wanted = TakeOptions(operator=operator, tool_version=__version__)
     safety = run.apply(wanted, safety=not options["no_safety_backup"], replace=options["confirm"] is not None)
-    done = [*_lines(plan), f"restored {entry.file}" + (f"; what was there is in {safety}" if safety else "")]
+    told = _lines(plan) if options["confirm"] is not None else []  # who was asked has read the plan
+    done = [*told, f"restored {entry.file}" + (f"; what was there is in {safety}" if safety else "")]
     return Answer(facts={"plan": plan, "applied": True, "safety_backup": safety}, lines=done)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from dce_play.cli.app.completers import Completer
 from dce_play.system.quantities import parse_duration
 
 
@@ -38,6 +39,8 @@ class Flag:
     choices: tuple[str, ...] = ()
     takes: click.ParamType[Any] | None = None
     """What reads its value; ``None`` for what its type needs."""
+    completer: Completer | None = None
+    """What the shell offers for its value."""
     splits: bool = False
     """Whether one value may hold several, divided by commas."""
     kept: bool = False
@@ -84,6 +87,7 @@ class Declared:
             show_default=bool(flag.choices),
             metavar=flag.metavar,
             help=flag.help,
+            shell_complete=flag.completer,
         )
 
     def words(self, value: Any) -> Iterator[str]:

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import click
 
+from dce_play.cli.app import completers
 from dce_play.cli.fan_out.address import ClusterAddress
 from dce_play.cli.run.flags import Declared, Flag
 from dce_play.source import JsonValue
@@ -38,6 +39,7 @@ class RunOptions:
         Flag(
             names=("--target",),
             aliases=("-l", "--limit"),
+            completer=completers.targets,
             metavar="NAME",
             help="Only this target; repeatable.",
             kept=True,
@@ -45,11 +47,23 @@ class RunOptions:
     ] = ()
     channels: Annotated[
         tuple[str, ...],
-        Flag(names=("--channel",), metavar="ID", help="Only this channel of one target; repeatable.", kept=True),
+        Flag(
+            names=("--channel",),
+            completer=completers.channels,
+            metavar="ID",
+            help="Only this channel of one target; repeatable.",
+            kept=True,
+        ),
     ] = ()
     guilds: Annotated[
         tuple[str, ...],
-        Flag(names=("--guild",), metavar="ID", help="Only this guild of one target; repeatable.", kept=True),
+        Flag(
+            names=("--guild",),
+            completer=completers.guilds,
+            metavar="ID",
+            help="Only this guild of one target; repeatable.",
+            kept=True,
+        ),
     ] = ()
     config: Annotated[
         Path | None, Flag(names=("--config",), help="The targets file.  [env: DCE_CONFIG_FILE]", kept=True)
@@ -73,6 +87,7 @@ class RunOptions:
         Flag(
             names=("--tags",),
             aliases=("-t",),
+            completer=completers.tags,
             metavar="TAG,…",
             help="Only steps with one of these tags.",
             splits=True,
@@ -81,13 +96,21 @@ class RunOptions:
     ] = ()
     skip_tags: Annotated[
         tuple[str, ...],
-        Flag(names=("--skip-tags",), metavar="TAG,…", help="No steps with one of these tags.", splits=True, kept=True),
+        Flag(
+            names=("--skip-tags",),
+            completer=completers.tags,
+            metavar="TAG,…",
+            help="No steps with one of these tags.",
+            splits=True,
+            kept=True,
+        ),
     ] = ()
     start_at: Annotated[
         str | None,
         Flag(
             names=("--start-at",),
             aliases=("--start-at-task",),
+            completer=completers.starts,
             metavar="STEP",
             help="Leave out the steps before this one.",
             kept=True,

@@ -5,16 +5,12 @@ scheduled command takes the archive lock itself, needs no terminal and exits non
 """
 
 import difflib
-import sys
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
-from dce_play.discord.auth.discovery import places
-from dce_play.discord.targets.select import check_narrowing
-from dce_play.errors import DcePlayError, ExitCode
+from dce_play.discord.scrape.scheduled import refuse_backups, scheduled_argv, scheduled_environment
 from dce_play.host.cron_fields import check_schedule, interval_schedule
-from dce_play.host.cron_table import crontab_program, crontab_to_change, write_crontab
+from dce_play.host.cron_table import NO_CRON, cron_runs, crontab_program, crontab_to_change, write_crontab
 from dce_play.host.crontab import Job, check_name, install, job_line, remove
 from dce_play.plugin import Change, Context, Effects, Info, StepPlan, StepResult, View
 
@@ -22,22 +18,6 @@ NAME = "schedule.cron"
 EFFECTS = Effects.LOCAL
 REPEATABLE = True
 REHEARSABLE = False
-
-
-_TAKES_A_BACKUP = "backup.take"
-
-
-class NotForCron(DcePlayError):
-    """A playbook that takes a backup needs a person, and cron is none."""
-
-    exit_code: ClassVar[ExitCode] = ExitCode.INVALID
-
-    def __init__(self, playbook: str) -> None:
-        self.playbook = playbook
-        super().__init__(
-            f"the playbook {playbook} takes a backup, and cron must not",
-            hint="let a person run it; what cron runs may demand a backup: backup.require",
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +55,7 @@ def plan(params: Params, view: View, /) -> StepPlan:
     job = _job(params, view)
     block = install("", job)
     return StepPlan(
-        summary=f"would install {params.job_name}: {job.schedule}",
+        summary=f"would install {params.job_name}: {job.schedule}{_missing(params)}",
         changes=(Change(what=f"install the cron block {params.job_name}", diff=block),),
         outputs={"line": job_line(job)},
     )
@@ -91,46 +71,36 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         job = _job(params, ctx)
         after, line = install(before, job), job_line(job)
     if after == before:
-        return StepResult(changed=False, summary="the crontab says so already", outputs=Outputs(line=line))
+        said = f"the crontab says so already{_missing(params)}"
+        return StepResult(changed=False, summary=said, outputs=Outputs(line=line))
     write_crontab(program, ctx.executor, after, ctx.scratch)
     for shown in difflib.unified_diff(before.split("\n"), after.split("\n"), "crontab", "crontab", lineterm=""):
         ctx.reporter.say(shown.encode(errors="surrogateescape").decode(errors="replace"))
     done = "removed" if params.remove else "installed"
-    return StepResult(changed=True, summary=f"{done} {params.job_name}", outputs=Outputs(line=line))
+    return StepResult(changed=True, summary=f"{done} {params.job_name}{_missing(params)}", outputs=Outputs(line=line))
+
+
+def _missing(params: Params) -> str:
+    """Return what this machine lacks for the job to run; empty when nothing is missing."""
+    return "" if params.remove or cron_runs() else f"; {NO_CRON}"
 
 
 def _job(params: Params, view: View) -> Job:
-    targets_file = view.targets_file
-    chosen = view.chosen_targets()
-    if view.selection.channels or view.selection.guilds:
-        check_narrowing(chosen, channels=view.selection.channels, guilds=view.selection.guilds)
-    if _TAKES_A_BACKUP in view.steps_of(params.playbook):
-        raise NotForCron(params.playbook)
-    words = ["run", _playbook(params, view.folder), "--config", str(targets_file.path.absolute())]
-    words += ["--log-file", str(view.folder / params.log_file)]
-    enabled = tuple(target for target in targets_file.targets if target.enabled)
-    if chosen != enabled:
-        for target in chosen:
-            words += ["--target", target.name]
-    for option, values in (("--channel", view.selection.channels), ("--guild", view.selection.guilds)):
-        for value in values:
-            words += [option, value]
+    refuse_backups(params.playbook, view.steps_of(params.playbook))
+    argv = scheduled_argv(
+        params.playbook,
+        folder=view.folder,
+        targets_file=view.targets_file,
+        chosen=view.chosen_targets(),
+        channels=view.selection.channels,
+        guilds=view.selection.guilds,
+        log_file=params.log_file,
+        options=params.options,
+    )
     return Job(
         name=check_name(params.job_name),
         schedule=check_schedule(params.cron) if params.cron else interval_schedule(params.interval, params.at),
         folder=str(view.folder),
-        environment=_environment(view),
-        argv=(sys.executable, "-m", "dce_play", *words, *params.options),
+        environment=scheduled_environment(view.environment, view.folder),
+        argv=argv,
     )
-
-
-def _playbook(params: Params, folder: Path) -> str:
-    written = folder / params.playbook
-    return str(written) if written.is_file() else params.playbook
-
-
-def _environment(view: View) -> tuple[tuple[str, str], ...]:
-    env_file = places(view.environment, view.folder).env_file
-    passed = [("DCE_COMPOSE_TTY", "0"), ("DCE_ENV_FILE", str(env_file))]
-    compose = view.environment.get("DCE_COMPOSE_FILE")
-    return (*passed, *((("DCE_COMPOSE_FILE", str(view.folder / compose)),) if compose else ()))

@@ -16,6 +16,7 @@ from dce_play.transfer.sending.pack import EpisodeChanged
 from dce_play.transfer.sending.packs import NoRoom, Packs
 from dce_play.transfer.sending.reason import Reason, read_reason
 from dce_play.transfer.sending.spool import PackRecord, Suffix
+from dce_play.transfer.sending.state import moment
 from dce_play.transfer.sending.tools import Tools
 from dce_play.transfer.sending.verdict import Outcome, Verdict
 
@@ -196,7 +197,7 @@ class Attempt:
             attempts=record.attempts + 1 if record else 0,
             manifest_digest=record.manifest_digest if record else None,
             theirs=verdict.theirs,
-            quarantined_at=utc_stamp(self._clock.now()),
+            quarantined_at=utc_stamp(moment(self._state.state, self._clock.now())),
         )
         name = quarantine(self._spool, identifier, reason)
         self._backoff.forget(identifier)

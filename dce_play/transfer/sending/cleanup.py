@@ -13,9 +13,8 @@ from dce_play.transfer.sending.log_lines import Level, ShipLog
 from dce_play.transfer.sending.reason import quarantined_at, read_reason
 from dce_play.transfer.sending.settings import ShipConfig
 from dce_play.transfer.sending.spool import Spool, Suffix
-from dce_play.transfer.sending.state import ShipState
+from dce_play.transfer.sending.state import LARGEST_OFFSET_S, ShipState
 
-_LARGEST_OFFSET_S = 3600.0
 _DAY_S = 86_400.0
 _DROPPED = ".dropped-"
 
@@ -65,7 +64,7 @@ def _doubt(config: ShipConfig, state: ShipState, now: datetime) -> str:
     heard = state.heard
     if heard is None:
         return ""
-    if abs(heard.offset_s) > _LARGEST_OFFSET_S:
+    if abs(heard.offset_s) > LARGEST_OFFSET_S:
         return f"our clock was {abs(heard.offset_s):.0f} s off the receiver's"
     keeps = [days for days in (config.quarantine_keep_days, config.shipped_keep_days) if days]
     silence_s = abs(now.timestamp() - heard.at)

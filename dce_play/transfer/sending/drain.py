@@ -10,6 +10,7 @@ from dce_play.transfer.sending.episode import Meta, MetaState, changed_within, r
 from dce_play.transfer.sending.moves import quarantine_locked
 from dce_play.transfer.sending.reason import Reason
 from dce_play.transfer.sending.spool import Spool
+from dce_play.transfer.sending.state import moment, read_state
 
 _DETAILS = {
     MetaState.MISSING: "there is no meta.json",
@@ -70,7 +71,7 @@ def _one(
                 detail=detail,
                 host_id=host_id,
                 attempts=record.attempts if (record := spool.read_pack(identifier)) else 0,
-                quarantined_at=utc_stamp(now),
+                quarantined_at=utc_stamp(moment(read_state(spool.private), now)),
             )
             name = quarantine_locked(spool, identifier, reason)
     return None if name is None else Drained(id=identifier, reason="unstamped", detail=detail, to=f"quarantine/{name}")

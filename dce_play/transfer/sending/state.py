@@ -1,11 +1,15 @@
 """``.ship/state.json``: back-off, held commits, the clock's offset, the last success. Losing it loses no episode."""
 
 import threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 
 from dce_play.system.durable.whole_files import write_atomic
+
+LARGEST_OFFSET_S = 3600.0
+"""How far our clock may be off the receiver's and still decide."""
 
 
 class Wait(msgspec.Struct, kw_only=True):
@@ -39,6 +43,19 @@ class ShipState(msgspec.Struct, kw_only=True):
     last_success: str | None = None
     results: dict[str, int] = {}
     """Counts by ``<http> <outcome>``."""
+
+
+def moment(state: ShipState, now: datetime) -> datetime:
+    """Return what time it is, as far as a shipper with this state can tell when its clock says ``now``.
+
+    The receiver's time, while ours was more than an hour off it when it was last heard; never earlier than that answer.
+    """
+    heard = state.heard
+    if heard is None:
+        return now
+    if abs(heard.offset_s) > LARGEST_OFFSET_S:
+        now -= timedelta(seconds=heard.offset_s)
+    return max(now, datetime.fromtimestamp(heard.at - heard.offset_s, UTC))
 
 
 class StateFile:

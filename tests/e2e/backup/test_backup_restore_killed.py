@@ -186,7 +186,7 @@ def test_a_database_whose_load_is_killed_is_no_good_backups_source_and_its_safet
     killed_when(shell, is_loading, file, "--apply", "--confirm", "shop-postgres", what="the load's last statement")
     half_restored(lambda *words: asked(shell, *words), "shop-postgres", file)
     (left,) = (each for each in asked(shell, "list")[1]["leftovers"] if each["kind"] == "restore")
-    assert 'database "shop" as it was is "shop_before_' in left["detail"]
+    assert 'database "shop" is put aside as "shop_before_' in left["detail"]
     (safety,) = (row["file"] for row in asked(shell, "list")[1]["backups"] if row["purpose"] == "safety")
     assert f"dce-play backup restore {safety} --apply" in left["detail"]
     code, found = asked(shell, "recover")
@@ -201,6 +201,42 @@ def test_a_database_whose_load_is_killed_is_no_good_backups_source_and_its_safet
     assert asked(shell, "list")[1]["leftovers"] == []
     half = [row for row in asked(shell, "list")[1]["backups"] if "leftovers" in row["warnings"]]
     assert [row["purpose"] for row in half] == ["safety"]
+
+
+@pytest.mark.contract("B4", "N14")
+@pytest.mark.slow
+@pytest.mark.root
+def test_a_restore_that_is_killed_while_it_puts_a_database_aside_lets_sessions_in_again(
+    place: Path, own_postgres: Postgres
+) -> None:
+    server = own_postgres
+    server.sql("CREATE DATABASE closed")
+    server.sql("CREATE TABLE t AS SELECT 1 AS n", database="closed")
+    where = {"socket": str(server.folder), "user": "boss"}
+    shell = shell_at(place, {"name": "app-postgres", "postgres": where})
+    file = asked(shell, "run", "app-postgres", "--allow-unattended")[1]["backups"][0]["file"]
+
+    def state() -> str:
+        return server.sql("SELECT datallowconn FROM pg_database WHERE datname = 'closed'")
+
+    argv = ["psql", "-X", "-h", str(server.folder), "-U", "boss", "-d", "closed", "-c", "SELECT pg_sleep(300)"]
+    session = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    backend = 0
+    try:
+        asleep = "SELECT pid FROM pg_stat_activity WHERE datname = 'closed' AND wait_event = 'PgSleep'"
+        wait_for(lambda: server.sql(asleep) != "", within_s=20, what="a session")
+        backend = int(server.sql(asleep))
+        os.kill(backend, signal.SIGSTOP)  # it cannot be ended, so the database cannot be renamed
+        words = (file, "--apply", "--confirm", "app-postgres", "--no-safety-backup")
+        killed_when(shell, lambda: state() == "f", *words, what="a database that lets nobody in")
+        wait_for(lambda: state() == "t", within_s=20, what="a database that lets sessions in")
+    finally:
+        if backend:
+            os.kill(backend, signal.SIGCONT)
+        session.kill()
+        session.wait(timeout=20)
+    assert server.sql("SELECT n FROM t", database="closed") == "1"
+    assert asked(shell, "require", "app-postgres")[0] == 4
 
 
 @pytest.mark.contract("N14")

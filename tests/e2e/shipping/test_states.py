@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from dce_play.system.clock import utc_stamp
+from dce_play.system.clock import SystemClock, utc_stamp
+from dce_play.transfer.sending.drain import drain
+from dce_play.transfer.sending.settings import load_config
+from dce_play.transfer.sending.spool import Spool
 from dce_play.transfer.sending.verdict import Outcome
 from tests.support.lab_hosts import COMMIT, LabHost, lab_host, outcomes, ship
 from tests.support.stand_in_receiver import Canned, StandIn, receiving, unpacked_digest
@@ -366,6 +369,33 @@ def test_a_wrong_clock_empties_no_quarantine(
     ship(host)
     ship(host)
     assert host.where()["quarantine"] == []
+
+
+class OffClock(SystemClock):
+    """The machine's clock, ten years late."""
+
+    def now(self) -> datetime:
+        return super().now() - timedelta(days=3650)
+
+
+@pytest.mark.contract("S5")
+@pytest.mark.parametrize("unstamped", [True, False])
+def test_what_was_quarantined_while_the_clock_was_years_late_stays_when_it_is_set_right(
+    host: LabHost, receiver: StandIn, unstamped: bool
+) -> None:
+    host.episode("heard")
+    ship(host, clock=OffClock())
+    host.episode("late", commit=None if unstamped else COMMIT)
+    if unstamped:
+        drain(Spool(load_config(host.config)), host_id="lab-1", min_age_s=0, dry_run=False, clock=OffClock())
+    else:
+        receiver.answer = lambda *_: Canned.problem(422, "archive_invalid")
+        ship(host, clock=OffClock())
+    receiver.answer = lambda *_: None
+    for name in ("one", "two"):
+        host.episode(name)
+        ship(host)
+    assert host.where()["quarantine"] == ["late"]
 
 
 @pytest.mark.contract("S5")

@@ -20,18 +20,22 @@ from dce_play.system.process.executor import NoSuchProgram
 from dce_play.system.process.streaming import StreamedProgram
 
 _LONGEST_NAME_BYTES = 63
+_PROCEDURES = 11
+"""From this version on a block of the server's own language may commit in between."""
 
 
 class Session:
     """A connection that stays open, with answers to one statement at a time."""
 
-    def __init__(self, program: StreamedProgram, server: Server) -> None:
+    def __init__(self, program: StreamedProgram, server: Server, *, major: int) -> None:
+        self.major = major
+        """The server's major version."""
         self._program = program
         self._server = server
         self._rest = b""
 
-    def do(self, statement: str) -> None:
-        """Run one statement to its end.
+    def do(self, statement: str, *, told: str = "") -> None:
+        """Run one statement to its end; ``told`` is what a failure calls it.
 
         Raises: BackupError (``engine-failed``), when the server refuses it or is gone.
         """
@@ -39,9 +43,17 @@ class Session:
         try:
             self._program.write(f"{statement};\n\\echo {mark} :ERROR\n".encode("utf-8", "surrogateescape"))
         except BrokenPipeError:
-            raise self._failed(statement) from None
+            raise self._failed(told or statement) from None
         if self._answer(mark.encode()) != b"false":
-            raise self._failed(statement)
+            raise self._failed(told or statement)
+
+    def has(self, database: str) -> bool:
+        """Return whether there is a database of this name, once everything that was asked before is done."""
+        try:
+            self.do(f"SELECT 1 / count(*) FROM pg_catalog.pg_database WHERE datname = {literal(database).strip()}")  # noqa: S608 - quoted
+        except BackupError:
+            return False
+        return True
 
     def _answer(self, mark: bytes) -> bytes:
         while True:
@@ -62,7 +74,7 @@ class Session:
 
 
 @contextmanager
-def session(server: Server) -> Iterator[Session]:
+def session(server: Server, *, major: int) -> Iterator[Session]:
     """Hold a connection open while the block runs.
 
     Raises: BackupError.
@@ -70,7 +82,7 @@ def session(server: Server) -> Iterator[Session]:
     command = server.command("psql", "-X", "-A", "-t", "-q", "-f", "-", database=FIRST_DATABASE, timeout_s=LONG_S)
     try:
         with server.services.streams.open(command, stdin=True) as program:
-            yield Session(program, server)
+            yield Session(program, server, major=major)
     except NoSuchProgram as error:
         raise BackupError(ErrorId.NO_TOOL, str(error), hint=error.hint) from error
 
@@ -90,26 +102,53 @@ def aside_name(name: str, stamp: str) -> str:
     return name.encode("utf-8", "surrogateescape")[:room].decode("utf-8", "ignore") + suffix
 
 
-def put_aside(held: Session, name: str, *, stamp: str, connectable: bool) -> Moved:
+def planned(name: str, *, stamp: str, connectable: bool) -> Moved:
+    """Return how a database is put aside."""
+    return Moved(name=name, aside=aside_name(name, stamp), connectable=connectable)
+
+
+def put_aside(held: Session, moved: Moved) -> None:
     """End a database's sessions and rename it.
 
     Raises: BackupError, with the database as it was.
     """
-    moved = Moved(name=name, aside=aside_name(name, stamp), connectable=connectable)
-    try:
-        _close(held, name)
-        held.do(f"ALTER DATABASE {quoted(name)} RENAME TO {quoted(moved.aside)}")
-    except BaseException:
-        _allow(held, name, connectable=connectable)
-        raise
-    _allow(held, moved.aside, connectable=connectable)
-    return moved
+    _rename(held, moved.name, moved.aside, connectable=moved.connectable)
 
 
-def _close(held: Session, name: str) -> None:
-    """Keep new sessions out of a database, and end those that are there."""
-    held.do(f"ALTER DATABASE {quoted(name)} ALLOW_CONNECTIONS false")
-    _end_sessions(held, name)
+def _rename(held: Session, name: str, to: str, *, connectable: bool) -> None:
+    """Keep new sessions out, end those that are there, rename, and let sessions in as before, whether it fails or not.
+
+    The server does it as one: it comes to its end also when we are killed, or our connection goes.
+    """
+    if held.major < _PROCEDURES:
+        try:
+            held.do(f"ALTER DATABASE {quoted(name)} ALLOW_CONNECTIONS false")
+            _end_sessions(held, name)
+            held.do(f"ALTER DATABASE {quoted(name)} RENAME TO {quoted(to)}")
+        except BaseException:
+            _allow(held, name, connectable=connectable)
+            raise
+        _allow(held, to, connectable=connectable)
+        return
+    old, new = literal(name).strip(), literal(to).strip()
+    tag = f"$dce{secrets.token_hex(8)}$"
+    held.do(
+        f"""DO {tag} DECLARE failed text; BEGIN
+        EXECUTE pg_catalog.format('ALTER DATABASE %I ALLOW_CONNECTIONS false', {old});
+        COMMIT;
+        PERFORM pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
+            WHERE datname = {old} AND pid <> pg_catalog.pg_backend_pid();
+        BEGIN
+            EXECUTE pg_catalog.format('ALTER DATABASE %I RENAME TO %I', {old}, {new});
+        EXCEPTION WHEN OTHERS THEN failed := SQLERRM;
+        END;
+        EXECUTE pg_catalog.format('ALTER DATABASE %I ALLOW_CONNECTIONS {str(connectable).lower()}',
+            CASE WHEN failed IS NULL THEN {new} ELSE {old} END);
+        COMMIT;
+        IF failed IS NOT NULL THEN RAISE EXCEPTION '%', failed; END IF;
+        END {tag}""",
+        told=f"ALTER DATABASE {quoted(name)} RENAME TO {quoted(to)}",
+    )
 
 
 def _end_sessions(held: Session, name: str) -> None:
@@ -127,6 +166,8 @@ def _allow(held: Session, name: str, *, connectable: bool) -> None:
 def put_back(held: Session, moved: list[Moved], created: list[str], *, force: bool) -> None:
     """Remove the databases that the load has made, and give those that wait their names again.
 
+    ``moved`` may name one that was not renamed any more.
+
     ``force``: the server is 13 or newer, and ends the sessions of what it drops.
 
     Raises: BackupError, which says what waits where, after all that can be put back is back.
@@ -139,9 +180,8 @@ def put_back(held: Session, moved: list[Moved], created: list[str], *, force: bo
             failures.append(str(error))
     for each in moved:
         try:
-            _close(held, each.aside)
-            held.do(f"ALTER DATABASE {quoted(each.aside)} RENAME TO {quoted(each.name)}")
-            _allow(held, each.name, connectable=each.connectable)
+            if held.has(each.aside):
+                _rename(held, each.aside, each.name, connectable=each.connectable)
         except BackupError as error:
             failures.append(f"{each.name} waits as {each.aside}: {error}")
     if failures:

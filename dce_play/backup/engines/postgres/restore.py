@@ -9,7 +9,7 @@ from dce_play.backup.engines.postgres.custom_source import FORMAT as CUSTOM
 from dce_play.backup.engines.postgres.dump_edits import Edits
 from dce_play.backup.engines.postgres.dump_record import MAINTENANCE, DumpCounter, DumpRecord
 from dce_play.backup.engines.postgres.loading import load
-from dce_play.backup.engines.postgres.put_aside import Moved, aside_name, put_aside, put_back, session
+from dce_play.backup.engines.postgres.put_aside import Moved, aside_name, planned, put_aside, put_back, session
 from dce_play.backup.engines.postgres.server import Server, ServerFacts, open_server
 from dce_play.backup.engines.postgres.tools import parse_version
 from dce_play.backup.errors import BackupError, ErrorId
@@ -142,15 +142,16 @@ def restore(backup: OpenBackup, module: Module, services: Services, restoring: R
     connectable = {each.name: each.connectable for each in target.facts.databases}
     force = target.facts.parsed.major >= 13
     stamp = restoring.stamp
-    with session(target.server) as held:
+    with session(target.server, major=target.facts.parsed.major) as held:
         restoring.begins(
-            aside=[f'database "{name}" as it was is "{aside_name(name, stamp)}"' for name in target.replaced]
+            aside=[f'database "{name}" is put aside as "{aside_name(name, stamp)}"' for name in target.replaced]
         )
         moved: list[Moved] = []
         created: list[str] = []
         try:
             for name in target.replaced:
-                moved.append(put_aside(held, name, stamp=stamp, connectable=connectable[name]))  # noqa: PERF401 - each at once
+                moved.append(planned(name, stamp=stamp, connectable=connectable[name]))
+                put_aside(held, moved[-1])
             created += target.restored
             load(target.server, backup, target.edits)
             _compare(target)
