@@ -43,6 +43,8 @@ class Flag:
     """What the shell offers for its value."""
     splits: bool = False
     """Whether one value may hold several, divided by commas."""
+    counted: bool = False
+    """Whether it has no value of its own: how often it stands there counts."""
     kept: bool = False
     """What the run is of: ``resume`` takes it from the journal and has no such option."""
     resumes: bool = False
@@ -71,6 +73,8 @@ class Declared:
         names = [self.name, *flag.names, *flag.aliases]
         if self.kind is bool:
             return click.Option(names, is_flag=True, help=flag.help)
+        if flag.counted:
+            return click.Option(names, count=True, help=flag.help)
         kinds: dict[type, click.ParamType[Any]] = {
             Path: click.Path(path_type=Path),
             float: DurationType(),
@@ -96,6 +100,8 @@ class Declared:
             return
         if self.kind is bool:
             yield self.flag.long
+        elif self.flag.counted:
+            yield from [self.flag.long] * value
         elif self.flag.splits:
             yield from said(self.flag.long, ",".join(value))
         elif self.kind is float:

@@ -150,7 +150,18 @@ class RunOptions:
     log_file: Annotated[
         Path | None, Flag(names=("--log-file",), help="Append everything to this file.", resumes=True)
     ] = None
-    verbose: Annotated[bool, Flag(names=("-v", "--verbose"), help="Tell more.", resumes=True)] = False
+    quiet: Annotated[
+        bool, Flag(names=("-q", "--quiet"), help="Tell nothing of a run that goes well; for cron.", resumes=True)
+    ] = False
+    verbose: Annotated[
+        int,
+        Flag(
+            names=("-v", "--verbose"), help="Tell every line; -vv also what steps give on.", counted=True, resumes=True
+        ),
+    ] = 0
+    no_color: Annotated[
+        bool, Flag(names=("--no-color",), help="Plain lines.  [env: NO_COLOR, TERM=dumb]", resumes=True)
+    ] = False
     state_dir: Annotated[
         Path | None,
         Flag(names=("--state-dir",), help="Where run folders go.  [env: DCE_PLAY_STATE_DIR]", resumes=True),
@@ -230,6 +241,8 @@ def options_from(
         raise click.UsageError("--detailed-exitcode goes with --dry-run")
     if made["jobs"] is not None and made["cluster"] is not None:
         raise click.UsageError("--jobs and --cluster exclude each other")
+    if made["quiet"] and made["verbose"]:
+        raise click.UsageError("--quiet and --verbose exclude each other")
     if made["report"] is not None:
         kind, _, path = made["report"].partition("=")
         if kind != "json" or not path:
