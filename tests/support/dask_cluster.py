@@ -31,10 +31,11 @@ class DaskCluster:
         argv = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", str(self.port), "--no-dashboard"]
         argv += ["--host", "127.0.0.1"]
         process = self._start(argv, {"PATH": os.environ["PATH"], "HOME": str(self.folder)}, "scheduler")
-        assert eventually(self._listens), self.said("scheduler")
+        assert eventually(self.listens), self.said("scheduler")
         return process
 
-    def _listens(self) -> bool:
+    def listens(self) -> bool:
+        """Return whether the scheduler is there."""
         with socket.socket() as client:
             return client.connect_ex(("127.0.0.1", self.port)) == 0
 

@@ -93,12 +93,14 @@ def refused(terminal: Terminal, *words: str) -> Said:
     return done
 
 
+@pytest.mark.contract("T1")
 def test_options_that_cannot_be_are_exit_2(terminal: Terminal) -> None:
     assert terminal.run("run", "again.yml", "--cluster", "127.0.0.1:8786").code == 2
     assert terminal.run("run", "again.yml", "--cluster", "tcp://127.0.0.1:8786", "--jobs", "2").code == 2
     assert terminal.run("resume", "--cluster", "tcp://127.0.0.1:8786").code == 2
 
 
+@pytest.mark.contract("T3")
 def test_without_scheduler_or_worker_it_is_exit_4_and_nothing_runs(terminal: Terminal, cluster: DaskCluster) -> None:
     refused(terminal, "again.yml", "--cluster", "tcp://127.0.0.1:1")
     done = refused(terminal, "placed.yml", "--cluster", cluster.address)
@@ -110,6 +112,7 @@ def test_without_scheduler_or_worker_it_is_exit_4_and_nothing_runs(terminal: Ter
     assert whole_runs(terminal.folder / "state") == []
 
 
+@pytest.mark.contract("T4")
 def test_another_version_or_other_plugins_are_exit_4(terminal: Terminal, cluster: DaskCluster, tmp_path: Path) -> None:
     plain = cluster.start_worker(terminal, "lab1")
     assert "without --plugins" in refused(terminal, "again.yml", "--cluster", cluster.address).err
@@ -128,6 +131,7 @@ def test_another_version_or_other_plugins_are_exit_4(terminal: Terminal, cluster
     assert "is dce-play 9.9" in refused(terminal, "again.yml", "--cluster", cluster.address).err
 
 
+@pytest.mark.contract("T3")
 def test_items_go_to_their_host_and_secrets_are_resolved_there(terminal: Terminal, cluster: DaskCluster) -> None:
     cluster.start_worker(terminal, "lab1", "--plugins", WORKER="one", PLACE_KEY="the-key-of-lab-one")
     cluster.start_worker(terminal, "lab2", "--plugins", WORKER="two", PLACE_KEY="the-key-of-lab-two")
@@ -140,6 +144,7 @@ def test_items_go_to_their_host_and_secrets_are_resolved_there(terminal: Termina
 
 
 @pytest.mark.parametrize("step", ["again", "once"])
+@pytest.mark.contract("T2")
 def test_the_item_of_a_killed_worker_is_done_once(terminal: Terminal, cluster: DaskCluster, step: str) -> None:
     first = cluster.start_worker(terminal, "lab1", "--plugins")
     with begun(terminal, "run", f"{step}.yml", "--plugins", "--cluster", cluster.address) as run:
@@ -154,6 +159,7 @@ def test_the_item_of_a_killed_worker_is_done_once(terminal: Terminal, cluster: D
     assert statuses(terminal) == {f"work[{key}]": "changed" for key in "abcd"}
 
 
+@pytest.mark.contract("T5")
 def test_a_lost_scheduler_ends_the_run_and_a_resume_collects(terminal: Terminal, cluster: DaskCluster) -> None:
     cluster.start_worker(terminal, "lab1", "--plugins")
     with begun(terminal, "run", "once.yml", "--plugins", "--cluster", cluster.address) as run:
@@ -173,6 +179,7 @@ def test_a_lost_scheduler_ends_the_run_and_a_resume_collects(terminal: Terminal,
     assert sorted(marks(terminal, "effect")) == ["a", "b", "c", "d", "first"]
 
 
+@pytest.mark.contract("T5")
 def test_a_killed_parent_leaves_items_that_end_and_a_resume_collects(terminal: Terminal, cluster: DaskCluster) -> None:
     cluster.start_worker(terminal, "lab1", "--plugins", "--slots", "2")
     with begun(terminal, "run", "once.yml", "--plugins", "--cluster", cluster.address) as run:
@@ -186,6 +193,7 @@ def test_a_killed_parent_leaves_items_that_end_and_a_resume_collects(terminal: T
     assert sorted(marks(terminal, "effect")) == ["a", "b", "c", "d", "first"]
 
 
+@pytest.mark.contract("T5")
 def test_a_signal_reaches_the_items_and_no_further_one_begins(terminal: Terminal, cluster: DaskCluster) -> None:
     cluster.start_worker(terminal, "lab1", "--plugins", "--slots", "2")
     with begun(terminal, "run", "again.yml", "--plugins", "--cluster", cluster.address) as run:
@@ -200,6 +208,7 @@ def test_a_signal_reaches_the_items_and_no_further_one_begins(terminal: Terminal
     assert sorted(marks(terminal, "effect")) == ["a", "b", "c", "d", "first"]
 
 
+@pytest.mark.contract("T6")
 def test_items_that_write_one_archive_take_its_lock_one_after_another(terminal: Terminal, cluster: DaskCluster) -> None:
     cluster.start_worker(terminal, "lab1", "--plugins", "--slots", "2")
     with begun(terminal, "run", "archive.yml", "--plugins", "--cluster", cluster.address) as run:
@@ -211,6 +220,7 @@ def test_items_that_write_one_archive_take_its_lock_one_after_another(terminal: 
     assert sorted(marks(terminal, "effect")) == ["a", "b", "c", "d", "first"]
 
 
+@pytest.mark.contract("T3")
 def test_an_idle_worker_ends_by_sigterm(terminal: Terminal, cluster: DaskCluster) -> None:
     worker = cluster.start_worker(terminal, "lab1")
     worker.terminate()
