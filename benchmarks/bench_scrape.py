@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks.generate import CHANNEL_ID, count_for, write_export
@@ -87,6 +87,9 @@ class Silent:
 
     def ended(self, outcome: ChannelOutcome, /) -> None:
         assert outcome.action.value == "UNCHANGED", outcome
+
+    def missed(self, channels: Mapping[ChannelId, str], line: str, /) -> None:
+        pass
 
     def noted(self, line: str, /) -> None:
         pass

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar, Protocol, TypeAlias, get_args
 
+from dce_play.facts import ItemFacts
 from dce_play.source import JsonValue
 
 GROUPS = frozenset({"block", "loop", "role", "playbook"})
@@ -181,6 +182,8 @@ class StepSaid:
     TYPE: ClassVar[str] = "step.output"
     step: StepRef
     text: str
+    detail: bool = False
+    """Whether it is for the record: the log file, ``-v`` and ``jsonl`` have it, the page does not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +206,7 @@ class ItemTold:
     key: str
     status: str
     detail: str = ""
+    facts: ItemFacts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

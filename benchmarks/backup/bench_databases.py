@@ -1,7 +1,7 @@
 """Classes A and B against the engines' own programs and gzip: the same server, the same data, whole commands.
 
-Run as ``python -m benchmarks.backup.bench_databases postgres|redis [--mb 200] [--rounds 5]``. A busy machine hits all
-rows of a round alike.
+Run as ``python -m benchmarks.backup.bench_databases postgres|redis|memory [--mb 200] [--rounds 5]``. A busy machine
+hits all rows of a round alike.
 """
 
 import argparse
@@ -14,8 +14,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pyrage
+
 from benchmarks.rounds import Row, run_rounds
 from tests.support.postgres_server import postgres_server, programs
+from tests.support.processes import peak_mib
 from tests.support.redis_server import redis_server
 
 _ROWS_PER_MB = 7500
@@ -92,6 +95,21 @@ def postgres(megabytes: int, rounds: int) -> None:
         )  # fmt: skip
 
 
+def memory(megabytes: int) -> None:
+    """Print the greatest memory of class A for 1 MB, 100 MB and more: plain, and encrypted."""
+    recipient = str(pyrage.x25519.Identity.generate().to_public())
+    for size in (1, 100, megabytes):
+        with place() as folder, postgres_server() as server:
+            rows = "SELECT repeat(md5(g::text), 32768) AS a"  # a mebibyte in the dump, a few kilobytes on the disk
+            server.sql(f"CREATE TABLE t AS {rows} FROM generate_series(1, {size}) g")
+            keys = {"postgres": {"socket": str(server.folder), "user": "boss"}, "compression": "none"}
+            for name, encrypt in (("plain", {}), ("age", {"age": [recipient]})):
+                empty(folder)
+                define(folder, {"name": "postgres", "encrypt": encrypt, **keys})
+                peak = peak_mib(dce(folder, "run", "postgres", "--allow-unattended"))
+                print(f"A, {size} MB, {name}: {peak} MiB", flush=True)
+
+
 def redis(megabytes: int, rounds: int) -> None:
     """Save and send one server's keys."""
     with place() as folder, redis_server() as server:
@@ -124,10 +142,13 @@ def redis(megabytes: int, rounds: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("engine", choices=("postgres", "redis"))
+    parser.add_argument("engine", choices=("postgres", "redis", "memory"))
     parser.add_argument("--mb", type=int, default=200, help="about how much the stream has")
     parser.add_argument("--rounds", type=int, default=5)
     chosen = parser.parse_args()
+    if chosen.engine == "memory":
+        memory(chosen.mb)
+        return
     {"postgres": postgres, "redis": redis}[chosen.engine](chosen.mb, chosen.rounds)
 
 

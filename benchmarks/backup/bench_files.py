@@ -1,7 +1,7 @@
 """Class E, its encryption, its verification and the list of backups, against tar and gzip on the same files.
 
-Run as ``python -m benchmarks.backup.bench_files small|large|list|memory [--rounds 5] [--mb 4096]``. A busy machine hits
-all rows of a round alike: trust the ratios of CPU time.
+Run as ``python -m benchmarks.backup.bench_files small|large|list|memory [--rounds 5] [--mb 200]``: ``small`` is files
+of 2 KiB, ``large`` files of up to 500 MiB. A busy machine hits all rows of a round alike: trust the ratios of CPU time.
 """
 
 import argparse
@@ -20,8 +20,6 @@ from dce_play.backup.manifest import decode_manifest, encode_manifest
 from tests.support.processes import peak_mib
 
 _RUN = ("--allow-unattended",)
-_SMALL = (100_000, 2048)
-_LARGE = (10, 500 << 20)
 _LINE = b"a line that is there again and again\n"
 
 
@@ -131,7 +129,7 @@ def memory(folder: Path, megabytes: int) -> None:
             place.mkdir()
             keys = {"files": {"paths": [str(data)]}, "health": {"none": True}, "container_engine": "none"}
             define(place, {"name": "m", "compression": "none", "encrypt": encrypt, **keys})
-            print(f"{size} MB, {name}: {peak_mib(dce(place, 'run', 'm', *_RUN))} MiB", flush=True)
+            print(f"E, {size} MB, {name}: {peak_mib(dce(place, 'run', 'm', *_RUN))} MiB", flush=True)
             shutil.rmtree(place)
         shutil.rmtree(data)
 
@@ -140,16 +138,16 @@ def main() -> None:
     """Run one benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("small", "large", "list", "memory"))
-    parser.add_argument("--mb", type=int, default=4096)
+    parser.add_argument("--mb", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="dce-bench-", dir="/tmp") as name:
         folder = Path(name)
         match given.what:
             case "small":
-                files(folder, *_SMALL, given.rounds)
+                files(folder, given.mb << 9, 2048, given.rounds)
             case "large":
-                files(folder, *_LARGE, given.rounds)
+                files(folder, max(1, given.mb // 500), min(given.mb, 500) << 20, given.rounds)
             case "list":
                 listing(folder, given.rounds)
             case _:

@@ -100,13 +100,13 @@ def memory(folder: Path, megabytes: int) -> None:
     (folder / "weed").mkdir()
     recipient = str(pyrage.x25519.Identity.generate().to_public())
     with seaweedfs(folder / "weed") as store:
-        for size in (1, megabytes):
+        for size in (1, 100, megabytes):
             bucket = filled(store, 1, size << 20)
             for name, encrypt in (("plain", {}), ("age", {"age": [recipient]})):
                 place = folder / f"{size}-{name}"
                 place.mkdir()
                 define(place, module_of(place, store, bucket, compression="none", encrypt=encrypt))
-                print(f"{size} MB, {name}: {peak_mib(dce(place, 'run', 'minio', *_RUN))} MiB")
+                print(f"D, {size} MB, {name}: {peak_mib(dce(place, 'run', 'minio', *_RUN))} MiB", flush=True)
 
 
 def main() -> None:

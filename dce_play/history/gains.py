@@ -16,9 +16,26 @@ from dce_play.source import JsonValue
 SCRAPE = "scrape.run"
 _PROOF = "archive.prove_append"
 _WELL = frozenset({"ok", "changed", "reused"})
+_NO_OUTCOME = frozenset({"started", "unarchived"})
+"""What is told of channels beside what became of them."""
 _LONGEST_READ_BYTES = 128 << 20
 _ADDED = re.compile(r"\+(\d+) messages")
 _MARKERS = tuple(f'"type":"{kind}","step":'.encode() for kind in (ItemTold.TYPE, StepEnded.TYPE))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelGain:
+    """What became of one channel."""
+
+    channel_id: str
+    name: str = ""
+    """What people call it; empty where the journal tells only the id."""
+    status: str = ""
+    added: int = 0
+    total: int | None = None
+    """Messages that it has now."""
+    reason: str = ""
+    """Why it was skipped or failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,20 +43,26 @@ class TargetGain:
     """What one run did for one target."""
 
     target: str
-    added: int = 0
-    """Messages that came into the archives."""
-    grown: int = 0
-    """Channels that got messages."""
-    channels: int = 0
-    """Channels that were looked at."""
-    failed: int = 0
-    skipped: int = 0
+    appended: int = 0
+    """Messages that the scrape says it added, those of channels whose own lines are lost included."""
+    channels: tuple[ChannelGain, ...] = ()
+    """Those that were looked at, in order."""
     unarchived: tuple[str, ...] = ()
     """Names of the guild's channels that no run archives."""
     ok: bool = False
     """Whether the scrape ended well, and the proof that followed it, if there was one."""
     ended: str = ""
     """When it ended, as events show times."""
+
+    @property
+    def added(self) -> int:
+        """Messages that came into the archives."""
+        return max(self.appended, sum(each.added for each in self.channels))
+
+    @property
+    def grown(self) -> int:
+        """Channels that got messages."""
+        return sum(1 for each in self.channels if each.added)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,36 +84,34 @@ class RunGains:
 
 def read_gains(run_folder: Path, /) -> RunGains:
     """Return what the run's journal tells; what of it cannot be read counts for nothing."""
-    added: dict[tuple[str, str], int] = {}
-    status: dict[tuple[str, str], str] = {}
-    ends: dict[str, tuple[TargetGain, int]] = {}
+    channels: dict[tuple[str, str], ChannelGain] = {}
+    ends: dict[str, TargetGain] = {}
     proofs: dict[str, bool] = {}
     for event in _telling(run_folder / JOURNAL_NAME):
         step = event.get("step")
         uses, identifier = (str(step.get(name)) for name in ("uses", "id")) if isinstance(step, dict) else ("", "")
         if uses == SCRAPE and event.get("type") == ItemTold.TYPE:
             key = (identifier, str(event.get("key")))
-            added[key] = added.get(key, 0) + _added(event)
-            status[key] = str(event.get("status"))
+            if event.get("status") not in _NO_OUTCOME:
+                channels[key] = _channel(event, before=channels.get(key))
         elif uses == SCRAPE:
             ends[identifier] = _ended(event, step if isinstance(step, dict) else {})
         elif uses == _PROOF and event.get("status") not in {"skipped", "not-run"}:
-            proofs[identifier.rpartition("/")[0]] = event.get("status") in _WELL
-    found = []
-    for identifier, (gain, appended) in ends.items():
-        mine = {key: count for key, count in added.items() if key[0] == identifier}
-        told = [status[key] for key in mine]
-        counted = replace(
+            proofs[_around(identifier)] = event.get("status") in _WELL
+    found = [
+        replace(
             gain,
-            ok=gain.ok and proofs.get(identifier.rpartition("/")[0], True),
-            added=max(appended, sum(mine.values())),
-            grown=sum(1 for count in mine.values() if count),
-            channels=len(mine),
-            failed=told.count("failed"),
-            skipped=told.count("skipped"),
+            ok=gain.ok and proofs.get(_around(identifier), True),
+            channels=tuple(each for key, each in channels.items() if key[0] == identifier),
         )
-        found.append(counted)
+        for identifier, gain in ends.items()
+    ]
     return RunGains(targets=tuple(found), proved=bool(proofs) and all(proofs.values()))
+
+
+def _around(step: str) -> str:
+    """Return the id of what stands around a step: a target's scrape and its proof stand in the same."""
+    return step.rpartition("/")[0]
 
 
 def _telling(journal: Path) -> Iterator[dict[str, JsonValue]]:
@@ -120,20 +141,32 @@ def _each(data: bytes, marker: bytes) -> Iterator[int]:
         at = data.find(marker, at + 1)
 
 
-def _added(event: dict[str, JsonValue]) -> int:
-    found = _ADDED.match(str(event.get("detail", "")))
-    return int(found[1]) if found is not None else 0
+def _channel(event: dict[str, JsonValue], *, before: ChannelGain | None) -> ChannelGain:
+    """Return what became of a channel; what it got ``before``, in another try or before a resume, counts too."""
+    facts = event.get("facts")
+    facts = facts if isinstance(facts, dict) else {}
+    added, total, detail = facts.get("added"), facts.get("total"), str(event.get("detail") or "")
+    told = _ADDED.match(detail)
+    if not isinstance(added, int):
+        added = int(told[1]) if told is not None else 0
+    return ChannelGain(
+        channel_id=str(event.get("key")),
+        name=str(facts.get("name") or ""),
+        status=str(event.get("status")),
+        added=added + (before.added if before is not None else 0),
+        total=total if isinstance(total, int) else None,
+        reason=str(facts.get("remark") or "") or ("" if told is not None else detail),
+    )
 
 
-def _ended(event: dict[str, JsonValue], step: dict[str, JsonValue]) -> tuple[TargetGain, int]:
-    """Return the target that a scrape was of, and the messages that it says it added."""
+def _ended(event: dict[str, JsonValue], step: dict[str, JsonValue]) -> TargetGain:
     outputs = event.get("outputs")
     outputs = outputs if isinstance(outputs, dict) else {}
     unarchived, appended = outputs.get("unarchived"), outputs.get("appended")
-    gain = TargetGain(
+    return TargetGain(
         target=str(outputs.get("target") or step.get("item") or ""),
+        appended=appended if isinstance(appended, int) else 0,
         unarchived=tuple(str(name) for name in unarchived) if isinstance(unarchived, list) else (),
         ok=event.get("status") in _WELL,
         ended=str(event.get("ts", "")),
     )
-    return gain, appended if isinstance(appended, int) else 0

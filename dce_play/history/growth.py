@@ -14,6 +14,7 @@ from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId
 from dce_play.source import JsonValue
 
+_FIRST_FETCH = "created"
 _TAIL_BYTES = 16 << 20
 """So much of ``appends.jsonl`` is read: some forty thousand appends."""
 
@@ -29,13 +30,12 @@ class Growth:
     uncounted: int = 0
     """Channel files that nobody counted since they last changed."""
     by_day: tuple[tuple[date, int], ...] = ()
-    """Messages that came in on each day, the oldest first, days without any included."""
+    """Messages that came into channels that were there already, on each day, the oldest first; quiet days too."""
     last_append: str = ""
     """When messages last came in; ISO 8601."""
 
     @property
     def recent(self) -> int:
-        """Messages that came in on all these days."""
         return sum(count for _, count in self.by_day)
 
 
@@ -103,6 +103,8 @@ def _by_day(appends: list[dict[str, JsonValue]], *, now: datetime, days: int) ->
     counts: Counter[date] = Counter()
     for each in appends:
         count = each.get("count")
+        if each.get("kind") == _FIRST_FETCH:
+            continue  # a channel's whole past: it would dwarf all days
         try:
             day = datetime.fromisoformat(str(each.get("time"))).astimezone(now.tzinfo).date()
         except ValueError:

@@ -22,6 +22,8 @@ class Attempt:
     """One run's try at a target."""
 
     run_id: str
+    name: str
+    """The playbook's."""
     word: str
     """``ok``, or how the run ended that did not bring the target to a good end."""
     at: str
@@ -79,6 +81,7 @@ def _note(nights: Nights, info: RunInfo, gains: Mapping[str, TargetGain]) -> Non
         good = gain is not None and gain.ok
         attempt = Attempt(
             run_id=info.run_id,
+            name=info.name,
             word="ok" if good else "refused" if info.refused else str(info.state),
             at=(gain.ended if gain is not None else "") or info.started,
             error="" if good else info.error,

@@ -1,7 +1,7 @@
 """How a project stands now: last successes, growth, the lock, what runs, what is due, and what is wrong with it."""
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -39,6 +39,7 @@ class Remark:
     level: Level
     text: str
     target: str = ""
+    """The targets that it is about, with commas between."""
     fix: str = ""
     """The command that mends it or tells more; empty where there is none."""
 
@@ -138,7 +139,7 @@ def read_standing(
         for name in sorted(nights.seen_targets - known)
     ]
     lock, lock_error = _lock(root, environment)
-    remarks = [remark for target in targets for remark in _remarks(target, limits, now)]
+    remarks = [*_about_runs(targets), *(remark for target in targets for remark in _remarks(target, limits, now))]
     remarks += lock_error
     if lock is not None and lock.verdict is Verdict.SUSPECT:
         remarks.append(Remark(level=Level.WARNING, text=f"lock {lock.state}", fix="dce-play lock status"))
@@ -181,15 +182,27 @@ def _lock(root: Path, environment: Mapping[str, str]) -> tuple[LockStatus | None
         return None, [Remark(level=Level.WARNING, text=f"the lock cannot be looked at: {error}")]
 
 
+def _about_runs(targets: Sequence[TargetStanding]) -> Iterator[Remark]:
+    """Yield a remark for each last run that was not a good one, of all targets that it was of."""
+    found: dict[str, tuple[Attempt, list[str]]] = {}
+    for target in targets:
+        attempt = target.last_attempt
+        if target.enabled and attempt is not None and attempt.word != "ok":
+            found.setdefault(attempt.run_id, (attempt, []))[1].append(target.name)
+    for attempt, names in found.values():
+        because = f": {attempt.error}" if attempt.error else ""
+        yield Remark(
+            level=Level.WARNING if attempt.word == "refused" else Level.CRITICAL,
+            target=", ".join(names),
+            text=f"last run, {attempt.name}, {attempt.word}{because}",
+            fix=f"dce-play runs show {attempt.run_id.rpartition('-')[2]}",
+        )
+
+
 def _remarks(target: TargetStanding, limits: Limits, now: datetime) -> Iterator[Remark]:
     if not target.enabled:
         return
-    attempt, success = target.last_attempt, target.last_success
-    if attempt is not None and attempt is not success and attempt.word != "ok":
-        level = Level.WARNING if attempt.word == "refused" else Level.CRITICAL
-        because = f": {attempt.error}" if attempt.error else ""
-        show = f"dce-play runs show {attempt.run_id.rpartition('-')[2]}"
-        yield Remark(level=level, target=target.name, text=f"last run {attempt.word}{because}", fix=show)
+    success = target.last_success
     if success is None:
         text = "no run that ended well is known"
         yield Remark(level=Level.CRITICAL, target=target.name, text=text, fix="dce-play runs list")

@@ -15,6 +15,8 @@ from dce_play.system.lock.status import Verdict
 _NAME = 0
 _RECENT = 3
 _LABEL = 9
+_DAYS = 14
+"""Days in the line of blocks."""
 
 
 def standing_lines(standing: Standing, /, *, cells: int, ascii_only: bool = False) -> Iterator[str]:
@@ -54,14 +56,15 @@ def _cells(target: TargetStanding, standing: Standing, ascii_only: bool) -> list
     growth = target.growth
     if target.removed:
         return [one_line(target.name), "removed", _success(target, standing.now), "", "", "", ""]
+    recent = [count for _, count in growth.by_day[-_DAYS:]]
     return [
         one_line(target.name),
         state_word(target, standing),
         _success(target, standing.now),
         f"{growth.messages:,}{'+' if growth.uncounted else ''} messages",
         f"{growth.channels} channel{'' if growth.channels == 1 else 's'}",
-        f"+{growth.recent:,}" if growth.recent else "",
-        sparkline([count for _, count in growth.by_day], ascii_only=ascii_only),
+        f"+{sum(recent):,}" if any(recent) else "",
+        sparkline(recent, ascii_only=ascii_only),
     ]
 
 

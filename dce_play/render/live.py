@@ -13,7 +13,8 @@ from rich.theme import Theme
 
 from dce_play.events import GROUPS, Asked, Event, RunEnded, StepEnded, StepProgressed, StepRef, StepStarted
 from dce_play.render.lines import Line, progress_text
-from dce_play.render.narrate import DisplayOptions, Narrator
+from dce_play.render.narrator import narrator
+from dce_play.render.page.display import DisplayOptions
 from dce_play.render.text import ASCII, duration, one_line
 
 _THEME = Theme(
@@ -62,7 +63,7 @@ class LiveTerminal:
 
     def __init__(self, stream: TextIO, display: DisplayOptions) -> None:
         self._console = Console(file=stream, theme=_THEME, highlight=False, markup=False, emoji=False, soft_wrap=True)
-        self._narrator = Narrator(display)
+        self._narrator = narrator(display)
         self._running = _Running(ascii_only=display.signs is ASCII)
         self._live: Live | None = None
 

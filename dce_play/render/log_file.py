@@ -10,7 +10,8 @@ from typing import TextIO
 
 from dce_play.errors import UsageError
 from dce_play.events import Event, StepSaid
-from dce_play.render.narrate import SUMMARY_MARKER, DisplayOptions, Narrator
+from dce_play.render.narrate import SUMMARY_MARKER, Narrator
+from dce_play.render.page.display import DisplayOptions
 from dce_play.render.text import one_line
 from dce_play.system.durable.named_outputs import OutputNotWritten, is_written_through, open_through
 
@@ -35,7 +36,7 @@ class LogFile:
             self._file = _open(path)
         except OSError as error:
             raise LogFileUnusable(path, error.strerror or str(error)) from error
-        self._narrator = Narrator(DisplayOptions(verbose=True))
+        self._narrator = Narrator(DisplayOptions(verbosity=1))
         with suppress(OSError):  # kept in ``lost``; the first event that cannot be written is told in the stream
             self._write([f"Log file: {path}"])
 

@@ -1,4 +1,4 @@
-"""Events as lines for people. The terminal, plain or live, and the log file all show these lines."""
+"""Events as lines, one after another, leaving nothing out: the log file, and the terminal with ``-v``."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import assert_never
 
 from dce_play.events import (
-    CONDITION_FALSE,
     GROUPS,
     Asked,
     Body,
@@ -44,7 +43,8 @@ from dce_play.render.lines import (
     step_name,
     steps_are,
 )
-from dce_play.render.text import UNICODE, Signs, duration, one_line
+from dce_play.render.page.display import DisplayOptions
+from dce_play.render.text import duration, one_line
 from dce_play.system.foreign_text import clean
 
 SUMMARY_MARKER = "DCE_JSON_SUMMARY:"
@@ -53,18 +53,6 @@ PROGRESS_EVERY_S = 30.0
 """How often progress is told where lines cannot be overwritten."""
 _COUNTED = ("ok", "changed", "rescued", "reused", "maybe", "skipped", "failed", "not-run")
 _WORD_WIDTH = 8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DisplayOptions:
-    """How much to tell."""
-
-    signs: Signs = UNICODE
-    verbose: bool = False
-    diff: bool = False
-    progress: bool = True
-    """Tell progress as lines; the live display shows it in place instead."""
-    width: int = 100
 
 
 @dataclass(slots=True)
@@ -104,8 +92,7 @@ class Narrator:
             case RunEnded():
                 yield from self._end(body)
             case FannedOut():
-                if self.display.verbose:
-                    yield ((f"{self._indent(body.step, 1)}{len(body.runs)} items, a run each", "dim"),)
+                yield ((f"{self._indent(body.step, 1)}{len(body.runs)} items, a run each", "dim"),)
             case _:
                 assert_never(body)
 
@@ -114,9 +101,8 @@ class Narrator:
             case LockWaiting():
                 yield (("waiting for the lock: ", "maybe"), (clean(body.holder), ""))
             case LockTaken() | LockReleased():
-                if self.display.verbose:
-                    verb = "holding" if isinstance(body, LockTaken) else "released"
-                    yield ((f"  {verb} {clean(body.path)}", "dim"),)
+                verb = "holding" if isinstance(body, LockTaken) else "released"
+                yield ((f"  {verb} {clean(body.path)}", "dim"),)
             case LockSeen():
                 detail = f" ({one_line(body.detail)})" if body.detail else ""
                 yield ((f"  lock {body.state}{detail}; a dry run takes nothing", "dim"),)
@@ -199,7 +185,7 @@ class Narrator:
     def _step_started(self, body: StepStarted) -> Iterator[Line]:
         self._effects[body.step.id] = body.effects
         self._indexes[body.step.id] = body.index
-        if body.step.uses in GROUPS and body.attempt == 1 and (body.step.uses != "loop" or self.display.verbose):
+        if body.step.uses in GROUPS and body.attempt == 1:
             name = step_name(body.step)
             yield ((self._indent(body.step), ""), (f"{self.display.signs.group} {name}", "bold"))
 
@@ -230,8 +216,6 @@ class Narrator:
         yield ((self._indent(body.step, 1), ""), (progress_text(body), "dim"))
 
     def _item(self, body: ItemTold) -> Iterator[Line]:
-        if body.status == "started" and not self.display.verbose:
-            return
         yield from self._open(body.step)
         style = STYLES.get(body.status, "dim" if body.status == "ok" else "")
         detail = f"  {one_line(body.detail)}" if body.detail else ""
@@ -248,13 +232,13 @@ class Narrator:
             self._failures.append(body)
         if body.status is Status.RESCUED:
             self._failures = [each for each in self._failures if not each.step.id.startswith(f"{body.step.id}/")]
-        if self._is_silent(body, group=group):
+        if group and body.status not in {Status.SKIPPED, Status.RESCUED, Status.MAYBE, Status.NOT_RUN, Status.REUSED}:
             return
         style = STYLES.get(body.status, "")
         sign = sign_of(self.display.signs, body.status)
         summary = one_line(body.summary)
         index = self._indexes.get(body.step.id, 0)
-        count = f" [{index}/{self._step_count}]" if index and self.display.verbose else ""
+        count = f" [{index}/{self._step_count}]" if index else ""
         timed = body.status not in {Status.SKIPPED, Status.REUSED, Status.MAYBE} and (body.duration_s >= 0.1)
         yield (
             (self._indent(body.step), ""),
@@ -266,16 +250,6 @@ class Narrator:
         )
         if self._dry or self.display.diff:
             yield from self._changes(body)
-
-    def _is_silent(self, body: StepEnded, *, group: bool) -> bool:
-        if body.status in {Status.NOT_RUN, Status.REUSED}:
-            return not self.display.verbose
-        if body.status is Status.SKIPPED and body.summary == CONDITION_FALSE:
-            return not self.display.verbose  # the recap counts them
-        if group:
-            return body.status not in {Status.SKIPPED, Status.RESCUED, Status.MAYBE}
-        spoke_only = body.status is Status.OK and not body.summary and self._effects.get(body.step.id) == "none"
-        return spoke_only and not self.display.verbose
 
     def _changes(self, body: StepEnded) -> Iterator[Line]:
         indent = self._indent(body.step, 1)

@@ -3,11 +3,13 @@
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import BinaryIO, Protocol, TextIO, runtime_checkable
 
 from dce_play.events import Event, Sink
-from dce_play.render.narrate import DisplayOptions, Narrator
+from dce_play.render.narrator import narrator
+from dce_play.render.page.display import DEFAULT_DISPLAY, DisplayOptions
 from dce_play.render.text import ASCII, UNICODE, Signs
 from dce_play.system.masked_output import painted
 
@@ -25,7 +27,7 @@ class PlainTerminal:
 
     def __init__(self, stream: TextIO, display: DisplayOptions) -> None:
         self._stream = stream
-        self._narrator = Narrator(display)
+        self._narrator = narrator(display)
 
     def accept(self, event: Event, /) -> None:
         """Print what the event tells."""
@@ -43,10 +45,10 @@ class SpareTerminal:
     A reader that has gone away, as in ``| head``, wants no more: then the events end.
     """
 
-    def __init__(self, first: Sink, spare: TextIO, *, verbose: bool = False) -> None:
+    def __init__(self, first: Sink, spare: TextIO, display: DisplayOptions = DEFAULT_DISPLAY) -> None:
         self._shown = first
         self._spare: TextIO | None = spare
-        self._verbose = verbose
+        self._display = display
 
     def accept(self, event: Event, /) -> None:
         """Show what the event tells.
@@ -60,9 +62,7 @@ class SpareTerminal:
         except OSError as error:
             if self._spare is None:
                 raise
-            self._shown = PlainTerminal(
-                self._spare, DisplayOptions(signs=signs_for(self._spare), verbose=self._verbose, progress=True)
-            )
+            self._shown = PlainTerminal(self._spare, _display_on(self._spare, self._display))
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what waits in its buffer goes nowhere, and fails no more
             self._spare.write(f"warning: standard output is lost ({error.strerror or error}); the run is told here\n")
             self._spare = None
@@ -87,27 +87,48 @@ def signs_for(stream: TextIO) -> Signs:
     return UNICODE
 
 
-def terminal(stream: TextIO, environment: Mapping[str, str], *, verbose: bool = False, diff: bool = False) -> Sink:
-    """Return the sink for people on this stream.
+def terminal(stream: TextIO, environment: Mapping[str, str], display: DisplayOptions = DEFAULT_DISPLAY) -> Sink:
+    """Return the sink for people on this stream; ``display`` says what they asked for.
 
     Live and in colour on a terminal; plain elsewhere, with ``TERM=dumb``, and with ``NO_COLOR`` set. Unless it is a
     terminal, rich is not even imported.
     """
-    plain = not stream.isatty() or environment.get("TERM") == "dumb" or bool(environment.get("NO_COLOR"))
-    width = _width(stream)
-    display = DisplayOptions(signs=signs_for(stream), verbose=verbose, diff=diff, progress=plain, width=width)
-    if plain:
-        return PlainTerminal(stream, display)
+    plain = not display.colour or environment.get("TERM") == "dumb" or bool(environment.get("NO_COLOR"))
+    shown = _display_on(stream, display)
+    if plain or not stream.isatty():
+        return PlainTerminal(stream, shown)
     from dce_play.render.live import LiveTerminal  # imports rich, 50 ms, which only a terminal needs
 
-    return LiveTerminal(painted(stream), display)
+    return LiveTerminal(painted(stream), replace(shown, progress=False))
 
 
-def _width(stream: TextIO) -> int:
+def _display_on(stream: TextIO, display: DisplayOptions) -> DisplayOptions:
+    """Return the display with what this stream is: its width and height, and what it can write.
+
+    ``COLUMNS`` and ``LINES`` count more than what the terminal says; without a terminal a page has 80 x 24.
+    """
+    columns, lines = _size(stream)
+    return replace(
+        display,
+        signs=signs_for(stream),
+        encoding=stream.encoding or "ascii",
+        width=columns,
+        height=lines,
+        breaks=stream.isatty(),
+    )
+
+
+def _size(stream: TextIO) -> tuple[int, int]:
     try:
-        return os.get_terminal_size(stream.fileno()).columns or 100
+        found = os.get_terminal_size(stream.fileno())
     except (OSError, ValueError):
-        return 100
+        found = os.terminal_size((0, 0))
+    return _given("COLUMNS") or found.columns or 80, _given("LINES") or found.lines or 24
+
+
+def _given(name: str) -> int:
+    text = os.environ.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 @cache

@@ -29,6 +29,11 @@ def amount(value: float, /) -> str:
     return f"{int(value):,}".replace(",", " ") if value == int(value) else f"{value:,.1f}".replace(",", " ")
 
 
+def counted(count: int, singular: str, /) -> str:
+    """Return ``1 channel`` or ``7 channels``."""
+    return f"{amount(count)} {singular}" if count == 1 else f"{amount(count)} {singular}s"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signs:
     """The signs before a line. ``ASCII`` is for terminals that cannot show the others."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dce_play.events import Asked, CheckpointPut, ItemTold, StepProgressed, StepRef, StepSaid
+from dce_play.facts import ItemFacts
 from dce_play.plugin import Context, NobodyToAsk, StepRecord, View
 from dce_play.runner.cancel import Stopper
 from dce_play.runner.fan_out.executor import ItemWork
@@ -33,15 +34,22 @@ class StepReporter:
         if not self.silent:
             self.stream.emit(StepSaid(step=self.step, text=text))
 
+    def note(self, text: str, /) -> None:
+        """Tell one line for the record."""
+        if not self.silent:
+            self.stream.emit(StepSaid(step=self.step, text=text, detail=True))
+
     def progress(self, done: float, total: float | None, unit: str, /) -> None:
         """Tell how far the step is."""
         self.stream.emit(StepProgressed(step=self.step, done=done, total=total, unit=unit))
 
-    def item(self, key: str, status: str, detail: str = "", /) -> None:
+    def item(self, key: str, status: str, detail: str = "", facts: ItemFacts | None = None, /) -> None:
         """Tell what became of one item."""
         if status == "skipped":
             self.skipped_items.append(key)
-        self.stream.emit(ItemTold(step=self.step, key=key, status=status, detail=HIDDEN if self.silent else detail))
+        if self.silent:
+            detail, facts = HIDDEN, None
+        self.stream.emit(ItemTold(step=self.step, key=key, status=status, detail=detail, facts=facts))
 
 
 @dataclass(frozen=True, slots=True)

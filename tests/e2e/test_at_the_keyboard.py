@@ -45,7 +45,7 @@ def test_run_without_a_name_lists_the_playbooks_with_their_summaries_and_is_no_s
     assert "here In the folder itself" in rows
     assert not [row for row in rows if "no-playbook" in row]
     assert "proof" in shipped
-    assert "Prove that an incremental scrape only ever grows the" in shipped
+    assert "Scrape, and prove that the archives only grew" in shipped
     assert "dce-play run NAME" in said.err
     assert terminal.runs() == []
 

@@ -110,7 +110,7 @@ def test_a_dump_that_fails_leaves_nothing(postgres: Postgres, folder: Path, scri
     assert kept(folder) == []
 
 
-@pytest.mark.contract("R1")
+@pytest.mark.contract("R1", "N1")
 def test_a_save_that_fails_leaves_nothing(folder: Path) -> None:
     with redis_server() as server:
         server.cli("SET", "old", "1")
@@ -162,7 +162,7 @@ def test_no_secret_is_written_anywhere(own_postgres: Postgres, folder: Path) -> 
     assert ran["backups"][0]["counts"]["roles"] == 2
 
 
-@pytest.mark.contract("P10")
+@pytest.mark.contract("P10", "N14")
 def test_a_refused_restore_takes_no_safety_backup(own_postgres: Postgres, folder: Path) -> None:
     define(folder, "postgres", "postgres", socket=str(own_postgres.folder), user="boss")
     own_postgres.sql("CREATE TABLE stray (i int)")

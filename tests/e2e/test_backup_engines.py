@@ -152,7 +152,7 @@ def test_a_vault_that_refuses_is_told_in_its_own_word_and_leaves_nothing(
     assert [path.name for path in (shell.folder / "root").iterdir()] == [".dce-backup"]
 
 
-@pytest.mark.contract("C4")
+@pytest.mark.contract("C4", "N5")
 def test_a_server_without_raft_is_archived_from_its_folder_and_says_so(bao_in_memory: OpenBao, tmp_path: Path) -> None:
     shell = terminal(tmp_path, VAULT_TOKEN=bao_in_memory.root)
     data = tmp_path / "vault-data"
@@ -269,7 +269,7 @@ def test_an_encrypted_backup_is_copied_away_listed_read_and_pruned(
     assert len([each for page in away.pages() for each in page]) == 4
 
 
-@pytest.mark.contract("B6")
+@pytest.mark.contract("B6", "N11")
 def test_prune_at_a_target_reads_the_newest_good_copy_again_and_removes_nothing_when_it_is_rotten(
     seaweed: SeaweedFS, tmp_path: Path
 ) -> None:
@@ -342,7 +342,7 @@ def secret_key(home: Path, fingerprint: str) -> str:
     return subprocess.run(export, check=True, capture_output=True, text=True, timeout=60).stdout
 
 
-@pytest.mark.contract("E7")
+@pytest.mark.contract("E7", "N1")
 def test_an_upload_that_fails_is_exit_1_and_the_local_backup_stays_good(
     seaweed: SeaweedFS, bucket: Bucket, tmp_path: Path
 ) -> None:
@@ -383,7 +383,7 @@ def test_a_run_that_is_stopped_waits_for_no_store_and_leaves_nothing(
     assert [path.name for path in (shell.folder / "root").iterdir()] == [".dce-backup"]
 
 
-@pytest.mark.contract("E8")
+@pytest.mark.contract("E8", "N8")
 def test_no_secret_is_anywhere_but_in_the_encrypted_backup(
     seaweed: SeaweedFS, bucket: Bucket, bao: OpenBao, identity: pyrage.x25519.Identity, tmp_path: Path
 ) -> None:

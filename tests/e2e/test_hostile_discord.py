@@ -28,7 +28,7 @@ def operator(folder: Path, simulator: Simulator, **target: Any) -> Terminal:
 
 
 def scrape(terminal: Terminal) -> Said:
-    return terminal.run("run", "scrape", "--skip-preflight")
+    return terminal.run("run", "scrape", "--skip-preflight", "-v")
 
 
 NOT_READY = Other(
@@ -101,7 +101,7 @@ def test_what_a_narrowed_first_run_left_is_fetched_by_the_next(tmp_path: Path) -
     first, *_ = (each.channel_id for each in world.channels() if each.kind is Kind.TEXT)
     with running_simulator(world) as simulator:
         terminal = operator(tmp_path, simulator)
-        narrowed = terminal.run("run", "scrape", "--skip-preflight", "--channel", first)
+        narrowed = terminal.run("run", "scrape", "--skip-preflight", "-v", "--channel", first)
         whole = scrape(terminal)
     assert (narrowed.code, whole.code) == (0, 0), narrowed.out + whole.out
     assert "are not archived" in narrowed.out

@@ -168,7 +168,7 @@ class TestALongExport:
     def test_the_exporters_lines_are_seen_while_it_runs_and_a_stop_is_passed_on(self, operator: Operator) -> None:
         operator.answers(ROOM, "hangs")
         terminal = operator.terminal
-        argv = terminal.argv("run", "scrape", "--skip-preflight")
+        argv = terminal.argv("run", "scrape", "--skip-preflight", "-v")
         with running(argv, cwd=operator.folder, env=terminal.environment) as process:
             assert any("Exporting 1 channel(s)..." in line for line in process.stdout or ())
             assert process.poll() is None

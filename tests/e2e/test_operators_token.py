@@ -47,14 +47,14 @@ def test_a_dead_token_is_renewed_in_the_preflight_already(tmp_path: Path, *, att
 
 
 def _unattended(terminal: Terminal, **variables: str) -> tuple[int, str]:
-    said = Terminal(folder=terminal.folder, variables={**terminal.variables, **variables}).run("run", "scrape")
+    said = Terminal(folder=terminal.folder, variables={**terminal.variables, **variables}).run("run", "scrape", "-v")
     return said.code, said.out + said.err
 
 
 def _at_a_terminal(terminal: Terminal, **variables: str) -> tuple[int, str]:
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        terminal.argv("run", "scrape"),
+        terminal.argv("run", "scrape", "-v"),
         cwd=terminal.folder,
         env={**terminal.environment, **variables, "TERM": "dumb"},
         stdin=theirs,

@@ -266,3 +266,22 @@ def test_the_fix_of_a_refused_archive_moves_nothing_else_out_of_quarantine(tmp_p
         ["dce-play quarantine list --reason archive_invalid", "dce-play quarantine requeue --reason archive_invalid"],
     )
     assert (unsafe.code, unsafe.json["fix"]) == ("wrong_root", ["dce-play quarantine list --reason wrong_root"])
+
+
+@pytest.mark.contract("V9")
+def test_a_host_that_is_silent_is_told_whether_it_was_ever_heard_or_not(tmp_path: Path) -> None:
+    with Receiver(folder=tmp_path) as one:
+        for host in ("lab-2", "lab-3"):
+            token = one.add_token(host)
+            if host == "lab-2":
+                assert one.put("ep-1", archive(), token=token).status == 201
+        one.add_token("watcher", "--role", "monitor")
+        one.kill()
+        one.start()
+        one.request("POST", "/v1/ping")
+        seen = {each["host_id"]: each["last_seen"] for each in one.admin("/status.json").json["hosts"]}
+        assert sorted(seen) == ["lab-1", "lab-2", "lab-3"]
+        assert (seen["lab-2"], seen["lab-3"]) == (None, None)
+        page = one.admin("/").body.decode()
+    assert "silent, never heard" in page
+    assert "silent, stored " in page

@@ -35,7 +35,7 @@ def archives(folder: Path) -> list[Path]:
 
 @pytest.mark.contract("R-7.03", "R-7.07", "R-15.06", "D-17", "D-19", "O-07")
 def test_proof_rehearses_twice_and_proves_the_increment(tmp_path: Path) -> None:
-    done = rehearse(tmp_path, str(PLAYBOOKS / "proof.yml"))
+    done = rehearse(tmp_path, str(PLAYBOOKS / "proof.yml"), "-v")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Rehearsal passed: two runs" in done.stderr
     assert done.stdout.count("Operator proof passed for lab-guild") == 2
@@ -47,6 +47,17 @@ def test_proof_rehearses_twice_and_proves_the_increment(tmp_path: Path) -> None:
         assert ids == sorted(set(ids))
         assert json.loads(path.read_bytes())["messageCount"] == len(ids)
     assert [path.name for path in (tmp_path / "home").iterdir()] in ([], [".cache"])
+
+
+def test_a_rehearsal_is_one_page_of_what_came_in(tmp_path: Path) -> None:
+    done = rehearse(tmp_path, str(PLAYBOOKS / "proof.yml"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = [*done.stdout.splitlines(), *done.stderr.splitlines()]
+    assert len(lines) <= 24
+    assert all(len(line) <= 80 or str(tmp_path) in line for line in lines)
+    assert "OK  +389 messages in 11 of 13 channels · proved" in done.stdout
+    assert "OK  +12 messages in 8 of 12 channels · proved" in done.stdout
+    assert "= 4 unchanged   ! 1 not archived: board-room" in done.stdout
 
 
 @pytest.mark.parametrize("playbook", ["validation", "scrape", "salvage", "handoff"])

@@ -55,7 +55,7 @@ def test_a_failed_night_is_critical_tells_why_and_the_command_that_tells_more(op
     said = operator.play("status")
     assert said.code == 2
     remark, fix = [line for line in said.out.splitlines() if line.startswith(("✗", "    dce-play"))]
-    assert remark.startswith(f"✗ demo  last run failed: export of channel {ROOM} failed (exit 1)")
+    assert remark.startswith(f"✗ demo  last run, scrape, failed: export of channel {ROOM} failed (exit 1)")
     assert operator.play(*shlex.split(fix)[1:]).code == 0
     operator.answers(ROOM)
     operator.run("scrape")
@@ -69,7 +69,7 @@ def test_a_refused_night_is_a_warning(operator: Operator) -> None:
         assert operator.run("scrape").code == 75
         held = operator.play("status")
     assert held.code == 1
-    assert "! demo  last run refused: Another scrape is already running" in held.out
+    assert "! demo  last run, scrape, refused: Another scrape is already running" in held.out
     assert f"lock      held by pid {os.getpid()}" in held.out
 
 

@@ -121,6 +121,9 @@ class Lines:
     def ended(self, outcome: object, /) -> None:
         self.ended_channels.append(str(getattr(outcome, "channel_id", "")))
 
+    def missed(self, _channels: Mapping[ChannelId, str], line: str, /) -> None:
+        self.lines.append(line)
+
     def noted(self, line: str, /) -> None:
         self.lines.append(line)
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from dce_play.facts import ItemFacts
 from dce_play.plugin import Context
 from dce_play.source import JsonValue
 from dce_play.system.process.executor import Executor, LocalExecutor
@@ -47,10 +48,13 @@ class FakeReporter:
     def say(self, text: str, /) -> None:
         self.said.append(text)
 
+    def note(self, text: str, /) -> None:
+        self.said.append(text)
+
     def progress(self, done: float, total: float | None, unit: str, /) -> None:
         pass
 
-    def item(self, key: str, status: str, detail: str = "", /) -> None:
+    def item(self, key: str, status: str, detail: str = "", _facts: ItemFacts | None = None, /) -> None:
         self.items.append((key, status, detail))
 
 

@@ -75,8 +75,8 @@ class Operator:
         return place
 
     def run(self, *words: str | Path, **variables: str) -> Said:
-        """Run ``dce-play run …`` to its end."""
-        return self.play("run", *words, **variables)
+        """Run ``dce-play run --verbose …`` to its end: the markers that scripts look for are not on the page."""
+        return self.play("run", "--verbose", *words, **variables)
 
     def play(self, *words: str | Path, **variables: str) -> Said:
         """Run ``dce-play …`` to its end."""

@@ -27,6 +27,7 @@ from dce_play.cli.app.verb import (
 )
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.errors import ExitCode
+from dce_play.facts import ItemFacts
 from dce_play.playbook.types.coerce import WrongValue, to_python
 from dce_play.playbook.types.shapes import Field, Format, Kind, fields_of
 from dce_play.playbook.types.values import plain
@@ -196,12 +197,15 @@ class _Reporter:
     def say(self, text: str, /) -> None:
         complain(text)
 
+    def note(self, text: str, /) -> None:
+        complain(text)
+
     def progress(self, done: float, total: float | None, unit: str, /) -> None:
         if self._lock is not None:
             self._lock.progressed()
         self._progress(done, total, unit)
 
-    def item(self, key: str, status: str, detail: str = "", /) -> None:
+    def item(self, key: str, status: str, detail: str = "", facts: ItemFacts | None = None, /) -> None:  # noqa: ARG002
         complain(f"{key}: {status}{f' ({detail})' if detail else ''}")
 
 

@@ -5,9 +5,8 @@ from pathlib import Path
 
 from dce_play.discord.targets.model import TargetsFile
 from dce_play.discord.targets.parse import parse_targets
+from dce_play.discord.targets.usual_file import usual_targets_file
 from dce_play.playbook.document.document import load_document
-
-_NAMES = ("scrape-targets.yml", "scrape-targets.json", "config/scrape-targets.yml", "config/scrape-targets.json")
 
 
 def find_targets_file(named: Path | None, environment: Mapping[str, str], folder: Path) -> Path | None:
@@ -16,7 +15,7 @@ def find_targets_file(named: Path | None, environment: Mapping[str, str], folder
         return folder / named
     if environment.get("DCE_CONFIG_FILE"):
         return folder / environment["DCE_CONFIG_FILE"]
-    return next((folder / name for name in _NAMES if (folder / name).is_file()), None)
+    return usual_targets_file(folder)
 
 
 def load_targets_file(path: Path) -> TargetsFile:

@@ -5,6 +5,7 @@ import os
 
 import click
 
+from dce_play.cli.app import completers
 from dce_play.cli.app.find_playbook import find_playbook
 from dce_play.cli.app.step_table import is_shipped, step_table
 from dce_play.cli.app.working_folder import working_folder
@@ -16,11 +17,19 @@ from dce_play.render.plan import as_json, mermaid, outline
 
 
 @click.command(name="plan")
-@click.argument("playbook")
+@click.argument("playbook", shell_complete=completers.playbooks)
 @click.option("-e", "--extra", multiple=True, metavar="NAME=VALUE|@FILE", help="A param's value, or a file of values.")
-@click.option("--tags", help="Only steps with one of these tags, separated by commas.")
-@click.option("--skip-tags", help="No steps with one of these tags, separated by commas.")
-@click.option("--start-at", help="Leave out what stands before this step; an id or its last part.")
+@click.option(
+    "-t", "--tags", shell_complete=completers.tags, help="Only steps with one of these tags, separated by commas."
+)
+@click.option(
+    "--skip-tags", shell_complete=completers.tags, help="No steps with one of these tags, separated by commas."
+)
+@click.option(
+    "--start-at",
+    shell_complete=completers.starts,
+    help="Leave out what stands before this step; an id or its last part.",
+)
 @click.option("--show-params", is_flag=True, help="Show the params' values and where each comes from.")
 @click.option("--graph", is_flag=True, help="Print a Mermaid flowchart.")
 @click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", help="How to tell.")

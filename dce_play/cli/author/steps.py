@@ -4,6 +4,7 @@ import json
 
 import click
 
+from dce_play.cli.app import completers
 from dce_play.cli.app.step_table import step_table
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.errors import ExitCode
@@ -14,7 +15,7 @@ from dce_play.source import did_you_mean
 
 
 @click.command(name="steps")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completers.step_names)
 @click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", help="How to tell.")
 @click.option(
     "--plugins", is_flag=True, help="With the steps of this project and of installed packages: runs their code."

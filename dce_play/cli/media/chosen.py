@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from dce_play.cli.app import completers
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.discord.targets.model import Target, TargetsFile
@@ -18,7 +19,7 @@ def target_options(verb: Any) -> Any:
     verb = click.option(
         "--config", type=click.Path(path_type=Path), help="The targets file; else as for the other commands."
     )(verb)
-    return click.argument("target", required=False, metavar="[TARGET]")(verb)
+    return click.argument("target", required=False, metavar="[TARGET]", shell_complete=completers.targets)(verb)
 
 
 def chosen_targets(name: str | None, config: Path | None) -> tuple[TargetsFile, tuple[Target, ...]]:

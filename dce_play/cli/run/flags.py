@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from dce_play.cli.app.completers import Completer
 from dce_play.system.quantities import parse_duration
 
 
@@ -36,8 +37,12 @@ class Flag:
     """Ansible's spellings, for hands that know those. A playbook's own param of that name wins over them."""
     metavar: str | None = None
     choices: tuple[str, ...] = ()
+    completer: Completer | None = None
+    """What the shell offers for its value."""
     splits: bool = False
     """Whether one value may hold several, divided by commas."""
+    counted: bool = False
+    """Whether it has no value of its own: how often it stands there counts."""
     kept: bool = False
     """What the run is of: ``resume`` takes it from the journal and has no such option."""
     resumes: bool = False
@@ -66,6 +71,8 @@ class Declared:
         names = [self.name, *flag.names, *flag.aliases]
         if self.kind is bool:
             return click.Option(names, is_flag=True, help=flag.help)
+        if flag.counted:
+            return click.Option(names, count=True, help=flag.help)
         kinds: dict[type, click.ParamType[Any]] = {
             Path: click.Path(path_type=Path),
             float: DurationType(),
@@ -80,6 +87,7 @@ class Declared:
             show_default=bool(flag.choices),
             metavar=flag.metavar,
             help=flag.help,
+            shell_complete=flag.completer,
         )
 
     def words(self, value: Any) -> Iterator[str]:
@@ -88,6 +96,8 @@ class Declared:
             return
         if self.kind is bool:
             yield self.flag.long
+        elif self.flag.counted:
+            yield from [self.flag.long] * value
         elif self.flag.splits:
             yield from said(self.flag.long, ",".join(value))
         elif self.kind is float:

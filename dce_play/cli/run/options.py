@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import click
 
+from dce_play.cli.app import completers
 from dce_play.cli.run.flags import Declared, Flag
 from dce_play.source import JsonValue
 
@@ -37,6 +38,7 @@ class RunOptions:
         Flag(
             names=("--target",),
             aliases=("-l", "--limit"),
+            completer=completers.targets,
             metavar="NAME",
             help="Only this target; repeatable.",
             kept=True,
@@ -44,11 +46,23 @@ class RunOptions:
     ] = ()
     channels: Annotated[
         tuple[str, ...],
-        Flag(names=("--channel",), metavar="ID", help="Only this channel of one target; repeatable.", kept=True),
+        Flag(
+            names=("--channel",),
+            completer=completers.channels,
+            metavar="ID",
+            help="Only this channel of one target; repeatable.",
+            kept=True,
+        ),
     ] = ()
     guilds: Annotated[
         tuple[str, ...],
-        Flag(names=("--guild",), metavar="ID", help="Only this guild of one target; repeatable.", kept=True),
+        Flag(
+            names=("--guild",),
+            completer=completers.guilds,
+            metavar="ID",
+            help="Only this guild of one target; repeatable.",
+            kept=True,
+        ),
     ] = ()
     config: Annotated[
         Path | None, Flag(names=("--config",), help="The targets file.  [env: DCE_CONFIG_FILE]", kept=True)
@@ -72,6 +86,7 @@ class RunOptions:
         Flag(
             names=("--tags",),
             aliases=("-t",),
+            completer=completers.tags,
             metavar="TAG,…",
             help="Only steps with one of these tags.",
             splits=True,
@@ -80,13 +95,21 @@ class RunOptions:
     ] = ()
     skip_tags: Annotated[
         tuple[str, ...],
-        Flag(names=("--skip-tags",), metavar="TAG,…", help="No steps with one of these tags.", splits=True, kept=True),
+        Flag(
+            names=("--skip-tags",),
+            completer=completers.tags,
+            metavar="TAG,…",
+            help="No steps with one of these tags.",
+            splits=True,
+            kept=True,
+        ),
     ] = ()
     start_at: Annotated[
         str | None,
         Flag(
             names=("--start-at",),
             aliases=("--start-at-task",),
+            completer=completers.starts,
             metavar="STEP",
             help="Leave out the steps before this one.",
             kept=True,
@@ -126,7 +149,18 @@ class RunOptions:
     log_file: Annotated[
         Path | None, Flag(names=("--log-file",), help="Append everything to this file.", resumes=True)
     ] = None
-    verbose: Annotated[bool, Flag(names=("-v", "--verbose"), help="Tell more.", resumes=True)] = False
+    quiet: Annotated[
+        bool, Flag(names=("-q", "--quiet"), help="Tell nothing of a run that goes well; for cron.", resumes=True)
+    ] = False
+    verbose: Annotated[
+        int,
+        Flag(
+            names=("-v", "--verbose"), help="Tell every line; -vv also what steps give on.", counted=True, resumes=True
+        ),
+    ] = 0
+    no_color: Annotated[
+        bool, Flag(names=("--no-color",), help="Plain lines.  [env: NO_COLOR, TERM=dumb]", resumes=True)
+    ] = False
     state_dir: Annotated[
         Path | None,
         Flag(names=("--state-dir",), help="Where run folders go.  [env: DCE_PLAY_STATE_DIR]", resumes=True),
@@ -194,6 +228,8 @@ def options_from(
         made[each.name] = value
     if made["detailed_exitcode"] and not made["dry_run"]:
         raise click.UsageError("--detailed-exitcode goes with --dry-run")
+    if made["quiet"] and made["verbose"]:
+        raise click.UsageError("--quiet and --verbose exclude each other")
     if made["report"] is not None:
         kind, _, path = made["report"].partition("=")
         if kind != "json" or not path:

@@ -70,23 +70,21 @@ def rehearse(request: RunRequest) -> int:
         _set_stage(stage, request, simulator)
         staged = _staged(request, stage, simulator)
         _check(prepare(staged))
-        _tell(f"Rehearsal against a simulated Discord at {simulator.base_url}; everything lies in {stage.folder}")
+        _tell(f"Rehearsal with a simulated Discord, all in {stage.folder}")
         if request.options.dry_run:
             return execute(staged).exit_code
-        first = _pass("First pass: the archives are new.", staged)
+        first = _pass("First, the archives are new:", replace(staged, brief=True))
         if first.exit_code is not ExitCode.OK:
             return first.exit_code
         simulator.grow(REHEARSAL_GROWTH)
         simulator.expire()
-        second = _pass(
-            f"Second pass: the guilds have {REHEARSAL_GROWTH} new messages, and the archives are there.", staged
-        )
-        _tell_end(stage, first, second, simulator)
+        second = _pass(f"Then the guilds have {REHEARSAL_GROWTH} new messages:", staged)
+        _tell_end(second, simulator)
         return second.exit_code
 
 
 def _pass(title: str, request: RunRequest) -> RunOutcome:
-    _tell(f"\n{title}")
+    _tell(title)
     return execute(replace(request, run_id=new_run_id()))
 
 
@@ -117,6 +115,7 @@ def _staged(request: RunRequest, stage: Stage, simulator: Simulator) -> RunReque
         folder=stage.folder,
         environment=_environment(request.environment, stage, simulator),
         options=replace(request.options, config=stage.targets, state_dir=stage.state),
+        staged=True,
         next_command=apply_command(request),  # what was staged here is gone with the simulator
     )
 
@@ -141,13 +140,11 @@ def _check(prepared: Prepared) -> None:
         raise RehearsalRefused(tuple(sorted(refused)))
 
 
-def _tell_end(stage: Stage, first: RunOutcome, second: RunOutcome, simulator: Simulator) -> None:
+def _tell_end(second: RunOutcome, simulator: Simulator) -> None:
     verdict = "passed" if second.exit_code is ExitCode.OK else "FAILED"
-    _tell(f"\nRehearsal {verdict}: two runs, {len(simulator.requests)} requests over real HTTP, nobody else was asked.")
-    _tell(f"  archives  {stage.archives}")
-    _tell(f"  reports   {first.run_folder / 'report.json'}")
-    _tell(f"            {second.run_folder / 'report.json'}")
-    _tell("  next      dce-play targets add NAME --archive-root FOLDER --guild ID, then dce-play auth set")
+    _tell(f"Rehearsal {verdict}: two runs, {len(simulator.requests)} requests over real HTTP, nobody else was asked.")
+    _tell("next  dce-play targets add NAME --archive-root FOLDER --guild ID")
+    _tell("then  dce-play auth set")
 
 
 def _tell(line: str) -> None:

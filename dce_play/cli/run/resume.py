@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from dce_play.cli.app import completers
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.cli.run.options import options_from, run_options
@@ -21,7 +22,7 @@ from dce_play.runner.resume import open_earlier
 
 @partial(run_options, resuming=True)
 @click.command("resume")
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=completers.runs)
 @click.option("--accept-changes", is_flag=True, help="Go on although the playbook, its params or targets changed.")
 @click.option("--repeat", "interrupted", flag_value="repeat", help="Run an interrupted step again, without asking.")
 @click.option("--skip", "interrupted", flag_value="skip", help="Take an interrupted step as done, without asking.")

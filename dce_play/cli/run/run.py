@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
-from click.shell_completion import CompletionItem
 
-from dce_play.cli.app.find_playbook import find_playbook, playbook_names
+from dce_play.cli.app import completers
+from dce_play.cli.app.find_playbook import find_playbook
 from dce_play.cli.app.misuse import misuse
 from dce_play.cli.app.playbook_params import given_params, param_options
 from dce_play.cli.app.step_table import is_shipped, reading_cache, step_table
@@ -23,17 +23,6 @@ from dce_play.errors import DcePlayError
 from dce_play.playbook.language.model import CallKind, Playbook
 from dce_play.playbook.load.library import Library
 from dce_play.playbook.load.params import option_name
-
-
-class PlaybookType(click.ParamType[str]):
-    """A playbook's path or bare name; completes both."""
-
-    name = "playbook"
-
-    def shell_complete(self, _ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Return the bare names; and let the shell complete files."""
-        names = [name for name in playbook_names(working_folder()) if name.startswith(incomplete)]
-        return [CompletionItem(name) for name in names] or [CompletionItem(incomplete, type="file")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +177,7 @@ def _read(name: str, *, plugins: bool) -> Playbook | None:
       5  no such playbook, tag, target  124  --timeout
     """,
 )
-@click.argument("playbook", type=PlaybookType(), required=False)
+@click.argument("playbook", shell_complete=completers.playbooks, required=False)
 def command(**options: Any) -> int:
     """Run a playbook.
 

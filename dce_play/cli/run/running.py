@@ -1,6 +1,7 @@
 """From what the command line says to a finished run. ``run``, ``resume`` and ``--rehearse`` all come through here."""
 
 import secrets
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -29,6 +30,7 @@ from dce_play.playbook.plan.plan import Plan
 from dce_play.playbook.plan.planning import make_plan
 from dce_play.playbook.plan.selection import choose_steps
 from dce_play.plugin import Effects, Selection
+from dce_play.render.page.display import DisplayOptions
 from dce_play.runner.engine import run
 from dce_play.runner.resume import EarlierRun, progress_for
 from dce_play.runner.settings import Ask, RunOutcome, RunSettings
@@ -62,6 +64,10 @@ class RunRequest:
     interrupted: str | None = None
     run_id: str = ""
     """Chosen when empty."""
+    staged: bool = False
+    """Whether it runs in a throw-away place, so that no command is told that would need it."""
+    brief: bool = False
+    """Whether its last line is enough, when it goes well."""
     next_command: str | None = None
     """What to type after it, however it ends; ``None`` for what follows from the rest."""
     known_secrets: frozenset[str] = field(default_factory=frozenset, repr=False)
@@ -92,8 +98,7 @@ def execute(request: RunRequest, /, *, earlier: EarlierRun | None = None, accept
             sinks,
             machine=request.options.output == "jsonl",
             environment=request.environment,
-            verbose=request.options.verbose,
-            diff=request.options.diff,
+            display=_display(request),
             log_file=request.options.log_file,
             report=request.options.report_file,
         )
@@ -120,6 +125,21 @@ def execute(request: RunRequest, /, *, earlier: EarlierRun | None = None, accept
     if (lost_outputs(sinks) or not written) and outcome.exit_code == ExitCode.OK:
         return replace(outcome, exit_code=ExitCode.FAILED)
     return outcome
+
+
+def _display(request: RunRequest) -> DisplayOptions:
+    options = request.options
+    again = shlex.join(["", *said("--state-dir", str(options.state_dir))]) if options.state_dir is not None else ""
+    return DisplayOptions(
+        verbosity=options.verbose,
+        quiet=options.quiet,
+        colour=not options.no_color,
+        diff=options.diff,
+        folder=str(request.folder),
+        again=again.removeprefix("''"),
+        staged=request.staged,
+        brief=request.brief,
+    )
 
 
 def prepare(request: RunRequest, /, *, ask: Ask | None = None) -> Prepared:

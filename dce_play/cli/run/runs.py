@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from dce_play.cli.app import completers
 from dce_play.cli.app.groups import Group
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
 from dce_play.cli.app.working_folder import working_folder
@@ -34,6 +35,7 @@ from dce_play.runner.record.folders import (
     remove_run,
 )
 from dce_play.runner.record.journal import RunStillGoing
+from dce_play.system.durable.named_outputs import write_named
 
 _PIPED_CELLS = 240
 _COLOURS = {"ok": "green", "failed": "red", "damaged": "red", "running": "cyan"}
@@ -134,11 +136,12 @@ def _as_json(row: RunRow) -> dict[str, object]:
 
 
 @command.command()
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=completers.runs)
 @_all
 @_format
+@click.option("--html", type=click.Path(path_type=Path), help="Write it as a page into this file instead.")
 @_state_dir
-def show(run: str | None, output_format: str, state_dir: Path | None, *, of_all: bool) -> None:
+def show(run: str | None, output_format: str, html: Path | None, state_dir: Path | None, *, of_all: bool) -> None:
     """Tell what a run did, step by step; without RUN, the newest of this project.
 
     RUN is an id from "dce-play runs list", short or whole, or its beginning.
@@ -147,20 +150,29 @@ def show(run: str | None, output_format: str, state_dir: Path | None, *, of_all:
     Examples:
       dce-play runs show
       dce-play runs show 24ad04
+      dce-play runs show 24ad04 --html night.html
 
-    Exit 0: told. Exit 2: there are no runs. Exit 5: no such run.
+    Exit 0: told. Exit 1: the page cannot be written. Exit 2: there are no runs. Exit 5: no such run.
     """
     runs = runs_folder(state_dir, os.environ)
     info = _newest(runs, of_all=of_all) if run is None else find_run(runs, run)
     story = read_story(info)
+    now = datetime.now().astimezone()
+    again = command_line("resume", info.run_id, resume_words(RunOptions(state_dir=state_dir)))
+    next_command = again if info.resumable else ""
+    if html is not None:
+        # Inside the function for start-up time: pages are made from templates.
+        from dce_play.pages.run_page import run_page
+
+        write_named(html, run_page(story, now=now, next_command=next_command), what="the page", mode=0o644)
+        return
     if output_format == "json":
         click.echo(json.dumps(story.report, ensure_ascii=False, indent=2))
         return
-    for line in story_lines(story, now=datetime.now().astimezone()):
+    for line in story_lines(story, now=now):
         click.echo(line)
-    if info.resumable:
-        words = resume_words(RunOptions(state_dir=state_dir))
-        click.echo(f"next: {command_line('resume', info.run_id, words)}")
+    if next_command:
+        click.echo(f"next: {next_command}")
 
 
 def _newest(runs: Path, *, of_all: bool) -> RunInfo:

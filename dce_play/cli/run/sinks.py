@@ -11,6 +11,7 @@ from dce_play.errors import DcePlayError, UsageError
 from dce_play.events import Diagnosed, ErrorFacts, Event, Outcome, RunEnded, Sink
 from dce_play.render.jsonl import JsonLines
 from dce_play.render.log_file import LogFile
+from dce_play.render.page.display import DisplayOptions
 from dce_play.render.report import report_data
 from dce_play.render.terminal import Pausable, SpareTerminal, machine_output, standard_output, terminal
 from dce_play.runner.settings import Ask
@@ -36,8 +37,7 @@ def open_sinks(
     *,
     machine: bool,
     environment: Mapping[str, str],
-    verbose: bool,
-    diff: bool,
+    display: DisplayOptions,
     log_file: Path | None,
     report: Path | None,
 ) -> None:
@@ -49,10 +49,9 @@ def open_sinks(
     """
     if machine:
         sinks.append(JsonLines(machine_output()))
-        sinks.append(terminal(sys.stderr, environment, verbose=verbose, diff=diff))
+        sinks.append(terminal(sys.stderr, environment, display))
     else:
-        shown = terminal(standard_output(), environment, verbose=verbose, diff=diff)
-        sinks.append(SpareTerminal(shown, sys.stderr, verbose=verbose))
+        sinks.append(SpareTerminal(terminal(standard_output(), environment, display), sys.stderr, display))
     if log_file is not None:
         sinks.append(LogFile(log_file))
     if report is not None:

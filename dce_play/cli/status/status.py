@@ -23,7 +23,7 @@ from dce_play.system.durable.named_outputs import write_named
 from dce_play.system.process.executor import LocalExecutor
 from dce_play.system.redact import PROCESS
 
-_DAYS = 14
+_DAYS = 90
 _PIPED_CELLS = 160
 
 
@@ -50,6 +50,7 @@ class NoTargets(UsageError):
     help="prometheus is what its text file collector reads.",
 )
 @click.option("--to", type=click.Path(path_type=Path), help="Write it to this file, whole or not at all.")
+@click.option("--html", type=click.Path(path_type=Path), help="Also write it as a page into this file.")
 @click.option(
     "--warn-after", type=DurationType(), help="Exit 1 when a last success is older.  [one missed run, else 2d]"
 )
@@ -61,6 +62,7 @@ def command(
     config: Path | None,
     output_format: str,
     to: Path | None,
+    html: Path | None,
     warn_after: float | None,
     fail_after: float | None,
     state_dir: Path | None,
@@ -73,12 +75,18 @@ def command(
     \b
     Examples:
       dce-play status
+      dce-play status --html /srv/www/status.html
       dce-play status --format prometheus --to /var/lib/node_exporter/textfile/dce_play.prom
 
     Exit codes are those of monitoring plug-ins. Exit 0: all is well. Exit 1: a warning. Exit 2: a target's last run
     failed, or its last success is too old. Exit 3: the targets file is missing or not valid.
     """
     standing = _look(config, warn_after, fail_after, state_dir)
+    if html is not None:
+        # Inside the function for start-up time: pages are made from templates.
+        from dce_play.pages.status_page import status_page
+
+        write_named(html, status_page(standing), what="the page", mode=0o644)
     text = _text(standing, output_format, piped=to is not None or not sys.stdout.isatty())
     if to is None:
         click.echo(text, nl=False)

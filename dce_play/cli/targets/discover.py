@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from dce_play.cli.app import completers
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.discord.exporters.choose import AUTO, ExporterName
@@ -27,7 +28,13 @@ from dce_play.system.redact import PROCESS, Masker
 
 
 @click.command(short_help="List the guilds and channels that the token can see.")
-@click.option("--target", "target_name", metavar="NAME", help="List the channels of this target's guilds.")
+@click.option(
+    "--target",
+    "target_name",
+    shell_complete=completers.targets,
+    metavar="NAME",
+    help="List the channels of this target's guilds.",
+)
 @click.option("--guild", "guild_id", metavar="ID", help="List the channels of this guild.")
 @click.option("--new", "only_new", is_flag=True, help="Only channels that nobody archives; of all targets, or one.")
 @click.option("--exporter", type=click.Choice([AUTO, *map(str, ExporterName)]), help="What asks Discord.")

@@ -77,7 +77,11 @@ class _ChannelScrape:
         self._tools = tools
         self._started = tools.clock.monotonic()
         self._outcome = ChannelOutcome(
-            target=place.target, channel_id=chosen.channel_id, action=ChannelAction.NOT_TRIED
+            target=place.target,
+            channel_id=chosen.channel_id,
+            action=ChannelAction.NOT_TRIED,
+            name=chosen.own_name,
+            counts=chosen.exportable,
         )
 
     def run(self) -> ChannelOutcome:
@@ -125,7 +129,7 @@ class _ChannelScrape:
             self._note(
                 fetched_count=exported.message_count,
                 fetched_bytes=temp.export.stat().st_size,
-                guild_label=_label(head),
+                **_named(head),
                 unproven=exported.completeness is Completeness.UNPROVEN,
             )
             placed = self._create(temp, head, exported) if archive is None else self._append(archive, temp, exported)
@@ -222,7 +226,7 @@ class _ChannelScrape:
         check_not_future(self._chosen.channel_id, cursor.last_id, self._tools.clock.now())
         self._note(
             file_path=archive,
-            guild_label=_label(read_head(archive)),
+            **_named(read_head(archive)),
             cursor_before=cursor.last_id,
             cursor_after=cursor.last_id,
         )
@@ -311,5 +315,5 @@ class _ChannelScrape:
         return replace(self._outcome, duration_s=self._tools.clock.monotonic() - self._started)
 
 
-def _label(head: Head) -> str:
-    return f"{head.guild_name} [{head.guild_id}]"
+def _named(head: Head) -> dict[str, str]:
+    return {"guild_label": f"{head.guild_name} [{head.guild_id}]", "name": head.channel_name}

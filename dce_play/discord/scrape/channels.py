@@ -45,6 +45,11 @@ class ChosenChannel:
     exportable: bool = True
     """False for a forum: its threads are listed beside it, itself it has no messages."""
 
+    @property
+    def own_name(self) -> str:
+        """The name without what it lies in; empty where it is not known."""
+        return self.name.rpartition(" / ")[2]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:

@@ -34,6 +34,8 @@ class ChannelOutcome:
     target: str
     channel_id: ChannelId
     action: ChannelAction
+    name: str = ""
+    """The channel's own name, as its file or Discord's listing says it; empty where neither is known."""
     guild_label: str = "unknown guild"
     """``Guild name [guild id]``, control characters removed."""
     file_path: Path | None = None
@@ -57,6 +59,8 @@ class ChannelOutcome:
     """The exporter's word is all there is for the export's completeness."""
     odd: tuple[OddMessage, ...] = ()
     """Messages that are kept beside the channel file, as they could not be read or are too large for it."""
+    counts: bool = True
+    """False for a forum, which has no messages of its own."""
     behind: bool = False
     """The delta was kept staged: the archive has a hole and was told to report it."""
 

@@ -217,10 +217,11 @@ def _tell_unarchived(unarchived: Sequence[ChosenChannel], job: Job, tools: Tools
     shown = ", ".join(f"{each.name or 'channel'} ({each.channel_id})" for each in unarchived[:_SHOWN])
     more = f" and {len(unarchived) - _SHOWN} more" if len(unarchived) > _SHOWN else ""
     rest = "the next run without --channel takes them" if job.only else "discover: always takes them"
-    tools.listener.noted(
+    line = (
         f"WARN: Target '{job.target.name}': {len(unarchived)} channel(s) of the guild are not archived: {shown}{more}; "
         f"{rest}, exclude_channel_ids says that they are not wanted"
     )
+    tools.listener.missed({each.channel_id: each.own_name for each in unarchived}, line)
 
 
 def _tell_refresh(tools: Tools) -> None:

@@ -24,6 +24,9 @@ class Listener(Protocol):
     def ended(self, outcome: ChannelOutcome, /) -> None:
         """A channel is done with."""
 
+    def missed(self, channels: Mapping[ChannelId, str], line: str, /) -> None:
+        """The guild has channels, by id and name, that no run archives; the line says so to people."""
+
     def noted(self, line: str, /) -> None:
         """Something that people should know, beside the channels."""
 

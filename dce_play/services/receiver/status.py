@@ -7,6 +7,7 @@ from typing import Any
 from dce_play.services.receiver.context import ReceiverContext
 from dce_play.services.receiver.tally import HostTally
 from dce_play.system.clock import utc_stamp
+from dce_play.transfer.receiving.tokens import UnreadableTokens
 
 
 def status_of(context: ReceiverContext, *, running: bool, certificate_ends: float | None) -> dict[str, Any]:
@@ -15,7 +16,7 @@ def status_of(context: ReceiverContext, *, running: bool, certificate_ends: floa
     counts = storage.counts()
     view = gate.view(None)
     refusals = {name: tally.refusals_of(name) for name in tally.refusals}
-    hosts = {name: HostTally() for name in refusals} | tally.snapshot()
+    hosts = {name: HostTally() for name in {*refusals, *_with_tokens(context)}} | tally.snapshot()
     return {
         "receiver": context.config.name,
         "version": context.version,
@@ -44,6 +45,15 @@ def status_of(context: ReceiverContext, *, running: bool, certificate_ends: floa
         "cert_not_after": _stamp(certificate_ends),
         "hosts": [_host(name, host, refusals.get(name, {})) for name, host in sorted(hosts.items())],
     }
+
+
+def _with_tokens(context: ReceiverContext) -> set[str]:
+    """Return the hosts that may send: one that has never been heard is worth a row."""
+    now = datetime.now(UTC)
+    try:
+        return {token.host_id for token in context.tokens.all() if token.role == "ship" and not token.expired(now)}
+    except UnreadableTokens:
+        return set()
 
 
 def _host(name: str, host: HostTally, refusals: Mapping[str, int]) -> dict[str, Any]:

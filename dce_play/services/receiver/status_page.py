@@ -27,6 +27,7 @@ code{font:13px ui-monospace,monospace;overflow-wrap:anywhere}
 table{border-collapse:collapse;width:100%}
 th,td{text-align:left;padding:6px 16px 6px 0;border-bottom:1px solid var(--line);vertical-align:top}
 th{font-weight:600;color:var(--dim);font-size:.85rem}td.n,th.n{text-align:right;white-space:nowrap;padding-right:22px}
+td:first-child{min-width:8.5rem}.whole{white-space:nowrap}
 @media (max-width:760px){thead{display:none}table,tbody,tr,td{display:block}
 tr{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:8px 10px;margin:0 0 8px}
 td,td.n{border:0;padding:2px 0;text-align:left;white-space:normal;display:flex;gap:8px}
@@ -107,9 +108,9 @@ def _row(host: Mapping[str, Any], now: datetime) -> str:
     refused = ", ".join(f"{escape(code)} ×{count}" for code, count in host["refusals"].items())
     cells = (
         _name(host["host_id"]),
-        _seen(host["last_seen"], host["last_stored"], now),
-        f"{host['episodes_today']:,} · {size_text(host['bytes_today'])}",
-        f"{host['episodes']:,} · {size_text(host['bytes'])}",
+        _seen(host, now),
+        _amount(host["episodes_today"], host["bytes_today"]),
+        _amount(host["episodes"], host["bytes"]),
         f'<span class="bad">{refused}</span>' if refused else '<span class="dim">none</span>',
         _commit(host["commit"], host["verdict"]),
         _end(host["cert_not_after"], now.isoformat()) if host["cert_not_after"] else '<span class="dim">–</span>',
@@ -126,13 +127,22 @@ def _name(host_id: str) -> str:
     return '<span class="dim">without a good token</span>' if host_id == NOBODY else f"<b>{escape(host_id)}</b>"
 
 
-def _seen(last_seen: str | None, last_stored: str | None, now: datetime) -> str:
-    if last_seen is None:
-        stored = f"; stored {escape(last_stored)}" if last_stored else ""
-        return f'<span class="warn">not since the start{stored}</span>' if stored else '<span class="dim">–</span>'
-    age = (now - _moment(last_seen)).total_seconds()
-    kind = "warn" if age > _SILENT_S else "good"
-    return f'<span class="{kind}" title="{escape(last_seen)}">{duration_text(age)} ago</span>'
+def _seen(host: Mapping[str, Any], now: datetime) -> str:
+    if host["host_id"] == NOBODY:
+        return '<span class="dim">–</span>'
+    if host["last_seen"] is None:
+        if host["last_stored"] is None:
+            return '<span class="warn">silent, never heard</span>'
+        since = duration_text((now - _moment(host["last_stored"])).total_seconds())
+        return f'<span class="warn" title="{escape(host["last_stored"])}">silent, stored {since} ago</span>'
+    age = (now - _moment(host["last_seen"])).total_seconds()
+    silent = age > _SILENT_S
+    kind, word = ("warn", "silent, heard ") if silent else ("good", "")
+    return f'<span class="{kind}" title="{escape(host["last_seen"])}">{word}{duration_text(age)} ago</span>'
+
+
+def _amount(episodes: int, size: int) -> str:
+    return f"{episodes:,} · {size_text(size)}" if episodes else '<span class="dim">none</span>'
 
 
 def _commit(commit: str | None, verdict: str | None) -> str:
@@ -140,7 +150,7 @@ def _commit(commit: str | None, verdict: str | None) -> str:
         return '<span class="dim">–</span>'
     kind = "good" if verdict == "in_window" else "dim" if verdict in {"off", "unknown"} else "bad"
     words = (verdict or "").replace("_", " ")
-    return f'<code>{escape((commit or "none")[:12])}</code> <span class="{kind}">{escape(words)}</span>'
+    return f'<code>{escape((commit or "none")[:12])}</code> <span class="{kind} whole">{escape(words)}</span>'
 
 
 def _end(stamp: str, now: str) -> str:

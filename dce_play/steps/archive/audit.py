@@ -67,7 +67,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     if not tree.ok:
         errors = [finding for finding in tree.findings if finding.level is Level.ERROR]
         raise StepFailed(_told(tree, errors), hint=errors[0].repair, outputs=outputs)
-    ctx.reporter.say("All checked archive JSON files are valid.")
+    ctx.reporter.note("All checked archive JSON files are valid.")
     return StepResult(
         changed=False, summary=f"{len(tree.files)} file(s), {tree.message_count} messages, all valid", outputs=outputs
     )

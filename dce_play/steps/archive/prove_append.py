@@ -12,6 +12,7 @@ from dce_play.discord.archive.proof.fingerprint_store import store_for
 from dce_play.discord.archive.proof.prove import Proof, ProofRules, Verdict, prove_append
 from dce_play.discord.archive.proof.snapshot import load_snapshot
 from dce_play.errors import UsageError
+from dce_play.facts import ItemFacts
 from dce_play.plugin import Context, Effects, Info, StepFailed, StepPlan, StepResult, View
 from dce_play.snowflake import ChannelId
 from dce_play.source import JsonValue
@@ -74,7 +75,10 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     )
     names = ", ".join(target.name for target in targets)
     for line in proof.lines():
-        ctx.reporter.say(line)
+        if line.startswith(("OK", "NEW")):
+            ctx.reporter.note(line)
+        else:
+            ctx.reporter.say(line)
     outputs = _outputs(proof)
     match proof.verdict:
         case Verdict.FAILED:
@@ -92,7 +96,9 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         case Verdict.PASSED:
             _tell_passed(names, ctx)
     return StepResult(
-        changed=False, summary=f"passed (grown {proof.grown}, unchanged {proof.unchanged})", outputs=outputs
+        changed=False,
+        summary=f"proved: {proof.grown} grew, {proof.unchanged} unchanged, nothing lost",
+        outputs=outputs,
     )
 
 
@@ -116,9 +122,10 @@ def _ids(value: JsonValue) -> tuple[ChannelId, ...]:
 
 def _tell_passed(names: str, ctx: Context) -> None:
     if ctx.selection.channels:
-        ctx.reporter.say(f"Channel-scoped proof for {len(ctx.selection.channels)} channel(s).")
-    ctx.reporter.say("Snapshot comparison passed.")
-    ctx.reporter.say(f"Append-safe proof passed for target {names}.")
+        ctx.reporter.note(f"Channel-scoped proof for {len(ctx.selection.channels)} channel(s).")
+    ctx.reporter.note("Snapshot comparison passed.")
+    ctx.reporter.note(f"Append-safe proof passed for target {names}.")
+    ctx.reporter.item(names, "proved", "", ItemFacts(kind="target", name=names, recap="proved", counts=False))
 
 
 def _outputs(proof: Proof) -> Outputs:

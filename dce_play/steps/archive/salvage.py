@@ -61,12 +61,12 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     target = ctx.chosen_targets(params.target)[0]
     report = _salvage(target, ctx, dry_run=False)
     channels = len({item.channel_id for item in report.items})
-    ctx.reporter.say(
+    ctx.reporter.note(
         f"Target '{target.name}': salvaging stale temp exports for {channels} channel(s) "
         f"under {shown(target.output_dir)} (no Discord export)."
     )
     for item in report.items:
-        ctx.reporter.say(item.line)
+        ctx.reporter.note(item.line)
         ctx.reporter.item(item.channel_id, item.fate.value, item.line)
     outputs = Outputs(**report.counters())
     if report.stopped is not None:
@@ -78,7 +78,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
             hint="they are kept; mend the archive and salvage again",
             outputs=outputs,
         )
-    ctx.reporter.say(f"Target '{target.name}': salvage completed.")
+    ctx.reporter.note(f"Target '{target.name}': salvage completed.")
     changed = any(item.fate not in _KEPT for item in report.items)
     return StepResult(changed=changed, summary=_summary(report), outputs=outputs)
 

@@ -59,7 +59,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         ctx.reporter.say(f"WARN: skipping invalid JSON during snapshot: {shown(root / path)} ({reason})")
     for target in targets:
         if not any((root / file.path).is_relative_to(target.output_dir) for file in snapshot.files):
-            ctx.reporter.say(f"No seeded archives found under {shown(target.output_dir)} for channel filter.")
+            ctx.reporter.note(f"No seeded archives found under {shown(target.output_dir)} for channel filter.")
     path = ctx.scratch / "snapshot.json"
     digest = write_snapshot(snapshot, path)
     count = sum(file.message_count for file in snapshot.files)

@@ -53,9 +53,9 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         if not params.selected_only or target.name in ctx.selection.targets
     ]
     rows = archive_table(entries)
-    ctx.reporter.say(f"Archive root: {shown(ctx.targets_file.archive_root)}")
+    ctx.reporter.note(f"Archive root: {shown(ctx.targets_file.archive_root)}")
     for line in aligned(rows):
-        ctx.reporter.say(line)
+        ctx.reporter.note(line)
     outputs = Outputs(rows=tuple(row.facts() for row in rows))
     failed = [row for row in rows if not (row.ok or (row.can_begin and params.broken_files == "warn"))]
     for row in rows:
@@ -71,8 +71,12 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
             outputs=outputs,
         )
     if all(row.ok for row in rows):
-        ctx.reporter.say("All enabled targets have archive directories with seeded channel exports.")
-    return StepResult(changed=False, summary=f"{len(rows)} target(s) verified", outputs=outputs)
+        ctx.reporter.note("All enabled targets have archive directories with seeded channel exports.")
+    return StepResult(
+        changed=False,
+        summary="archives ok" if all(row.ok for row in rows) else f"{len(rows)} targets looked at",
+        outputs=outputs,
+    )
 
 
 def _may_be_new(target: Target) -> bool:

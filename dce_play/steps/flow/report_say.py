@@ -19,6 +19,7 @@ class Params:
     """What to say."""
 
     text: Annotated[str, Info(help="The line", example="Operator proof finished.")]
+    detail: Annotated[bool, Info(help="For the record: the log file, -v and jsonl have it, the page does not.")] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,7 @@ class Outputs:
 
 def apply(params: Params, ctx: Context, /) -> StepResult:
     """Say it, line by line."""
+    tell = ctx.reporter.note if params.detail else ctx.reporter.say
     for line in params.text.splitlines() or [""]:
-        ctx.reporter.say(line)
+        tell(line)
     return StepResult(changed=False, summary="", outputs=Outputs())

@@ -55,11 +55,16 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
                     "total_bytes": space.total_bytes,
                 },
             )
-    ctx.reporter.say("Disk summary")
+    ctx.reporter.note("Disk summary")
     for mount, row in rows.items():
-        ctx.reporter.say(f"  {mount}: {_mib(row['free_bytes'])} of {_mib(row['total_bytes'])} MiB free ({row['path']})")
+        free, total = _mib(row["free_bytes"]), _mib(row["total_bytes"])
+        ctx.reporter.note(f"  {mount}: {free} of {total} MiB free ({row['path']})")
+    least = min((_mib(row["free_bytes"]) for row in rows.values()), default=0) / 1024
+    where = f" on the fullest of {len(rows)} file systems" if len(rows) > 1 else ""
     return StepResult(
-        changed=False, summary=f"{len(rows)} file system(s)", outputs=Outputs(file_systems=tuple(rows.values()))
+        changed=False,
+        summary=f"{least:.{0 if least >= 10 else 1}f} GiB free{where}",
+        outputs=Outputs(file_systems=tuple(rows.values())),
     )
 
 

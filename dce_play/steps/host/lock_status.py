@@ -48,9 +48,9 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         raise UsageError("there is no archive root whose lock could be looked at", hint="name it with root:")
     status = archive_lock_status(root, ctx.environment)
     state = "held by this run" if status.ours else status.state
-    ctx.reporter.say("Scrape lock status")
-    ctx.reporter.say(f"lock: {status.path}")
-    ctx.reporter.say(f"state: {state}")
+    ctx.reporter.note("Scrape lock status")
+    ctx.reporter.note(f"lock: {status.path}")
+    ctx.reporter.note(f"state: {state}")
     outputs = Outputs(
         path=str(status.path),
         verdict=status.verdict,
@@ -67,4 +67,4 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
             )
         if params.when_held == "warn":
             ctx.reporter.say(_WARNING)
-    return StepResult(changed=False, summary=state, outputs=outputs)
+    return StepResult(changed=False, summary=f"lock {'ours' if status.ours else state}", outputs=outputs)

@@ -11,6 +11,7 @@ from dce_play.discord.exporters.choose import AUTO, ExporterName, chosen_exporte
 from dce_play.discord.exporters.discord_api.client import ClientLimits, RequestGivenUp
 from dce_play.discord.exporters.discord_api.transport import Timeouts
 from dce_play.discord.scrape.preflight import preflight_target
+from dce_play.discord.scrape.reporting import warnings_apart
 from dce_play.discord.scrape.session import Session, SessionContext
 from dce_play.discord.targets.model import Target
 from dce_play.plugin import Context, Effects, Info, StepPlan, StepResult, View
@@ -51,7 +52,7 @@ def apply(_params: Params, ctx: Context, /) -> StepResult:
     for detail in details:
         ctx.reporter.say(f"WARN: {detail}")
     outputs = Outputs(asked=not details, detail="; ".join(details))
-    return StepResult(changed=False, summary=details[0] if details else "Discord takes the token", outputs=outputs)
+    return StepResult(changed=False, summary=details[0] if details else "token ok", outputs=outputs)
 
 
 def _not_asked(target: Target, ctx: Context) -> str:
@@ -66,7 +67,7 @@ def _not_asked(target: Target, ctx: Context) -> str:
         executor=ctx.executor,
         clock=ctx.clock,
         protect=ctx.secrets.protect,
-        note=ctx.reporter.say,
+        note=warnings_apart(ctx.reporter.say, ctx.reporter.note),
         limits=_QUICK,
     )
     try:
@@ -76,7 +77,7 @@ def _not_asked(target: Target, ctx: Context) -> str:
                 exporter=session.exporter,
                 only=ctx.selection.channels,
                 guilds=ctx.selection.guilds,
-                note=ctx.reporter.say,
+                note=warnings_apart(ctx.reporter.say, ctx.reporter.note),
             )
     except RequestGivenUp as error:
         return f"Discord does not answer about target '{target.name}': {error.reason}"

@@ -59,14 +59,15 @@ class NoUsableToken(StepFailed):
 
 def apply(params: Params, ctx: Context, /) -> StepResult:
     """Run every check, then fail if one failed."""
-    ctx.reporter.say("Operator readiness checks")
+    ctx.reporter.note("Operator readiness checks")
     places = [ctx.targets_file.archive_root, ctx.folder, state_folder(ctx.environment)]
     checks = disk_checks(places, ctx.environment)
     if not params.disk_only:
         checks += _rest(params, ctx, ctx.chosen_targets())
     for check in checks:
         prefix = "" if check.verdict is Verdict.OK else f"{check.verdict.upper()}: "
-        ctx.reporter.say(f"{prefix}{check.detail}")
+        tell = ctx.reporter.say if prefix else ctx.reporter.note
+        tell(f"{prefix}{check.detail}")
     outputs = Outputs(checks=tuple(_plain(check) for check in checks))
     failed = [check for check in checks if check.verdict is Verdict.FAIL]
     if failed:
@@ -74,8 +75,8 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         only_token = all(check.name == "auth" for check in failed)
         failure = NoUsableToken if only_token else StepFailed
         raise failure(f"not ready: {failed[0].detail}{more}", hint="mend what is marked FAIL above", outputs=outputs)
-    ctx.reporter.say(f"disk-only: ok (config {ctx.targets_file.path})" if params.disk_only else "Operator ready.")
-    return StepResult(changed=False, summary=f"{len(checks)} check(s) passed", outputs=outputs)
+    ctx.reporter.note(f"disk-only: ok (config {ctx.targets_file.path})" if params.disk_only else "Operator ready.")
+    return StepResult(changed=False, summary="ready", outputs=outputs)
 
 
 def _rest(params: Params, ctx: Context, targets: tuple[Target, ...]) -> list[Check]:

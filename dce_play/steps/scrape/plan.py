@@ -46,7 +46,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     """Tell the plan."""
     targets_file = ctx.targets_file
     chosen = ctx.chosen_targets()
-    say = ctx.reporter.say
+    say = ctx.reporter.note
     say(f"=== {params.label} run plan ===")
     say(f"Config: {targets_file.path.absolute()} (sha256 {targets_file.sha256[:12]})")
     all_enabled = chosen == tuple(target for target in targets_file.targets if target.enabled)
@@ -67,7 +67,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         options=_options(targets_file, () if all_enabled else chosen, ctx.selection),
     )
     return StepResult(
-        changed=False, summary=f"{len(chosen)} target(s), {channel_count} known channel(s)", outputs=outputs
+        changed=False, summary="1 channel" if channel_count == 1 else f"{channel_count} channels", outputs=outputs
     )
 
 
@@ -91,14 +91,14 @@ def _tell_target(target: Target, params: Params, ctx: Context) -> tuple[int, int
     )
     temps = list_temps(layout, channels=ctx.selection.channels)
     if choice is None:
-        ctx.reporter.say("    Server scope: asked of Discord when the scrape begins")
+        ctx.reporter.note("    Server scope: asked of Discord when the scrape begins")
         return 0, len(temps)
-    ctx.reporter.say(f"    Server scope: {choice.scope}")
+    ctx.reporter.note(f"    Server scope: {choice.scope}")
     if temps:
-        ctx.reporter.say(f"    Exports left by dead runs: {len(temps)}")
+        ctx.reporter.note(f"    Exports left by dead runs: {len(temps)}")
     if params.channels:
         for chosen in choice.channels:
-            ctx.reporter.say(f"    {_line(chosen, channel_map)}")
+            ctx.reporter.note(f"    {_line(chosen, channel_map)}")
     return len(choice.channels), len(temps)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from dce_play.discord.exporters.protocol import AuthenticationFailed, Exporter
 from dce_play.discord.scrape.preflight import Preflight, preflight_target
+from dce_play.discord.scrape.reporting import warnings_apart
 from dce_play.discord.scrape.session import Session, SessionContext
 from dce_play.discord.targets.model import Target
 from dce_play.plugin import Context, Effects, Info, StepPlan, StepResult, View
@@ -55,7 +56,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         executor=ctx.executor,
         clock=ctx.clock,
         protect=ctx.secrets.protect,
-        note=ctx.reporter.say,
+        note=warnings_apart(ctx.reporter.say, ctx.reporter.note),
         note_container=ctx.note_container,
     )
     with Session(target, params.exporter, context) as session:
@@ -82,5 +83,5 @@ def _probe(target: Target, exporter: Exporter, params: Params, ctx: Context) -> 
         only=ctx.selection.channels,
         guilds=ctx.selection.guilds,
         enough=params.enough,
-        note=ctx.reporter.say,
+        note=warnings_apart(ctx.reporter.say, ctx.reporter.note),
     )

@@ -5,6 +5,7 @@ that fails does not stop the others, a dead token or a full disk stops the run. 
 """
 
 import json
+import shlex
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from dce_play.discord.media.run import MediaRun
 from dce_play.discord.media_store.policy import MediaMode
 from dce_play.discord.scrape.channels import known_channels
 from dce_play.discord.scrape.outcome import ChannelAction, TargetOutcome
-from dce_play.discord.scrape.reporting import Reporter, ReportingListener
+from dce_play.discord.scrape.reporting import Reporter, ReportingListener, Subject, warnings_apart
 from dce_play.discord.scrape.session import Session, SessionContext
 from dce_play.discord.scrape.slugs import summary_path
 from dce_play.discord.scrape.summary import marker_line, summary_json, summary_text
@@ -26,6 +27,7 @@ from dce_play.discord.scrape.target import Job, ScrapeStopped, known_seeds, scra
 from dce_play.discord.scrape.tools import Policies, Tools
 from dce_play.discord.scrape.unfinished import read_unfinished
 from dce_play.discord.targets.model import OddMessages, Target
+from dce_play.discord.targets.usual_file import usual_targets_file
 from dce_play.errors import ExitCode
 from dce_play.layout import TargetLayout
 from dce_play.plugin import Change, Context, Effects, Info, StepFailed, StepPlan, StepResult, View
@@ -132,7 +134,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         _leave_summary(outcome, summary_file, ctx, started)
     outputs = _outputs(outcome, summary_file, media)
     _check(outcome, params, outputs)
-    ctx.reporter.say(f"Target '{target.name}': scrape completed successfully.")
+    ctx.reporter.note(f"Target '{target.name}': scrape completed successfully.")
     summary = f"+{outcome.appended} messages in {len(outcome.channels)} channel(s)"
     if media.missing:
         summary += f"; ! {media.missing} media missing"
@@ -169,7 +171,7 @@ def _scrape_channels(target: Target, params: Params, ctx: Context, media: MediaR
             clock=ctx.clock,
             run_id=ctx.run_id,
             environment=ctx.environment,
-            listener=_listener(ctx),
+            listener=_listener(target, ctx),
             cancelled=ctx.cancelled,
             policies=_policies(params, target),
             lock_fds=ctx.lock_fds,
@@ -178,8 +180,16 @@ def _scrape_channels(target: Target, params: Params, ctx: Context, media: MediaR
         return scrape_target(job, tools, refresh=session.refresh)
 
 
-def _listener(ctx: Context) -> ReportingListener:
-    return ReportingListener(Reporter(say=ctx.reporter.say, progress=ctx.reporter.progress, item=ctx.reporter.item))
+def _listener(target: Target, ctx: Context) -> ReportingListener:
+    told = ctx.reporter
+    reporter = Reporter(say=told.say, note=told.note, progress=told.progress, item=told.item)
+    targets = ctx.targets_file
+    words = ["dce-play", "targets", "discover", "--target", target.name]
+    if targets.path.absolute() != usual_targets_file(ctx.folder):
+        words += ["--config", str(targets.path.absolute())]
+    return ReportingListener(
+        reporter, Subject(target=target.name, archive_root=targets.archive_root, discover=shlex.join(words))
+    )
 
 
 def _session_context(ctx: Context) -> SessionContext:
@@ -190,7 +200,7 @@ def _session_context(ctx: Context) -> SessionContext:
         executor=ctx.executor,
         clock=ctx.clock,
         protect=ctx.secrets.protect,
-        note=ctx.reporter.say,
+        note=warnings_apart(ctx.reporter.say, ctx.reporter.note),
         note_container=ctx.note_container,
     )
 
@@ -201,7 +211,7 @@ def _media_tools(ctx: Context) -> MediaTools:
         folder=ctx.folder,
         clock=ctx.clock,
         run_id=ctx.run_id,
-        note=ctx.reporter.say,
+        note=warnings_apart(ctx.reporter.say, ctx.reporter.note),
         protect=ctx.secrets.protect,
         cancelled=ctx.cancelled,
     )
@@ -268,12 +278,12 @@ def _leave_summary(outcome: TargetOutcome, path: Path, ctx: Context, started: st
         outcome.channels, run_id=ctx.run_id, started_at=started, finished_at=utc_stamp(ctx.clock.now()), facts=facts
     )
     for line in summary_text(outcome.channels):
-        ctx.reporter.say(line)
+        ctx.reporter.note(line)
     data = (json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode()
     write_named(path, data, what="the summary", make_folder=True)
-    ctx.reporter.say(f"JSON summary file: {path}")
+    ctx.reporter.note(f"JSON summary file: {path}")
     if ctx.environment.get("DCE_RUN_SUMMARY_JSON") == "1":
-        ctx.reporter.say(marker_line(summary))
+        ctx.reporter.note(marker_line(summary))
 
 
 def _summary_file(target: Target, ctx: Context) -> Path:

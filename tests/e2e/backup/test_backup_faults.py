@@ -220,7 +220,7 @@ def test_a_deadline_ends_it_with_124(yard: Yard) -> None:
     assert (code, found["error"]["id"], yard.names()) == (124, "timeout", [])
 
 
-@pytest.mark.contract("B1")
+@pytest.mark.contract("B1", "N13")
 def test_a_person_at_a_terminal_may_and_nobody_else(yard: Yard) -> None:
     said = yard.run("run", "kuma")
     assert (said.code, said.out) == (77, "")
@@ -270,7 +270,7 @@ def test_playbooks_that_take_a_backup_need_a_person_too_and_cron_gets_none(yard:
     assert "cron must not" in said.out + said.err
 
 
-@pytest.mark.contract("B1")
+@pytest.mark.contract("B1", "N13")
 def test_the_role_demands_and_takes_none(yard: Yard) -> None:
     yard.terminal.write(
         "apply.yml", "name: apply\nsummary: s\nsteps:\n  - role: backup_before_apply\n    vars: {module: kuma}\n"

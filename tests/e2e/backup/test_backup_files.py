@@ -226,7 +226,7 @@ def test_into_wants_an_empty_folder(yard: Yard, tmp_path: Path) -> None:
     assert tree(tmp_path / "new" / str(yard.data).lstrip("/")) == DATA
 
 
-@pytest.mark.contract("B6")
+@pytest.mark.contract("B6", "N11")
 def test_prune_plans_asks_and_keeps_the_last_good_one(yard: Yard) -> None:
     rows = [yard.take() for _ in range(3)]
     code, found = yard.ask("prune", "kuma", "--keep-last", "1", "--detailed-exitcode")
@@ -388,7 +388,7 @@ def test_a_thaw_of_the_operators_that_fails_is_told_whatever_it_says(yard: Yard,
     assert yard.ask("recover")[0] == 1
 
 
-@pytest.mark.contract("B4")
+@pytest.mark.contract("B4", "N6")
 def test_a_file_system_is_frozen_and_thawed_and_never_that_of_backup_root_or_of_tmpdir(tmp_path: Path) -> None:
     programs, mounted, log = tmp_path / "bin", tmp_path / "mounted", tmp_path / "log"
     programs.mkdir()

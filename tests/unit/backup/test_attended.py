@@ -30,6 +30,7 @@ def test_a_scheduler_above_says_nobody_though_the_kernel_cuts_its_name(name: str
     assert not decide(seen(ancestors=("sh", name[:15], "init"))).attended
 
 
+@pytest.mark.contract("N13")
 @pytest.mark.parametrize(
     ("environment", "there"),
     [
@@ -43,6 +44,7 @@ def test_a_unit_says_nobody_and_an_inherited_id_proves_nothing(environment: dict
     assert decide(seen(environment=environment)).attended is there
 
 
+@pytest.mark.contract("N13")
 @given(st.dictionaries(st.text(max_size=8), st.text(max_size=8)), st.lists(st.text(max_size=15), max_size=5))
 def test_without_a_terminal_nobody_is_there(environment: dict[str, str], ancestors: list[str]) -> None:
     assert not decide(seen(terminal="", environment=environment, ancestors=tuple(ancestors))).attended

@@ -33,7 +33,16 @@ def records(folder: Path, *lines: str) -> None:
 
 
 def test_growth_is_told_by_day_and_each_append_once(tmp_path: Path) -> None:
-    records(tmp_path, append(20, 5), append(27, 2), append(27, 2), "garbage\n", append(28, 1), '{"torn')
+    records(
+        tmp_path,
+        append(20, 5),
+        append(27, 900, kind="created"),
+        append(27, 2),
+        append(27, 2),
+        "garbage\n",
+        append(28, 1),
+        '{"torn',
+    )
     growth = read_growth(tmp_path, now=NOW, days=3)
     assert [count for _, count in growth.by_day] == [0, 2, 1]
     assert (growth.recent, growth.last_append) == (3, "2026-11-28T03:15:00Z")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dce_play.history.columns import cut, table, width
-from dce_play.history.gains import RunGains, TargetGain
+from dce_play.history.gains import ChannelGain, RunGains, TargetGain
 from dce_play.history.run_rows import RunRow, came_of_it, row_lines
 from dce_play.history.under_way import Place
 from dce_play.history.when import age, day_and_time
@@ -29,12 +29,17 @@ def info(state: State, **facts: object) -> RunInfo:
     return RunInfo(state=state, **known)  # type: ignore[arg-type]  # spelt by the tests below
 
 
+def gain(target: str, *added: int) -> TargetGain:
+    channels = (ChannelGain(channel_id=str(number), added=count) for number, count in enumerate(added))
+    return TargetGain(target=target, channels=tuple(channels))
+
+
 def shown(row: RunRow, cells: int = 120) -> str:
     return "  ".join(row_lines([row], now=NOW, cells=cells)[0]).rstrip()
 
 
 def test_a_night_is_one_line() -> None:
-    gains = RunGains(targets=(TargetGain(target="a", added=4, grown=3), TargetGain(target="b", added=2, grown=1)))
+    gains = RunGains(targets=(gain("a", 2, 1, 1, 0), gain("b", 2)))
     line = shown(RunRow(info=info(State.OK), gains=gains))
     assert line == "today 03:15  ok  1.4 s  scrape  2 targets  +6 in 4 channels  24ad04"
 
@@ -46,7 +51,7 @@ def test_a_night_is_one_line() -> None:
         (RunRow(info=info(State.OK), gains=RunGains(targets=(TargetGain(target="a"),))), "nothing new"),
         (RunRow(info=info(State.FAILED, error="no\nroom")), "no room"),
         (
-            RunRow(info=info(State.FAILED, error="x"), gains=RunGains(targets=(TargetGain(target="a", added=1),))),
+            RunRow(info=info(State.FAILED, error="x"), gains=RunGains(targets=(TargetGain(target="a", appended=1),))),
             "x (+1)",
         ),
         (

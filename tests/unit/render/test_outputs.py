@@ -20,7 +20,8 @@ from dce_play.plugin import Context, StepResult
 from dce_play.render.event_schema import event_schema
 from dce_play.render.jsonl import JsonLines
 from dce_play.render.log_file import LogFile, LogFileUnusable
-from dce_play.render.narrate import DisplayOptions, Narrator
+from dce_play.render.narrate import Narrator
+from dce_play.render.page.display import DisplayOptions
 from dce_play.render.report import fold_report, read_events
 from dce_play.render.terminal import PlainTerminal, signs_for, terminal
 from dce_play.render.text import ASCII, UNICODE
@@ -63,22 +64,26 @@ def shown(ran: Ran, display: DisplayOptions | None = None) -> str:
     return stream.getvalue()
 
 
-def test_the_plain_output_tells_the_run(tmp_path: Path) -> None:
-    text = re.sub(r"in \d+\.\d s", "in 0.0 s", shown(ran_in(tmp_path, resume_command="dce-play resume run-1")))
+def test_with_v_every_line_is_told(tmp_path: Path) -> None:
+    ran = ran_in(tmp_path, resume_command="dce-play resume run-1")
+    text = re.sub(r"in \d+\.\d s", "in 0.0 s", shown(ran, DisplayOptions(verbosity=1)))
     assert text == dedent(
         """\
         test
           run     run-1
 
             │ hello    world
+          ✓ ok       Look around [1/4]
+          ▸ each
           ▸ Each a
-            ✓ ok       Check  1 condition holds
+            ✓ ok       Check [2/4]
           ▸ Each b
-            ✗ failed   Check  no b
+            ✗ failed   Check [2/4]  no b
+          · skipped  report.say  its condition does not hold
           … long.one
             │ evilline
             ok       general  12 messages
-          ± changed  long.one  did it
+          ± changed  long.one [4/4]  did it
 
         ────────────────────────────────────────────────────────────────────────
         failed test in 0.0 s   2 ok · 1 changed · 1 skipped · 1 failed
@@ -196,7 +201,7 @@ def test_the_log_file_is_appended_to_and_each_line_has_its_time(tmp_path: Path) 
 @pytest.mark.contract("S-24")
 def test_the_summary_marker_stands_in_the_log_file_only(tmp_path: Path) -> None:
     def act(_params: Any, ctx: Context) -> StepResult:
-        ctx.reporter.say('DCE_JSON_SUMMARY: {"version": 1}')
+        ctx.reporter.note('DCE_JSON_SUMMARY: {"version": 1}')
         return done()
 
     ran = play("steps: [{do.it: {}}]", tmp_path, MadeUpStep(NAME="do.it", act=act))
@@ -205,7 +210,7 @@ def test_the_summary_marker_stands_in_the_log_file_only(tmp_path: Path) -> None:
         sink.accept(event)
     sink.close()
     assert 'DCE_JSON_SUMMARY: {"version": 1}' in (tmp_path / "x.log").read_text(encoding="utf-8").splitlines()
-    assert "DCE_JSON_SUMMARY" not in shown(ran)
+    assert "DCE_JSON_SUMMARY" not in shown(ran) + shown(ran, DisplayOptions(verbosity=1))
 
 
 def test_a_log_file_that_cannot_be_opened_is_told(tmp_path: Path) -> None:

@@ -42,5 +42,5 @@ def test_a_rescue_that_does_not_is_counted_in_the_recap_and_in_the_last_event(te
     terminal.write("play.yml", PLAYBOOK.format(again=""))
     text, machine = terminal.run("run", "play.yml"), terminal.run("run", "play.yml", "--output", "jsonl")
     assert (text.code, machine.code) == (0, 0)
-    assert "1 rescued" in text.out.splitlines()[-1]
+    assert "1 step rescued" in text.out.splitlines()[-2]
     assert machine.events[-1]["counts"]["rescued"] == 1

@@ -63,6 +63,7 @@ def test_each_backup_is_kept_or_removed_once_with_a_reason(
     assert all(each.reasons for each in (*found.keep, *found.remove))
 
 
+@pytest.mark.contract("N11")
 @given(histories(), st.integers(1, 5), WITHIN)
 def test_safety_backups_go_only_by_age_and_what_is_young_stays(
     history: list[Candidate], last: int, within_s: float | None
@@ -75,6 +76,7 @@ def test_safety_backups_go_only_by_age_and_what_is_young_stays(
             assert each.file not in removed
 
 
+@pytest.mark.contract("N11")
 def test_a_missed_month_does_not_empty_the_folder() -> None:
     old = [
         Candidate(file=f"k-{day}", ended=NOW - timedelta(days=60 + day), level=2, is_good=True, is_safety=False)

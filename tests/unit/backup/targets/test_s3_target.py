@@ -96,7 +96,7 @@ def test_a_file_that_rotted_since_is_not_sent(seaweed: SeaweedFS, tmp_path: Path
     assert [each for page in bucket.pages() for each in page] == []
 
 
-@pytest.mark.contract("E6")
+@pytest.mark.contract("E6", "N1")
 def test_a_store_that_fails_half_way_keeps_nothing_of_ours(seaweed: SeaweedFS, tmp_path: Path) -> None:
     bucket = seaweed.new_bucket()
     path, manifest = backup(tmp_path, "thing-20261128T220000Z.tar.gz", b"data" * 1000)
@@ -119,7 +119,7 @@ def test_a_key_that_may_only_read_cannot_store(seaweed: SeaweedFS, tmp_path: Pat
     assert (caught.value.error_id, caught.value.exit_code) == (ErrorId.UPLOAD_FAILED, 1)
 
 
-@pytest.mark.contract("E5")
+@pytest.mark.contract("E5", "N11")
 def test_only_what_has_a_manifest_of_ours_and_its_data_is_a_backup(seaweed: SeaweedFS, tmp_path: Path) -> None:
     bucket = seaweed.new_bucket()
     place = target(seaweed, bucket)

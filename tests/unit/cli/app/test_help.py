@@ -74,7 +74,7 @@ def test_the_top_says_what_each_command_is_for_in_one_page() -> None:
 def test_the_help_of_a_playbook_opens_with_its_summary(tmp_path: Path) -> None:
     lines = terminal_in(tmp_path).run("run", "proof", "--help").out.splitlines()
     assert lines[0].startswith("Usage: dce-play run")
-    assert lines[2].strip() == "Prove that an incremental scrape only ever grows the archives"
+    assert lines[2].strip() == "Scrape, and prove that the archives only grew"
     assert lines[4].strip().endswith("playbooks/proof.yml")
 
 

@@ -98,7 +98,7 @@ class TestProof:
         assert (before.file_count, before.message_count) == (1, 2)
         append(world, [3])
         result = archive_prove_append.apply(prove(before.snapshot, scrape={"exported": [ROOM]}), context)
-        assert result.summary == "passed (grown 1, unchanged 0)"
+        assert result.summary == "proved: 1 grew, 0 unchanged, nothing lost"
         assert reporter.said[-3:] == [
             f"OK: appended 1 messages in {world.room}",
             "Snapshot comparison passed.",

@@ -50,5 +50,5 @@ def test_our_own_lock_is_neither(tmp_path: Path) -> None:
         result = lock_status.apply(Params(when_held="fail"), context)
     assert isinstance(result.outputs, Outputs)
     assert result.outputs.ours
-    assert (result.outputs.verdict, result.summary) == ("held", "held by this run")
+    assert (result.outputs.verdict, result.summary) == ("held", "lock ours")
     assert reporter.said[-1] == "state: held by this run"

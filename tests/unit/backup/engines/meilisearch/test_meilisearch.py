@@ -56,7 +56,7 @@ def test_a_dump_is_copied_as_it_is_and_counted(stub: MeilisearchStub, tmp_path: 
     assert ENGINE.probe(module, services(), timeout_s=5.0) is Health.UNHEALTHY
 
 
-@pytest.mark.contract("L2")
+@pytest.mark.contract("L2", "N1")
 @pytest.mark.parametrize("ends", ["failed", "canceled"])
 def test_a_dump_that_did_not_succeed_is_a_failure(stub: MeilisearchStub, tmp_path: Path, ends: str) -> None:
     stub.ends = ends
@@ -94,14 +94,14 @@ def test_a_dump_that_is_not_where_it_should_be_is_not_found(stub: MeilisearchStu
     assert "dump_folder" in error.hint
 
 
-@pytest.mark.contract("L3")
+@pytest.mark.contract("L3", "N2")
 @pytest.mark.parametrize("left", [0, 30, -1, -8])
 def test_a_dump_that_is_cut_is_truncated(stub: MeilisearchStub, tmp_path: Path, left: int) -> None:
     stub.cut = left
     assert refused(stub, tmp_path / "f.dump").error_id is ErrorId.TRUNCATED
 
 
-@pytest.mark.contract("L4")
+@pytest.mark.contract("L4", "N3")
 @pytest.mark.parametrize("in_dump", [{"movies": 3}, {"movies": 3, "books": 1}], ids=["an index", "a document"])
 def test_what_is_left_out_of_a_dump_is_incomplete(
     stub: MeilisearchStub, tmp_path: Path, in_dump: dict[str, int]

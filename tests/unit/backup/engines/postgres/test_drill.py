@@ -66,7 +66,7 @@ def test_a_drill_restores_every_row_and_leaves_nothing(
     assert postgres.databases() == before
 
 
-@pytest.mark.contract("P7")
+@pytest.mark.contract("P7", "N12")
 def test_a_dump_that_lacks_rows_differs_from_its_manifest(postgres: Postgres, tmp_path: Path, place: Path) -> None:
     def without_a_row(dump: bytes) -> bytes:
         lines = dump.splitlines(keepends=True)
@@ -82,7 +82,7 @@ def test_a_dump_that_lacks_rows_differs_from_its_manifest(postgres: Postgres, tm
     ]
 
 
-@pytest.mark.contract("P7")
+@pytest.mark.contract("P7", "N12")
 def test_rows_that_a_trigger_throws_away_are_missed(own_postgres: Postgres, tmp_path: Path, place: Path) -> None:
     own_postgres.sql("CREATE DATABASE lossy")
     try:
@@ -128,7 +128,7 @@ def test_a_drill_that_cannot_be_made_keeps_nothing(postgres: Postgres, tmp_path:
     assert servers_below(place) == []
 
 
-@pytest.mark.contract("P7")
+@pytest.mark.contract("P7", "N12")
 def test_half_a_dump_fails_the_drill(postgres: Postgres, tmp_path: Path, place: Path) -> None:
     stored = take(ENGINE, postgres.module(), EngineServices(), tmp_path / "dump")
     half = changed(stored, lambda dump: dump[: len(dump) // 2])

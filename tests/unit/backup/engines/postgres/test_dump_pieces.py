@@ -109,7 +109,7 @@ def test_rows_are_counted_per_table_and_traps_are_not_followed() -> None:
 
 
 @pytest.mark.parametrize("cut", range(5, len(DUMP) - 12, 37))
-@pytest.mark.contract("P1")
+@pytest.mark.contract("P1", "N2")
 def test_a_dump_that_is_cut_anywhere_has_a_flaw(cut: int) -> None:
     assert record_of(DUMP[:cut]).flaw
 

@@ -152,7 +152,7 @@ def test_objects_in_postgres_itself_are_refused_before_anything(server: Postgres
     assert b"CREATE DATABASE" not in taken
 
 
-@pytest.mark.contract("P10")
+@pytest.mark.contract("P10", "N14")
 def test_an_older_server_is_refused(server: Postgres, tmp_path: Path) -> None:
     stored = take(ENGINE, server.module(), EngineServices(), tmp_path / "dump")
     engine = msgspec.structs.replace(stored.manifest.engine, server_version="99.0")

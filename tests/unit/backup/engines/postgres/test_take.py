@@ -65,7 +65,7 @@ def test_a_database_that_allows_no_connections_is_not_left_out_in_silence(
         own_postgres.sql(f'DROP DATABASE closed; DROP DATABASE "{STRANGE}";')
 
 
-@pytest.mark.contract("P2")
+@pytest.mark.contract("P2", "N3")
 def test_a_database_that_the_dump_program_leaves_out_is_found_missing(postgres: Postgres, tmp_path: Path) -> None:
     tools = tools_with(tmp_path / "tools", pg_dumpall='exec "$REAL" "$@" --exclude-database=app')
     error = failure(EngineServices(), postgres, tmp_path / "dump", tools=str(tools))
@@ -169,7 +169,7 @@ LONG_PASSWORD = "x'\\ y" * 200
 """1,000 characters, some of which need care."""
 
 
-@pytest.mark.contract("P5")
+@pytest.mark.contract("P5", "N8")
 def test_a_password_of_a_thousand_characters_works_and_stays_secret(tmp_path: Path) -> None:
     with postgres_server(host_based="local all guarded scram-sha-256\n") as server:
         literal = LONG_PASSWORD.replace("'", "''")

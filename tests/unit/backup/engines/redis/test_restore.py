@@ -113,7 +113,7 @@ def test_an_append_only_file_that_does_not_load_is_a_difference(tmp_path: Path) 
     assert [each.what for each in differences] == ["append-only files"]
 
 
-@pytest.mark.contract("R6")
+@pytest.mark.contract("R6", "N12")
 def test_a_snapshot_that_is_none_fails_the_drill(server: Redis, tmp_path: Path, place: Path) -> None:
     stored = take(ENGINE, server.module(reach=False), EngineServices(), tmp_path / "backup")
     stored.path.write_bytes(stored.path.read_bytes()[:200])

@@ -153,7 +153,7 @@ def test_a_link_in_place_of_the_snapshot_is_not_followed(tmp_path: Path) -> None
     assert error.error_id in {ErrorId.NOT_FOUND, ErrorId.ENGINE_FAILED}
 
 
-@pytest.mark.contract("R4")
+@pytest.mark.contract("R4", "N6")
 def test_rewriting_is_held_while_the_log_is_copied_and_set_back(server: Redis, tmp_path: Path) -> None:
     seen: set[str] = set()
 
@@ -173,7 +173,7 @@ def test_rewriting_is_held_while_the_log_is_copied_and_set_back(server: Redis, t
     assert "data/appendonlydir/appendonly.aof.manifest" in names.splitlines()
 
 
-@pytest.mark.contract("R4")
+@pytest.mark.contract("R4", "N6")
 def test_a_full_disk_sets_it_back_too(server: Redis, tmp_path: Path) -> None:
     server.cli("CONFIG", "SET", HELD, "66")
     sink = FileSink(tmp_path / "backup", fails_after_bytes=(server.folder / "dump.rdb").stat().st_size + 2500)
@@ -200,7 +200,7 @@ with rewriting_held(Link(keys=RedisKeys(socket=sys.argv[1]), services=EngineServ
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-@pytest.mark.contract("R4")
+@pytest.mark.contract("R4", "N6")
 def test_a_signal_in_the_middle_sets_it_back_within_ten_seconds(server: Redis, number: signal.Signals) -> None:
     server.cli("CONFIG", "SET", HELD, "55")
     program = subprocess.Popen(
@@ -218,7 +218,7 @@ def test_a_signal_in_the_middle_sets_it_back_within_ten_seconds(server: Redis, n
         time.sleep(0.05)
 
 
-@pytest.mark.contract("R8")
+@pytest.mark.contract("R8", "N8")
 def test_an_acl_users_password_works_and_stays_secret(server: Redis, tmp_path: Path) -> None:
     server.cli("ACL", "SETUSER", "keeper", "on", ">s3cret pass'word", "~*", "+@all")
     services = EngineServices(environment={**os.environ, "REDISPW": "s3cret pass'word"})
@@ -293,7 +293,7 @@ def test_a_damaged_backup_fails_its_check(server: Redis, tmp_path: Path, reach: 
     assert caught.value.error_id in {ErrorId.TRUNCATED, ErrorId.VERIFY_FAILED}
 
 
-@pytest.mark.contract("R5")
+@pytest.mark.contract("R5", "N3", "N12")
 def test_another_snapshot_under_the_same_manifest_is_found(server: Redis, tmp_path: Path) -> None:
     stored = take(ENGINE, server.module(reach=False), EngineServices(), tmp_path / "backup")
     with redis_server() as other:

@@ -228,7 +228,7 @@ def test_a_bit_flipped_on_the_way_never_gets_into_the_index(seaweed: SeaweedFS, 
     assert (error.error_id, error.exit_code) == (ErrorId.VERIFY_FAILED, 1)
 
 
-@pytest.mark.contract("K4")
+@pytest.mark.contract("K4", "N2")
 def test_a_listing_that_is_cut_is_a_failure(seaweed: SeaweedFS, tmp_path: Path) -> None:
     bucket = filled(seaweed)
 
@@ -277,7 +277,7 @@ def end_once(path: Path) -> None:
     path.write_bytes(data + bytes(-len(data) % 512) + bytes(1024))
 
 
-@pytest.mark.contract("K6")
+@pytest.mark.contract("K6", "N3")
 def test_a_check_finds_what_is_missing_changed_or_cut(seaweed: SeaweedFS, tmp_path: Path) -> None:
     backup = take(ENGINE, module_for(seaweed, filled(seaweed)), services(seaweed), tmp_path / "d.tar")
 

@@ -55,7 +55,7 @@ def test_a_snapshot_is_taken_with_a_token_that_may_do_nothing_else(bao: OpenBao,
     assert ENGINE.probe(module_at(bao.port), services(""), timeout_s=5.0) is Health.HEALTHY
 
 
-@pytest.mark.contract("C3")
+@pytest.mark.contract("C3", "N5")
 def test_a_token_without_the_policy_is_refused_with_the_line_it_needs(bao: OpenBao, tmp_path: Path) -> None:
     error = refused(bao, tmp_path / "v.snap", token=bao.nobody)
     assert (error.error_id, error.exit_code) == (ErrorId.FORBIDDEN, 7)
@@ -63,7 +63,7 @@ def test_a_token_without_the_policy_is_refused_with_the_line_it_needs(bao: OpenB
     assert bao.nobody not in f"{error}{error.hint}"
 
 
-@pytest.mark.contract("C3")
+@pytest.mark.contract("C3", "N5")
 def test_a_sealed_server_is_refused_before_anything(bao: OpenBao, tmp_path: Path) -> None:
     vault_call(bao.address, bao.root, "PUT", "sys/seal")
     try:
@@ -89,7 +89,7 @@ def test_nobody_there_is_unreachable(bao: OpenBao, tmp_path: Path) -> None:
     assert (error.error_id, error.exit_code) == (ErrorId.UNREACHABLE, 4)
 
 
-@pytest.mark.contract("C4")
+@pytest.mark.contract("C4", "N5")
 def test_storage_that_is_not_raft_is_refused_unless_its_folder_is_named(bao_in_memory: OpenBao, tmp_path: Path) -> None:
     error = refused(bao_in_memory, tmp_path / "v.snap", token=bao_in_memory.root)
     assert (error.error_id, error.exit_code) == (ErrorId.NOT_RAFT, 4)
@@ -99,14 +99,14 @@ def cut_short(request: bytes, piece: bytes) -> bytes:
     return Last(piece[:2000]) if b"snapshot" in request else piece
 
 
-@pytest.mark.contract("C2")
+@pytest.mark.contract("C2", "N1")
 def test_a_connection_that_is_cut_is_no_snapshot(bao: OpenBao, tmp_path: Path) -> None:
     with tampering(bao.port, cut_short) as port:
         error = refused(bao, tmp_path / "v.snap", port=port)
     assert (error.error_id, error.exit_code) == (ErrorId.TRUNCATED, 1)
 
 
-@pytest.mark.contract("C2")
+@pytest.mark.contract("C2", "N2", "N5")
 @pytest.mark.parametrize("left", [0, 1, 300, -1, -9], ids=["nothing", "a byte", "a part", "all but one", "no trailer"])
 def test_a_short_snapshot_with_status_200_is_truncated(bao: OpenBao, tmp_path: Path, left: int) -> None:
     """A proxy ends the answer early and properly, as servers have done."""
@@ -140,7 +140,7 @@ def rebuilt(snapshot: bytes, change: Callable[[str, bytes], bytes | None]) -> by
     return out.getvalue()
 
 
-@pytest.mark.contract("C2")
+@pytest.mark.contract("C2", "N5")
 def test_a_snapshot_without_its_seal_or_with_another_state_is_not_believed(bao: OpenBao, tmp_path: Path) -> None:
     whole = taken(bao, tmp_path / "whole.snap").path.read_bytes()
     assert isinstance(read_snapshot(io.BytesIO(rebuilt(whole, lambda _, data: data))), SnapshotFacts)

@@ -1,0 +1,172 @@
+"""The page of a run: names first, only what changed, nothing told twice, never wider than the screen."""
+
+import io
+import re
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+from dce_play.events import Mode
+from dce_play.facts import ItemFacts
+from dce_play.plugin import Context, StepResult
+from dce_play.render.page.cells import width
+from dce_play.render.page.display import DisplayOptions
+from dce_play.render.terminal import PlainTerminal
+from dce_play.render.text import ASCII
+from tests.support.plans import MadeUpStep, Ran, done, play
+
+NIGHT = """
+summary: Look at every night
+steps:
+  - name: Get ready
+    block:
+      - {name: Look at the disk, quiet.one: {value: 70 GiB free}}
+      - {name: Look at the token, quiet.one: {value: token ok}}
+  - name: Prove {{ item }}
+    loop: [lab]
+    block:
+      - {name: Scrape, long.one: {value: x}}
+      - {name: Prove it, quiet.one: {value: "proved: 1 grew"}}
+  - report.say: {text: a marker, detail: true}
+"""
+GENERAL, NEWS, QUIET, SECRET, FRESH = "948278447312435651", "948293546806835652", "3", "4", "5"
+
+
+def channel(name: str, added: int = 0, total: int = 0, **more: Any) -> ItemFacts:
+    return ItemFacts(kind="channel", name=name, group="lab", added=added, total=total, unit="messages", **more)
+
+
+def told(*items: tuple[str, str, str, ItemFacts]) -> MadeUpStep:
+    def act(_params: Any, ctx: Context) -> StepResult:
+        ctx.reporter.note("=== a marker that scripts look for ===")
+        for key, status, detail, facts in items:
+            ctx.reporter.item(key, "started")
+            ctx.reporter.item(key, status, detail, facts)
+        return done("it")
+
+    return MadeUpStep(NAME="long.one", act=act)
+
+
+def quiet_one() -> MadeUpStep:
+    def act(params: Any, _ctx: Context) -> StepResult:
+        return StepResult(changed=False, summary=params.value)
+
+    return MadeUpStep(NAME="quiet.one", act=act)
+
+
+USUAL = (
+    (GENERAL, "merged", "+2 messages", channel("general", 2, 1162)),
+    (NEWS, "merged", "+12 messages", channel("news", 12, 47)),
+    (QUIET, "unchanged", "+0 messages", channel("quiet", 0, 9)),
+    (SECRET, "skipped", "forbidden", channel("staff-only", remark="forbidden")),
+    (FRESH, "unarchived", "", channel("memes", remark="not archived", fix="dce-play targets discover --target lab")),
+)
+
+
+def night(folder: Path, *items: tuple[str, str, str, ItemFacts], text: str = NIGHT, **changes: Any) -> Ran:
+    return play(text, folder, told(*(items or USUAL)), quiet_one(), **changes)
+
+
+def page(ran: Ran, **display: Any) -> str:
+    stream = io.StringIO()
+    sink = PlainTerminal(stream, DisplayOptions(**{"width": 80, **display}))
+    for event in ran.recorder.events:
+        sink.accept(event)
+    return re.sub(r"\d+\.\d s$", "0.0 s", stream.getvalue(), flags=re.MULTILINE)
+
+
+def test_a_night_with_news(tmp_path: Path) -> None:
+    assert page(night(tmp_path), folder=str(tmp_path)) == dedent(
+        """\
+        test · Look at every night                                          playbook.yml
+        run run-1
+
+        ✓ Get ready                   70 GiB free · token ok
+        lab                                                                   4 channels
+          +    2  general   1 162   #948278447312435651
+          +   12  news         47   #948293546806835652
+          = 1 unchanged   ! 1 forbidden: staff-only   ! 1 not archived: memes
+          ✓ proved: 1 grew
+
+        OK  +14 messages in 2 of 4 channels · 0.0 s
+        !   1 channel is not archived: dce-play targets discover --target lab
+        report  dce-play runs show run-1
+        """
+    )
+
+
+def test_a_night_with_nothing_new(tmp_path: Path) -> None:
+    text = page(night(tmp_path, (QUIET, "unchanged", "", channel("quiet", 0, 9, recap="proved"))))
+    assert "  = 1 unchanged\n" in text
+    assert "OK  nothing new in 1 channel · proved · 0.0 s" in text
+    assert "quiet\n" not in text
+
+
+def test_only_the_screens_height_is_used_and_the_rest_is_summed_up(tmp_path: Path) -> None:
+    many = [(str(number), "merged", "", channel(f"room-{number}", number, 99)) for number in range(1, 41)]
+    text = page(night(tmp_path, *many))
+    assert len(text.splitlines()) <= 23
+    assert re.search(r"\n  \+ +\d+  in \d+ more channels\n", text)
+    assert "room-40" in text
+    assert "OK  +820 messages in 40 channels" in text
+
+
+def test_a_failed_channel_is_told_with_its_file_and_what_mends_it(tmp_path: Path) -> None:
+    facts = channel("bench", path="lab/bench [1].json", fix="dce-play archive salvage 'lab/bench [1].json'")
+    text = page(night(tmp_path, ("1", "failed", "damaged: the file ends inside a message (byte 125662)", facts)))
+    assert "  ✗ bench  damaged: the file ends inside a message (byte 125662)\n" in text
+    assert "      file  lab/bench [1].json\n      fix   dce-play archive salvage 'lab/bench [1].json'\n" in text
+    assert "1 channel failed" in text
+
+
+def test_quiet_says_nothing_of_a_run_that_went_well_and_its_page_of_one_that_failed(tmp_path: Path) -> None:
+    assert page(night(tmp_path), quiet=True) == ""
+    broken = NIGHT + '  - {name: Check, assert.that: {conditions: ["{{ 1 > 2 }}"], message: no}}\n'
+    ran = night(
+        tmp_path, text=broken, run_id="run-2", run_folder=tmp_path / "run-2", resume_command="dce-play resume run-1"
+    )
+    text = page(ran, quiet=True)
+    assert "✗ Check  no\n" in text
+    assert text.count("no\n") == 1, "a failure is told once"
+    assert "FAILED  +14 messages in 2 of 4 channels · 1 step failed" in text
+    assert "next: dce-play resume run-1" in text
+
+
+def test_markers_are_told_with_v_and_not_on_the_page(tmp_path: Path) -> None:
+    ran = night(tmp_path)
+    assert "marker" not in page(ran)
+    verbose = page(ran, verbosity=1)
+    assert "│ === a marker that scripts look for ===" in verbose
+    assert f"merged   {GENERAL}  +2 messages" in verbose
+
+
+def test_a_dry_run_says_that_it_is_one(tmp_path: Path) -> None:
+    text = page(night(tmp_path, mode=Mode.DRY_RUN))
+    assert "dry run: nothing is changed" in text
+    assert "OK  dry run: nothing to change" in text
+
+
+HOSTILE = (
+    ("1", "merged", "", channel("👩‍👩‍👧‍👦" * 100, 3, 5)),
+    ("2", "merged", "", channel("שלום עולם " * 20, 1, 5)),
+    ("3", "merged", "", channel("名" * 90, 1, 12345)),
+    ("4", "merged", "", channel("evil\x1b[2J\rname\u202egnp\x07" * 9, 1, 5)),
+    ("5", "failed", "x" * 300, channel("e\u0301" * 200, path="p/" * 90)),
+    ("6", "skipped", "", channel("ü" * 150, remark="forbidden")),
+)
+
+
+@pytest.mark.parametrize("cells", [20, 40, 80, 140])
+def test_no_name_makes_a_line_wider_than_the_screen(tmp_path: Path, cells: int) -> None:
+    lines = page(night(tmp_path, *HOSTILE, archive_root=tmp_path / ("root" * 20)), width=cells).splitlines()
+    for line in lines:
+        assert width(line) <= cells or "dce-play" in line, line
+        assert not re.search(r"[\x00-\x1f\x7f\u202a-\u202e]", line), repr(line)
+
+
+def test_where_the_encoding_lacks_signs_all_is_told_without_them(tmp_path: Path) -> None:
+    text = page(night(tmp_path, *HOSTILE), signs=ASCII, encoding="ascii")
+    assert text.isascii()
+    assert all(len(line) <= 80 for line in text.splitlines())
