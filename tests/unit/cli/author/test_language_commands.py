@@ -129,7 +129,7 @@ def test_a_new_folder_lints_clean_and_keeps_what_is_there(shell: Shell) -> None:
     targets = shell.folder / "mine" / "scrape-targets.yml"
     assert targets.read_text(encoding="utf-8").startswith("# yaml-language-server: $schema=./schemas/")
     targets.write_text("archive_root: /mine\n", encoding="utf-8")
-    assert "kept   scrape-targets.yml" in shell("init", "mine").stdout
+    assert "kept     scrape-targets.yml" in shell("init", "mine").stdout
     assert targets.read_text(encoding="utf-8") == "archive_root: /mine\n"
 
 
