@@ -106,6 +106,13 @@ def coverage(c: Context) -> None:
     _run(c, "pytest", "-q", "-n", "2", "--cov", "dce_play", "--cov-report", "term-missing:skip-covered", "tests/unit")
 
 
+@task
+def docs(c: Context) -> None:
+    """Build the docs site into build/site, strictly, and the manual pages into build/man."""
+    _run(c, "mkdocs", "build", "--strict", "--quiet")
+    _run(c, "python", "-m", "tools.man_pages", "build/man")
+
+
 @task(help={"version": "the version to release; without it the text is only shown"})
 def changelog(c: Context, version: str = "") -> None:
     """Fold the fragments of changelog.d into CHANGELOG.md. Example: inv changelog --version 0.2.0"""
