@@ -1,18 +1,21 @@
 """What one step is handed: its reporter, its checkpoint, its view or context."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from dce_play.discord.lock.archive_lock import SkippedLock
 from dce_play.events import Asked, CheckpointPut, ItemTold, StepProgressed, StepRef, StepSaid
 from dce_play.facts import ItemFacts
 from dce_play.plugin import Context, NobodyToAsk, StepRecord, View
 from dce_play.runner.cancel import Stopper
-from dce_play.runner.fan_out.executor import ItemWork
+from dce_play.runner.fan_out.executor import Inherited, ItemWork
 from dce_play.runner.record.stream import EventStream
 from dce_play.runner.secrets import RunSecrets
 from dce_play.runner.settings import Ask, RunSettings
 from dce_play.source import JsonValue
+from dce_play.system.lock.held_lock import HeldLock
 from dce_play.system.process.containers import NoteContainer, note_nowhere
 from dce_play.system.process.executor import Command, Executor, Finished, LocalExecutor
 from dce_play.system.process.exempt import ExemptStarter
@@ -137,16 +140,29 @@ class RunServices:
     checkpoints: dict[str, dict[str, JsonValue]]
     skipped_items: list[str]
     """Keys of the items that steps passed over; ``--strict`` asks for them."""
-    lock_fds: tuple[int, ...] = ()
-    update_step: Callable[[str], None] | None = None
-    """Notes beside the archive's lock which step is running."""
-    note_container: NoteContainer = note_nowhere
-    """Notes there, while it is entered, a container that inherits no lock."""
-
+    lock: HeldLock | SkippedLock | Inherited | None = None
+    """What holds the archive's lock; ``None`` where the run has none."""
+    lend_lock: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Lets go of the lock while the block runs, for items that take it themselves."""
     item: ItemWork | None = None
     """What one item of a parent's loop this run is of; ``None`` for a run of a whole playbook."""
     starter: ExemptStarter | None = None
     """In a dry run: what starts the programs that steps have declared."""
+
+    @property
+    def lock_fds(self) -> tuple[int, ...]:
+        """Return what programs that write the archive must inherit."""
+        return self.lock.fds if self.lock is not None else ()
+
+    @property
+    def update_step(self) -> Callable[[str], None] | None:
+        """Return what notes beside the archive's lock which step is running."""
+        return self.lock.update_step if self.lock is not None else None
+
+    @property
+    def note_container(self) -> NoteContainer:
+        """Return what notes there, while it is entered, a container that inherits no lock."""
+        return self.lock.note_container if self.lock is not None else note_nowhere
 
     @property
     def item_id(self) -> str | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.lab_hosts import LabHost
 from tests.support.receiver import Receiver, archive
 
 OTHER = "f" * 40
@@ -240,3 +241,36 @@ def test_odd_clones_are_read(tmp_path: Path, repo: Path, shape: str) -> None:
     with Receiver(folder=tmp_path, config='[version_gate]\nrepo_path = "odd"\nwindow = 1000\n') as one:
         assert outcome(one, "ep-1", head) == (201, "")
         assert outcome(one, "ep-2", OTHER) == (412, "commit_not_in_window")
+
+
+@pytest.mark.contract("G2", "G4")
+@pytest.mark.parametrize("mood", ["empty", "broken"])
+@pytest.mark.parametrize("clone", [True, False])
+def test_while_forgejo_and_receiver_come_back_together_no_episode_is_quarantined(
+    tmp_path: Path, repo: Path, forgejo: tuple[str, type[StandIn]], mood: str, clone: bool
+) -> None:
+    url, kind = forgejo
+    head = commit(repo)
+    kind.commits = (head,)
+    source = 'repo_path = "clone"' if clone else 'repo_path = ""'
+    config = f'[version_gate]\n{source}\nforgejo_url = "{url}"\nforgejo_repo = "o/r"\ncache_ttl_s = 0.1\n'
+    with Receiver(folder=tmp_path, config=config) as one:
+        host = LabHost(folder=tmp_path / "lab", url=f"http://127.0.0.1:{one.port}")
+        host.folder.mkdir()
+        host.write_config()
+        (host.folder / "token").write_text(one.token)
+        host.episode("before", commit=head)
+        assert host.run("ship", "once").returncode == 0
+        kind.mood = mood
+        one.kill()
+        one.start()
+        host.episode("meanwhile", commit=head)
+        host.run("ship", "once")
+        where = host.where()
+        assert (where["quarantine"], "meanwhile" in where["episodes"]) == ([], not clone)
+        kind.mood = "well"
+        host.episode("after", commit=head)
+        done = host.run("ship", "once")
+        assert done.returncode == 0, done.stderr
+        assert (host.where()["quarantine"], host.where()["episodes"]) == ([], [])
+        assert sorted(row["id"] for row in one.rows()) == ["after", "before", "meanwhile"]

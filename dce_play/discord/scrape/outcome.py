@@ -77,6 +77,8 @@ class TargetOutcome:
     channels: tuple[ChannelOutcome, ...]
     unarchived: tuple[str, ...] = ()
     """Names of the guild's channels that have no channel file and that this run did not take."""
+    news: tuple[str, ...] = ()
+    """What is new, renamed, forbidden or gone in the guild since the last scrape; each is told once."""
 
     @property
     def exported(self) -> tuple[ChannelId, ...]:

@@ -93,6 +93,9 @@ class FileStore:
                     f"{self.folders.incoming} and {self.folders.store} are on two file systems",
                     hint="both must be plain folders below store_dir",
                 )
+            reason = self._unwritable()
+            if reason:
+                raise StoreUnusable(reason, hint=f"look: ls -ld {self.folders.store}; findmnt -T {self.folders.root}")
             self._index.load(repair=True)
             for episode_id in self.folders.stored_ids():
                 if episode_id not in self._index.ids:
@@ -199,7 +202,10 @@ class FileStore:
             return f"{self.folders.root}: {(error.strerror or str(error)).lower()}"
         if free < self._limits.min_free:
             return f"{self.folders.root}: {free} bytes free, less than min_free"
-        for folder in (self.folders.incoming, self.folders.store):
+        return self._unwritable()
+
+    def _unwritable(self) -> str:
+        for folder in (self.folders.incoming, self.folders.uploads, self.folders.store):
             if not os.access(folder, os.W_OK | os.X_OK):
                 return f"{folder}: cannot be written"
         return ""
