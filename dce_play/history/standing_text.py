@@ -13,6 +13,8 @@ from dce_play.render.text import one_line
 from dce_play.system.lock.status import Verdict
 
 _NAME = 0
+_LESS_TELLING = (6, 5, 4, 3)
+"""The columns that a narrow terminal does not show: blocks, growth, channels, messages."""
 _RECENT = 3
 _LABEL = 9
 _DAYS = 14
@@ -24,7 +26,7 @@ def standing_lines(standing: Standing, /, *, cells: int, ascii_only: bool = Fals
     yield _first_line(standing, cells)
     yield ""
     rows = [_cells(target, standing, ascii_only) for target in standing.targets]
-    for line in table(rows, stretch=_NAME, cells=cells - 2):
+    for line in table(rows, stretch=_NAME, cells=cells - 2, drop=_LESS_TELLING):
         yield f"  {GAP.join(line)}".rstrip()
     if standing.remarks:
         yield ""

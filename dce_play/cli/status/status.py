@@ -2,14 +2,13 @@
 
 import json
 import os
-import shutil
-import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
 
 import click
 
+from dce_play.cli.app.tables import can_show_signs, print_lines, room
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.cli.run.flags import DurationType
@@ -87,11 +86,13 @@ def command(
         from dce_play.pages.status_page import status_page
 
         write_named(html, status_page(standing), what="the page", mode=0o644)
-    text = _text(standing, output_format, piped=to is not None or not sys.stdout.isatty())
-    if to is None:
-        click.echo(text, nl=False)
-    else:
+    if to is not None:
+        text = _text(standing, output_format, cells=_PIPED_CELLS)
         write_named(to, text.encode("utf-8", "backslashreplace"), what="the status", mode=0o644)
+    elif output_format == "text":
+        print_lines(standing_lines(standing, cells=room(piped=_PIPED_CELLS), ascii_only=not can_show_signs()))
+    else:
+        click.echo(_text(standing, output_format, cells=_PIPED_CELLS), nl=False)
     return int(standing.level)
 
 
@@ -121,13 +122,11 @@ def _span(seconds: float | None) -> timedelta | None:
     return None if seconds is None else timedelta(seconds=seconds)
 
 
-def _text(standing: Standing, output_format: str, *, piped: bool) -> str:
+def _text(standing: Standing, output_format: str, *, cells: int) -> str:
     match output_format:
         case "json":
             return json.dumps(standing_json(standing), ensure_ascii=False, indent=2) + "\n"
         case "prometheus":
             return standing_metrics(standing)
         case _:
-            cells = _PIPED_CELLS if piped else shutil.get_terminal_size().columns
-            plain = not (sys.stdout.encoding or "").lower().startswith("utf")
-            return "".join(f"{line}\n" for line in standing_lines(standing, cells=cells, ascii_only=plain))
+            return "".join(f"{line}\n" for line in standing_lines(standing, cells=cells))
