@@ -78,6 +78,11 @@ class TargetLayout:
         return self.meta / "unfinished.json"
 
     @property
+    def guild(self) -> Path:
+        """The guild's channels as a scrape saw them last."""
+        return self.meta / "guild.json"
+
+    @property
     def appends(self) -> Path:
         return self.meta / "appends.jsonl"
 

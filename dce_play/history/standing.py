@@ -8,6 +8,7 @@ from enum import IntEnum
 from pathlib import Path
 
 from dce_play.discord.lock.places import archive_lock_status
+from dce_play.discord.scrape.guild_changes import read_guild
 from dce_play.discord.targets.model import Target, TargetsFile
 from dce_play.errors import DcePlayError
 from dce_play.history.growth import Growth, read_growth
@@ -15,6 +16,7 @@ from dce_play.history.nights import Attempt, Nights, read_nights, runs_of
 from dce_play.history.run_rows import RunRow
 from dce_play.history.scheduled import Schedule
 from dce_play.history.when import age, age_s
+from dce_play.layout import TargetLayout
 from dce_play.system.lock.status import LockStatus, Verdict
 
 WARN_AFTER, FAIL_AFTER = timedelta(days=2), timedelta(days=7)
@@ -63,6 +65,10 @@ class TargetStanding:
     growth: Growth = field(default_factory=Growth)
     last_success: Attempt | None = None
     last_attempt: Attempt | None = None
+    forbidden: tuple[str, ...] = ()
+    """Names of the guild's channels that the token cannot read."""
+    vanished: tuple[str, ...] = ()
+    """Names of channels that are gone from the guild; what is archived of them stays."""
 
     @property
     def removed(self) -> bool:
@@ -155,7 +161,10 @@ def _target(target: Target, nights: Nights, *, now: datetime, days: int) -> Targ
         growth = read_growth(target.output_dir, now=now, days=days, known=target.channel_ids)
     except OSError:
         growth = Growth()
+    guild = sorted((read_guild(TargetLayout(target.output_dir)) or {}).items(), key=lambda each: int(each[0]))
     return TargetStanding(
+        forbidden=tuple(each.name or channel_id for channel_id, each in guild if each.forbidden),
+        vanished=tuple(each.name or channel_id for channel_id, each in guild if each.vanished),
         name=target.name,
         folder=target.output_dir,
         enabled=target.enabled,
@@ -211,5 +220,9 @@ def _remarks(target: TargetStanding, limits: Limits, now: datetime) -> Iterator[
             level=Level.WARNING,
             target=target.name,
             text=text,
-            fix=f"dce-play targets discover --target {shlex.quote(target.name)}",
+            fix=f"dce-play targets discover --new --target {shlex.quote(target.name)}",
         )
+    for names, what in ((target.forbidden, "cannot be read by this token"), (target.vanished, "gone from the guild")):
+        if names:
+            many = "1 channel" if len(names) == 1 else f"{len(names)} channels"
+            yield Remark(level=Level.OK, target=target.name, text=f"{many} {what}: {', '.join(names)}")

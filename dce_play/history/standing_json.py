@@ -54,6 +54,8 @@ def _target(target: TargetStanding, standing: Standing) -> dict[str, JsonValue]:
         "last_success": _attempt(target.last_success, standing.now),
         "last_attempt": _attempt(target.last_attempt, standing.now),
         "unarchived": list(target.unarchived),
+        "forbidden": list(target.forbidden),
+        "vanished": list(target.vanished),
         "media": target.media,
     }
 

@@ -1,6 +1,7 @@
 """A token that Discord stops accepting, as operators meet it: before the first channel, attended and not."""
 
 import contextlib
+import json
 import os
 import pty
 import subprocess
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dce_play.discord.simulator.server import running_simulator
+from dce_play.discord.simulator.server import Simulator, running_simulator
 from dce_play.discord.simulator.worlds import Size, build_world
 from tests.support.command_line import Terminal, terminal_in
 
@@ -70,27 +71,49 @@ def _at_a_terminal(terminal: Terminal, **variables: str) -> tuple[int, str]:
     return process.wait(60), said.decode()
 
 
+def guild_operator(tmp_path: Path, simulator: Simulator, token: str, **target: str) -> Terminal:
+    """Return a terminal with one target over the world's guild."""
+    entry = {"name": "demo", "output_dir": f"{tmp_path}/archives/demo", "guild_ids": list(simulator.world.guilds)}
+    targets = {"archive_root": f"{tmp_path}/archives", "targets": [{**entry, **target}]}
+    (tmp_path / "targets.json").write_text(json.dumps(targets), encoding="utf-8")
+    return terminal_in(
+        tmp_path,
+        DCE_MIN_FREE_MB="0",
+        DCE_DISCORD_API_BASE=simulator.base_url,
+        DCE_CONFIG_FILE=str(tmp_path / "targets.json"),
+        DCE_CLI_BIN="/bin/false",
+        DISCORD_TOKEN=token,
+    )
+
+
+@pytest.mark.parametrize("exporter", ["discord_api", "dce_cli"])
 @pytest.mark.parametrize(("taken", "code"), [(True, 0), (False, 7)])
 @pytest.mark.contract("R-6.01")
-def test_safe_to_run_is_said_of_a_token_that_discord_takes_only(tmp_path: Path, *, taken: bool, code: int) -> None:
+def test_safe_to_run_is_said_of_a_token_that_discord_takes_only(
+    tmp_path: Path, *, taken: bool, code: int, exporter: str
+) -> None:
     with running_simulator(build_world(1, size=Size(channels=1, messages=3))) as simulator:
-        terminal = terminal_in(
-            tmp_path,
-            DCE_MIN_FREE_MB="0",
-            DCE_DISCORD_API_BASE=simulator.base_url,
-            DCE_CONFIG_FILE=str(tmp_path / "targets.yml"),
-            DISCORD_TOKEN=simulator.token if taken else "a-dead-token",
-        )
-        guild_id = next(iter(simulator.world.guilds))
-        (tmp_path / "targets.yml").write_text(
-            f"archive_root: {tmp_path}/archives\ntargets:\n"
-            f"  - {{name: demo, output_dir: {tmp_path}/archives/demo, guild_ids: ['{guild_id}']}}\n"
-        )
+        token = simulator.token if taken else "a-dead-token"
+        terminal = guild_operator(tmp_path, simulator, token, exporter=exporter)
         handoff, check = terminal.run("run", "handoff"), terminal.run("auth", "check")
     assert (handoff.code, check.code) == (code, code), handoff.out + handoff.err + check.err
     assert ("Safe to run" in handoff.out) is taken
     assert ("Discord takes it" in check.out) is taken
     assert simulator.token not in handoff.out + check.out
+
+
+def test_a_guild_that_the_token_does_not_see_is_not_safe_to_run(tmp_path: Path) -> None:
+    with running_simulator(build_world(1, size=Size(channels=1, messages=3))) as simulator:
+        terminal = guild_operator(tmp_path, simulator, simulator.token, exporter="discord_api")
+        assert terminal.run("run", "scrape", "--skip-preflight").code == 0
+        text = (tmp_path / "targets.json").read_text(encoding="utf-8")
+        guild_id = next(iter(simulator.world.guilds))
+        (tmp_path / "targets.json").write_text(text.replace(guild_id, "754679440998400000"), encoding="utf-8")
+        handoff, check = terminal.run("run", "handoff"), terminal.run("auth", "check")
+    said = "the token does not see guild 754679440998400000 of target 'demo'"
+    assert said in handoff.out
+    assert "Safe to run" not in handoff.out
+    assert (check.code, said in check.out) == (1, True)
 
 
 def test_where_discord_does_not_answer_nothing_is_said_to_be_safe(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ class Operator:
             DCE_MIN_FREE_MB="0",
             DCE_CLI_BIN=str(STANDINS / "dce_cli.py"),
             DCE_STANDIN=str(folder / "standin.json"),
-            **variables,
+            **{"DCE_DISCORD_API_BASE": "http://127.0.0.1:9/api/v10"} | variables,
         )
         self.folder = self.terminal.folder
         self.archives = folder / "archives"

@@ -78,7 +78,8 @@ def check(output_format: str) -> int:
     Example:
       dce-play auth check
 
-    Exit 0: it does. Exit 7: it does not, or there is none. Exit 1: Discord does not answer, or not as Discord.
+    Exit 0: it does. Exit 7: it does not, or there is none. Exit 1: Discord does not answer, or not as Discord; or the
+    token does not see a target's guild, or reads none of its channels.
     """
     from dce_play.cli.host.auth_check import check as ask  # the exporter takes a while to import
 

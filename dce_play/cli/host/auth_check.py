@@ -11,6 +11,7 @@ from dce_play.discord.auth.discovery import discover_token, places
 from dce_play.discord.exporters.choose import api_base
 from dce_play.discord.exporters.discord_api.client import ClientLimits
 from dce_play.discord.exporters.discord_api.exporter import DiscordApiExporter
+from dce_play.discord.scrape.asking import unseen_guilds, visible_guilds
 from dce_play.discord.scrape.preflight import preflight_target
 from dce_play.errors import ExitCode
 from dce_play.system.clock import SystemClock
@@ -18,6 +19,8 @@ from dce_play.system.clock import SystemClock
 
 def check(output_format: str) -> int:
     """Ask Discord for the token's guilds and for one channel of each enabled target, and tell what it says.
+
+    Returns 1 when a guild is not among those that the token sees, or no channel of a target can be read.
 
     Raises: NoToken, BadTokenFile; AuthenticationFailed; whatever else keeps Discord from answering.
     """
@@ -32,7 +35,8 @@ def check(output_format: str) -> int:
         note=lambda line: click.echo(line, err=True),
     )
     try:
-        guilds = exporter.guilds()
+        guilds = visible_guilds(exporter)
+        unseen = {target.name: unseen_guilds(target, guilds) for target in targets if target.enabled}
         read = {
             target.name: len(
                 preflight_target(target, exporter=exporter, note=lambda line: click.echo(line, err=True)).readable
@@ -42,16 +46,21 @@ def check(output_format: str) -> int:
         }
     finally:
         exporter.close()
+    code = ExitCode.FAILED if any(unseen.values()) or not all(read.values()) else ExitCode.OK
     if output_format == "json":
         facts = {
             "accepted": True,
             "source": found.source,
-            "guilds": [{"id": guild.guild_id, "name": guild.name} for guild in guilds],
-            "targets": [{"name": name, "readable": count > 0} for name, count in read.items()],
+            "guilds": [{"id": guild.guild_id, "name": guild.name} for guild in guilds.values()],
+            "targets": [
+                {"name": name, "readable": count > 0, "problems": unseen[name]} for name, count in read.items()
+            ],
         }
         click.echo(json.dumps(facts, ensure_ascii=False))
-        return ExitCode.OK
+        return code
     click.echo(f"token: Discord takes it (from {found.source}); it sees {len(guilds)} guild(s)")
     for name, count in read.items():
         click.echo(f"  target {name}: {'can be read' if count else 'none of its channels can be read'}")
-    return ExitCode.OK
+        for line in unseen[name]:
+            click.echo(f"  ! {line}")
+    return code

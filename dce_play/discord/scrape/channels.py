@@ -1,11 +1,12 @@
 """Which channels of a target a scrape is about, and why those."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import ClassVar
 
 from dce_play.discord.exporters.protocol import ChannelListing, Exporter
+from dce_play.discord.scrape.guild_changes import Listed
 from dce_play.discord.targets.guilds import match_guilds
 from dce_play.discord.targets.model import Discover, Target, TargetKind
 from dce_play.errors import DcePlayError, ExitCode, UsageError
@@ -61,6 +62,8 @@ class Choice:
     """Listed by the exporter and without a channel file yet."""
     left_out: tuple[ChosenChannel, ...] = ()
     """Listed without a channel file, too, and not part of this run, as it was narrowed."""
+    listed: Listed | None = None
+    """What the guilds listed; ``None`` where nobody asked."""
 
 
 def choose_channels(
@@ -138,13 +141,16 @@ def _everything(
     exporter = listing()
     chosen_guilds = _guilds(target, exporter, guilds)
     found: dict[ChannelId, ChosenChannel] = {}
+    every: list[ChannelListing] = []
     for guild_id in chosen_guilds:
         listed = exporter.channels(guild_id, threads=target.include_threads, voice=target.include_voice_channels)
         if not listed and channel_files:
             raise EmptyGuild(target.name, guild_id)
         found |= _chosen(target, listed)
+        every += listed
     scope = "; ".join(f"guild {guild_id}" for guild_id in chosen_guilds)
-    return _choice(scope, {**seeded, **found}, channel_files)
+    choice = _choice(scope, {**seeded, **found}, channel_files)
+    return replace(choice, listed=Listed(channels=tuple(every), wanted=frozenset(found)))
 
 
 def _guilds(target: Target, exporter: Exporter, only: tuple[GuildId, ...]) -> tuple[GuildId, ...]:
@@ -159,18 +165,33 @@ def _guilds(target: Target, exporter: Exporter, only: tuple[GuildId, ...]) -> tu
     return only or guilds
 
 
-def not_archived(target: Target, *, known: Collection[ChannelId], exporter: Exporter) -> tuple[ChosenChannel, ...]:
-    """Return the channels of the target's guilds that have no channel file and are not unwanted; threads apart.
+def list_cheaply(target: Target, exporter: Exporter) -> Listed | None:
+    """Return what the target's guilds list, threads apart; ``None`` for a target that has no guild, or never lists.
 
-    For targets that go by the files they have: what is never listed is never missed. Empty where that is no question.
+    For targets that go by the files they have: what is never listed is never missed.
     Raises: ExportError.
     """
     if target.kind is not TargetKind.GUILD or target.channel_ids or target.discover is Discover.NEVER:
-        return ()
-    found: dict[ChannelId, ChosenChannel] = {}
-    for guild_id in target.guild_ids:
-        found |= _chosen(target, exporter.channels(guild_id, threads="none", voice=target.include_voice_channels))
-    return tuple(each for each in found.values() if each.exportable and each.channel_id not in known)
+        return None
+    voice = target.include_voice_channels
+    listed = [
+        each for guild_id in target.guild_ids for each in exporter.channels(guild_id, threads="none", voice=voice)
+    ]
+    return Listed(channels=tuple(listed), wanted=wanted(target, listed))
+
+
+def without_file(listed: Listed, known: Collection[ChannelId]) -> tuple[ChosenChannel, ...]:
+    """Return the channels that are wanted, hold messages and are not among the known ones."""
+    return tuple(
+        ChosenChannel(channel_id=each.channel_id, name=each.name)
+        for each in listed.channels
+        if each.exportable and each.channel_id in listed.wanted and each.channel_id not in known
+    )
+
+
+def wanted(target: Target, listed: list[ChannelListing]) -> frozenset[ChannelId]:
+    """Return the listed channels that the target does not exclude. A thread goes with its channel."""
+    return frozenset(_chosen(target, listed))
 
 
 def _chosen(target: Target, listed: list[ChannelListing]) -> dict[ChannelId, ChosenChannel]:
@@ -210,4 +231,4 @@ def _narrow(target: Target, choice: Choice, only: tuple[ChannelId, ...]) -> Choi
     left_out = tuple(
         each for each in choice.channels if each.channel_id in choice.discovered and each.channel_id not in chosen
     )
-    return Choice(scope=choice.scope, channels=channels, discovered=discovered, left_out=left_out)
+    return replace(choice, channels=channels, discovered=discovered, left_out=left_out)

@@ -5,6 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from dce_play.discord.exporters.protocol import OddMessage
+from dce_play.errors import DcePlayError
 from dce_play.snowflake import ChannelId, MessageId
 
 
@@ -47,6 +48,8 @@ class ChannelOutcome:
     edit_count: int = 0
     reason: str = ""
     """Why the channel was skipped or failed; empty otherwise."""
+    error: DcePlayError | None = None
+    """What the channel failed of."""
     cursor_before: MessageId | None = None
     cursor_after: MessageId | None = None
     fetched_bytes: int = 0
@@ -77,6 +80,8 @@ class TargetOutcome:
     channels: tuple[ChannelOutcome, ...]
     unarchived: tuple[str, ...] = ()
     """Names of the guild's channels that have no channel file and that this run did not take."""
+    news: tuple[str, ...] = ()
+    """What is new, renamed, forbidden or gone in the guild since the last scrape; each is told once."""
 
     @property
     def exported(self) -> tuple[ChannelId, ...]:

@@ -9,11 +9,12 @@ from dce_play.discord.archive.folder.channel_map import ChannelMap
 from dce_play.discord.archive.folder.temps import list_temps
 from dce_play.discord.exporters.protocol import AuthenticationFailed, Exporter, ExportError
 from dce_play.discord.scrape.channel import Place, RunMustStop, scrape_channel
-from dce_play.discord.scrape.channels import Choice, ChosenChannel, choose_channels, not_archived
+from dce_play.discord.scrape.channels import Choice, ChosenChannel, choose_channels, list_cheaply, without_file
+from dce_play.discord.scrape.guild_changes import Listed, changes, read_guild, remember_guild
 from dce_play.discord.scrape.outcome import ChannelAction, ChannelOutcome, TargetOutcome
 from dce_play.discord.scrape.tools import Tools
 from dce_play.discord.scrape.unfinished import read_unfinished, remember_unfinished, settle_unfinished
-from dce_play.discord.targets.model import Discover, Target
+from dce_play.discord.targets.model import Discover, Target, TargetKind
 from dce_play.errors import DcePlayError
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId, GuildId
@@ -64,7 +65,8 @@ def scrape_target(job: Job, tools: Tools, *, refresh: Callable[[], Exporter | No
     _bootstrap(channel_map, tools)
     choice, tools, refreshed = _choose(job, channel_map, tools, refresh)
     _tell_choice(job, choice, tools)
-    unarchived = (*choice.left_out, *_missed(job, choice, channel_map, tools))
+    listed = choice.listed or _listing(job, tools)
+    unarchived = (*choice.left_out, *_missed(choice, listed, channel_map))
     _tell_unarchived(unarchived, job, tools)
     remember_unfinished(layout, (*choice.discovered, *(each.channel_id for each in choice.left_out)))
     outcomes: dict[ChannelId, ChannelOutcome] = {}
@@ -79,10 +81,12 @@ def scrape_target(job: Job, tools: Tools, *, refresh: Callable[[], Exporter | No
         _tell_refresh(tools)
         tools = replace(tools, exporter=exporter)
         pending = [each for each in pending if outcomes[each.channel_id].action is ChannelAction.NOT_TRIED]
+    done = tuple(outcomes[each.channel_id] for each in choice.channels)
     outcome = TargetOutcome(
         target=job.target.name,
-        channels=tuple(outcomes[each.channel_id] for each in choice.channels),
+        channels=done,
         unarchived=tuple(each.name or each.channel_id for each in unarchived),
+        news=_news(layout, listed, done, job, tools),
     )
     if cause is not None:
         raise ScrapeStopped(cause, outcome) from cause
@@ -168,25 +172,44 @@ def _tell_choice(job: Job, choice: Choice, tools: Tools) -> None:
     tools.listener.noted(
         f"Target '{target.name}': processing {len(choice.channels)} channel(s) into {target.output_dir}."
     )
+    tools.listener.chose(sum(1 for each in choice.channels if each.exportable))
     tools.listener.noted(f"  Server scope: {choice.scope}")
     if choice.discovered:
         tools.listener.noted(f"  New channels without a channel file yet: {', '.join(choice.discovered)}")
 
 
-def _missed(job: Job, choice: Choice, channel_map: ChannelMap, tools: Tools) -> tuple[ChosenChannel, ...]:
-    """Return the channels of a target's guilds that no run archives, as the target goes by its files."""
-    if job.target.discover is not Discover.WHEN_UNSEEDED or choice.discovered or choice.left_out:
-        return ()
-    if tools.exporter.name not in _LIST_CHEAPLY:
-        return ()
-    known = {*channel_map.channels(), *(each.channel_id for each in choice.channels)}
+def _listing(job: Job, tools: Tools) -> Listed | None:
+    """Return what the guilds list, where one request tells it and the target goes by its files."""
+    if job.target.discover is not Discover.WHEN_UNSEEDED or tools.exporter.name not in _LIST_CHEAPLY:
+        return None
     try:
-        return not_archived(job.target, known=known, exporter=tools.exporter)
+        return list_cheaply(job.target, tools.exporter)
     except AuthenticationFailed:
         raise
     except ExportError as error:
         tools.listener.noted(f"WARN: whether the guild has channels without a channel file is not known: {error}")
+        return None
+
+
+def _missed(choice: Choice, listed: Listed | None, channel_map: ChannelMap) -> tuple[ChosenChannel, ...]:
+    """Return the channels of a target's guilds that no run archives, as the target goes by its files."""
+    if listed is None or choice.listed is not None:
         return ()
+    taken = (*choice.channels, *choice.left_out)
+    return without_file(listed, {*channel_map.channels(), *(each.channel_id for each in taken)})
+
+
+def _news(
+    layout: TargetLayout, listed: Listed | None, outcomes: Sequence[ChannelOutcome], job: Job, tools: Tools
+) -> tuple[str, ...]:
+    """Tell what has changed in the guild, once, and remember it. Direct messages are no guild's."""
+    if job.target.kind is not TargetKind.GUILD:
+        return ()
+    known, found = changes(read_guild(layout), listed, outcomes)
+    for change in found:
+        tools.listener.noted(f"! Target '{job.target.name}': {change}")
+    remember_guild(layout, known)
+    return tuple(map(str, found))
 
 
 def _tell_unarchived(unarchived: Sequence[ChosenChannel], job: Job, tools: Tools) -> None:

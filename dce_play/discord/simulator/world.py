@@ -156,11 +156,17 @@ class World:
             self._timelines[channel.channel_id] = timeline
             self._channels = {**self._channels, channel.channel_id: channel}
 
-    def change(self, channel_id: ChannelId, *, access: Access) -> None:
-        """Let the token see something else of a channel, from the next answer on."""
+    def change(self, channel_id: ChannelId, *, access: Access | None = None, name: str = "") -> None:
+        """Let the token see something else of a channel, or give it another name, from the next answer on."""
         with self._lock:
-            changed = replace(self._channels[channel_id], access=access)
+            before = self._channels[channel_id]
+            changed = replace(before, access=access or before.access, name=name or before.name)
             self._channels = {**self._channels, channel_id: changed}
+
+    def remove(self, channel_id: ChannelId) -> None:
+        """Delete a channel, from the next answer on."""
+        with self._lock:
+            self._channels = {key: each for key, each in self._channels.items() if key != channel_id}
 
     def grow(self, messages: int, *, channel_id: ChannelId | None = None) -> None:
         """Add new messages: to one channel, or in turn to every channel that grows."""

@@ -84,6 +84,7 @@ class Outputs:
     skipped: Annotated[tuple[str, ...], Info(help="Channels that were skipped.")]
     behind: Annotated[tuple[str, ...], Info(help="Channels whose delta waits for a hole to be filled.")]
     unarchived: Annotated[tuple[str, ...], Info(help="Names of the guild's channels that no run archives.")]
+    news: Annotated[tuple[str, ...], Info(help="What is new, renamed, forbidden or gone in the guild; told once.")]
     appended: Annotated[int, Info(help="Messages added, salvaged ones included.")]
     media_kept: Annotated[int, Info(help="Media that were fetched.")]
     media_missing: Annotated[int, Info(help="Media that this run found to be gone, or could not fetch.")]
@@ -139,6 +140,9 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         summary += f"; ! {media.missing} media missing"
     if outcome.unarchived:
         summary += f"; {len(outcome.unarchived)} channel(s) are not archived"
+    if outcome.news:
+        more = f" and {len(outcome.news) - 1} more" if len(outcome.news) > 1 else ""
+        summary += f"; ! {outcome.news[0]}{more}"
     return StepResult(changed=outcome.changed, summary=summary, outputs=outputs)
 
 
@@ -184,7 +188,14 @@ def _listener(target: Target, ctx: Context) -> ReportingListener:
     if targets.path.absolute() != usual_targets_file(ctx.folder):
         words += ["--config", str(targets.path.absolute())]
     return ReportingListener(
-        reporter, Subject(target=target.name, archive_root=targets.archive_root, discover=shlex.join(words))
+        reporter,
+        Subject(
+            target=target.name,
+            archive_root=targets.archive_root,
+            discover=shlex.join(words),
+            folder=ctx.folder,
+            monotonic=ctx.clock.monotonic,
+        ),
     )
 
 
@@ -258,6 +269,7 @@ def _outputs(outcome: TargetOutcome, path: Path, media: MediaOutcome) -> Outputs
         skipped=ids(ChannelAction.SKIPPED, ChannelAction.SKIPPED_OOM),
         behind=tuple(channel.channel_id for channel in outcome.channels if channel.behind),
         unarchived=outcome.unarchived,
+        news=outcome.news,
         appended=outcome.appended,
         media_kept=media.kept,
         media_missing=media.missing,

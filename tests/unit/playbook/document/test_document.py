@@ -163,7 +163,8 @@ def test_a_number_of_thousands_of_digits_is_text() -> None:
 
 
 def test_json_files_are_read_strictly() -> None:
-    assert [each.span.line for each in _read('{"a": 1,\n}', _JSON).problems] == [2]
+    (problem,) = _read('{"a": 1,\n}', _JSON).problems
+    assert problem.span.line in {1, 2}  # the comma's, from Python 3.13 on; before, the bracket's
     assert _read('{\t"a":\t1573508731788951644}', _JSON).document.value == {"a": "1573508731788951644"}
 
 
