@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,17 +20,21 @@ class DaskCluster:
 
     folder: Path
     port: int
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Settings of the scheduler; with those of TLS it speaks that."""
     processes: list["subprocess.Popen[str]"] = field(default_factory=list)
 
     @property
     def address(self) -> str:
-        return f"tcp://127.0.0.1:{self.port}"
+        return f"{'tls' if self.variables else 'tcp'}://127.0.0.1:{self.port}"
 
     def start_scheduler(self) -> "subprocess.Popen[str]":
         """Start the scheduler; it listens when this returns."""
         argv = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", str(self.port), "--no-dashboard"]
-        argv += ["--host", "127.0.0.1"]
-        process = self._start(argv, {"PATH": os.environ["PATH"], "HOME": str(self.folder)}, "scheduler")
+        argv += ["--host", "127.0.0.1", *(["--protocol", "tls"] if self.variables else [])]
+        process = self._start(
+            argv, {"PATH": os.environ["PATH"], "HOME": str(self.folder), **self.variables}, "scheduler"
+        )
         assert eventually(self.listens), self.said("scheduler")
         return process
 
@@ -72,12 +76,12 @@ class DaskCluster:
 
 
 @contextmanager
-def dask_cluster(folder: Path) -> Iterator[DaskCluster]:
+def dask_cluster(folder: Path, *, variables: Mapping[str, str] | None = None) -> Iterator[DaskCluster]:
     """Give a cluster with a scheduler and no workers."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    made = DaskCluster(folder, port)
+    made = DaskCluster(folder, port, variables or {})
     try:
         made.start_scheduler()
         yield made
