@@ -106,6 +106,13 @@ def coverage(c: Context) -> None:
     _run(c, "pytest", "-q", "-n", "2", "--cov", "dce_play", "--cov-report", "term-missing:skip-covered", "tests/unit")
 
 
+@task
+def docs(c: Context) -> None:
+    """Build the docs site into build/site, strictly, and the manual pages into build/man."""
+    _run(c, "mkdocs", "build", "--strict", "--quiet")
+    _run(c, "python", "-m", "tools.man_pages", "build/man")
+
+
 @task(help={"python": "one version, such as 3.13; without it all that the package is for", "path": "what to test"})
 def matrix(c: Context, python: str = "", path: str = "tests/unit") -> None:
     """Run the unit tests under each Python. Example: inv matrix --python 3.13 --path tests/unit/playbook"""

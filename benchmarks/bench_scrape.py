@@ -79,7 +79,10 @@ class NothingNew:
 class Silent:
     """A listener that does nothing."""
 
-    def began(self, channel_id: ChannelId, line: str, /) -> None:
+    def chose(self, channel_count: int, /) -> None:
+        pass
+
+    def began(self, channel_id: ChannelId, line: str, _name: str, _after: MessageId | None, /) -> None:
         pass
 
     def progressed(self, channel_id: ChannelId, progress: ExportProgress, /) -> None:

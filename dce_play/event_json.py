@@ -5,7 +5,7 @@ from dataclasses import fields
 from typing import Any
 
 from dce_play.events import BODIES, Body, ChangeTold, ErrorFacts, Event, Mode, Outcome, Status, StepRef
-from dce_play.facts import ItemFacts
+from dce_play.facts import ItemFacts, Reached
 from dce_play.source import JsonValue
 
 EVENT_VERSION = 1
@@ -26,7 +26,8 @@ def to_json(event: Event, /) -> dict[str, JsonValue]:
 
 
 _FIELDS: dict[type, tuple[str, ...]] = {
-    kind: tuple(each.name for each in fields(kind)) for kind in (*BODIES, StepRef, ErrorFacts, ChangeTold, ItemFacts)
+    kind: tuple(each.name for each in fields(kind))
+    for kind in (*BODIES, StepRef, ErrorFacts, ChangeTold, ItemFacts, Reached)
 }
 
 
@@ -82,6 +83,7 @@ _READERS: dict[str, Any] = {
     "step": lambda value: StepRef(**value),
     "error": lambda value: None if value is None else ErrorFacts(**value),
     "facts": lambda value: None if value is None else ItemFacts(**value),
+    "reached": lambda value: None if value is None else Reached(**value),
     "changes": lambda value: tuple(ChangeTold(**each) for each in value),
     "status": lambda value: Status(value) if value in _STATUSES else value,
     "mode": Mode,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar, Protocol, TypeAlias, get_args
 
-from dce_play.facts import ItemFacts
+from dce_play.facts import ItemFacts, Reached
 from dce_play.source import JsonValue
 
 GROUPS = frozenset({"block", "loop", "role", "playbook"})
@@ -195,6 +195,7 @@ class StepProgressed:
     done: float
     total: float | None
     unit: str
+    reached: Reached | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NewType, Protocol
 from dce_play.discord.targets.model import Target, TargetsFile
 from dce_play.discord.targets.select import select_targets
 from dce_play.errors import DcePlayError, ExitCode, UsageError
-from dce_play.facts import ItemFacts
+from dce_play.facts import ItemFacts, Reached
 from dce_play.snowflake import ChannelId, GuildId
 from dce_play.source import JsonValue
 from dce_play.system.clock import Clock
@@ -141,7 +141,7 @@ class Reporter(Protocol):
     def note(self, text: str, /) -> None:
         """Tell one line for the record, such as a marker that scripts look for: the page leaves it out."""
 
-    def progress(self, done: float, total: float | None, unit: str, /) -> None:
+    def progress(self, done: float, total: float | None, unit: str, reached: Reached | None = None, /) -> None:
         """Tell how far the step is; ``total`` is ``None`` when nobody knows."""
 
     def item(self, key: str, status: str, detail: str = "", facts: ItemFacts | None = None, /) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support.podman import Podman, own_podman
 from tests.support.postgres_server import Postgres, postgres_server
 from tests.support.postgres_server import fill as fill_postgres
 from tests.support.real_engines import OpenBao, SeaweedFS, openbao, seaweedfs
@@ -66,4 +67,11 @@ def postgres() -> Iterator[Postgres]:
 def own_postgres() -> Iterator[Postgres]:
     """Give a running PostgreSQL for tests that change it: each makes what it needs, and removes it."""
     with postgres_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
+    """Give a container engine of the tests' own; each test removes the containers that it makes."""
+    with own_podman(tmp_path_factory.mktemp("podman")) as running:
         yield running

@@ -2,14 +2,18 @@
 
 The folder holds ``data`` (a copy of tests/data), ``playbooks``, ``roles`` and ``examples``. What follows a command is
 its output: ``…`` stands for any text within a line, a line of ``…`` for any lines. ``# exit N`` after a command is its
-exit code.
+exit code. Lines after ``> `` go on with the command, as a shell shows them. What one command exports and where it goes
+to holds for the next, and what runs in the background ends with the page.
 """
 
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,6 +46,8 @@ def examples(page: Path) -> list[Example]:
                 code = int(exits[1]) if exits else 0
                 current = Example(command=_EXIT.sub("", command), exit_code=code)
                 found.append(current)
+            elif current is not None and (line == ">" or line.startswith("> ")) and not current.output:
+                current.command += f"\n{line[2:]}"
             elif current is not None:
                 current.output.append(line)
     return found
@@ -78,21 +84,43 @@ def test_the_examples_of_a_page_run_and_say_what_it_says(page: Path, scratch: Pa
         "LANG": "C.UTF-8",
         "COLUMNS": "100",
     }
-    for example in examples(page):
-        done = subprocess.run(
-            ["/bin/bash", "-c", example.command],
-            cwd=scratch,
+    started: list[int] = []
+    try:
+        for example in examples(page):
+            code, output = typed(example.command, scratch, environment, started)
+            told = f"$ {example.command}\n{output}"
+            assert code == example.exit_code, told
+            if example.output:
+                assert pattern(example.output).fullmatch(output), f"{told}\nexpected:\n" + "\n".join(example.output)
+    finally:
+        for session in started:
+            with suppress(ProcessLookupError):
+                os.killpg(session, signal.SIGKILL)
+
+
+_KEEP = """\
+cd "$(cat "$HOME/.place" 2>/dev/null || pwd)"; [ -f "$HOME/.exports" ] && . "$HOME/.exports"
+keep() { code=$?; export -p > "$HOME/.exports"; pwd > "$HOME/.place"; exit $code; }
+trap keep EXIT
+"""
+
+
+def typed(command: str, folder: Path, environment: dict[str, str], started: list[int]) -> tuple[int, str]:
+    """Run a command as the next line of a shell; return its exit code and what it said."""
+    with tempfile.TemporaryFile("w+") as said:  # a pipe would stay open as long as what runs in the background
+        shell = subprocess.Popen(
+            ["/bin/bash", "-c", f"{_KEEP}{command}\n"],
+            cwd=folder,
             env=environment,
-            stdout=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
             stderr=subprocess.STDOUT,
-            text=True,
-            timeout=120,
-            check=False,
+            start_new_session=True,
         )
-        told = f"$ {example.command}\n{done.stdout}"
-        assert done.returncode == example.exit_code, told
-        if example.output:
-            assert pattern(example.output).fullmatch(done.stdout), f"{told}\nexpected:\n" + "\n".join(example.output)
+        started.append(shell.pid)
+        code = shell.wait(timeout=120)
+        said.seek(0)
+        return code, said.read()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(TOP)))

@@ -101,7 +101,9 @@ def memory(megabytes: int) -> None:
     for size in (1, 100, megabytes):
         with place() as folder, postgres_server() as server:
             rows = "SELECT repeat(md5(g::text), 32768) AS a"  # a mebibyte in the dump, a few kilobytes on the disk
-            server.sql(f"CREATE TABLE t AS {rows} FROM generate_series(1, {size}) g")
+            server.sql("CREATE TABLE t (a text)")
+            for first in range(1, size + 1, 128):
+                server.sql(f"INSERT INTO t {rows} FROM generate_series({first}, {min(size, first + 127)}) g")
             keys = {"postgres": {"socket": str(server.folder), "user": "boss"}, "compression": "none"}
             for name, encrypt in (("plain", {}), ("age", {"age": [recipient]})):
                 empty(folder)

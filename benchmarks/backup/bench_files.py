@@ -77,15 +77,16 @@ def files(folder: Path, count: int, size_bytes: int, rounds: int) -> None:
 def written(folder: Path) -> str:
     """Return how much a run writes to disk, as a share of what it stores; without compression by another program."""
     empty(folder)
-    trace = folder / "trace"
     calls = "-etrace=write,pwrite64,writev"
-    argv = ("strace", "-f", "-qq", "-y", "-o", str(trace), calls, *dce(folder, "run", "plain", *_RUN))
+    argv = ("strace", "-ff", "-qq", "-y", "-o", str(folder / "trace"), calls, *dce(folder, "run", "plain", *_RUN))
     subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
     total = 0
-    with trace.open(encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            if f"<{folder}/root" in line and " = " in line:
-                total += int(line.rpartition(" = ")[2].split()[0])
+    for trace in folder.glob("trace.*"):  # one a thread: no call is told in two halves
+        with trace.open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                if f"<{folder}/root" in line and " = " in line:
+                    total += int(line.rpartition(" = ")[2].split()[0])
+        trace.unlink()
     (stored,) = (folder / "root").glob("plain-*.tar.gz")
     return f"{total / stored.stat().st_size:.4f}"
 

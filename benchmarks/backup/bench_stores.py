@@ -101,7 +101,7 @@ def memory(folder: Path, megabytes: int) -> None:
     recipient = str(pyrage.x25519.Identity.generate().to_public())
     with seaweedfs(folder / "weed") as store:
         for size in (1, 100, megabytes):
-            bucket = filled(store, 1, size << 20)
+            bucket = filled(store, max(1, size // 100), min(size, 100) << 20)
             for name, encrypt in (("plain", {}), ("age", {"age": [recipient]})):
                 place = folder / f"{size}-{name}"
                 place.mkdir()

@@ -92,7 +92,7 @@ def read_gains(run_folder: Path, /) -> RunGains:
         uses, identifier = (str(step.get(name)) for name in ("uses", "id")) if isinstance(step, dict) else ("", "")
         if uses == SCRAPE and event.get("type") == ItemTold.TYPE:
             key = (identifier, str(event.get("key")))
-            if event.get("status") not in _NO_OUTCOME:
+            if event.get("status") not in _NO_OUTCOME and not _is_forum(event):
                 channels[key] = _channel(event, before=channels.get(key))
         elif uses == SCRAPE:
             ends[identifier] = _ended(event, step if isinstance(step, dict) else {})
@@ -139,6 +139,12 @@ def _each(data: bytes, marker: bytes) -> Iterator[int]:
     while at >= 0:
         yield at
         at = data.find(marker, at + 1)
+
+
+def _is_forum(event: dict[str, JsonValue]) -> bool:
+    """Return whether nobody counts the item among the channels: it has no messages of its own."""
+    facts = event.get("facts")
+    return isinstance(facts, dict) and facts.get("counts") is False
 
 
 def _channel(event: dict[str, JsonValue], *, before: ChannelGain | None) -> ChannelGain:

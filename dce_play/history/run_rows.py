@@ -14,6 +14,8 @@ from dce_play.runner.record.folders import RunInfo, State
 
 _CAME_OF_IT = 5
 """The column that is cut where the line is too long."""
+_LESS_TELLING = (2, 4, 3, 5, 0)
+"""The columns that a narrow terminal does not show: how long, which targets, what, and at last even more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +42,7 @@ def run_row(info: RunInfo, /) -> RunRow:
 
 def row_lines(rows: Iterable[RunRow], /, *, now: datetime, cells: int) -> list[list[str]]:
     """Return the cells of each row's line, filled to the width of their columns; the second is how it ended."""
-    return table([_cells(row, now) for row in rows], stretch=_CAME_OF_IT, cells=cells)
+    return table([_cells(row, now) for row in rows], stretch=_CAME_OF_IT, cells=cells, drop=_LESS_TELLING)
 
 
 def _cells(row: RunRow, now: datetime) -> list[str]:
@@ -60,7 +62,7 @@ def _cells(row: RunRow, now: datetime) -> list[str]:
         name,
         targets_words(info.targets),
         came_of_it(row),
-        info.short_id,
+        one_line(info.short_id),
     ]
 
 

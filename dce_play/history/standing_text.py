@@ -13,6 +13,8 @@ from dce_play.render.text import one_line
 from dce_play.system.lock.status import Verdict
 
 _NAME = 0
+_LESS_TELLING = (6, 5, 4, 3)
+"""The columns that a narrow terminal does not show: blocks, growth, channels, messages."""
 _RECENT = 3
 _LABEL = 9
 _DAYS = 14
@@ -24,7 +26,7 @@ def standing_lines(standing: Standing, /, *, cells: int, ascii_only: bool = Fals
     yield _first_line(standing, cells)
     yield ""
     rows = [_cells(target, standing, ascii_only) for target in standing.targets]
-    for line in table(rows, stretch=_NAME, cells=cells - 2):
+    for line in table(rows, stretch=_NAME, cells=cells - 2, drop=_LESS_TELLING):
         yield f"  {GAP.join(line)}".rstrip()
     if standing.remarks:
         yield ""
@@ -104,7 +106,7 @@ def lock_words(standing: Standing, /) -> str:
 
 def next_words(schedule: Schedule, now: datetime, /) -> list[str]:
     """Return a line for each scheduled job, or one that says that there is none."""
-    if schedule.unknown:
+    if schedule.unknown and not schedule.jobs:
         return [f"not known: {one_line(schedule.unknown)}"]
     found = [f"{_day(job.next_at, now)} {job.next_at:%H:%M}  {job.name} ({job.by})" for job in schedule.jobs]
     return found or ["nothing is scheduled: dce-play run schedule --dry-run"]

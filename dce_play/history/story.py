@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from dce_play.events import Mode
+from dce_play.events import CONDITION_FALSE, Mode
+from dce_play.history.columns import GAP, table
+from dce_play.history.gains import TargetGain
 from dce_play.history.run_rows import RunRow, gained, run_row, targets_words
 from dce_play.history.when import age, age_s, day_and_time
 from dce_play.render.report import fold_report
@@ -15,6 +17,10 @@ from dce_play.source import JsonValue
 from dce_play.system.foreign_text import clean
 
 _NAMED_LINES = 3
+_MOST_CHANNELS = 20
+"""Channels that are named; of those beyond only the sum is told."""
+_CELLS = 76
+_NOT_DONE = frozenset({"failed", "skipped", "not_tried"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +63,45 @@ def story_lines(story: Story, /, *, now: datetime) -> Iterator[str]:
     if any(about):
         yield "  " + "  ".join(part for part in about if part)
     yield from _damage(story)
-    for step in story.steps:
-        yield f"  {step['status']!s:<8}  {step['id']}  {one_line(str(step['summary'] or ''))}".rstrip()
+    yield from _step_lines(story)
     yield from _under_way(row, now)
     yield from _why(story)
     if row.gains.targets:
         yield f"  {gained(row.gains) if row.gains.added else 'nothing new'}{'  proved' if row.gains.proved else ''}"
+    for gain in row.gains.targets:
+        yield from _target(gain)
     yield f"  folder  {info.folder}"
+
+
+def _step_lines(story: Story) -> Iterator[str]:
+    left_out = 0
+    for step in story.steps:
+        if step["status"] == "skipped" and step["summary"] == CONDITION_FALSE:
+            left_out += 1
+            continue
+        yield f"  {step['status']!s:<8}  {step['id']}  {one_line(str(step['summary'] or ''))}".rstrip()
+    if left_out:
+        yield f"  {left_out} step{'s' if left_out > 1 else ''} left out: {CONDITION_FALSE}"
+
+
+def _target(gain: TargetGain) -> Iterator[str]:
+    grown = sorted((each for each in gain.channels if each.added), key=lambda each: -each.added)
+    yield f"  {one_line(gain.target)}"
+    rows = [
+        (f"+{each.added:,}", one_line(each.name or each.channel_id), "" if each.total is None else f"{each.total:,}")
+        for each in grown[:_MOST_CHANNELS]
+    ]
+    for line in table(rows, stretch=1, cells=_CELLS):
+        yield f"    {GAP.join(line)}".rstrip()
+    rest = grown[_MOST_CHANNELS:]
+    if rest:
+        yield f"    +{sum(each.added for each in rest):,} in {len(rest)} more channels"
+    for each in gain.channels:
+        if each.status in _NOT_DONE:
+            name = one_line(each.name or each.channel_id)
+            yield f"    {each.status.replace('_', ' ')}  {name}  {one_line(each.reason)}".rstrip()
+    if gain.unarchived:
+        yield f"    not archived: {', '.join(map(one_line, gain.unarchived))}"
 
 
 def _damage(story: Story) -> Iterator[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dce_play.events import GROUPS, StepEnded, StepProgressed, StepStarted
+from dce_play.facts import Reached
 from dce_play.render.text import amount, one_line
 from dce_play.runner.record.journal import JOURNAL_NAME
 from dce_play.runner.record.peek import NotAnEvent, last_lines
@@ -75,6 +76,12 @@ def _tail(journal: Path) -> list[bytes]:
 
 
 def _progress(event: dict[str, JsonValue]) -> str:
+    reached = event.get("reached")
+    if isinstance(reached, dict):
+        try:
+            return one_line(Reached(**reached).text())  # type: ignore[arg-type]  # what does not fit is an error
+        except (TypeError, ValueError):
+            return ""
     done, total, unit = event.get("done"), event.get("total"), one_line(str(event.get("unit", "")))
     if not isinstance(done, int | float):
         return ""

@@ -54,11 +54,13 @@ def step_name(step: StepRef) -> str:
 
 
 def progress_text(body: StepProgressed, /) -> str:
-    """Return ``12 of 40 channels``."""
+    """Return ``lab-guild 1/3  general  16 200 messages  620/s``, or ``12 of 40 channels (30 %)``."""
+    if body.reached is not None:
+        return clean(body.reached.text()).replace("\n", " ")
     unit = one_line(body.unit)
-    if body.total is None:
+    if not body.total:
         return f"{amount(body.done)} {unit}"
-    return f"{amount(body.done)} of {amount(body.total)} {unit}"
+    return f"{amount(body.done)} of {amount(body.total)} {unit} ({100 * body.done / body.total:.0f} %)"
 
 
 def hint_lines(hint: str, indent: str, /) -> Iterator[Line]:

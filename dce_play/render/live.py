@@ -5,9 +5,6 @@ from typing import TextIO
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.spinner import Spinner
-from rich.table import Table
 from rich.text import Text
 from rich.theme import Theme
 
@@ -15,6 +12,7 @@ from dce_play.events import GROUPS, Asked, Event, RunEnded, StepEnded, StepProgr
 from dce_play.render.lines import Line, progress_text
 from dce_play.render.narrator import narrator
 from dce_play.render.page.display import DisplayOptions
+from dce_play.render.page.fitting import Fitting
 from dce_play.render.text import ASCII, duration, one_line
 
 _THEME = Theme(
@@ -30,32 +28,50 @@ _THEME = Theme(
     inherit=True,
 )
 _REFRESH_HZ = 8
+_FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_FRAMES_ASCII = "-\\|/"
 
 
 class _Running:
-    """The bottom line: spinner, step, progress, and for how long."""
+    """The bottom line: what is running, how far it is, and for how long."""
 
-    def __init__(self, *, ascii_only: bool) -> None:
-        self.step: StepRef | None = None
-        self.since = 0.0
-        self.progress: StepProgressed | None = None
-        self._spinner = Spinner("line" if ascii_only else "dots", style="changed")
+    def __init__(self, display: DisplayOptions) -> None:
+        self._fit = Fitting(display)
+        self._frames = _FRAMES_ASCII if display.signs is ASCII else _FRAMES
+        self._steps: dict[str, tuple[StepRef, float]] = {}
+        self._told: dict[str, str] = {}
+        self._latest = ""
 
     def begin(self, step: StepRef) -> None:
-        self.step, self.since, self.progress = step, time.monotonic(), None
+        self._steps[step.id] = (step, time.monotonic())
+        self._latest = step.id
+
+    def tell(self, body: StepProgressed) -> None:
+        self._told[body.step.id] = progress_text(body) if body.reached else ""
+        if body.reached is None:
+            self._told[body.step.id] = f"{one_line(body.step.name)}  {progress_text(body)}"
+        self._latest = body.step.id
+
+    def end(self, step: StepRef) -> None:
+        self._steps.pop(step.id, None)
+        self._told.pop(step.id, None)
+
+    def line(self) -> str:
+        """Return the line as it is now; empty while nothing runs."""
+        if not self._steps:
+            return ""
+        identifier = self._latest if self._latest in self._steps else next(reversed(self._steps))
+        step, since = self._steps[identifier]
+        now = time.monotonic()
+        frame = self._frames[int(now * _REFRESH_HZ) % len(self._frames)]
+        right = f"  {duration(now - since)}"
+        text = self._fit.spaced(self._told.get(identifier) or one_line(step.name))
+        return f"{frame} {self._fit.cut(text, max(self._fit.width - 1 - len(right) - 2, 1))}{right}"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        if self.step is None:
-            return
-        row = Table.grid(padding=(0, 1))
-        cells: list[object] = [Text("  "), self._spinner, Text(one_line(self.step.name), style="bold", no_wrap=True)]
-        if self.progress is not None:
-            if self.progress.total:
-                cells.append(ProgressBar(total=self.progress.total, completed=self.progress.done, width=24))
-            cells.append(Text(progress_text(self.progress), style="dim", no_wrap=True))
-        cells.append(Text(duration(time.monotonic() - self.since), style="dim", no_wrap=True))
-        row.add_row(*cells)  # type: ignore[arg-type]  # rich's own name for "anything it can show" is not exported
-        yield row
+        line = self.line()
+        if line:
+            yield Text(line, style="dim", no_wrap=True, overflow="crop")
 
 
 class LiveTerminal:
@@ -64,7 +80,7 @@ class LiveTerminal:
     def __init__(self, stream: TextIO, display: DisplayOptions) -> None:
         self._console = Console(file=stream, theme=_THEME, highlight=False, markup=False, emoji=False, soft_wrap=True)
         self._narrator = narrator(display)
-        self._running = _Running(ascii_only=display.signs is ASCII)
+        self._running = _Running(display)
         self._live: Live | None = None
 
     def accept(self, event: Event, /) -> None:
@@ -74,9 +90,9 @@ class LiveTerminal:
                 self._running.begin(step)
                 self._start()
             case StepProgressed():
-                self._running.progress = event.body
+                self._running.tell(event.body)
             case StepEnded(step=step) if step.uses not in GROUPS:
-                self._running.step = None
+                self._running.end(step)
             case RunEnded():
                 self._stop()
             case Asked():

@@ -1,8 +1,8 @@
 """Events as lines, one after another, leaving nothing out: the log file, and the terminal with ``-v``."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import assert_never
 
 from dce_play.events import (
@@ -43,14 +43,14 @@ from dce_play.render.lines import (
     step_name,
     steps_are,
 )
+from dce_play.render.pace import Pace
 from dce_play.render.page.display import DisplayOptions
 from dce_play.render.text import duration, one_line
+from dce_play.source import JsonValue
 from dce_play.system.foreign_text import clean
 
 SUMMARY_MARKER = "DCE_JSON_SUMMARY:"
 """Operators' scripts find a scrape's summary by this word. Such a line stands in the log file only."""
-PROGRESS_EVERY_S = 30.0
-"""How often progress is told where lines cannot be overwritten."""
 _COUNTED = ("ok", "changed", "rescued", "reused", "maybe", "skipped", "failed", "not-run")
 _WORD_WIDTH = 8
 
@@ -65,7 +65,7 @@ class Narrator:
     _effects: dict[str, str] = field(default_factory=dict)
     _indexes: dict[str, int] = field(default_factory=dict)
     _opened: set[str] = field(default_factory=set)
-    _told_progress: dict[str, float] = field(default_factory=dict)
+    _pace: Pace = field(default_factory=Pace)
     _failures: list[StepEnded] = field(default_factory=list)
     _name: str = ""
 
@@ -126,7 +126,8 @@ class Narrator:
             case StepEnded():
                 yield from self._step_ended(body)
             case CheckpointPut():
-                return
+                if self.display.verbosity > 1:
+                    yield ((f"{self._indent(body.step, 1)}{one_line(body.key)} = {_as_json(body.value)}", "dim"),)
 
     # The run.
 
@@ -207,11 +208,8 @@ class Narrator:
     def _progressed(self, body: StepProgressed, ts: str) -> Iterator[Line]:
         if not self.display.progress:
             return
-        now = datetime.fromisoformat(ts).timestamp()
-        last = self._told_progress.setdefault(body.step.id, now)
-        if now - last < PROGRESS_EVERY_S:
+        if not self._pace.due(body.step.id, ts):
             return
-        self._told_progress[body.step.id] = now
         yield from self._open(body.step)
         yield ((self._indent(body.step, 1), ""), (progress_text(body), "dim"))
 
@@ -248,6 +246,9 @@ class Narrator:
             (f"  {summary}" if summary else "", "failed" if body.status in {Status.FAILED, Status.INTERRUPTED} else ""),
             (f"  {duration(body.duration_s)}" if timed else "", "dim"),
         )
+        if self.display.verbosity > 1:
+            for name, value in body.outputs.items():
+                yield ((f"{self._indent(body.step, 1)}{name} = {_as_json(value)}", "dim"),)
         if self._dry or self.display.diff:
             yield from self._changes(body)
 
@@ -266,3 +267,7 @@ class Narrator:
 
     def _indent(self, step: StepRef, extra: int = 0) -> str:
         return "  " * (1 + step.depth + extra)
+
+
+def _as_json(value: JsonValue) -> str:
+    return clean(json.dumps(value, ensure_ascii=False))

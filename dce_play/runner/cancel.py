@@ -27,6 +27,8 @@ class Reason(StrEnum):
     TERMINATED = "terminated"
     """SIGTERM or SIGHUP."""
     RUN_TIMEOUT = "run timed out"
+    SCHEDULER_LOST = "the scheduler of the cluster is lost"
+    """Items are at work elsewhere, and nothing more will be heard of them."""
     TIMEOUT = "timed out"
     """The deadline of one step or block."""
 
@@ -35,6 +37,7 @@ EXIT_CODES = {
     Reason.INTERRUPTED: ExitCode.INTERRUPTED,
     Reason.TERMINATED: ExitCode.TERMINATED,
     Reason.RUN_TIMEOUT: ExitCode.TIMEOUT,
+    Reason.SCHEDULER_LOST: ExitCode.FAILED,
     Reason.TIMEOUT: ExitCode.FAILED,
 }
 

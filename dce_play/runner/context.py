@@ -1,23 +1,28 @@
 """What one step is handed: its reporter, its checkpoint, its view or context."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from dce_play.discord.lock.archive_lock import SkippedLock
 from dce_play.events import Asked, CheckpointPut, ItemTold, StepProgressed, StepRef, StepSaid
-from dce_play.facts import ItemFacts
+from dce_play.facts import ItemFacts, Reached
 from dce_play.plugin import Context, NobodyToAsk, StepRecord, View
 from dce_play.runner.cancel import Stopper
-from dce_play.runner.fan_out.executor import ItemWork
+from dce_play.runner.fan_out.executor import Inherited, ItemWork
 from dce_play.runner.record.stream import EventStream
 from dce_play.runner.secrets import RunSecrets
 from dce_play.runner.settings import Ask, RunSettings
 from dce_play.source import JsonValue
+from dce_play.system.clock import Clock
+from dce_play.system.lock.held_lock import HeldLock
 from dce_play.system.process.containers import NoteContainer, note_nowhere
 from dce_play.system.process.executor import Command, Executor, Finished, LocalExecutor
 from dce_play.system.process.exempt import ExemptStarter
 
 HIDDEN = "hidden (no_log)"
+_NOTE_EVERY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,7 @@ class StepReporter:
     step: StepRef
     skipped_items: list[str]
     silent: bool = False
+    lock_note: "LockNote | None" = None
 
     def say(self, text: str, /) -> None:
         """Tell one line."""
@@ -39,9 +45,13 @@ class StepReporter:
         if not self.silent:
             self.stream.emit(StepSaid(step=self.step, text=text, detail=True))
 
-    def progress(self, done: float, total: float | None, unit: str, /) -> None:
+    def progress(self, done: float, total: float | None, unit: str, reached: Reached | None = None, /) -> None:
         """Tell how far the step is."""
-        self.stream.emit(StepProgressed(step=self.step, done=done, total=total, unit=unit))
+        if self.silent:
+            reached = None
+        self.stream.emit(StepProgressed(step=self.step, done=done, total=total, unit=unit, reached=reached))
+        if self.lock_note is not None and reached is not None:
+            self.lock_note.tell(f"{self.step.id}: {reached.text()}")
 
     def item(self, key: str, status: str, detail: str = "", facts: ItemFacts | None = None, /) -> None:
         """Tell what became of one item."""
@@ -50,6 +60,22 @@ class StepReporter:
         if self.silent:
             detail, facts = HIDDEN, None
         self.stream.emit(ItemTold(step=self.step, key=key, status=status, detail=detail, facts=facts))
+
+
+@dataclass(slots=True)
+class LockNote:
+    """Notes beside the archive's lock how far a step is, at most once in five seconds."""
+
+    update: Callable[[str], None]
+    clock: Clock
+    _told: float = -_NOTE_EVERY_S
+
+    def tell(self, text: str, /) -> None:
+        """Note it, unless something was noted just now."""
+        now = self.clock.monotonic()
+        if now - self._told >= _NOTE_EVERY_S:
+            self._told = now
+            self.update(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,16 +163,29 @@ class RunServices:
     checkpoints: dict[str, dict[str, JsonValue]]
     skipped_items: list[str]
     """Keys of the items that steps passed over; ``--strict`` asks for them."""
-    lock_fds: tuple[int, ...] = ()
-    update_step: Callable[[str], None] | None = None
-    """Notes beside the archive's lock which step is running."""
-    note_container: NoteContainer = note_nowhere
-    """Notes there, while it is entered, a container that inherits no lock."""
-
+    lock: HeldLock | SkippedLock | Inherited | None = None
+    """What holds the archive's lock; ``None`` where the run has none."""
+    lend_lock: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Lets go of the lock while the block runs, for items that take it themselves."""
     item: ItemWork | None = None
     """What one item of a parent's loop this run is of; ``None`` for a run of a whole playbook."""
     starter: ExemptStarter | None = None
     """In a dry run: what starts the programs that steps have declared."""
+
+    @property
+    def lock_fds(self) -> tuple[int, ...]:
+        """Return what programs that write the archive must inherit."""
+        return self.lock.fds if self.lock is not None else ()
+
+    @property
+    def update_step(self) -> Callable[[str], None] | None:
+        """Return what notes beside the archive's lock which step is running."""
+        return self.lock.update_step if self.lock is not None else None
+
+    @property
+    def note_container(self) -> NoteContainer:
+        """Return what notes there, while it is entered, a container that inherits no lock."""
+        return self.lock.note_container if self.lock is not None else note_nowhere
 
     @property
     def item_id(self) -> str | None:
@@ -173,6 +212,9 @@ class RunServices:
             allow_unattended=settings.allow_unattended,
             steps_of=settings.steps_of,
         )
+
+    def _lock_note(self) -> LockNote | None:
+        return None if self.update_step is None else LockNote(self.update_step, self.settings.clock)
 
     def context(
         self,
@@ -202,7 +244,7 @@ class RunServices:
             allow_unattended=settings.allow_unattended,
             steps_of=settings.steps_of,
             executor=executor,
-            reporter=StepReporter(self.stream, step, self.skipped_items, silent),
+            reporter=StepReporter(self.stream, step, self.skipped_items, silent, self._lock_note()),
             checkpoint=JournalCheckpoint(self.stream, step, self.checkpoints.setdefault(step.id, {})),
             secrets=self.secrets,
             scratch=scratch,

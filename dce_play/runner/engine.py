@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 
 from dce_play import __version__
 from dce_play.discord.lock.archive_lock import SkippedLock
@@ -27,8 +28,8 @@ from dce_play.runner.dry_run.guard import dry_run, seal_process
 from dce_play.runner.event_emitter import EventEmitter
 from dce_play.runner.fan_loop import FanLoop
 from dce_play.runner.fan_out.executor import FanOut, Inherited, ItemWork
-from dce_play.runner.fan_out.order import ItemOrder, ItemResult, failed_item
-from dce_play.runner.locking import archive_locked
+from dce_play.runner.fan_out.order import ItemOrder, ItemResult
+from dce_play.runner.locking import archive_locked, lent
 from dce_play.runner.node_result import Failure, crashed, decisive, foreseen, stopped
 from dce_play.runner.record.journal import open_journal
 from dce_play.runner.record.progress import Progress
@@ -163,12 +164,14 @@ class _Running:
                     names=first_names(self._settings),
                     stream=self._stream,
                     stopper=self._stopper,
+                    item=self._item.order if self._item is not None else None,
                 )
             )
         if held is not None:
-            self._workshop = replace(
-                self._workshop, lock_fds=held.fds, update_step=held.update_step, note_container=held.note_container
-            )
+            self._workshop = replace(self._workshop, lock=held)
+        if isinstance(held, HeldLock):
+            lend = partial(lent, held, self._settings, stream=self._stream, stopper=self._stopper)
+            self._workshop = replace(self._workshop, lend_lock=lend)
 
     def _start(self) -> None:
         settings = self._settings
@@ -237,7 +240,11 @@ class _Running:
             return self._own_item(walk_now, self._item.order)
         if self.fan_out is not None:
             walk_now.fan_loop = FanLoop(
-                fan_out=self.fan_out, services=self._workshop, emitter=walk_now.emitter, progress=self._progress
+                plan=plan,
+                fan_out=self.fan_out,
+                services=self._workshop,
+                emitter=walk_now.emitter,
+                progress=self._progress,
             )
         scope = Scope(names=first_names(self._settings), environment=settings.environment)
         scope.names["vars"] = bind_vars(plan.vars, scope.names)
@@ -288,7 +295,7 @@ class _Running:
             counts=counts,
             outputs=self._outputs,
             error=failure.facts if failure is not None else None,
-            item=self._result or (failed_item(failure) if failure is not None else None),
+            item=self._result,
         )
 
     def _exit_code(self, failure: Failure | None, counts: Mapping[str, int]) -> ExitCode:

@@ -3,12 +3,13 @@
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
 from dce_play.errors import DcePlayError
 from dce_play.events import FannedOut, StepRef
 from dce_play.playbook.check.names import INHERITED_NAMES
-from dce_play.playbook.plan.plan import PlannedNode
+from dce_play.playbook.plan.plan import Plan, PlannedNode
 from dce_play.runner.cancel import Reason
 from dce_play.runner.context import RunServices
 from dce_play.runner.event_emitter import EventEmitter
@@ -16,6 +17,7 @@ from dce_play.runner.fan_out.executor import FanOut, Inherited, ItemExecutor, It
 from dce_play.runner.fan_out.fold import ItemFold
 from dce_play.runner.fan_out.order import ItemOrder, ItemResult, failed_item
 from dce_play.runner.fan_out.travel import refuse_secrets, to_wire
+from dce_play.runner.locking import writes_archive
 from dce_play.runner.node_result import foreseen
 from dce_play.runner.record.child_id import child_id
 from dce_play.runner.record.progress import Progress
@@ -30,6 +32,7 @@ _TICK_S = 0.1
 class FanLoop:
     """Runs the items of loops for one walk."""
 
+    plan: Plan
     fan_out: FanOut
     services: RunServices
     emitter: EventEmitter
@@ -55,12 +58,21 @@ class FanLoop:
         first = self._order(node, scope, fresh=fresh, number=number)
         parent = self.services.settings.run_id
         orders = [
-            replace(first, key=key, item=self._wired(node, item), run_id=child_id(parent, ref.id, key, number=number))
+            replace(
+                first,
+                key=key,
+                item=self._wired(node, item),
+                host=self.fan_out.host_of(item),
+                run_id=child_id(parent, ref.id, key, number=number),
+            )
             for key, item in zip(keys, items, strict=True)
         ]
         self.services.stream.emit(FannedOut(step=ref, runs={order.key: order.run_id for order in orders}))
         loop = _Loop(self, node, scope, orders)
-        with self.fan_out.executor(self._inherited()) as executor:
+        inherited = self._inherited()
+        lends = self.fan_out.locks_itself and writes_archive(self.plan, node.id)
+        lent = self.services.lend_lock() if lends else nullcontext()
+        with lent, self.fan_out.executor(inherited) as executor:
             loop.go(executor)
         yield from loop.results()
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from dce_play.errors import DcePlayError
 from dce_play.playbook.plan.plan import Plan
 from dce_play.runner.cancel import Reason
 from dce_play.runner.fan_out.executor import Inherited, ItemExecutor, ItemWork, Listen
@@ -22,6 +23,11 @@ class InTurn:
     settings: RunSettings
     leave_report: Callable[[Path], object]
     """Writes the report of an item's run into its folder."""
+    locks_itself = False
+
+    def host_of(self, _item: object, /) -> str:
+        """Return that any host will do: there is this one."""
+        return ""
 
     @contextmanager
     def executor(self, inherited: Inherited, /) -> Iterator[ItemExecutor]:
@@ -44,7 +50,10 @@ class _InTurnExecutor:
         settings = item_settings(place.settings, order, runs=place.settings.run_folder.parent)
         work = ItemWork(order=order, inherited=self.inherited)
         future: Future[ItemResult] = Future()
-        future.set_result(run_item(place.plan, settings, work, listen, leave_report=place.leave_report))
+        try:
+            future.set_result(run_item(place.plan, settings, work, listen, leave_report=place.leave_report))
+        except DcePlayError as error:
+            future.set_exception(error)
         return future
 
     def stop(self, reason: Reason, /) -> None:

@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dce_play.event_json import to_json
-from dce_play.events import Event
+from dce_play.events import ErrorFacts, Event
 from dce_play.playbook.plan.plan import Plan, walk
 from dce_play.runner.cancel import Reason
 from dce_play.runner.engine import run
-from dce_play.runner.fan_out.executor import ItemWork, Listen
+from dce_play.runner.fan_out.executor import ItemNotRun, ItemWork, Listen
 from dce_play.runner.fan_out.order import ItemOrder, ItemResult, failed_item
-from dce_play.runner.node_result import stopped
+from dce_play.runner.node_result import Failure, stopped
 from dce_play.runner.record.follow import follow_journal
 from dce_play.runner.record.journal import JOURNAL_NAME, RunStillGoing, close_lost, read_journal
 from dce_play.runner.record.progress import Progress, fold_progress
@@ -69,7 +69,7 @@ def run_item(
 
     ``leave_report`` writes the report into the run folder.
 
-    Raises: RunFolderUnusable, RunJournalDamaged; OSError, when the result cannot be written.
+    Raises: ItemNotRun; RunFolderUnusable, RunJournalDamaged; OSError, when the result cannot be written.
     """
     order, folder = work.order, settings.run_folder
     while True:
@@ -81,7 +81,10 @@ def run_item(
             break
         except RunStillGoing:  # it was taken up between two looks
             continue
-    result = outcome.item or failed_item(stopped(Reason.TERMINATED, order.id))
+    result = outcome.item
+    if result is None:
+        facts = outcome.error or ErrorFacts(kind="NotRun", message="the item did not begin")
+        raise ItemNotRun(Failure(facts=facts, exit_code=outcome.exit_code, stops=work.why(), where=order.id))
     note: dict[str, JsonValue] = {
         "session": order.session,
         "good": result.good,

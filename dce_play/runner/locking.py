@@ -9,12 +9,18 @@ from dce_play.errors import DcePlayError, ExitCode
 from dce_play.events import Diagnosed, LockReleased, LockSeen, LockTaken, LockWaiting, Mode
 from dce_play.playbook.evaluate.reach import reachable_steps
 from dce_play.playbook.language.model import Lock
-from dce_play.playbook.plan.plan import Plan
+from dce_play.playbook.plan.plan import Plan, all_steps
 from dce_play.plugin import Effects
 from dce_play.runner.cancel import Stopper
+from dce_play.runner.fan_out.order import ItemOrder
+from dce_play.runner.record.child_id import parent_of
 from dce_play.runner.record.stream import EventStream
 from dce_play.runner.settings import RunSettings
+from dce_play.system.lock.held import LockHeld
 from dce_play.system.lock.held_lock import HeldLock
+
+_BACK_S = 10.0
+"""How long the end of a sibling, and of what it started, may take to let the lock go."""
 
 
 class NoRootToLock(DcePlayError):
@@ -31,15 +37,24 @@ class NoRootToLock(DcePlayError):
 
 @contextmanager
 def archive_locked(
-    plan: Plan, settings: RunSettings, /, *, names: dict[str, object], stream: EventStream, stopper: Stopper
+    plan: Plan,
+    settings: RunSettings,
+    /,
+    *,
+    names: dict[str, object],
+    stream: EventStream,
+    stopper: Stopper,
+    item: ItemOrder | None = None,
 ) -> Iterator[HeldLock | SkippedLock | None]:
     """Hold the lock while the block runs, if a step of the plan may write an archive; give ``None`` without a lock.
 
-    A dry run looks at the lock, tells what it saw, and takes nothing.
+    A dry run looks at the lock, tells what it saw, and takes nothing. Of the run of an item only its own steps count,
+    and it waits for its siblings as long as they need.
 
     Raises: NoRootToLock; LockHeld, after ``settings.lock_wait_s``.
     """
-    if plan.lock is not Lock.ARCHIVE or not (plan.always_locks or _may_write(plan, names)):
+    needed = plan.always_locks or _may_write(plan, names) if item is None else writes_archive(plan, item.node)
+    if plan.lock is not Lock.ARCHIVE or not needed:
         yield None
         return
     root = settings.archive_root
@@ -62,11 +77,7 @@ def archive_locked(
         clock=settings.clock,
         warn=lambda line: stream.emit(Diagnosed(severity="warning", message=line)),
     )
-    lock.acquire(
-        wait_s=settings.lock_wait_s,
-        on_blocked=lambda held: stream.emit(LockWaiting(path=str(held.status.path), holder=str(held))),
-        cancelled=stopper.is_set,
-    )
+    _acquire(lock, settings.lock_wait_s, stream, stopper, family=parent_of(settings.run_id))
     try:
         stream.emit(LockTaken(path=str(lock.path)))
         with stream.watched(lock.progressed):
@@ -74,6 +85,50 @@ def archive_locked(
     finally:
         lock.release()
     stream.emit(LockReleased(path=str(lock.path)))
+
+
+@contextmanager
+def lent(lock: HeldLock, settings: RunSettings, /, *, stream: EventStream, stopper: Stopper) -> Iterator[None]:
+    """Let go of a held lock while the block runs, and take it again.
+
+    Raises: LockHeld, when somebody else came in between and stays.
+    """
+    lock.release()
+    stream.emit(LockReleased(path=str(lock.path)))
+    yield
+    _acquire(lock, max(settings.lock_wait_s, _BACK_S), stream, stopper, family=settings.run_id)
+    stream.emit(LockTaken(path=str(lock.path)))
+
+
+def _acquire(
+    lock: HeldLock | SkippedLock, wait_s: float, stream: EventStream, stopper: Stopper, *, family: str
+) -> None:
+    """Take the lock; while runs of the same family hold it, however long that takes."""
+    told = False
+
+    def blocked(held: LockHeld) -> None:
+        nonlocal told
+        if not told:
+            stream.emit(LockWaiting(path=str(held.status.path), holder=str(held)))
+        told = True
+
+    while True:
+        try:
+            lock.acquire(wait_s=wait_s, on_blocked=blocked, cancelled=stopper.is_set)
+        except LockHeld as held:
+            meta = held.status.meta
+            if not family or stopper.is_set() or meta is None or not meta.run_id.startswith(f"{family}."):
+                raise
+            wait_s = max(wait_s, _BACK_S)
+        else:
+            return
+
+
+def writes_archive(plan: Plan, node: str, /) -> bool:
+    """Return whether a step of the node with this id may write the archive."""
+    inside = f"{node}/"
+    steps = (step for step in all_steps(plan) if step.id == node or step.id.startswith(inside))
+    return any(step.plugin.EFFECTS is Effects.ARCHIVE for step in steps)
 
 
 def _may_write(plan: Plan, names: dict[str, object]) -> bool:

@@ -85,4 +85,4 @@ class RunOutcome:
     outputs: Mapping[str, object] = field(default_factory=dict)
     error: ErrorFacts | None = None
     item: ItemResult | None = None
-    """What the run of an item gives its parent."""
+    """What the run of an item gives its parent; ``None`` where it did not come to the item."""

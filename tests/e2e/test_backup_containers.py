@@ -4,7 +4,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -19,18 +19,12 @@ from dce_play.backup.service.containers import Containers
 from dce_play.system.process.executor import LocalExecutor
 from dce_play.system.redact import Masker
 from tests.support.engine_services import EngineServices, check, module_of, take
-from tests.support.podman import Podman, own_podman
+from tests.support.podman import Podman
 from tests.support.postgres_server import SETTINGS, programs, unprivileged
 
 pytestmark = [pytest.mark.slow, pytest.mark.root]
 
 PASSWORD = "marker-password-never-shown"
-
-
-@pytest.fixture(scope="module")
-def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
-    with own_podman(tmp_path_factory.mktemp("podman")) as running:
-        yield running
 
 
 def services_for(podman: Podman, name: str, **extra: str) -> EngineServices:

@@ -51,6 +51,17 @@ class TestValidation:
         assert said.code == 1
         assert {summary["target"] for summary in three.summaries()} == {"demo", "broken", "zoo"}
 
+    @pytest.mark.contract("T6")
+    def test_targets_that_are_validated_at_once_end_as_one_after_another(self, three: Operator) -> None:
+        said = three.run("validation", "--continue-on-error", "--jobs", "2")
+        assert said.code == 1
+        assert {summary["target"] for summary in three.summaries()} == {"demo", "broken", "zoo"}
+        at_once = [(step["id"], step["status"]) for step in three.report()["steps"] if "[" in step["id"]]
+        three.run("validation", "--continue-on-error")
+        one_by_one = [(step["id"], step["status"]) for step in three.report()["steps"] if "[" in step["id"]]
+        assert [each for each, _ in at_once] == [each for each, _ in one_by_one]
+        assert {each.rpartition("[")[2] for each, status in at_once if status == "failed"} >= {"broken]"}, at_once
+
     @pytest.mark.contract("R-8.05")
     def test_without_it_the_first_failure_is_the_last_target(self, three: Operator) -> None:
         said = three.run("validation")

@@ -2,8 +2,12 @@
 
 import fcntl
 import json
+import os
+import re
 import shutil
+import struct
 import subprocess
+import termios
 from itertools import islice
 from pathlib import Path
 
@@ -194,6 +198,40 @@ def test_what_a_killed_removal_left_is_removed_by_the_next_one(tmp_path: Path) -
     assert not left.exists()
     assert not again.exists()
     assert terminal.runs() == []
+
+
+@pytest.mark.parametrize(("variables", "red"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
+def test_a_terminal_shows_the_outcome_in_colour_and_lines_as_wide_as_it_is(
+    tmp_path: Path, variables: dict[str, str], *, red: bool
+) -> None:
+    terminal = terminal_in(tmp_path, **{"TERM": "xterm", **variables})
+    end = {"type": "run.end", "outcome": "failed", "error": {"message": "no room\x1b[2J " * 30}}
+    fake_run(terminal, "20261128T031500Z-aaaaaa", end)
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
+    subprocess.run(
+        terminal.argv("runs", "list"),
+        env=terminal.environment,
+        cwd=terminal.folder,
+        stdout=theirs,
+        stdin=subprocess.DEVNULL,
+        check=True,
+    )
+    line = os.read(ours, 65_536).decode().strip()
+    os.close(ours)
+    os.close(theirs)
+    assert ("\x1b[31mfailed\x1b[0m" in line) is red
+    assert len(re.sub(r"\x1b\[\d+m", "", line)) <= 60
+    assert line.endswith("aaaaaa")
+    assert "\x1b[2J" not in line
+
+
+def test_ascii_is_enough_where_there_is_no_more(tmp_path: Path) -> None:
+    terminal = terminal_in(tmp_path, LANG="C", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    error = {"message": "no room " * 60}
+    fake_run(terminal, "20261128T031500Z-aaaaaa", {"type": "run.end", "outcome": "failed", "error": error})
+    assert terminal.run("runs", "list").out.isascii()
+    assert terminal.run("runs", "show").out.isascii()
 
 
 @pytest.mark.soak

@@ -27,6 +27,8 @@ def test_playbooks_roles_and_schemas_are_in_the_wheel(wheel: Path) -> None:
         for path in (TOP / folder).rglob("*"):
             if path.is_file():
                 assert f"dce_play/shipped/{path.relative_to(TOP)}" in names
+    for path in (TOP / "dce_play" / "pages" / "templates").iterdir():
+        assert str(path.relative_to(TOP)) in names
 
 
 def test_an_installed_wheel_rehearses_the_main_job(wheel: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -43,8 +44,12 @@ def main(program: str, arguments: list[str]) -> int:
         log.write(json.dumps(call) + "\n")
     if "run" in arguments:
         token = {"DISCORD_TOKEN": inner["DISCORD_TOKEN"]}
-        command = [script["dce"], *inner_arguments(arguments)]
-        return subprocess.run(command, env=dict(os.environ) | token, check=False).returncode
+        with tempfile.TemporaryDirectory() as inside:  # a container's /tmp is its own
+            words = [
+                word.replace("/tmp/", f"{inside}/", 1) if word.startswith("/tmp/probe") else word
+                for word in inner_arguments(arguments)
+            ]
+            return subprocess.run([script["dce"], *words], env=dict(os.environ) | token, check=False).returncode
     if "ps" in arguments:
         print("\n".join(script.get("containers", [])))
         return 0

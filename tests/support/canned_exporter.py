@@ -112,7 +112,10 @@ class Lines:
     lines: list[str] = field(default_factory=list)
     ended_channels: list[str] = field(default_factory=list)
 
-    def began(self, _channel_id: ChannelId, line: str, /) -> None:
+    def chose(self, channel_count: int, /) -> None:
+        pass
+
+    def began(self, _channel_id: ChannelId, line: str, _name: str, _after: MessageId | None, /) -> None:
         self.lines.append(line)
 
     def progressed(self, channel_id: ChannelId, progress: ExportProgress, /) -> None:

@@ -69,8 +69,8 @@ class Terminal:
         return path
 
     def runs(self) -> list[Path]:
-        """Return the run folders, the newest last."""
-        return sorted((self.folder / "state" / "runs").glob("*"))
+        """Return the run folders, the newest last, without those of single items."""
+        return sorted(folder for folder in (self.folder / "state" / "runs").glob("*") if "." not in folder.name)
 
 
 def terminal_in(folder: Path, **variables: str) -> Terminal:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from dce_play.facts import ItemFacts
+from dce_play.facts import ItemFacts, Reached
 from dce_play.plugin import Context
 from dce_play.source import JsonValue
 from dce_play.system.process.executor import Executor, LocalExecutor
@@ -51,7 +51,7 @@ class FakeReporter:
     def note(self, text: str, /) -> None:
         self.said.append(text)
 
-    def progress(self, done: float, total: float | None, unit: str, /) -> None:
+    def progress(self, done: float, total: float | None, unit: str, reached: Reached | None = None, /) -> None:
         pass
 
     def item(self, key: str, status: str, detail: str = "", _facts: ItemFacts | None = None, /) -> None:

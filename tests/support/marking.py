@@ -1,5 +1,6 @@
 """A step for tests of fan-out, in a project of its own: each effect leaves one line, so that doubled ones are seen."""
 
+import os
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -27,6 +28,7 @@ class Params:
     """Where and how long."""
     key: Annotated[str, Info(help="What is marked")]
     hold: Annotated[str, Info(help="Wait while this file is there")] = "hold"
+    nap_s: Annotated[float, Info(help="Work so long")] = 0.0
     size: Annotated[int, Info(help="Bytes of the output")] = 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
             _mark(ctx, "cancelled", params.key)
             raise KeyError("stopped")
         time.sleep(0.02)
+    time.sleep(params.nap_s)
     _mark(ctx, "effect", params.key)
     return StepResult(changed=True, summary="marked " + params.key,
                       outputs=Outputs(text=params.key + "x" * params.size, run=ctx.run_id))
@@ -87,8 +90,8 @@ def _lines(terminal: Terminal) -> list[list[str]]:
 
 
 @contextmanager
-def begun(terminal: Terminal, *words: str) -> Iterator["subprocess.Popen[str]"]:
-    """Start a command and give it; what is left of it is killed at the end."""
+def begun(terminal: Terminal, *words: str, spare_items: bool = False) -> Iterator["subprocess.Popen[str]"]:
+    """Start a command and give it; what is left of it is killed at the end, and its items unless they are spared."""
     process = subprocess.Popen(
         terminal.argv(*words),
         cwd=terminal.folder,
@@ -103,13 +106,12 @@ def begun(terminal: Terminal, *words: str) -> Iterator["subprocess.Popen[str]"]:
         try:
             yield process
         finally:
-            _kill([process.pid, *(int(words[2]) for words in _lines(terminal))])
+            items = [] if spare_items else [int(words[2]) for words in _lines(terminal)]
+            _kill([process.pid, *items])
 
 
 def _kill(pids: Sequence[int]) -> None:
     for pid in pids:
-        with suppress(ProcessLookupError):
-            if Path(f"/proc/{pid}/cmdline").exists() and b"dce_play" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                import os
-
+        with suppress(OSError):
+            if b"dce_play" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 os.kill(pid, signal.SIGKILL)

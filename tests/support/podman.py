@@ -35,13 +35,22 @@ class Podman:
 
     environment: Mapping[str, str]
 
-    def run(self, *words: str) -> str:
+    @property
+    def variables(self) -> dict[str, str]:
+        """Return what a program needs besides PATH and HOME to find the engine."""
+        return {name: value for name, value in self.environment.items() if name.startswith("CONTAINERS_")}
+
+    def run(self, *words: str, check: bool = True) -> str:
         """Run one command; return what it prints."""
         done = subprocess.run(
             ["podman", *words], env=self.environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
         )
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0 or not check, done.stderr
         return done.stdout.strip()
+
+    def state(self, name: str) -> str:
+        """Return ``running``, ``paused``, ``exited``, … or nothing for a container that is not there."""
+        return self.run("inspect", "--format", "{{.State.Status}}", name, check=False)
 
     @contextmanager
     def container(self, name: str, *argv: str, options: tuple[str, ...] = ()) -> Iterator[str]:

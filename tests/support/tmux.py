@@ -48,7 +48,7 @@ def screen_of(
     """Run a program in a terminal of this size while the block runs; its code is told below what it shows."""
     place = Path(tempfile.mkdtemp(prefix="tmux-"))  # a socket's path must be short
     screen = Screen(socket=place / "s", columns=columns, lines=lines)
-    command = f"{shlex.join(argv)}; echo {ENDED} $?; exec sleep 300"
+    command = f"trap : INT; {shlex.join(argv)}; echo {ENDED} $?; exec sleep 300"
     given = {**environment, "TERM": "tmux-256color", "PATH": environment["PATH"]}
     try:
         size = ["-x", str(columns), "-y", str(lines)]

@@ -19,7 +19,7 @@ from dce_play.backup.service.containers import Containers
 from dce_play.backup.store.catalog import QUIESCE_NOTE
 from dce_play.backup.store.root import OURS
 from dce_play.errors import DcePlayError
-from dce_play.system.durable.whole_files import write_atomic
+from dce_play.system.durable.whole_files import remove_leftovers, write_atomic
 from dce_play.system.process.executor import Command, Finished
 from dce_play.system.process.undo_guard import UndoGuard
 
@@ -164,6 +164,7 @@ def undo_left(root: Path, module: str, services: Services) -> tuple[Undo, ...]:
     Raises: BackupError (``quiesce-failed``).
     """
     note = quiesce_note(root, module)
+    remove_leftovers(note)
     if not note.exists():
         return ()
     undone = undo_noted(note, services).undo

@@ -17,7 +17,7 @@ from dce_play.errors import ExitCode
 from dce_play.system.clock import utc_stamp
 from dce_play.system.durable.sealed import SealBroken, seal, unseal
 from dce_play.system.durable.swaps import Swap, is_made, swap_back
-from dce_play.system.durable.whole_files import sync_folder, write_atomic
+from dce_play.system.durable.whole_files import remove_leftovers, sync_folder, write_atomic
 
 RESTORE_NOTE = ".restore.json"
 """How the note of a module's restore ends."""
@@ -69,10 +69,11 @@ def note_path(root: Path, module: str) -> Path:
 
 
 def write_note(path: Path, note: RestoreNote) -> None:
-    """Write it, so that it is on the disk before anything else is.
+    """Write it, so that it is on the disk before anything else is. The caller alone writes it.
 
     Raises: OSError.
     """
+    remove_leftovers(path)
     facts: Mapping[str, Any] = msgspec.to_builtins(note)
     write_atomic(path, seal(facts, version=_VERSION), mode=0o600)
 

@@ -1,5 +1,7 @@
 """The operator's own programs before and after a backup: no shell, and every exit code counts."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from dce_play.backup.definitions.model import Module
@@ -8,8 +10,10 @@ from dce_play.backup.manifest import HookRecord
 from dce_play.backup.protocols import Services
 from dce_play.errors import DcePlayError
 from dce_play.system.process.executor import Command
+from dce_play.system.process.undo_guard import UndoGuard
 
 _TIMEOUT_S = 3600.0
+_FOR_EVER_S = 30 * 86_400.0
 
 
 class Hooks:
@@ -22,6 +26,25 @@ class Hooks:
         self._env = {"DCE_BACKUP_MODULE": module.name, "DCE_BACKUP_FILE": str(file)}
         self._before: int | None = None
         self._after: int | None = None
+
+    @contextmanager
+    def promised(self) -> Iterator[None]:
+        """Have a guard process run the last hook if we are killed before the block has run it.
+
+        Raises: BackupError (``hook-failed``), when there is no guard; nothing was run then.
+        """
+        if not self._keys.after:
+            yield
+            return
+        with UndoGuard(self._services.streams, self._services.executor, max_s=_FOR_EVER_S) as guard:
+            try:
+                guard.promise(self._keys.after, env=self._env, cwd=self._folder, timeout_s=_TIMEOUT_S)
+            except DcePlayError as error:
+                raise BackupError(ErrorId.HOOK_FAILED, f"no hook was run: {error}") from error
+            try:
+                yield
+            finally:
+                guard.forget()
 
     def before(self) -> None:
         """Run the first hook.

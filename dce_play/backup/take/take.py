@@ -142,7 +142,7 @@ class TakeRun:
         try:
             check = source.check() if encryption is not None and self._level > 1 else None
             pipeline = Pipeline(part, filters, check)
-            with self._hooked(hooks):
+            with hooks.promised(), self._hooked(hooks):
                 produced, held, samples = self._read(source, pipeline)
             self._after = self._probe.ask_until_well()
             manifest = Manifest(

@@ -23,6 +23,7 @@ class CommandEntry:
 COMMANDS = {
     "run": CommandEntry("dce_play.cli.run.run:command", "Run a playbook", RUNS),
     "resume": CommandEntry("dce_play.cli.run.resume:command", "Continue a run that failed or was killed", RUNS),
+    "worker": CommandEntry("dce_play.cli.fan_out.worker:command", "Take items of a Dask cluster on this host", RUNS),
     "runs": CommandEntry("dce_play.cli.run.runs:command", "List, show and prune earlier runs", RUNS),
     "status": CommandEntry("dce_play.cli.status.status:command", "Tell how the targets stand: last night", RUNS),
     "monitoring": CommandEntry("dce_play.cli.host.monitoring:command", "Look at who is told of runs, try it", RUNS),

@@ -27,7 +27,7 @@ from dce_play.cli.app.verb import (
 )
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.errors import ExitCode
-from dce_play.facts import ItemFacts
+from dce_play.facts import ItemFacts, Reached
 from dce_play.playbook.types.coerce import WrongValue, to_python
 from dce_play.playbook.types.shapes import Field, Format, Kind, fields_of
 from dce_play.playbook.types.values import plain
@@ -200,7 +200,7 @@ class _Reporter:
     def note(self, text: str, /) -> None:
         complain(text)
 
-    def progress(self, done: float, total: float | None, unit: str, /) -> None:
+    def progress(self, done: float, total: float | None, unit: str, _reached: Reached | None = None, /) -> None:
         if self._lock is not None:
             self._lock.progressed()
         self._progress(done, total, unit)

@@ -20,6 +20,7 @@ from dce_play.playbook.plan.plan import Plan
 from dce_play.playbook.plan.planning import make_plan
 from dce_play.plugin import Selection
 from dce_play.resources import playbooks_folder, roles_folder
+from dce_play.runner.fan_out.plugins_digest import plugins_digest
 from dce_play.runner.fan_out.travel import from_wire, to_wire
 from dce_play.runner.settings import RunSettings
 from dce_play.snowflake import ChannelId, GuildId
@@ -58,6 +59,7 @@ def make_brief(plan: Plan, settings: RunSettings, /, *, plugins: bool) -> dict[s
         "shelves": [str(playbooks_folder()), str(roles_folder())],
         "definition": plan.definition,
         "plugins": plugins,
+        "plugins_digest": plugins_digest(settings.folder) if plugins else "",
         "folder": str(settings.folder),
         "params": to_wire(dict(settings.params)),
         "recorded_params": dict(settings.recorded_params),
@@ -102,6 +104,8 @@ def prepare_item(
     given = Path(str(brief["folder"]))
     work = given if given.is_dir() else Path.cwd()
     foreign = brief["plugins"] is True
+    if foreign and plugins_digest(plugins or work) != brief["plugins_digest"]:
+        raise OtherRun("step plugins", str(brief["plugins_digest"])[:12], plugins_digest(plugins or work)[:12])
     steps = step_table(plugins=foreign, folder=plugins or work)
     texts = _mapping(brief["texts"])
     shelves = brief["shelves"]

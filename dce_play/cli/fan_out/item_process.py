@@ -16,7 +16,7 @@ from dce_play.cli.fan_out.item_report import leave_item_report
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.events import ErrorFacts
 from dce_play.runner.cancel import Reason
-from dce_play.runner.fan_out.executor import Inherited, ItemWork, StopRequests
+from dce_play.runner.fan_out.executor import Inherited, ItemNotRun, ItemWork, StopRequests
 from dce_play.runner.fan_out.order import ItemOrder, failure_json
 from dce_play.runner.item_run import item_settings, run_item
 from dce_play.runner.node_result import Failure, foreseen
@@ -132,6 +132,8 @@ def _run(
         work = ItemWork(order=order, inherited=inherited, stops=parent.stops)
         result = run_item(prepared.plan, settings, work, parent.listen, leave_report=leave_item_report)
         return {"result": result.to_json()}
+    except ItemNotRun as error:
+        return {"failure": failure_json(error.failure)}
     except DcePlayError as error:
         return {"failure": failure_json(foreseen(error, order.id))}
     except OSError as error:  # a full disk, a state folder that may not be written

@@ -37,6 +37,8 @@ class Flag:
     """Ansible's spellings, for hands that know those. A playbook's own param of that name wins over them."""
     metavar: str | None = None
     choices: tuple[str, ...] = ()
+    takes: click.ParamType[Any] | None = None
+    """What reads its value; ``None`` for what its type needs."""
     completer: Completer | None = None
     """What the shell offers for its value."""
     splits: bool = False
@@ -78,7 +80,9 @@ class Declared:
             float: DurationType(),
             int: click.IntRange(min=1),
         }
-        kind: click.ParamType[Any] = click.Choice(flag.choices) if flag.choices else kinds.get(self.kind, click.STRING)
+        kind: click.ParamType[Any] = (
+            click.Choice(flag.choices) if flag.choices else flag.takes or kinds.get(self.kind, click.STRING)
+        )
         return click.Option(
             names,
             type=kind,

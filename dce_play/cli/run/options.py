@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import click
 
 from dce_play.cli.app import completers
+from dce_play.cli.fan_out.address import ClusterAddress
 from dce_play.cli.run.flags import Declared, Flag
 from dce_play.source import JsonValue
 
@@ -171,6 +172,16 @@ class RunOptions:
             names=("--jobs",), metavar="N", help="Run N items of a loop with fan_out at once, in processes.", kept=True
         ),
     ] = None
+    cluster: Annotated[
+        str | None,
+        Flag(
+            names=("--cluster",),
+            metavar="ADDRESS",
+            takes=ClusterAddress(),
+            help="Run such items on the workers of the Dask scheduler at tcp://HOST:PORT or tls://HOST:PORT.",
+            kept=True,
+        ),
+    ] = None
     plugins: Annotated[
         bool,
         Flag(names=("--plugins",), help="Load step plugins of this folder and of installed packages.", kept=True),
@@ -228,6 +239,8 @@ def options_from(
         made[each.name] = value
     if made["detailed_exitcode"] and not made["dry_run"]:
         raise click.UsageError("--detailed-exitcode goes with --dry-run")
+    if made["jobs"] is not None and made["cluster"] is not None:
+        raise click.UsageError("--jobs and --cluster exclude each other")
     if made["quiet"] and made["verbose"]:
         raise click.UsageError("--quiet and --verbose exclude each other")
     if made["report"] is not None:

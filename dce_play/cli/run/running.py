@@ -107,15 +107,14 @@ def execute(request: RunRequest, /, *, earlier: EarlierRun | None = None, accept
         progress = None
         if earlier is not None:
             progress = progress_for(earlier, prepared.plan, prepared.settings, accept_changes=accept_changes)
-        outcome = run(
+        with fan_out_of(
             prepared.plan,
             prepared.settings,
-            sinks,
-            progress=progress,
-            fan_out=fan_out_of(
-                prepared.plan, prepared.settings, jobs=request.options.jobs, plugins=request.options.plugins
-            ),
-        )
+            jobs=request.options.jobs,
+            cluster=request.options.cluster,
+            plugins=request.options.plugins,
+        ) as fan_out:
+            outcome = run(prepared.plan, prepared.settings, sinks, progress=progress, fan_out=fan_out)
     except DcePlayError as error:
         tell_stillborn(sinks, error, run_id=request.run_id)
         raise

@@ -2,8 +2,6 @@
 
 import json
 import os
-import shutil
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -13,6 +11,7 @@ import click
 
 from dce_play.cli.app import completers
 from dce_play.cli.app.groups import Group
+from dce_play.cli.app.tables import coloured, print_lines, room
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.cli.run.flags import DurationType
@@ -90,12 +89,10 @@ def list_command(limit: int, output_format: str, state_dir: Path | None, *, of_a
         click.echo(
             "no runs of this project; dce-play runs list --all shows others" if others else "no runs yet", err=True
         )
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    cells = shutil.get_terminal_size().columns if sys.stdout.isatty() else _PIPED_CELLS
-    for row, line in zip(rows, row_lines(rows, now=datetime.now().astimezone(), cells=cells), strict=True):
-        if colour:
-            line[1] = click.style(line[1], fg=_COLOURS.get(row.word, "yellow"))
-        click.echo(GAP.join(line).rstrip())
+    lines = row_lines(rows, now=datetime.now().astimezone(), cells=room(piped=_PIPED_CELLS))
+    for row, line in zip(rows, lines, strict=True):
+        line[1] = coloured(line[1], _COLOURS.get(row.word, "yellow"))
+    print_lines(GAP.join(line).rstrip() for line in lines)
 
 
 def _of_here(runs: Path) -> Iterator[RunInfo]:
@@ -169,8 +166,7 @@ def show(run: str | None, output_format: str, html: Path | None, state_dir: Path
     if output_format == "json":
         click.echo(json.dumps(story.report, ensure_ascii=False, indent=2))
         return
-    for line in story_lines(story, now=now):
-        click.echo(line)
+    print_lines(story_lines(story, now=now))
     if next_command:
         click.echo(f"next: {next_command}")
 

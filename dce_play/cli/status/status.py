@@ -2,14 +2,13 @@
 
 import json
 import os
-import shutil
-import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
 
 import click
 
+from dce_play.cli.app.tables import can_show_signs, print_lines, room
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.cli.run.flags import DurationType
@@ -18,6 +17,8 @@ from dce_play.history.scheduled import read_schedule
 from dce_play.history.standing import Standing, limits_for, read_standing
 from dce_play.history.standing_json import standing_json, standing_metrics
 from dce_play.history.standing_text import standing_lines
+from dce_play.history.timers import read_timers
+from dce_play.host.systemd_schedule import units_folder
 from dce_play.layout import runs_folder
 from dce_play.system.durable.named_outputs import write_named
 from dce_play.system.process.executor import LocalExecutor
@@ -69,8 +70,8 @@ def command(
 ) -> int:
     """Tell how the targets stand: last success, growth, what is wrong, what runs, what runs next.
 
-    It looks at the run folders, the archives' own records, the lock and the crontab. It asks no server, takes no lock
-    and changes nothing.
+    It looks at the run folders, the archives' own records, the lock, the crontab and the timers. It asks no server,
+    takes no lock and changes nothing.
 
     \b
     Examples:
@@ -87,11 +88,13 @@ def command(
         from dce_play.pages.status_page import status_page
 
         write_named(html, status_page(standing), what="the page", mode=0o644)
-    text = _text(standing, output_format, piped=to is not None or not sys.stdout.isatty())
-    if to is None:
-        click.echo(text, nl=False)
-    else:
+    if to is not None:
+        text = _text(standing, output_format, cells=_PIPED_CELLS)
         write_named(to, text.encode("utf-8", "backslashreplace"), what="the status", mode=0o644)
+    elif output_format == "text":
+        print_lines(standing_lines(standing, cells=room(piped=_PIPED_CELLS), ascii_only=not can_show_signs()))
+    else:
+        click.echo(_text(standing, output_format, cells=_PIPED_CELLS), nl=False)
     return int(standing.level)
 
 
@@ -102,9 +105,9 @@ def _look(config: Path | None, warn_after: float | None, fail_after: float | Non
         raise NoTargets
     targets_file = load_targets_file(path)
     now = datetime.now().astimezone()
-    schedule = read_schedule(
-        os.environ, LocalExecutor(os.environ, PROCESS), folder=folder, config=path.absolute(), now=now
-    )
+    executor = LocalExecutor(os.environ, PROCESS)
+    schedule = read_schedule(os.environ, executor, folder=folder, config=path.absolute(), now=now)
+    schedule = schedule.and_these(read_timers(units_folder(os.environ), executor, folder=folder, now=now))
     return read_standing(
         targets_file,
         runs=runs_folder(state_dir, os.environ),
@@ -121,13 +124,11 @@ def _span(seconds: float | None) -> timedelta | None:
     return None if seconds is None else timedelta(seconds=seconds)
 
 
-def _text(standing: Standing, output_format: str, *, piped: bool) -> str:
+def _text(standing: Standing, output_format: str, *, cells: int) -> str:
     match output_format:
         case "json":
             return json.dumps(standing_json(standing), ensure_ascii=False, indent=2) + "\n"
         case "prometheus":
             return standing_metrics(standing)
         case _:
-            cells = _PIPED_CELLS if piped else shutil.get_terminal_size().columns
-            plain = not (sys.stdout.encoding or "").lower().startswith("utf")
-            return "".join(f"{line}\n" for line in standing_lines(standing, cells=cells, ascii_only=plain))
+            return "".join(f"{line}\n" for line in standing_lines(standing, cells=cells))

@@ -102,6 +102,8 @@ class ExportProgress:
     message_count: int
     last_timestamp: str
     """Of the newest message written so far, ISO 8601."""
+    newest_id: str = ""
+    """Of the channel's newest message when the export began; empty where the exporter does not know it."""
 
 
 class ExportError(DcePlayError):

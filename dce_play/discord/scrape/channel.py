@@ -99,7 +99,8 @@ class _ChannelScrape:
             self._note(reason=str(error))
             raise RunMustStop(error, self._timed()) from error
         except DcePlayError as error:
-            self._note(action=ChannelAction.FAILED, reason=f"{error}{f' ({error.hint})' if error.hint else ''}")
+            reason = f"{error}{f' ({error.hint})' if error.hint else ''}"
+            self._note(action=ChannelAction.FAILED, reason=reason, error=error)
         except OSError as error:
             if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
                 self._note(action=ChannelAction.FAILED, reason=f"{error.strerror}: {error.filename}")
@@ -294,7 +295,7 @@ class _ChannelScrape:
         after = f" after message {cursor}" if cursor else ""
         into = f" → {archive}" if archive else ""
         line = f"Exporting channel {self._chosen.channel_id} for target '{self._place.target}'{after}{into}"
-        self._tools.listener.began(self._chosen.channel_id, line)
+        self._tools.listener.began(self._chosen.channel_id, line, self._outcome.name, cursor)
 
     def _options(self) -> AppendOptions:
         policies = self._tools.policies

@@ -5,6 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from dce_play.discord.exporters.protocol import OddMessage
+from dce_play.errors import DcePlayError
 from dce_play.snowflake import ChannelId, MessageId
 
 
@@ -47,6 +48,8 @@ class ChannelOutcome:
     edit_count: int = 0
     reason: str = ""
     """Why the channel was skipped or failed; empty otherwise."""
+    error: DcePlayError | None = None
+    """What the channel failed of."""
     cursor_before: MessageId | None = None
     cursor_after: MessageId | None = None
     fetched_bytes: int = 0

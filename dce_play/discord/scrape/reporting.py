@@ -6,9 +6,11 @@ from pathlib import Path
 from threading import Lock
 
 from dce_play.discord.exporters.protocol import ExportProgress
+from dce_play.discord.scrape.mending import failure_of, name_in
 from dce_play.discord.scrape.outcome import ChannelAction, ChannelOutcome
-from dce_play.facts import ItemFacts
-from dce_play.snowflake import ChannelId
+from dce_play.discord.scrape.pace import Pace
+from dce_play.facts import ItemFacts, Reached
+from dce_play.snowflake import ChannelId, MessageId
 
 _URGENT = ("WARN", "Detected Discord auth failure")
 
@@ -25,7 +27,7 @@ class Reporter:
     say: Callable[[str], None]
     note: Callable[[str], None]
     """Lines for the record."""
-    progress: Callable[[float, float | None, str], None]
+    progress: Callable[[float, float | None, str, Reached | None], None]
     item: Callable[[str, str, str, ItemFacts | None], None]
 
 
@@ -37,6 +39,9 @@ class Subject:
     archive_root: Path
     discover: str
     """The command that lists the target's channels, archived or not."""
+    folder: Path
+    """The working folder, in which a command will be typed."""
+    monotonic: Callable[[], float]
 
 
 class ReportingListener:
@@ -47,16 +52,34 @@ class ReportingListener:
         self._subject = subject
         self._lock = Lock()
         self._counts: dict[ChannelId, int] = {}
+        self._paces: dict[ChannelId, Pace] = {}
+        self._channel_count = 0
 
-    def began(self, channel_id: ChannelId, line: str, /) -> None:
+    def chose(self, channel_count: int, /) -> None:
+        self._channel_count = channel_count
+
+    def began(self, channel_id: ChannelId, line: str, name: str, after: MessageId | None, /) -> None:
         with self._lock:
+            self._paces[channel_id] = Pace(
+                target=self._subject.target,
+                channel_id=channel_id,
+                name=name,
+                number=len(self._paces) + 1,
+                after=after,
+                began=self._subject.monotonic(),
+            )
             self._reporter.item(channel_id, "started", "", None)
             self._reporter.note(line)
 
     def progressed(self, channel_id: ChannelId, progress: ExportProgress, /) -> None:
         with self._lock:
             self._counts[channel_id] = progress.message_count
-            self._reporter.progress(sum(self._counts.values()), None, "messages")
+            pace = self._paces.get(channel_id)
+            reached = None
+            if pace is not None:
+                now = self._subject.monotonic()
+                reached = pace.reached(progress, channel_count=self._channel_count, now=now)
+            self._reporter.progress(sum(self._counts.values()), None, "messages", reached)
 
     def ended(self, outcome: ChannelOutcome, /) -> None:
         with self._lock:
@@ -85,7 +108,8 @@ class ReportingListener:
 
 def channel_facts(outcome: ChannelOutcome, subject: Subject, /) -> ItemFacts:
     """Return what became of one channel, in facts."""
-    path = outcome.file_path
+    failure = failure_of(outcome, folder=subject.folder)
+    path = failure.path
     if path is not None and path.is_relative_to(subject.archive_root):
         path = path.relative_to(subject.archive_root)
     remark = ""
@@ -98,12 +122,14 @@ def channel_facts(outcome: ChannelOutcome, subject: Subject, /) -> ItemFacts:
             remark = "behind a hole"
     return ItemFacts(
         kind="channel",
-        name=outcome.name or outcome.channel_id,
+        name=outcome.name or name_in(failure.path) or outcome.channel_id,
         group=outcome.target,
         added=max(outcome.delta, 0),
         total=outcome.after_count,
         unit="messages",
         path="" if path is None else str(path),
         remark=remark,
+        why=failure.why,
+        fix=failure.fix,
         counts=outcome.counts,
     )

@@ -172,6 +172,7 @@ def _tell_choice(job: Job, choice: Choice, tools: Tools) -> None:
     tools.listener.noted(
         f"Target '{target.name}': processing {len(choice.channels)} channel(s) into {target.output_dir}."
     )
+    tools.listener.chose(sum(1 for each in choice.channels if each.exportable))
     tools.listener.noted(f"  Server scope: {choice.scope}")
     if choice.discovered:
         tools.listener.noted(f"  New channels without a channel file yet: {', '.join(choice.discovered)}")

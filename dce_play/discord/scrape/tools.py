@@ -8,15 +8,18 @@ from dce_play.discord.archive.append.append import EditPolicy, GapPolicy, Reader
 from dce_play.discord.exporters.protocol import Exporter, ExportProgress
 from dce_play.discord.media.run import MediaRun
 from dce_play.discord.scrape.outcome import ChannelOutcome
-from dce_play.snowflake import ChannelId
+from dce_play.snowflake import ChannelId, MessageId
 from dce_play.system.clock import Clock
 
 
 class Listener(Protocol):
     """Whoever wants to know how a scrape goes. Called from several threads when channels run in parallel."""
 
-    def began(self, channel_id: ChannelId, line: str, /) -> None:
-        """A channel's export begins."""
+    def chose(self, channel_count: int, /) -> None:
+        """So many channels will be scraped."""
+
+    def began(self, channel_id: ChannelId, line: str, name: str, after: MessageId | None, /) -> None:
+        """A channel's export begins, behind this message."""
 
     def progressed(self, channel_id: ChannelId, progress: ExportProgress, /) -> None:
         """An export goes on."""

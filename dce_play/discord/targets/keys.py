@@ -80,6 +80,10 @@ TARGET_KEYS: dict[str, Key] = {
         help="Folder of the target's channel files: absolute, inside archive_root, shared with no other target.",
         required=True,
     ),
+    "host": Key(
+        type=KeyType.STRING,
+        help="The host whose workers alone take this target's items, with run --cluster; else any worker does.",
+    ),
     "enabled": Key(
         type=KeyType.BOOLEAN,
         help="False: not part of a run over all targets; it still runs when named by --target.",

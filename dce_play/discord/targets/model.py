@@ -38,6 +38,8 @@ class Target:
     name: str
     output_dir: Path
     kind: TargetKind = TargetKind.GUILD
+    host: str | None = None
+    """The host whose workers alone take its items on a cluster; ``None`` for any."""
     enabled: bool = True
     disabled_reason: str | None = None
     guild_ids: tuple[GuildId, ...] = ()

@@ -108,6 +108,7 @@ def _target(
         name=name,
         output_dir=Path(output_dir),
         kind=TargetKind(str(entry.get("kind", TargetKind.GUILD))),
+        host=_text(entry, "host"),
         enabled=entry.get("enabled") is not False,
         disabled_reason=_text(entry, "disabled_reason"),
         guild_ids=tuple(GuildId(text) for text in _texts(entry, "guild_ids")),

@@ -10,6 +10,8 @@ from dce_play.render.text import ASCII, one_line
 
 _SHORTEST = 6
 """A part of a line is cut down to so many cells before the next part is cut, too."""
+_CONTINUED = 4
+"""A command's further lines are indented no farther."""
 _WIDEST = 100
 """A right-hand part stands no farther to the right."""
 
@@ -20,14 +22,24 @@ class Fitting:
     def __init__(self, display: DisplayOptions) -> None:
         self.signs = display.signs
         self.width = max(display.width, 1)
+        self.root = ""
+        """The archive root, ending in a slash, once it is known."""
         self._encoding = display.encoding
         self._breaks = display.breaks
         self.mark = ".." if display.signs is ASCII else "…"
 
     def text(self, foreign: str, /) -> str:
         """Return a text that somebody else wrote as one clean line, as this screen's encoding can show it."""
-        clean = one_line(foreign)
-        return clean if clean.isascii() else clean.encode(self._encoding, "backslashreplace").decode(self._encoding)
+        return self.spaced(one_line(foreign))
+
+    def spaced(self, text: str, /) -> str:
+        """Return a clean text whose spaces mean something, as this screen can show it.
+
+        Paths are told from the archive root on; not in a text that may be typed.
+        """
+        if self.root and "dce-play " not in text:
+            text = text.replace(self.root, "")
+        return text if text.isascii() else text.encode(self._encoding, "backslashreplace").decode(self._encoding)
 
     def cut(self, text: str, cells: int, /) -> str:
         """Return the text in at most so many cells."""
@@ -73,7 +85,7 @@ class Fitting:
 
     def said(self, before: Segment, line: str, /) -> Iterator[Line]:
         """Yield what a step said: as it is where that fits, a command so that it can be typed, else wrapped."""
-        text = line if line.isascii() else line.encode(self._encoding, "backslashreplace").decode(self._encoding)
+        text = self.spaced(line)
         if width(before[0]) + width(text) <= self.width:
             yield (before, (text, ""))
             return
@@ -85,13 +97,14 @@ class Fitting:
 
     def command(self, before: Segment, command: str, /) -> Iterator[Line]:
         """Yield a command to type; one that is too wide is broken between words, as a shell reads it."""
-        indent = " " * width(before[0])
+        indent = " " * min(width(before[0]), _CONTINUED)
         if not self._breaks or width(before[0]) + width(command) <= self.width:
             yield (before, (command, "bold"))
             return
         lines: list[str] = []
         for word in map(shlex.quote, shlex.split(command)):
-            if lines and width(indent) + width(lines[-1]) + 1 + width(word) + 2 <= self.width:
+            taken = width(indent) if len(lines) > 1 else width(before[0])
+            if lines and taken + width(lines[-1]) + 1 + width(word) + 2 <= self.width:
                 lines[-1] += f" {word}"
             else:
                 lines.append(word)

@@ -89,7 +89,7 @@ def _plus(added: int) -> str:
 def _failure(told: ItemTold, fit: Fitting, indent: str) -> Iterator[Line]:
     facts = facts_of(told)
     name = fit.cut(fit.text(facts.name), max(fit.width // 3, 8))
-    reason = fit.text(told.detail)
+    reason = fit.text(facts.why or told.detail)
     sign: Segment = (f"{indent}{fit.signs.failed} ", "failed")
     if width(sign[0]) + width(name) + 2 + width(reason) <= fit.width:
         yield (sign, (name, "bold"), (f"  {reason}", ""))

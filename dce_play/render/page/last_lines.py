@@ -12,6 +12,7 @@ from dce_play.render.page.items import facts_of
 from dce_play.render.text import amount, counted, duration
 
 _STYLES = {Outcome.OK: "ok", Outcome.FAILED: "failed"}
+_NOT_WORKED_ON = frozenset({"failed", "unarchived"})
 _STEPS = ("ok", "changed", "reused", "maybe")
 
 
@@ -35,7 +36,7 @@ class Tally:
 
     def text(self) -> str:
         """Return ``+5 messages in 3 of 10 channels``; empty where nothing was counted."""
-        worked_on = [facts_of(each) for each in self.items if each.status != "unarchived"]
+        worked_on = [facts_of(each) for each in self.items if each.status not in _NOT_WORKED_ON]
         if not worked_on:
             return ""
         added = sum(each.added for each in worked_on)

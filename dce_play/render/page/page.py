@@ -33,7 +33,8 @@ from dce_play.events import (
     StepSaid,
     StepStarted,
 )
-from dce_play.render.lines import Line, Segment, step_name, steps_are
+from dce_play.render.lines import Line, Segment, progress_text, step_name, steps_are
+from dce_play.render.pace import Pace
 from dce_play.render.page.display import DEFAULT_DISPLAY, DisplayOptions
 from dce_play.render.page.fitting import Fitting
 from dce_play.render.page.groups import Groups
@@ -64,6 +65,7 @@ class Page:
         self._blocks = 0
         self._printed = 0
         self._groups = Groups()
+        self._pace = Pace()
         self._items: dict[str, list[ItemTold]] = {}
         self._effects: dict[str, str] = {}
         self._told: set[str] = set()
@@ -82,19 +84,41 @@ class Page:
                 yield from self._start(body, event.run)
             case RunResumed():
                 self._run_id = event.run
-                yield self._fit.fitted(
-                    [
-                        (self._fit.text(body.name), "bold"),
-                        (" goes on: ", ""),
-                        (f"{steps_are(body.reused_count)} done already", ""),
-                    ]
-                )
+                name, done = self._fit.text(body.name), f"{steps_are(body.reused_count)} done already"
+                yield self._fit.fitted([(name, "bold"), (f" goes on: {done}", "")])
                 yield ()
+            case RunEnded():
+                yield from self._end(body)
+            case Diagnosed():
+                yield from self._diagnosed(body)
+            case LockWaiting():
+                yield from self._fit.wrapped(("waiting for the lock: ", "maybe"), body.holder)
+            case LockSeen():
+                detail = f" ({body.detail})" if body.detail else ""
+                text = f"lock {body.state}{detail}; a dry run takes nothing"
+                yield from self._fit.wrapped(("", ""), text, style="dim")
+            case StepStarted() | StepSaid() | StepProgressed() | ItemTold() | StepRetried() | Asked() | StepEnded():
+                yield from self._of_step(body, event.ts)
+            case LockTaken() | LockReleased() | CheckpointPut() | FannedOut():
+                return
+            case _:
+                assert_never(body)
+
+    def _of_step(
+        self,
+        body: StepStarted | StepSaid | StepProgressed | ItemTold | StepRetried | Asked | StepEnded,
+        ts: str,
+    ) -> Iterator[Line]:
+        match body:
             case StepStarted():
                 self._effects[body.step.id] = body.effects
                 self._groups.begin(body)
             case StepSaid():
                 yield from self._said(body)
+            case StepProgressed():
+                if self._display.progress and self._pace.due(body.step.id, ts):
+                    before: Segment = (f"{self._indent(body.step)}{self._fit.mark} ", "dim")
+                    yield self._fit.fitted([before, (self._fit.spaced(progress_text(body)), "dim")])
             case ItemTold():
                 self._item(body)
             case StepRetried():
@@ -106,21 +130,6 @@ class Page:
                 yield from self._fit.wrapped((self._indent(body.step), ""), f"{body.question} {body.answer}")
             case StepEnded():
                 yield from self._ended(body)
-            case LockWaiting():
-                yield from self._fit.wrapped(("waiting for the lock: ", "maybe"), body.holder)
-            case LockSeen():
-                detail = f" ({body.detail})" if body.detail else ""
-                yield from self._fit.wrapped(
-                    ("", ""), f"lock {body.state}{detail}; a dry run takes nothing", style="dim"
-                )
-            case Diagnosed():
-                yield from self._diagnosed(body)
-            case RunEnded():
-                yield from self._end(body)
-            case StepProgressed() | LockTaken() | LockReleased() | CheckpointPut() | FannedOut():
-                return
-            case _:
-                assert_never(body)
 
     # The run.
 
@@ -128,6 +137,7 @@ class Page:
         fit = self._fit
         self._dry = body.mode is Mode.DRY_RUN
         self._run_id = run_id
+        fit.root = f"{body.archive_root.rstrip('/')}/" if body.archive_root else ""
         self._targets = max(len(body.targets), 1)
         summary = f" {fit.signs.dot} {fit.text(body.summary)}" if body.summary else ""
         yield fit.spread([(fit.text(body.name), "bold"), (summary, "")], self._place(body.playbook))
@@ -199,7 +209,7 @@ class Page:
             yield from self._step_line(group.held[0])
         else:
             indent = self._indent(body.step)
-            yield folded_line(step_name(group.step), group.held, self._fit, indent, took(body))
+            yield folded_line(step_name(group.step), group.held, self._fit, indent)
 
     # Steps.
 
@@ -223,6 +233,9 @@ class Page:
         if any(each.facts is not None for each in items):
             yield from self._block(body, items)
             if body.status is not Status.FAILED:
+                return
+            if any(each.status == "failed" for each in items):  # each is told with its reason
+                self._told.add(failure_of(body))
                 return
             items = []
         listed = [each for each in items if is_listed(each)]

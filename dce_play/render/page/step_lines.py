@@ -1,5 +1,6 @@
 """How one step ended, as lines of the page."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 
 from dce_play.events import Status, StepEnded
@@ -57,20 +58,20 @@ def _long_or_short(before: list[Segment], summary: str, fit: Fitting, right: str
         yield from rest
 
 
-def folded_line(name: str, held: Sequence[StepEnded], fit: Fitting, indent: str, right: str, /) -> Line:
+def folded_line(name: str, held: Sequence[StepEnded], fit: Fitting, indent: str, /) -> Line:
     """Return one line for several steps that ended well: their group's name, and their summaries as far as they go."""
     shown = fit.text(name)
     sign: Segment = (f"{indent}{fit.signs.ok} ", "ok")
     told = [fit.text(each.summary) for each in held if each.summary]
     text = f" {fit.signs.dot} ".join(told)
-    taken = width(sign[0]) + 2 + (width(right) + 2 if right else 0)
+    taken = width(sign[0]) + 2
     if taken + width(text) + name_width(fit) <= fit.width:
         shown = fit.column(shown, name_width(fit))
     room = fit.width - taken - width(shown)
     while width(text) > room and len(told) > 1:
         told.pop()
         text = f" {fit.signs.dot} ".join([*told, fit.mark])
-    return fit.spread([sign, (f"{shown}  ", "bold"), (text, "")], right)
+    return fit.fitted([sign, (f"{shown}  ", "bold"), (text, "")])
 
 
 def _failed(body: StepEnded, fit: Fitting, sign: Segment, name: str) -> Iterator[Line]:
@@ -91,9 +92,19 @@ def failure_of(body: StepEnded, /) -> str:
     return body.error.message if body.error is not None else body.summary
 
 
+def is_command(text: str, /) -> bool:
+    """Return whether a hint is one command of ours and nothing else."""
+    if not text.startswith("dce-play ") or "\n" in text:
+        return False
+    try:
+        return not any(word.endswith((";", ":", ",")) for word in shlex.split(text))
+    except ValueError:
+        return False
+
+
 def hint(text: str, fit: Fitting, indent: str, /) -> Iterator[Line]:
     """Yield a hint; one that is a command stands so that it can be typed."""
-    if text.startswith("dce-play ") and "\n" not in text:
+    if is_command(text):
         yield from fit.command((f"{indent}fix   ", "dim"), clean(text))
         return
     for number, line in enumerate(clean(text).splitlines()):

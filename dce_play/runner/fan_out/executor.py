@@ -108,5 +108,12 @@ class ItemExecutor(Protocol):
 class FanOut(Protocol):
     """How one run spreads the items of its loops."""
 
+    @property
+    def locks_itself(self) -> bool:
+        """Return whether an item that writes the archive takes its lock itself, so that the parent must let go."""
+
+    def host_of(self, item: object, /) -> str:
+        """Return the only host that may run the item; empty for any."""
+
     def executor(self, inherited: Inherited, /) -> AbstractContextManager[ItemExecutor]:
         """Return what runs the items of one loop; everything is let go at the end of the block."""

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from dce_play.events import CheckpointPut, Status, StepEnded, StepStarted
 from dce_play.source import JsonValue
 
-_HALF_DONE = frozenset({"Interrupted", "Terminated", "RunTimeout", "Timeout", "InterruptedStep", "LeftByHand"})
+_HALF_DONE = frozenset(
+    {"Interrupted", "Terminated", "RunTimeout", "Timeout", "InterruptedStep", "LeftByHand", "SchedulerLost"}
+)
 """Failures that are no end of the step's own: stopped from outside, or nobody decided what to do with it."""
 
 GOOD = frozenset({Status.OK, Status.CHANGED, Status.REUSED})

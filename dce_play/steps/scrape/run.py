@@ -187,7 +187,14 @@ def _listener(target: Target, ctx: Context) -> ReportingListener:
     if targets.path.absolute() != usual_targets_file(ctx.folder):
         words += ["--config", str(targets.path.absolute())]
     return ReportingListener(
-        reporter, Subject(target=target.name, archive_root=targets.archive_root, discover=shlex.join(words))
+        reporter,
+        Subject(
+            target=target.name,
+            archive_root=targets.archive_root,
+            discover=shlex.join(words),
+            folder=ctx.folder,
+            monotonic=ctx.clock.monotonic,
+        ),
     )
 
 

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -21,7 +22,7 @@ from dce_play.system.process.streaming import StreamedProgram, Streams
 
 _FOR_EVER_S = 30 * 86_400.0
 _UNDO_TIMEOUT_S = 60.0
-_Promise = tuple[tuple[str, ...], Mapping[str, str], bool]
+_Promise = tuple[Command, bool]
 
 
 class UndoReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,18 +68,33 @@ class UndoGuard(AbstractContextManager["UndoGuard"]):
         finally:
             self._stack.close()
 
-    def promise(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, first: bool = False) -> None:
+    def promise(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        timeout_s: float = _UNDO_TIMEOUT_S,
+        first: bool = False,
+    ) -> None:
         """Have a program run in the end. ``env`` is added to the environment; secrets belong there.
 
         ``first``: when it fails, nothing that was promised before it is run.
 
         Raises: DcePlayError, when the guard is not there: then nothing may be done that would need it.
         """
-        self._promises.append((tuple(argv), env or {}, first))
-        answer = self._ask({"argv": list(argv), "env": dict(env or {}), "first": first})
+        command = Command(argv=tuple(argv), env=env or {}, cwd=cwd, timeout_s=timeout_s, tidies_up=True)
+        self._promises.append((command, first))
+        told = {"argv": list(argv), "env": dict(command.env), "cwd": None if cwd is None else str(cwd)}
+        answer = self._ask({**told, "timeout_s": timeout_s, "first": first})
         if answer is None:
             self._promises.pop()
             raise DcePlayError("the guard process is gone")
+
+    def forget(self) -> None:
+        """Take all promises back: somebody else has kept them."""
+        self._promises.clear()
+        self._ask({"forget": True})
 
     def undo(self) -> UndoReport:
         """Undo everything now; a second call does nothing. Where the guard is gone, we do its work."""
@@ -96,17 +112,15 @@ class UndoGuard(AbstractContextManager["UndoGuard"]):
 
     def _by_ourselves(self, promises: Sequence["_Promise"]) -> list[str]:
         failed: list[str] = []
-        for argv, env, is_first in reversed(promises):
-            before = len(failed)
+        for command, is_first in reversed(promises):
+            before, name = len(failed), command.argv[0]
             try:
-                finished = self._executor.run(
-                    Command(argv=argv, env=env, timeout_s=_UNDO_TIMEOUT_S, tidies_up=True), cancelled=lambda: False
-                )
+                finished = self._executor.run(command, cancelled=lambda: False)
             except DcePlayError as error:
-                failed.append(f"{argv[0]}: {error}")
+                failed.append(f"{name}: {error}")
             else:
                 if finished.exit_code != 0:
-                    failed.append(f"{argv[0]} ended with exit code {finished.exit_code}: {finished.stderr.strip()}")
+                    failed.append(f"{name} ended with exit code {finished.exit_code}: {finished.stderr.strip()}")
             if is_first and len(failed) > before:
                 break
         return failed

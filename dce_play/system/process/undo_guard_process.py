@@ -11,11 +11,21 @@ import signal
 import subprocess
 import sys
 import time
+from typing import TypedDict
 
-_RUN_TIMEOUT_S = 60.0
 _TRIES = 3
-Promise = tuple[list[str], dict[str, str], bool]
-"""A program, what is added to its environment, and whether what was promised earlier waits for its success."""
+
+
+class Promise(TypedDict):
+    """A program."""
+
+    argv: list[str]
+    env: dict[str, str]
+    """What is added to its environment."""
+    cwd: str | None
+    timeout_s: float
+    first: bool
+    """Whether what was promised earlier waits for its success."""
 
 
 def main(max_s: float, note: str) -> int:
@@ -48,7 +58,9 @@ def main(max_s: float, note: str) -> int:
             answer: dict[str, object] = {"id": message["id"]}
             if "argv" in message:
                 deadline = time.monotonic() + max_s if not promises else deadline
-                promises.append((message["argv"], message["env"], message.get("first") is True))
+                promises.append(message)
+            elif "forget" in message:
+                promises.clear()
             elif "undo" in message:
                 failed += _keep(promises)
                 answer |= {"expired": expired, "failed": failed}
@@ -63,31 +75,32 @@ def _keep(promises: list[Promise]) -> list[str]:
     """
     failed = []
     while promises:
-        argv, env, is_first = promises.pop()
+        promise = promises.pop()
         said = ""
         for attempt in range(_TRIES):
-            said = _run(argv, env)
+            said = _run(promise)
             if not said:
                 break
             time.sleep(0.2 * attempt)
         if said:
-            failed.append(f"{argv[0]}: {said}")
-            if is_first:
-                failed += [f"{other[0]}: not run, because of that" for other, _, _ in reversed(promises)]
+            failed.append(f"{promise['argv'][0]}: {said}")
+            if promise["first"]:
+                failed += [f"{other['argv'][0]}: not run, because of that" for other in reversed(promises)]
                 promises.clear()
     return failed
 
 
-def _run(argv: list[str], env: dict[str, str]) -> str:
+def _run(promise: Promise) -> str:
     """Run a program; return what went wrong, or nothing."""
     try:
         ended = subprocess.run(
-            argv,
-            env={**os.environ, **env},
+            promise["argv"],
+            env={**os.environ, **promise["env"]},
+            cwd=promise["cwd"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            timeout=_RUN_TIMEOUT_S,
+            timeout=promise["timeout_s"],
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -4,9 +4,7 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
-import tarfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,71 +14,17 @@ import pytest
 
 from tests.support.backups import Yard, wait_for, yard_in
 from tests.support.command_line import Terminal
+from tests.support.podman import IMAGE, Podman
 
 pytestmark = [pytest.mark.slow, pytest.mark.root]
 
-CONTAINERS_CONF = """\
-[containers]
-default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
-netns = "host"
-[engine]
-cgroup_manager = "cgroupfs"
-events_logger = "none"
-runtime = "runc"
-"""
-IMAGE = "localhost/backup-test:latest"
 RUN = ("run", "kuma", "--allow-unattended", "--format", "json")
-
-
-class Podman:
-    """A podman of the tests' own."""
-
-    def __init__(self, folder: Path) -> None:
-        (folder / "containers.conf").write_text(CONTAINERS_CONF)
-        storage = f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/graph"\nrunroot = "{folder}/run"\n'
-        (folder / "storage.conf").write_text(storage)
-        self.variables = {
-            "CONTAINERS_CONF": str(folder / "containers.conf"),
-            "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
-        }
-
-    def __call__(self, *words: str, check: bool = True) -> str:
-        environment = {**os.environ, **self.variables}
-        done = subprocess.run(
-            ["podman", *words], env=environment, check=check, capture_output=True, text=True, timeout=120
-        )
-        return done.stdout.strip()
-
-    def state(self, name: str) -> str:
-        return self("inspect", "--format", "{{.State.Status}}", name, check=False)
-
-
-@pytest.fixture(scope="module")
-def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
-    missing = [name for name in ("podman", "runc", "busybox") if shutil.which(name) is None]
-    missing += [] if os.geteuid() == 0 else ["uid 0"]
-    if missing:
-        assert os.environ.get("CI") != "true", missing
-        pytest.skip(f"no containers without {', '.join(missing)}")
-    folder = tmp_path_factory.mktemp("podman")
-    found = Podman(folder)
-    archive = folder / "image.tar"
-    with tarfile.open(archive, "w") as tar:
-        tar.add(shutil.which("busybox") or "", "bin/busybox")
-        for applet in ("sh", "sleep", "true"):
-            entry = tarfile.TarInfo(f"bin/{applet}")
-            entry.type, entry.linkname = tarfile.SYMTYPE, "busybox"
-            tar.addfile(entry)
-    found("import", str(archive), IMAGE)
-    yield found
-    found("rm", "--all", "--force", "--time", "0")
-    found("rmi", "--all", "--force")
 
 
 @pytest.fixture
 def yard(podman: Podman, tmp_path: Path) -> Iterator[Yard]:
     base = yard_in(tmp_path, **podman.variables)
-    podman(
+    podman.run(
         "run",
         "-d",
         "--name",
@@ -90,12 +34,13 @@ def yard(podman: Podman, tmp_path: Path) -> Iterator[Yard]:
         "-v",
         f"{base.data}:/app/data",
         IMAGE,
-        "/bin/sleep",
+        "/bin/busybox",
+        "sleep",
         "600",
     )
     base.define(files=None, health=None, container="kuma", quiesce={"mode": "pause"})
     yield base
-    podman("rm", "--force", "--time", "0", "--all")
+    podman.run("rm", "--force", "--time", "0", "--all")
 
 
 def with_path(yard: Yard, folder: Path) -> Yard:
@@ -175,16 +120,17 @@ def test_after_max_it_is_let_go_and_the_backup_fails(yard: Yard, podman: Podman,
 @pytest.mark.contract("B4", "N6")
 def test_what_did_not_run_before_does_not_run_after(yard: Yard, podman: Podman) -> None:
     yard.define(files=None, health={"none": True}, container="kuma", quiesce={"mode": "stop"})
-    podman("stop", "--time", "0", "kuma")
+    podman.run("stop", "--time", "0", "kuma")
     yard.take()
     assert podman.state("kuma") == "exited"
 
 
 def test_a_module_of_two_containers_is_ambiguous_and_both_are_named(yard: Yard, podman: Podman) -> None:
     for project in ("one", "two"):
-        podman(
+        podman.run(
             "create", "--name", f"{project}_web", "--label", "com.docker.compose.service=web",
-            "--label", f"com.docker.compose.project={project}", "-v", f"{yard.data}:/d", IMAGE, "/bin/sleep", "9",
+            "--label", f"com.docker.compose.project={project}", "-v", f"{yard.data}:/d", IMAGE,
+            "/bin/busybox", "sleep", "9",
         )  # fmt: skip
     common = {"restore_notes": "none", "health": {"none": True}}
     yard.define_all({"name": "web", **common}, {"name": "gone", "container": "no-such", **common})
@@ -260,11 +206,11 @@ def test_a_restore_that_is_killed_between_its_renames_never_starts_the_container
         if said.code == 0:
             break
         wait_for(lambda: podman.state("kuma") == "running", within_s=10, what="a running container")
-        assert podman("exec", "kuma", "/bin/busybox", "cat", "/app/data/a.txt") in {"newer", "first"}
+        assert podman.run("exec", "kuma", "/bin/busybox", "cat", "/app/data/a.txt") in {"newer", "first"}
         assert yard.ask("recover")[0] == 0
-        assert yard.ask("list")[1]["leftovers"] == []
-        assert podman("exec", "kuma", "/bin/busybox", "cat", "/app/data/a.txt") in {"newer", "first"}
+        assert podman.run("exec", "kuma", "/bin/busybox", "cat", "/app/data/a.txt") in {"newer", "first"}
     else:
         pytest.fail("it never came to its end")
     assert number > 3
-    assert podman("exec", "kuma", "/bin/busybox", "cat", "/app/data/a.txt") == "first"
+    assert yard.ask("list")[1]["leftovers"] == []
+    assert podman.run("exec", "kuma", "/bin/busybox", "cat", "/app/data/a.txt") == "first"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -90,14 +91,26 @@ def test_a_killed_drill_of_files_leaves_nothing_not_even_what_may_not_be_written
     drill_is_killed(shell, "kuma", server="")
 
 
+def slow_to_load(place: Path) -> Path:
+    """Make a redis-server that takes a second a key to load what it starts with; return its folder."""
+    folder = place / "bin"
+    folder.mkdir()
+    program = folder / "redis-server"
+    own = shutil.which("redis-server")
+    delay = "--key-load-delay 1000000"
+    program.write_text(f'#!/bin/sh\ncase "$1" in --version|-v) exec {own} "$@";; esac\nexec {own} "$@" {delay}\n')
+    program.chmod(0o755)
+    return folder
+
+
 @pytest.mark.contract("N10")
 def test_a_killed_drill_of_redis_leaves_nothing(place: Path) -> None:
     with redis_server() as redis:
         fill(redis)
         where = {"socket": str(redis.socket), "data_folder": str(redis.folder)}
-        drill_is_killed(
-            terminal_at(place, {"name": "cache-redis", "redis": where}), "cache-redis", server="redis-server"
-        )
+        module = {"name": "cache-redis", "redis": where}
+        shell = terminal_at(place, module, PATH=f"{slow_to_load(place)}:{os.environ['PATH']}")
+        drill_is_killed(shell, "cache-redis", server="--key-load-delay")
 
 
 @pytest.mark.contract("N10")
@@ -146,6 +159,29 @@ def test_a_killed_run_of_several_modules_ends_them_all_and_each_lets_go_of_what_
     wait_for(lambda: not any(path.exists() for path in held), within_s=10, what="letting go of both")
     wait_for(lambda: not processes_in(tmp_path), within_s=10, what="the end of every process")
     assert [name for name in yard.names() if not name.startswith(".")] == []
+
+
+@pytest.mark.contract("B4", "N6")
+def test_the_after_hook_of_a_killed_run_runs_all_the_same_and_once_of_one_that_was_not(tmp_path: Path) -> None:
+    yard = yard_in(tmp_path)
+    begun, log = tmp_path / "begun", tmp_path / "log"
+    hooks = {"before": ["touch", str(begun)], "after": ["sh", "-c", f"echo $DCE_BACKUP_MODULE in $PWD >> {log}"]}
+    yard.define(hooks=hooks)
+    with (yard.data / "big").open("wb") as file:
+        file.write(os.urandom(200 << 20))
+    process = yard.start("run", "kuma", "--allow-unattended")
+    try:
+        wait_for(begun.exists, within_s=30, what="the first hook")
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=20)
+    wait_for(log.exists, within_s=10, what="the last hook")
+    wait_for(lambda: not processes_in(tmp_path), within_s=10, what="the end of every process")
+    line = f"kuma in {yard.terminal.folder}\n"
+    assert log.read_text() == line
+    (yard.data / "big").unlink()
+    yard.take()
+    assert log.read_text() == line * 2
 
 
 @pytest.mark.contract("B4", "N6")

@@ -83,22 +83,22 @@ def test_files_are_the_old_ones_or_the_restored_ones_wherever_a_restore_is_kille
         # the guard has put back what was half swapped, before anybody asked
         wait_for(lambda: "" not in contents(yard), within_s=10, what="both roots")
         wait_for(lambda: len(set(contents(yard))) == 1, within_s=10, what="both of one age")
-        if note.exists():
-            was_half += 1
+        was_half += note.exists()
+        if note.exists() and was_half == 1:
             half_restored(yard.ask, "kuma", file)
         code, found = yard.ask("recover")
         assert code == 0, found
         assert not note.exists()
-        assert yard.ask("list")[1]["leftovers"] == []
         assert list(yard.data.parent.glob(".*.restore-*")) == []
         assert len(set(contents(yard))) == 1
-        assert yard.ask("require", "kuma")[0] == 0
         for path in (yard.data / "a.txt", yard.data.parent / "more" / "d.txt"):
             path.write_text("newer\n")
         for path in yard.data.parent.glob("*.before-*"):
             shutil.rmtree(path)
     assert contents(yard) == ("first\n", "first\n")
     assert was_half > 1
+    assert yard.ask("require", "kuma")[0] == 0
+    assert [path.name for path in (yard.root / ".dce-backup").iterdir()] == ["kuma.lock"]
 
 
 @pytest.mark.contract("N14")
@@ -134,6 +134,15 @@ def place() -> Iterator[Path]:
         yield Path(name)
 
 
+@pytest.fixture
+def server(own_postgres: Postgres) -> Iterator[Postgres]:
+    """Give a server; whatever databases a test leaves are removed."""
+    before = set(own_postgres.databases())
+    yield own_postgres
+    for name in set(own_postgres.databases()) - before:
+        own_postgres.sql(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
 def shell_at(place: Path, module: dict[str, Any], **variables: str) -> Terminal:
     whole = {"restore_notes": "none", "container_engine": "none", **module}
     document = {"version": 1, "backup_root": str(place / "root"), "modules": [whole]}
@@ -164,9 +173,8 @@ def killed_when(shell: Terminal, condition: Any, *words: str, what: str) -> None
 @pytest.mark.contract("N14")
 @pytest.mark.slow
 def test_a_database_whose_load_is_killed_is_no_good_backups_source_and_its_safety_backup_is_the_way_back(
-    place: Path, own_postgres: Postgres
+    place: Path, server: Postgres
 ) -> None:
-    server = own_postgres
     server.sql("CREATE DATABASE shop")
     server.sql(
         "CREATE TABLE orders AS SELECT generate_series(1, 100) AS n; CREATE TABLE zz_pause (s float);"
@@ -207,9 +215,8 @@ def test_a_database_whose_load_is_killed_is_no_good_backups_source_and_its_safet
 @pytest.mark.slow
 @pytest.mark.root
 def test_a_restore_that_is_killed_while_it_puts_a_database_aside_lets_sessions_in_again(
-    place: Path, own_postgres: Postgres
+    place: Path, server: Postgres
 ) -> None:
-    server = own_postgres
     server.sql("CREATE DATABASE closed")
     server.sql("CREATE TABLE t AS SELECT 1 AS n", database="closed")
     where = {"socket": str(server.folder), "user": "boss"}

@@ -53,12 +53,14 @@ def statuses(terminal: Terminal) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "many"])
+@pytest.mark.contract("T1")
 def test_another_number_of_jobs_is_exit_2(terminal: Terminal, count: str) -> None:
     assert terminal.run("run", "again.yml", "--plugins", "--jobs", count).code == 2
     assert terminal.run("resume", "--jobs", "2").code == 2
     assert whole_runs(terminal.folder / "state") == []
 
 
+@pytest.mark.contract("T1")
 def test_items_run_at_once_and_a_step_knows_its_own_run(terminal: Terminal) -> None:
     with begun(terminal, "run", "again.yml", "--plugins", "--jobs", "2") as run:
         assert pid_of(terminal, "a") != pid_of(terminal, "b")
@@ -73,6 +75,7 @@ def test_items_run_at_once_and_a_step_knows_its_own_run(terminal: Terminal) -> N
     assert report(terminal)["runs"] == told
 
 
+@pytest.mark.contract("T2")
 def test_a_killed_item_whose_step_may_be_repeated_is_begun_again(terminal: Terminal) -> None:
     with begun(terminal, "run", "again.yml", "--plugins", "--jobs", "2") as run:
         os.kill(pid_of(terminal, "a"), signal.SIGKILL)
@@ -83,6 +86,7 @@ def test_a_killed_item_whose_step_may_be_repeated_is_begun_again(terminal: Termi
     assert report(terminal)["counts"] == {"changed": 4, "ok": 1}
 
 
+@pytest.mark.contract("T2")
 def test_one_that_may_not_be_repeated_ends_interrupted_and_the_run_1(terminal: Terminal) -> None:
     with begun(terminal, "run", "once.yml", "--plugins", "--jobs", "2") as run:
         os.kill(pid_of(terminal, "b"), signal.SIGKILL)
@@ -99,6 +103,7 @@ def test_one_that_may_not_be_repeated_ends_interrupted_and_the_run_1(terminal: T
     assert sorted(marks(terminal, "effect")) == ["a", "b", "c", "d"]
 
 
+@pytest.mark.contract("T5")
 def test_a_killed_parent_leaves_items_that_end_and_a_resume_that_collects_them(terminal: Terminal) -> None:
     with begun(terminal, "run", "once.yml", "--plugins", "--jobs", "2") as run:
         pids = [pid_of(terminal, "a"), pid_of(terminal, "b")]
@@ -116,6 +121,7 @@ def test_a_killed_parent_leaves_items_that_end_and_a_resume_that_collects_them(t
     assert "abcd" in done.out
 
 
+@pytest.mark.contract("T2")
 def test_a_resume_waits_for_what_is_still_at_work(terminal: Terminal) -> None:
     with begun(terminal, "run", "once.yml", "--plugins", "--jobs", "2") as run:
         pid_of(terminal, "a"), pid_of(terminal, "b")
@@ -128,6 +134,7 @@ def test_a_resume_waits_for_what_is_still_at_work(terminal: Terminal) -> None:
     assert sorted(marks(terminal, "effect")) == ["a", "b", "c", "d"]
 
 
+@pytest.mark.contract("T5")
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["interrupt", "terminate"]
 )
@@ -146,6 +153,7 @@ def test_a_signal_reaches_the_items_and_no_further_one_begins(
     assert sorted(marks(terminal, "effect")) == ["a", "b", "c", "d"]
 
 
+@pytest.mark.contract("T5")
 def test_the_runs_timeout_reaches_the_items(terminal: Terminal) -> None:
     done = terminal.run("run", "again.yml", "--plugins", "--jobs", "2", "--timeout", "3s")
     assert done.code == 124, done.out
@@ -154,6 +162,7 @@ def test_the_runs_timeout_reaches_the_items(terminal: Terminal) -> None:
 
 
 @pytest.mark.parametrize("options", [(), ("--jobs", "2")], ids=["in turn", "jobs"])
+@pytest.mark.contract("T4")
 def test_a_result_above_1_mib_fails_its_item_alone(terminal: Terminal, options: tuple[str, ...]) -> None:
     release(terminal)
     text = PLAYBOOK.replace("STEP", "again").replace('"{{ item }}"}', '"{{ item }}", size: "{{ SIZE }}"}')
@@ -170,6 +179,7 @@ def test_a_result_above_1_mib_fails_its_item_alone(terminal: Terminal, options: 
     assert "at most 1048576" in done.out
 
 
+@pytest.mark.contract("T6")
 def test_the_parents_lock_is_the_items_and_outlives_the_parent(terminal: Terminal) -> None:
     root = terminal.folder / "archives"
     root.mkdir()

@@ -1,11 +1,13 @@
 """A loop with ``fan_out`` ends as the same loop without it, wherever its items run."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.command_line import Terminal, terminal_in
+from tests.support.dask_cluster import dask_cluster
 from tests.support.reports import comparable, item_runs, whole_runs
 
 ROLE = """
@@ -84,6 +86,20 @@ steps:
 """
 
 
+@pytest.fixture(params=["in turn", "jobs", "cluster"])
+def options(request: pytest.FixtureRequest, terminal: Terminal, tmp_path: Path) -> Iterator[tuple[str, ...]]:
+    """Give the options of each place where items may run."""
+    if request.param != "cluster":
+        yield () if request.param == "in turn" else ("--jobs", "2")
+        return
+    pytest.importorskip("distributed")
+    (tmp_path / "cluster").mkdir()
+    with dask_cluster(tmp_path / "cluster") as cluster:
+        cluster.start_worker(terminal, "here")
+        cluster.start_worker(terminal, "there")
+        yield ("--cluster", cluster.address)
+
+
 @pytest.fixture
 def terminal(tmp_path: Path) -> Terminal:
     made = terminal_in(tmp_path, DEMO_KEY="a-long-enough-secret")
@@ -99,7 +115,7 @@ def run(terminal: Terminal, playbook: str, *options: str) -> tuple[int, Path]:
     return done.code, whole_runs(terminal.folder / "state")[-1]
 
 
-@pytest.mark.parametrize("options", [(), ("--jobs", "2")], ids=["in turn", "jobs"])
+@pytest.mark.contract("T1")
 def test_results_order_and_recap_are_those_of_a_plain_loop(terminal: Terminal, options: tuple[str, ...]) -> None:
     code, plain = run(terminal, "plain.yml")
     fanned_code, fanned = run(terminal, "fan.yml", *options)
@@ -114,7 +130,7 @@ def test_results_order_and_recap_are_those_of_a_plain_loop(terminal: Terminal, o
     assert "a-long-enough-secret" not in every
 
 
-@pytest.mark.parametrize("options", [(), ("--jobs", "2")], ids=["in turn", "jobs"])
+@pytest.mark.contract("T4")
 def test_a_childs_events_carry_the_parents_ids_and_seq_has_no_gap(terminal: Terminal, options: tuple[str, ...]) -> None:
     done = terminal.run("run", "fan.yml", "--output", "jsonl", *options)
     run_id = whole_runs(terminal.folder / "state")[-1].name

@@ -80,6 +80,14 @@ def test_the_reason_is_cut_so_that_a_line_fits() -> None:
     assert shown(row, 80).endswith("one…   24ad04")
 
 
+@pytest.mark.parametrize("cells", [20, 40, 60, 80])
+def test_a_narrow_terminal_gets_the_columns_that_tell_most(cells: int) -> None:
+    line = shown(RunRow(info=info(State.FAILED, name="n" * 30, error="one " * 100)), cells)
+    assert width(line) <= cells
+    assert "failed  " in line
+    assert line.endswith("24ad04")
+
+
 def test_columns_count_cells() -> None:
     assert (width("abc"), width("日本"), width("e\u0301")) == (3, 4, 1)
     assert cut("日本語", 4) == "日…"

@@ -119,9 +119,9 @@ def test_progress_is_told_at_most_twice_a_minute_where_lines_cannot_be_overwritt
         stamp = f"2026-11-21T01:{second // 60:02d}:{second % 60:02d}.000000Z"
         told += list(narrator.lines(Event(seq=second + 1, ts=stamp, run="r", body=body)))
     assert ["".join(text for text, _ in line).strip() for line in told] == [
-        "30 of 100 channels",
-        "60 of 100 channels",
-        "90 of 100 channels",
+        "30 of 100 channels (30 %)",
+        "60 of 100 channels (60 %)",
+        "90 of 100 channels (90 %)",
     ]
 
 

@@ -61,7 +61,12 @@ USUAL = (
     (NEWS, "merged", "+12 messages", channel("news", 12, 47)),
     (QUIET, "unchanged", "+0 messages", channel("quiet", 0, 9)),
     (SECRET, "skipped", "forbidden", channel("staff-only", remark="forbidden")),
-    (FRESH, "unarchived", "", channel("memes", remark="not archived", fix="dce-play targets discover --new --target lab")),
+    (
+        FRESH,
+        "unarchived",
+        "",
+        channel("memes", remark="not archived", fix="dce-play targets discover --new --target lab"),
+    ),
 )
 
 
@@ -114,9 +119,14 @@ def test_only_the_screens_height_is_used_and_the_rest_is_summed_up(tmp_path: Pat
 
 
 def test_a_failed_channel_is_told_with_its_file_and_what_mends_it(tmp_path: Path) -> None:
-    facts = channel("bench", path="lab/bench [1].json", fix="dce-play archive salvage 'lab/bench [1].json'")
-    text = page(night(tmp_path, ("1", "failed", "damaged: the file ends inside a message (byte 125662)", facts)))
-    assert "  ✗ bench  damaged: the file ends inside a message (byte 125662)\n" in text
+    facts = channel(
+        "bench",
+        path="lab/bench [1].json",
+        why="damaged: it ends inside a message (byte 125662)",
+        fix="dce-play archive salvage 'lab/bench [1].json'",
+    )
+    text = page(night(tmp_path, ("1", "failed", "/root/lab/bench [1].json is damaged", facts)))
+    assert "  ✗ bench  damaged: it ends inside a message (byte 125662)\n" in text
     assert "      file  lab/bench [1].json\n      fix   dce-play archive salvage 'lab/bench [1].json'\n" in text
     assert "1 channel failed" in text
 

@@ -114,6 +114,7 @@ class DiscordApiExporter:
             channel = self._channel(channel_id, watch)
             view = GuildView(self._client, self._guilds.get(channel.guild_id, watch), watch)
             extent = extent_of(self._client, channel, int(request.after or 0), now=self._clock.now(), watch=watch)
+            watch.newest_id = str(extent.newest or "")
             with (
                 ExportFile(channel_id, request.output, self._header(channel, view, request)) as file,
                 RawMessages(request.raw) as raw,

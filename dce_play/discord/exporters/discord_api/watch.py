@@ -28,6 +28,8 @@ class Watch:
         self._reported_at = clock.monotonic()
         self._message_count = 0
         self._last_timestamp = ""
+        self.newest_id = ""
+        """Of the message up to which the export goes; empty until that is known."""
         self.request_count = 0
 
     def beat(self) -> None:
@@ -49,7 +51,13 @@ class Watch:
         """Say how far the export is."""
         self._reported_at = self._clock.monotonic()
         if self._on_progress is not None:
-            self._on_progress(ExportProgress(message_count=self._message_count, last_timestamp=self._last_timestamp))
+            self._on_progress(
+                ExportProgress(
+                    message_count=self._message_count,
+                    last_timestamp=self._last_timestamp,
+                    newest_id=self.newest_id,
+                )
+            )
 
     def wait(self, seconds: float) -> None:
         """Wait, but stop at once when the export is to stop.

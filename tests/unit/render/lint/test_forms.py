@@ -18,7 +18,7 @@ from dce_play.render.lint.sarif import as_sarif
 from dce_play.source import Problem, Severity, Span
 from tests.support.command_line import Terminal, terminal_in
 
-OFFICIAL = Path(__file__).parents[3] / "data" / "official"
+OFFICIAL = Path(__file__).parents[3] / "schemas"
 FOLDER = Path("/home/op/archives")
 NASTY = 'a "name", 100 %: <b>&\n\x1b[31mred\u202e 😀'
 

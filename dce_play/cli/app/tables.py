@@ -1,0 +1,33 @@
+"""Tables and pages of text on standard output: how wide they may be, which signs and whether colours can be shown."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterable
+
+import click
+
+from dce_play.history.columns import plain
+from dce_play.system.masked_output import painted
+
+
+def can_show_signs() -> bool:
+    """Return whether standard output can show more than ASCII."""
+    return (sys.stdout.encoding or "").lower().startswith("utf")
+
+
+def room(*, piped: int) -> int:
+    """Return how many cells a line may have: the terminal's, or ``piped`` where there is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else piped
+
+
+def coloured(text: str, colour: str) -> str:
+    """Return the text in a colour, where standard output is a terminal that wants colours."""
+    wanted = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return click.style(text, fg=colour) if wanted else text
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print clean lines, which may have colours of our own in them."""
+    for line in lines:
+        click.echo(line if can_show_signs() else plain(line), file=painted(sys.stdout))

@@ -1,0 +1,238 @@
+"""Items on the workers of a Dask cluster: ``--cluster ADDRESS``. The scheduling, and all that travels, is Dask's.
+
+There is one executor a host, as the resources of one are given once. Events come by a topic of the scheduler and are
+folded by one thread here; stopping goes to the workers directly, as a task of Dask that runs cannot be cancelled.
+"""
+
+import json
+import logging
+import queue
+import secrets
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import CancelledError, Executor, Future
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import distributed
+
+from dce_play.errors import DcePlayError
+from dce_play.runner.cancel import Reason
+from dce_play.runner.fan_out.cluster_checks import START_SCHEDULER, ClusterUnusable, WorkerFacts
+from dce_play.runner.fan_out.cluster_host import SPACE, forget_run, run_order, stop_items
+from dce_play.runner.fan_out.executor import Inherited, ItemExecutor, ItemLost, ItemNotRun, Listen
+from dce_play.runner.fan_out.order import ItemOrder, ItemResult, failure_from
+from dce_play.runner.node_result import stopped
+from dce_play.source import JsonValue
+
+CONNECT_S = 5.0
+"""How long a scheduler may take to answer at first."""
+PLACE = "dce-play"
+"""The resource of which a worker has one for each item that it takes at a time."""
+_HOST = "dce-play-host-"
+_QUIET_S = 2.0
+_LOST_S = 7.0
+"""A scheduler that did not answer for so long is lost."""
+_AHEAD = 2
+"""So many items a place are given to the scheduler, so that none waits for us."""
+
+
+def host_resource(host: str) -> str:
+    """Return the name of the resource that the workers of a host have."""
+    return f"{_HOST}{host}"
+
+
+def connect(address: str, /) -> Any:
+    """Return a client of Dask, connected.
+
+    Raises: ClusterUnusable.
+    """
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    logging.getLogger("tornado").setLevel(logging.CRITICAL)
+    client: Any = distributed.Client  # it has no types
+    try:
+        return client(address, timeout=CONNECT_S, set_as_default=False, name=PLACE)
+    except (OSError, TimeoutError, ValueError, TypeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ClusterUnusable(f"no scheduler answers at {address}: {reason}", hint=START_SCHEDULER) from error
+
+
+def workers_of(client: Any, /) -> list[WorkerFacts]:
+    """Return the workers of ours that are there."""
+    found = []
+    for address, facts in client.scheduler_info(n_workers=-1)["workers"].items():
+        ours = facts.get(SPACE)
+        if isinstance(ours, dict):
+            found.append(WorkerFacts(address=address, slots=int(facts["nthreads"]), **ours))
+    return found
+
+
+@dataclass(slots=True, kw_only=True)
+class Cluster:
+    """Sends items to workers. Made with a client that is connected, which ``close`` lets go."""
+
+    client: Any
+    brief: Mapping[str, JsonValue]
+    host: Callable[[object], str]
+    """Returns the host that an item names; empty for any."""
+    locks_itself: bool = True
+    session: str = field(default_factory=lambda: secrets.token_hex(8))
+    _told: bool = False
+
+    def host_of(self, item: object, /) -> str:
+        """Return the only host that may run the item."""
+        return self.host(item)
+
+    @contextmanager
+    def executor(self, inherited: Inherited, /) -> Iterator[ItemExecutor]:
+        """Return what runs items."""
+        if not self._told:
+            self.client.set_metadata([SPACE, "brief", self.session], json.dumps(dict(self.brief)))
+            self._told = True
+        executor = _ClusterExecutor(self.client, self.session, inherited)
+        try:
+            yield executor
+        except BaseException:
+            executor.stop(Reason.TERMINATED)
+            raise
+        finally:
+            executor.close()
+
+    def close(self) -> None:
+        """Let the workers forget the run, and the client go."""
+        with suppress(Exception):
+            if self._told and self.client.status == "running":
+                self.client.set_metadata([SPACE, "brief", self.session], None)
+                self.client.run(forget_run, self.session, wait=False, on_error="ignore")
+        with suppress(Exception):
+            self.client.close(timeout=1)
+
+
+class _ClusterExecutor:
+    """The items of one loop on the cluster."""
+
+    def __init__(self, client: Any, session: str, inherited: Inherited) -> None:
+        self._client = client
+        self._session = session
+        self._inherited = inherited
+        self._executors: dict[str, Executor] = {}
+        self._listeners: dict[str, Listen] = {}
+        self._futures: dict[str, tuple[Future[ItemResult], ItemOrder]] = {}
+        self._busy: dict[str, int] = {}
+        self._slots: dict[str, int] = {}
+        self._heard: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._over = threading.Event()
+        client.subscribe_topic(session, self._event)
+        self._folding = threading.Thread(target=self._fold, name="item-events", daemon=True)
+        self._folding.start()
+        self._watching = threading.Thread(target=self._watch, name="scheduler-watch", daemon=True)
+        self._watching.start()
+
+    # Called from the run's own thread.
+
+    def takes(self, order: ItemOrder, /) -> bool:
+        """Return whether a worker has a place, or will have one soon."""
+        slots = self._slots.get(order.host)
+        if slots is None:
+            mine = [worker for worker in workers_of(self._client) if order.host in {"", worker.host}]
+            slots = self._slots[order.host] = max(1, sum(worker.slots for worker in mine))
+        return self._busy.get(order.host, 0) < _AHEAD * slots
+
+    def submit(self, order: ItemOrder, listen: Listen, /) -> "Future[ItemResult]":
+        """Give an item to the scheduler."""
+        mine: Future[ItemResult] = Future()
+        self._listeners[order.run_id] = listen
+        self._futures[order.run_id] = (mine, order)
+        self._busy[order.host] = self._busy.get(order.host, 0) + 1
+        theirs = self._executor(order.host).submit(run_order, self._session, json.dumps(order.to_json()))
+        theirs.add_done_callback(lambda done: self._heard.put(lambda: self._ended(order, done)))
+        return mine
+
+    def _executor(self, host: str) -> Executor:
+        """Return the executor for the items of a host. Resources are given once, so there is one for each."""
+        if host not in self._executors:
+            resources = {PLACE: 1.0} | ({host_resource(host): 1.0} if host else {})
+            self._executors[host] = self._client.get_executor(resources=resources, pure=False)
+        return self._executors[host]
+
+    def stop(self, reason: Reason, /) -> None:
+        """Ask every worker to stop the run's items, and take back what waits at the scheduler."""
+        if reason is Reason.SCHEDULER_LOST or self._client.status != "running":
+            return
+        with suppress(Exception):
+            self._client.run(stop_items, self._session, reason.name, wait=False, on_error="ignore")
+
+    def close(self) -> None:
+        """Hear nothing more."""
+        self._over.set()
+        self._heard.put(None)
+        self._folding.join()
+        with suppress(Exception):
+            self._client.unsubscribe_topic(self._session)
+
+    # Called from Dask's threads and from our own two.
+
+    def _event(self, event: tuple[float, str]) -> None:
+        self._heard.put(lambda: self._listen(event[1]))
+
+    def _listen(self, text: str) -> None:
+        run_id, line, replayed = json.loads(text)
+        listen = self._listeners.get(run_id)
+        if listen is None:
+            return
+        try:
+            listen(line, replayed)
+        except DcePlayError as error:  # the parent's journal is lost: whoever waits for the item gets that
+            self._settle(run_id, error)
+
+    def _fold(self) -> None:
+        while (heard := self._heard.get()) is not None:
+            heard()
+
+    def _ended(self, order: ItemOrder, done: "Future[str]") -> None:
+        try:
+            told = json.loads(done.result())
+        except CancelledError:
+            self._lost()
+            return
+        except distributed.KilledWorker:
+            self._settle(order.run_id, ItemLost("the workers that took the item were killed, one after another"))
+            return
+        except Exception as error:  # noqa: BLE001 - whatever a worker raised, unpickled here
+            self._settle(order.run_id, ItemLost(f"the worker failed: {type(error).__name__}: {error}"))
+            return
+        if "failure" in told:
+            self._settle(order.run_id, ItemNotRun(failure_from(told["failure"])))
+        else:
+            self._settle(order.run_id, ItemResult.from_json(told["result"]))
+
+    def _settle(self, run_id: str, outcome: ItemResult | DcePlayError) -> None:
+        future, order = self._futures.pop(run_id, (None, None))
+        self._listeners.pop(run_id, None)
+        if future is None or order is None:
+            return
+        self._busy[order.host] -= 1
+        if isinstance(outcome, DcePlayError):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)
+
+    def _watch(self) -> None:
+        """Ask the scheduler now and then whether it is there."""
+        while not self._over.wait(_QUIET_S):
+            try:
+                self._client.sync(self._client.scheduler.identity, n_workers=0, callback_timeout=_LOST_S)
+            except Exception:  # noqa: BLE001 - however it fails, nobody is there
+                self._heard.put(self._lost)
+                return
+
+    def _lost(self) -> None:
+        """End the run: nothing more will be heard of the items that are at work."""
+        if self._over.is_set():
+            return
+        if self._inherited.stopper is not None and self._inherited.stopper.why() is None:
+            self._inherited.stopper.ask(Reason.SCHEDULER_LOST)
+        for run_id, (_, order) in list(self._futures.items()):
+            reason = Reason.SCHEDULER_LOST
+            self._settle(run_id, ItemNotRun(stopped(reason, order.id)))

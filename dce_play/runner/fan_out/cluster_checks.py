@@ -1,0 +1,77 @@
+"""What must hold before a run gives items to a cluster. Without Dask, which takes a second to import."""
+
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from dce_play.errors import DcePlayError, ExitCode
+
+_REACH_S = 3.0
+START_SCHEDULER = "start one: dask scheduler --port 8786"
+
+
+class ClusterUnusable(DcePlayError):
+    """No scheduler answers, or no worker there may take what it must."""
+
+    exit_code = ExitCode.PREFLIGHT
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFacts:
+    """What a worker says of itself when it comes to the scheduler."""
+
+    address: str
+    host: str
+    slots: int
+    version: str
+    plugins: str
+
+
+def reach(address: str, /) -> None:
+    """Look whether anything listens at ``tcp://HOST:PORT``.
+
+    Raises: ClusterUnusable.
+    """
+    host, _, port = address.partition("://")[2].rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_S).close()
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ClusterUnusable(f"no scheduler answers at {address}: {reason.lower()}", hint=START_SCHEDULER) from error
+
+
+def check_hosts(workers: Sequence[WorkerFacts], needed: Mapping[str, Sequence[str]], address: str, /) -> None:
+    """Refuse a run whose items nobody may take. ``needed`` has the names of the targets of each host.
+
+    Raises: ClusterUnusable, naming every host and its targets.
+    """
+    if not workers:
+        raise ClusterUnusable(
+            f"the scheduler at {address} has no worker of dce-play",
+            hint=f"start one: dce-play worker --cluster {address} --host NAME",
+        )
+    there = {worker.host for worker in workers}
+    missing = {host: names for host, names in needed.items() if host not in there}
+    if missing:
+        told = "; ".join(f"{host} (for {', '.join(names)})" for host, names in missing.items())
+        command = f"dce-play worker --cluster {address} --host {next(iter(missing))}"
+        raise ClusterUnusable(f"no worker for the host {told}", hint=f"start one there: {command}")
+
+
+def check_same(workers: Sequence[WorkerFacts], version: str, plugins: str, /) -> None:
+    """Refuse workers that would run something else than the parent.
+
+    Raises: ClusterUnusable.
+    """
+    for worker in workers:
+        if worker.version != version:
+            raise ClusterUnusable(
+                f"the worker of {worker.host} at {worker.address} is dce-play {worker.version}, and this is {version}",
+                hint="install the same version on every host, and start its worker again",
+            )
+        if plugins and worker.plugins != plugins:
+            state = "has other step plugins" if worker.plugins else "was started without --plugins"
+            raise ClusterUnusable(
+                f"the worker of {worker.host} at {worker.address} {state}",
+                hint="start it with --plugins in a folder with the same steps",
+            )

@@ -1,0 +1,1 @@
+"""What makes pages and manuals from the code, for `inv docs`; no part of the wheel."""
