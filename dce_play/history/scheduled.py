@@ -1,9 +1,9 @@
-"""What is scheduled for a project, and when it runs next: our blocks of the user's crontab."""
+"""What cron runs for a project by itself, and when next: our blocks of the user's crontab."""
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -36,6 +36,10 @@ class Schedule:
     """The soonest first."""
     unknown: str = ""
     """Why the crontab could not be read; empty when it was."""
+
+    def and_these(self, jobs: Iterable[Scheduled], /) -> "Schedule":
+        """Return the schedule with more jobs."""
+        return replace(self, jobs=tuple(sorted((*self.jobs, *jobs), key=lambda job: job.next_at)))
 
     @property
     def every(self) -> timedelta | None:

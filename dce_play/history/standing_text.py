@@ -106,7 +106,7 @@ def lock_words(standing: Standing, /) -> str:
 
 def next_words(schedule: Schedule, now: datetime, /) -> list[str]:
     """Return a line for each scheduled job, or one that says that there is none."""
-    if schedule.unknown:
+    if schedule.unknown and not schedule.jobs:
         return [f"not known: {one_line(schedule.unknown)}"]
     found = [f"{_day(job.next_at, now)} {job.next_at:%H:%M}  {job.name} ({job.by})" for job in schedule.jobs]
     return found or ["nothing is scheduled: dce-play run schedule --dry-run"]

@@ -17,6 +17,8 @@ from dce_play.history.scheduled import read_schedule
 from dce_play.history.standing import Standing, limits_for, read_standing
 from dce_play.history.standing_json import standing_json, standing_metrics
 from dce_play.history.standing_text import standing_lines
+from dce_play.history.timers import read_timers
+from dce_play.host.systemd_schedule import units_folder
 from dce_play.layout import runs_folder
 from dce_play.system.durable.named_outputs import write_named
 from dce_play.system.process.executor import LocalExecutor
@@ -68,8 +70,8 @@ def command(
 ) -> int:
     """Tell how the targets stand: last success, growth, what is wrong, what runs, what runs next.
 
-    It looks at the run folders, the archives' own records, the lock and the crontab. It asks no server, takes no lock
-    and changes nothing.
+    It looks at the run folders, the archives' own records, the lock, the crontab and the timers. It asks no server,
+    takes no lock and changes nothing.
 
     \b
     Examples:
@@ -103,9 +105,9 @@ def _look(config: Path | None, warn_after: float | None, fail_after: float | Non
         raise NoTargets
     targets_file = load_targets_file(path)
     now = datetime.now().astimezone()
-    schedule = read_schedule(
-        os.environ, LocalExecutor(os.environ, PROCESS), folder=folder, config=path.absolute(), now=now
-    )
+    executor = LocalExecutor(os.environ, PROCESS)
+    schedule = read_schedule(os.environ, executor, folder=folder, config=path.absolute(), now=now)
+    schedule = schedule.and_these(read_timers(units_folder(os.environ), executor, folder=folder, now=now))
     return read_standing(
         targets_file,
         runs=runs_folder(state_dir, os.environ),

@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import stat
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,8 @@ def test_a_database_in_wal_mode_keeps_what_was_committed_and_a_socket_is_counted
     assert code == 0
     copy = tmp_path / "into" / str(yard.data).lstrip("/")
     assert not (copy / "kuma.db-wal").exists()
-    assert sqlite3.connect(copy / "kuma.db").execute("SELECT count(*) FROM seen").fetchone() == (500,)
+    with closing(sqlite3.connect(copy / "kuma.db")) as restored:
+        assert restored.execute("SELECT count(*) FROM seen").fetchone() == (500,)
     assert (row["counts"]["sqlite"], row["counts"]["sockets"]) == (1, 1)
     database.close()
 

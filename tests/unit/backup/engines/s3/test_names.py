@@ -2,6 +2,7 @@
 
 import sqlite3
 import string
+from contextlib import closing
 from pathlib import PurePosixPath
 
 import pytest
@@ -38,11 +39,12 @@ def is_inside(member: str) -> bool:
 @given(st.lists(st.text(alphabet=string.ascii_lowercase[:2] + "/", min_size=1, max_size=6), max_size=30))
 @pytest.mark.contract("K2")
 def test_no_object_s_file_is_another_s_folder(keys: list[str]) -> None:
-    roster = Roster(sqlite3.connect(":memory:", isolation_level=None))
-    members = {
-        key: key if is_safe(key) and roster.take_name(key, parents(key)) else made_up(key)
-        for key in dict.fromkeys(keys)
-    }
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
+        roster = Roster(database)
+        members = {
+            key: key if is_safe(key) and roster.take_name(key, parents(key)) else made_up(key)
+            for key in dict.fromkeys(keys)
+        }
     assert len(set(members.values())) == len(members)
     files = set(members.values())
     assert not [member for member in files if any(parent in files for parent in parents(member))]
