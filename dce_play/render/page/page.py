@@ -183,9 +183,9 @@ class Page:
         groups = self._groups.around(step)
         for number, group in enumerate(groups):
             innermost = number == len(groups) - 1
-            other = innermost and self._groups.follows_another(group)
-            if group.shown and not (other and not group.label):
+            if group.shown and not (innermost and not group.label and self._groups.follows_another(group)):
                 continue
+            self._groups.note_last(group)
             group.label = label if innermost and not group.shown else group.label
             group.shown = True
             if not group.label:
@@ -271,7 +271,11 @@ class Page:
         if body.status is Status.FAILED:
             self._told.add(failure_of(body))
         around = self._groups.around(body.step)
-        yield from step_line(body, self._fit, self._indent(body.step), label=around[-1].label if around else "")
+        label = around[-1].label if around else ""
+        whose = label if label and self._groups.follows_another(around[-1]) else ""
+        if around:
+            self._groups.note_last(around[-1])
+        yield from step_line(body, self._fit, self._indent(body.step), label=label, whose=whose)
         if self._dry or self._display.diff:
             yield from changes(body, self._fit, self._indent(body.step, 1), diff=self._display.diff)
 

@@ -28,17 +28,18 @@ def took(body: StepEnded, /) -> str:
     return duration(body.duration_s) if body.duration_s >= 1 and body.status not in _UNTIMED else ""
 
 
-def step_line(body: StepEnded, fit: Fitting, indent: str, /, *, label: str) -> Iterator[Line]:
+def step_line(body: StepEnded, fit: Fitting, indent: str, /, *, label: str = "", whose: str = "") -> Iterator[Line]:
     """Yield the line of a step; of one that failed why, and what mends it.
 
-    Where its group has a ``label``, what came of the step is enough.
+    Where its group has a ``label``, what came of the step is enough; ``whose`` it is stands before it where the lines
+    above are another's.
     """
     sign: Segment = (f"{indent}{sign_of(fit.signs, body.status)} ", STYLES.get(body.status, ""))
     name, summary = fit.text(step_name(body.step)), fit.text(body.summary)
     if body.status is Status.FAILED:
         yield from _failed(body, fit, sign, name)
     elif label and body.status is Status.OK:
-        yield fit.spread([sign, (summary or name, "")], took(body))
+        yield fit.spread([sign, (f"{whose}: " if whose else "", "bold"), (summary or name, "")], took(body))
     else:
         column = name_width(fit)
         told = name if width(name) > column or not summary else fit.column(name, column)
