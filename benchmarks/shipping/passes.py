@@ -25,7 +25,7 @@ def measure_idle(stand: Stand, *, count: int, rounds: int) -> None:
     with open_shipper(load_config(host.config), environment={}) as shipper:
         shipper.once()
         best = min(_timed(shipper.once) for _ in range(rounds))
-    print(f"an idle pass beside {count:,} shipped and {count:,} quarantined: {1000 * best:.0f} ms", flush=True)
+    print(f"an idle pass beside {count:,} shipped and {count:,} quarantined: {1000 * best:.1f} ms", flush=True)
 
 
 def measure_waiting(stand: Stand, *, count: int) -> None:

@@ -76,15 +76,21 @@ def small_episodes(host: LabHost, count: int) -> None:
         host.episode(f"e{number:05}", files={"a.bin": os.urandom(20 << 10)})
 
 
-def large_episode(host: LabHost, mebibytes: int, *, name: str = "large") -> None:
-    """Write one episode, half noise and half text, without holding it in memory."""
+def large_episode(host: LabHost, mebibytes: int, *, name: str = "large", pairs: int = 16) -> None:
+    """Write one episode, half noise and half text, without holding it in memory.
+
+    The two take turns, in so many files of each; with one pair all text comes last, and packs to almost nothing.
+    """
     line = b"2026-11-28T03:15:00Z frame written, nothing lost, nothing doubled\n"
     text = (line * ((1 << 20) // len(line) + 1))[: 1 << 20]
     folder = host.data / "episodes" / f".{name}"
     folder.mkdir(parents=True)
-    with (folder / "noise.bin").open("wb") as noise, (folder / "text.log").open("wb") as log:
-        for _ in range(mebibytes // 2):
-            noise.write(os.urandom(1 << 20))
-            log.write(text)
+    each = max(1, mebibytes // 2 // pairs)
+    for number in range(mebibytes // 2 // each):
+        names = (folder / f"{number:03}-{kind}" for kind in ("noise.bin", "text.log"))
+        with next(names).open("wb") as noise, next(names).open("wb") as log:
+            for _ in range(each):
+                noise.write(os.urandom(1 << 20))
+                log.write(text)
     (folder / "meta.json").write_text('{"code_version": {"commit": "' + "a1" * 20 + '"}}', encoding="utf-8")
     folder.rename(folder.with_name(name))

@@ -13,7 +13,7 @@ import zstandard
 from dce_play.transfer.refused import ArchiveRefused
 
 LARGEST_WINDOW_BYTES = 128 << 20
-PIECE_BYTES = 128 << 10
+PIECE_BYTES = 512 << 10
 """No more than this is handed on at once, however well it was packed."""
 
 _MAGIC = b"\x28\xb5\x2f\xfd"

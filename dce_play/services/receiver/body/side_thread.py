@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-_MOST_WAITING = 4
+_MOST_WAITING = 8
 LINGER_S = 1.0
 
 

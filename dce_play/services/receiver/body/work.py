@@ -14,7 +14,7 @@ from dce_play.services.receiver.body.side_thread import SideThread
 from dce_play.transfer.archive_check import ArchiveCheck, CheckedArchive
 from dce_play.transfer.refused import ArchiveRefused
 
-MOST_WAITING_BYTES = 2 << 20
+MOST_WAITING_BYTES = 4 << 20
 _BESIDE_FROM_BYTES = 4 << 20
 
 
