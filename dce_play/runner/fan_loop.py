@@ -18,7 +18,7 @@ from dce_play.runner.fan_out.fold import ItemFold
 from dce_play.runner.fan_out.order import ItemOrder, ItemResult, failed_item
 from dce_play.runner.fan_out.travel import refuse_secrets, to_wire
 from dce_play.runner.locking import writes_archive
-from dce_play.runner.node_result import foreseen
+from dce_play.runner.node_result import foreseen, stopped
 from dce_play.runner.record.child_id import child_id
 from dce_play.runner.record.progress import Progress
 from dce_play.runner.scope import Scope
@@ -166,6 +166,12 @@ class _Loop:
                 if future.done():
                     return  # a place that runs items at once: look how it ended before the next
 
+    def _left_out(self) -> ItemOrder | None:
+        """Return the first item that was not begun only because the run stops: without it the loop would look done."""
+        if self._stopped is None or not all(each.ended.goes_on for each in self._ended.values()):
+            return None
+        return next((order for order in self._orders if order.key not in self._ended), None)
+
     def _fold(self, order: ItemOrder) -> ItemFold:
         services = self._around.services
         fold = self._folds[order.key] = ItemFold(
@@ -188,10 +194,13 @@ class _Loop:
             return result
 
     def results(self) -> Iterator[tuple[str, ItemResult]]:
-        """Yield how each item ended, in order, and count its steps."""
+        """Yield how each item ended, in order, and count its steps; of a stopped run, the first that did not begin."""
         around = self._around
+        left_out = self._left_out()
         for order in self._orders:
             result = self._ended.get(order.key)
+            if order is left_out and self._stopped is not None:
+                yield order.key, failed_item(stopped(self._stopped, order.id))
             if result is None:
                 continue
             fold = self._folds[order.key]
