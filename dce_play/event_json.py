@@ -62,7 +62,7 @@ def from_json(line: Mapping[str, JsonValue], /) -> Body:
     if kind is None:
         raise ValueError(f"no event has the type {line.get('type')!r}")
     try:
-        made = {name: _READERS.get(name, _as_it_is)(line[name]) for name in _FIELDS[kind]}
+        made = {name: _READERS.get(name, _as_it_is)(line[name]) for name in _FIELDS[kind] if name in line}
         body: Body = kind(**made)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"an event of the type {kind.TYPE} is not whole: {error}") from error

@@ -65,6 +65,9 @@ class Narrator:
     _effects: dict[str, str] = field(default_factory=dict)
     _indexes: dict[str, int] = field(default_factory=dict)
     _opened: set[str] = field(default_factory=set)
+    _running: set[str] = field(default_factory=set)
+    """Steps that have begun and not ended."""
+    _speaking: str = ""
     _pace: Pace = field(default_factory=Pace)
     _failures: list[StepEnded] = field(default_factory=list)
     _name: str = ""
@@ -186,6 +189,8 @@ class Narrator:
     def _step_started(self, body: StepStarted) -> Iterator[Line]:
         self._effects[body.step.id] = body.effects
         self._indexes[body.step.id] = body.index
+        if body.step.uses not in GROUPS:
+            self._running.add(body.step.id)
         if body.step.uses in GROUPS and body.attempt == 1:
             name = step_name(body.step)
             yield ((self._indent(body.step), ""), (f"{self.display.signs.group} {name}", "bold"))
@@ -199,11 +204,27 @@ class Narrator:
             yield ((f"{indent}{self.display.signs.said} ", "dim"), (line, ""))
 
     def _open(self, step: StepRef) -> Iterator[Line]:
-        """Say which step is about to speak; a step without effects speaks for itself."""
-        if step.id in self._opened or self._effects.get(step.id, "none") == "none":
+        """Say which step is about to speak, and again when another has spoken meanwhile.
+
+        A step without effects speaks for itself, unless it runs beside others.
+        """
+        beside = self._runs_beside(step)
+        spoke_last, self._speaking = self._speaking == step.id, step.id
+        known = step.id in self._opened or self._effects.get(step.id, "none") == "none"
+        if spoke_last if beside else known:
             return
         self._opened.add(step.id)
-        yield ((self._indent(step), ""), (f"{self.display.signs.running} {step_name(step)}", "dim"))
+        yield ((self._indent(step), ""), (f"{self.display.signs.running} {self._called(step)}", "dim"))
+
+    def _runs_beside(self, step: StepRef) -> bool:
+        """Return whether other steps run at the same time, as items of a loop may."""
+        return bool(self._running - {step.id})
+
+    def _called(self, step: StepRef) -> str:
+        """Return the step's name, with its item where others run beside it."""
+        name = step_name(step)
+        item = f"[{one_line(step.item)}]"
+        return f"{name} {item}" if step.item and self._runs_beside(step) and not name.endswith(item) else name
 
     def _progressed(self, body: StepProgressed, ts: str) -> Iterator[Line]:
         if not self.display.progress:
@@ -226,6 +247,8 @@ class Narrator:
 
     def _step_ended(self, body: StepEnded) -> Iterator[Line]:
         group = body.step.uses in GROUPS
+        called = self._called(body.step)
+        self._running.discard(body.step.id)
         if body.status in {Status.FAILED, Status.INTERRUPTED} and not group:
             self._failures.append(body)
         if body.status is Status.RESCUED:
@@ -241,7 +264,7 @@ class Narrator:
         yield (
             (self._indent(body.step), ""),
             (f"{sign} {self._word(body.status):<{_WORD_WIDTH}} ", style),
-            (step_name(body.step), "bold" if body.status is not Status.SKIPPED else "dim"),
+            (called, "bold" if body.status is not Status.SKIPPED else "dim"),
             (count, "dim"),
             (f"  {summary}" if summary else "", "failed" if body.status in {Status.FAILED, Status.INTERRUPTED} else ""),
             (f"  {duration(body.duration_s)}" if timed else "", "dim"),

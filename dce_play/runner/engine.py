@@ -315,5 +315,5 @@ class _Running:
     def _next_command(self, failure: Failure | None) -> str:
         if self._settings.mode is Mode.DRY_RUN:
             return self._settings.apply_command if failure is None else ""
-        started = self._walk is not None
-        return self._settings.resume_command if failure is not None and started else ""
+        began = self._walk is not None and failure is not None and failure.exit_code is not ExitCode.PREFLIGHT
+        return self._settings.resume_command if began else ""

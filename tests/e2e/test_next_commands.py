@@ -181,3 +181,12 @@ def test_a_rehearsal_says_how_to_rehearse_again_and_nothing_that_would_leave_it(
     failed = terminal.run("run", "p.yml", "--rehearse")
     assert failed.code == 1, failed
     assert next_in(failed.out) == "dce-play run p.yml --rehearse"
+
+
+def test_where_nothing_began_no_resume_is_proposed(terminal: Terminal) -> None:
+    terminal.write(
+        "p.yml", "name: p\npreflight: [{assert.that: {conditions: [false]}}]\nsteps: [{report.say: {text: x}}]\n"
+    )
+    failed = terminal.run("run", "p.yml")
+    assert failed.code == 4
+    assert "next:" not in failed.out + failed.err

@@ -40,9 +40,13 @@ class Groups:
         """Return the groups that the step is in, the outermost first."""
         return [group for address, group in self._begun.items() if step.id.startswith(f"{address}/")]
 
+    def note_last(self, group: Group, /) -> None:
+        """Take note that the last line on the page is this group's."""
+        self._last = group
+
     def follows_another(self, group: Group, /) -> bool:
-        """Return whether the lines above are those of another group that goes on beside this one; take note of it."""
-        last, self._last = self._last, group
+        """Return whether the lines above are those of another group that goes on beside this one."""
+        last = self._last
         if last is None or last is group or last.step.id not in self._begun:
             return False
         return not (f"{last.step.id}/".startswith(f"{group.step.id}/") or group.step.id.startswith(f"{last.step.id}/"))

@@ -40,7 +40,7 @@ from dce_play.render.page.fitting import Fitting
 from dce_play.render.page.groups import Groups
 from dce_play.render.page.items import block, facts_of, is_listed
 from dce_play.render.page.last_lines import Tally, recap, still_to_do
-from dce_play.render.page.step_lines import changes, failure_of, folded_line, hint, step_line, took
+from dce_play.render.page.step_lines import changes, failure_of, folded_line, hint, news, step_line, took
 from dce_play.render.text import counted, duration
 from dce_play.resources import playbooks_folder
 from dce_play.system.foreign_text import clean
@@ -183,9 +183,9 @@ class Page:
         groups = self._groups.around(step)
         for number, group in enumerate(groups):
             innermost = number == len(groups) - 1
-            other = innermost and self._groups.follows_another(group)
-            if group.shown and not (other and not group.label):
+            if group.shown and not (innermost and not group.label and self._groups.follows_another(group)):
                 continue
+            self._groups.note_last(group)
             group.label = label if innermost and not group.shown else group.label
             group.shown = True
             if not group.label:
@@ -265,12 +265,17 @@ class Page:
         left -= _REHEARSAL_LINES if self._display.staged else 0
         rows = max(left // max(self._targets - self._blocks + 1, 1) - _BLOCK_LINES, _LEAST_ROWS)
         yield from block(items, fit, rows=rows, indent=self._indent(body.step) or "  ")
+        yield from news(body, fit, self._indent(body.step) or "  ")
 
     def _step_line(self, body: StepEnded) -> Iterator[Line]:
         if body.status is Status.FAILED:
             self._told.add(failure_of(body))
         around = self._groups.around(body.step)
-        yield from step_line(body, self._fit, self._indent(body.step), label=around[-1].label if around else "")
+        label = around[-1].label if around else ""
+        whose = label if label and self._groups.follows_another(around[-1]) else ""
+        if around:
+            self._groups.note_last(around[-1])
+        yield from step_line(body, self._fit, self._indent(body.step), label=label, whose=whose)
         if self._dry or self._display.diff:
             yield from changes(body, self._fit, self._indent(body.step, 1), diff=self._display.diff)
 

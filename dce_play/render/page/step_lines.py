@@ -15,6 +15,7 @@ _CHANGES = 5
 """So many changes of a step are told; the others are counted."""
 _LEAST_SUMMARY = 24
 _UNTIMED = frozenset({Status.SKIPPED, Status.REUSED, Status.MAYBE})
+_MOST_NEWS = 5
 
 
 def name_width(fit: Fitting, /) -> int:
@@ -27,17 +28,18 @@ def took(body: StepEnded, /) -> str:
     return duration(body.duration_s) if body.duration_s >= 1 and body.status not in _UNTIMED else ""
 
 
-def step_line(body: StepEnded, fit: Fitting, indent: str, /, *, label: str) -> Iterator[Line]:
+def step_line(body: StepEnded, fit: Fitting, indent: str, /, *, label: str = "", whose: str = "") -> Iterator[Line]:
     """Yield the line of a step; of one that failed why, and what mends it.
 
-    Where its group has a ``label``, what came of the step is enough.
+    Where its group has a ``label``, what came of the step is enough; ``whose`` it is stands before it where the lines
+    above are another's.
     """
     sign: Segment = (f"{indent}{sign_of(fit.signs, body.status)} ", STYLES.get(body.status, ""))
     name, summary = fit.text(step_name(body.step)), fit.text(body.summary)
     if body.status is Status.FAILED:
         yield from _failed(body, fit, sign, name)
     elif label and body.status is Status.OK:
-        yield fit.spread([sign, (summary or name, "")], took(body))
+        yield fit.spread([sign, (f"{whose}: " if whose else "", "bold"), (summary or name, "")], took(body))
     else:
         column = name_width(fit)
         told = name if width(name) > column or not summary else fit.column(name, column)
@@ -120,3 +122,13 @@ def changes(body: StepEnded, fit: Fitting, indent: str, /, *, diff: bool) -> Ite
             yield from diff_lines(change.diff, indent + "  ")
     if len(shown) < len(body.changes):
         yield fit.fitted([(indent, ""), (f"and {len(body.changes) - len(shown)} more; -v lists them", "dim")])
+
+
+def news(body: StepEnded, fit: Fitting, indent: str, /) -> Iterator[Line]:
+    """Yield a line for each thing that a step met for the first time: its output ``news``, a list of texts."""
+    told = body.outputs.get("news")
+    texts = [str(each) for each in told] if isinstance(told, list) else []
+    for text in texts[:_MOST_NEWS]:
+        yield fit.fitted([(f"{indent}! ", "maybe"), (fit.text(text), "")])
+    if len(texts) > _MOST_NEWS:
+        yield fit.fitted([(f"{indent}! and {len(texts) - _MOST_NEWS} more like these", "maybe")])

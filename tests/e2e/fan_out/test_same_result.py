@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from dce_play.event_json import from_json, to_json
+from dce_play.events import Event
 from tests.support.command_line import Terminal, terminal_in
 from tests.support.dask_cluster import dask_cluster
 from tests.support.reports import comparable, item_runs, whole_runs
@@ -137,6 +139,8 @@ def test_a_childs_events_carry_the_parents_ids_and_seq_has_no_gap(terminal: Term
     assert [event["seq"] for event in done.events] == list(range(1, len(done.events) + 1))
     assert {event["run"] for event in done.events} == {run_id}
     assert {event["type"] for event in done.events[1:-1]} >= {"loop.fan_out", "step.start", "step.end", "step.output"}
+    for line in done.events:
+        assert to_json(Event(seq=line["seq"], ts=line["ts"], run=run_id, body=from_json(line))) == line
     ids = [event["step"]["id"] for event in done.events if event["type"] == "step.end"]
     assert {"roles[anna]/greet-params-whom", "roles[anna]"} <= set(ids) or "roles[anna]" in ids
     given = next(event for event in done.events if event["type"] == "loop.fan_out")

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from dce_play.events import Mode
+from dce_play.events import Body, Event, ItemTold, Mode, Status, StepEnded, StepRef, StepStarted
 from dce_play.facts import ItemFacts
 from dce_play.plugin import Context, StepResult
 from dce_play.render.page.cells import width
 from dce_play.render.page.display import DisplayOptions
+from dce_play.render.page.page import Page
 from dce_play.render.terminal import PlainTerminal
 from dce_play.render.text import ASCII
 from tests.support.plans import MadeUpStep, Ran, done, play
@@ -61,7 +62,12 @@ USUAL = (
     (NEWS, "merged", "+12 messages", channel("news", 12, 47)),
     (QUIET, "unchanged", "+0 messages", channel("quiet", 0, 9)),
     (SECRET, "skipped", "forbidden", channel("staff-only", remark="forbidden")),
-    (FRESH, "unarchived", "", channel("memes", remark="not archived", fix="dce-play targets discover --target lab")),
+    (
+        FRESH,
+        "unarchived",
+        "",
+        channel("memes", remark="not archived", fix="dce-play targets discover --new --target lab"),
+    ),
 )
 
 
@@ -91,7 +97,7 @@ def test_a_night_with_news(tmp_path: Path) -> None:
           ✓ proved: 1 grew
 
         OK  +14 messages in 2 of 4 channels · 0.0 s
-        !   1 channel is not archived: dce-play targets discover --target lab
+        !   1 channel is not archived: dce-play targets discover --new --target lab
         report  dce-play runs show run-1
         """
     )
@@ -175,3 +181,31 @@ def test_where_the_encoding_lacks_signs_all_is_told_without_them(tmp_path: Path)
     text = page(night(tmp_path, *HOSTILE), signs=ASCII, encoding="ascii")
     assert text.isascii()
     assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def test_steps_of_items_that_run_side_by_side_say_whose_they_are() -> None:
+    page = Page(DisplayOptions(width=80))
+    lines: list[str] = []
+
+    def tell(body: Body) -> None:
+        event = Event(seq=1, ts="2026-11-21T01:00:00.000000Z", run="r", body=body)
+        lines.extend("".join(text for text, _ in line) for line in page.lines(event))
+
+    def step(item: str, name: str = "") -> StepRef:
+        if not name:
+            return StepRef(id=f"each[{item}]", name=f"Each {item}", uses="block", item=item)
+        return StepRef(id=f"each[{item}]/{name}", name=name, uses="x.y", item=item)
+
+    def ended(item: str, name: str, summary: str) -> None:
+        tell(StepEnded(step=step(item, name), status=Status.OK, summary=summary, duration_s=0.1))
+
+    for item in ("a", "b"):
+        tell(StepStarted(step=step(item)))
+        tell(StepStarted(step=step(item, "scrape"), effects="archive"))
+    for item in ("a", "b"):
+        facts = ItemFacts(kind="channel", name="room", group=item, added=1, total=1, unit="messages")
+        tell(ItemTold(step=step(item, "scrape"), key="1", status="merged", facts=facts))
+        ended(item, "scrape", "")
+    ended("a", "prove", "proved: a")
+    ended("b", "prove", "proved: b")
+    assert [line.strip() for line in lines if "proved" in line] == ["✓ a: proved: a", "✓ b: proved: b"]
