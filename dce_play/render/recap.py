@@ -26,8 +26,8 @@ def recap_text(report: Mapping[str, JsonValue], /) -> str:
 def _lines(report: Mapping[str, JsonValue]) -> Iterator[str]:
     yield from _counted(report)
     steps = [step for step in _list(report.get("steps")) if not step.get("group")]
-    told = [step for step in steps if step.get("status") in _TOLD]
-    told.sort(key=lambda step: _TOLD.index(str(step["status"])))
+    told = [step for step in steps if step.get("status") in _TOLD or _has_news(step)]
+    told.sort(key=lambda step: (*_TOLD, "ok").index(str(step["status"])))
     for step in told[:_AT_MOST]:
         yield from _step(step)
     if len(told) > _AT_MOST:
@@ -64,9 +64,17 @@ def _step(step: Mapping[str, JsonValue]) -> Iterator[str]:
     yield ""
     summary = "" if step.get("error") else one_line(str(step.get("summary") or ""))
     yield f"{step['status']}: {one_line(str(step.get('name')))}{f' - {summary}' if summary else ''}"
-    error = step.get("error")
+    outputs, error = step.get("outputs"), step.get("error")
+    for text in _texts(outputs.get("news") if isinstance(outputs, Mapping) else None):
+        yield f"    ! {one_line(text)}"
     if isinstance(error, Mapping):
         yield from _error(error, "    ")
+
+
+def _has_news(step: Mapping[str, JsonValue]) -> bool:
+    """Return whether a step that changed nothing met something that somebody should know."""
+    outputs = step.get("outputs")
+    return step.get("status") == "ok" and isinstance(outputs, Mapping) and bool(outputs.get("news"))
 
 
 def _error(error: Mapping[str, JsonValue], indent: str) -> Iterator[str]:
@@ -83,3 +91,7 @@ def _message(step: Mapping[str, JsonValue]) -> JsonValue:
 
 def _list(value: JsonValue) -> Sequence[Mapping[str, JsonValue]]:
     return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
+
+
+def _texts(value: JsonValue) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list) else []

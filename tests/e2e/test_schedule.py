@@ -186,11 +186,32 @@ def test_the_real_crontab_takes_the_block_and_loses_it_again(machine: Machine) -
     assert after == "# mine\n1 2 3 4 5 true\n"
 
 
+def test_cron_has_nothing_to_mail_of_a_night_that_went_well(machine: Machine) -> None:
+    (machine.folder / "night.yml").write_text("version: 1\nname: night\nsteps: [{report.say: {text: hello}}]\n")
+    table = machine.install("--playbook", "night.yml", "--cron", "* * * * *")
+    [line] = [line for line in table.splitlines() if line.startswith("* * * * * ")]
+    bare = {"HOME": machine.environment["HOME"], "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh"}
+
+    def cron() -> subprocess.CompletedProcess[str]:
+        job = line.removeprefix("* * * * * ").replace("\\%", "%")
+        return subprocess.run(["sh", "-c", job], env=bare, capture_output=True, text=True, timeout=60, check=False)
+
+    well = cron()
+    assert (well.returncode, well.stdout, well.stderr) == (0, "", "")
+    (machine.folder / "night.yml").write_text("version: 1\nname: night\nsteps: [{run.fail: {message: the cat}}]\n")
+    badly = cron()
+    assert badly.returncode == 1
+    assert "the cat" in badly.stdout + badly.stderr
+    assert "hello" in (machine.folder / "logs" / "discord-scrape.log").read_text()
+
+
 def test_a_crontab_that_no_daemon_reads_is_told(machine: Machine) -> None:
     if {"cron", "crond"} & process_names():
         pytest.skip("a cron daemon runs here")
-    done = machine.schedule("--skip-preflight")
-    assert done.returncode == 0
-    assert "no cron daemon runs here, so nothing will start it" in " ".join(done.stdout.split())
-    assert "no cron daemon" in machine.schedule("--skip-preflight", "--dry-run").stdout
-    assert "no cron daemon" not in machine.schedule("--remove").stdout
+
+    def said(*words: str) -> str:
+        return " ".join(machine.schedule(*words).stdout.split())
+
+    assert "no cron daemon runs here, so nothing will start it" in said("--skip-preflight")
+    assert "no cron daemon" in said("--skip-preflight", "--dry-run")
+    assert "no cron daemon" not in said("--remove")

@@ -51,7 +51,7 @@ class GuildChange(msgspec.Struct, frozen=True, kw_only=True):
             case ChangeKind.READABLE:
                 return f"channel {name} can be read again"
             case ChangeKind.VANISHED:
-                return f"channel {name} is gone from the guild; what is archived of it stays"
+                return f"channel {name} is gone; its archive stays"
             case ChangeKind.RETURNED:
                 return f"channel {name} is there again"
 

@@ -55,6 +55,7 @@ def scheduled_argv(
     written = folder / playbook
     name = str(written) if written.is_file() else playbook
     words = ["run", name, "--config", str(targets_file.path.absolute()), "--log-file", str(folder / log_file)]
+    words.append("--quiet")  # cron mails what is said: nothing of a night that went well; the log has it all
     if tuple(chosen) != tuple(target for target in targets_file.targets if target.enabled):
         words += [word for target in chosen for word in ("--target", target.name)]
     words += [word for channel in channels for word in ("--channel", channel)]

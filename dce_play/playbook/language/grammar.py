@@ -11,15 +11,21 @@ from dce_play.playbook.language.model import Lock, OnError, ParamType
 from dce_play.system.quantities import DURATION_PATTERN
 
 _NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
-_TEXT: dict[str, Any] = {"type": "string", "title": "text"}
-_CONDITION: dict[str, Any] = {"type": ["string", "boolean"], "minLength": 1, "title": "condition"}
+WORDS = "x-words"
+"""The key of a schema that says in words what a value must be, for our messages. ``title`` is what editors show."""
+
+_TEXT: dict[str, Any] = {"type": "string", WORDS: "text"}
+_CONDITION: dict[str, Any] = {"type": ["string", "boolean"], "minLength": 1, WORDS: "condition"}
 _CONDITIONS: dict[str, Any] = {
-    "anyOf": [_CONDITION, {"type": "array", "items": _CONDITION, "minItems": 1, "title": "list of conditions"}]
+    **_CONDITION,
+    "type": ["string", "boolean", "array"],
+    "items": _CONDITION,
+    "minItems": 1,
 }
 _TEMPLATE: dict[str, Any] = {"$ref": "#/definitions/template"}
 _DURATION: dict[str, Any] = {
     "anyOf": [
-        {"type": ["string", "number"], "pattern": DURATION_PATTERN, "minimum": 0, "title": "duration"},
+        {"type": ["string", "number"], "pattern": DURATION_PATTERN, "minimum": 0, WORDS: "duration"},
         _TEMPLATE,
     ]
 }
@@ -27,10 +33,10 @@ _STATEMENTS: dict[str, Any] = {
     "type": "array",
     "items": {"$ref": "#/definitions/statement"},
     "minItems": 1,
-    "title": "list of steps",
+    WORDS: "list of steps",
 }
-_NAMED_VALUES: dict[str, Any] = {"type": "object", "propertyNames": {"pattern": _NAME_PATTERN}, "title": "mapping"}
-_IDENTIFIER: dict[str, Any] = {"type": "string", "pattern": _NAME_PATTERN, "title": "name of lower-case letters"}
+_NAMED_VALUES: dict[str, Any] = {"type": "object", "propertyNames": {"pattern": _NAME_PATTERN}, WORDS: "mapping"}
+_IDENTIFIER: dict[str, Any] = {"type": "string", "pattern": _NAME_PATTERN, WORDS: "name of lower-case letters"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +59,12 @@ STATEMENT_KEYS: Mapping[str, Key] = {
     "when": Key(help="Run only if this holds. A list: if all hold. Asked once, before the loop.", takes=_CONDITIONS),
     "loop": Key(
         help="Do it once for each item of this list.",
-        takes={"anyOf": [{"type": "array", "title": "list"}, _TEMPLATE]},
+        takes={"anyOf": [{"type": "array", WORDS: "list"}, _TEMPLATE]},
     ),
     "as": Key(help="The name of the loop's item; `item` when left out.", takes=_IDENTIFIER),
     "fan_out": Key(
         help="Let the loop's items be runs of their own, several at once with --jobs or --cluster.",
-        takes={"type": "boolean", "title": "bool"},
+        takes={"type": "boolean", WORDS: "bool"},
     ),
     "register": Key(help="Keep the outputs under this name.", takes=_IDENTIFIER),
     "vars": Key(
@@ -69,8 +75,8 @@ STATEMENT_KEYS: Mapping[str, Key] = {
         help="Words for --tags and --skip-tags.",
         takes={
             "anyOf": [
-                {"type": "array", "items": {"type": "string", "minLength": 1, "title": "tag"}, "title": "list of tags"},
-                {"type": "string", "minLength": 1, "title": "tag"},
+                {"type": "array", "items": {"type": "string", "minLength": 1, WORDS: "tag"}, WORDS: "list of tags"},
+                {"type": "string", "minLength": 1, WORDS: "tag"},
             ]
         },
     ),
@@ -78,7 +84,7 @@ STATEMENT_KEYS: Mapping[str, Key] = {
         help="`continue`: go on with the next item or step, and end as failed all the same.",
         takes={
             "anyOf": [
-                {"type": "string", "enum": [str(value) for value in OnError], "title": "one of stop, continue"},
+                {"type": "string", "enum": [str(value) for value in OnError], WORDS: "one of stop, continue"},
                 _TEMPLATE,
             ]
         },
@@ -86,19 +92,19 @@ STATEMENT_KEYS: Mapping[str, Key] = {
     "until": Key(help="Try again until this holds; `result` has the outputs.", takes=_CONDITIONS),
     "retries": Key(
         help="How many further tries; 3 where only `until` stands.",
-        takes={"anyOf": [{"type": "integer", "minimum": 0, "maximum": 1000, "title": "whole number"}, _TEMPLATE]},
+        takes={"anyOf": [{"type": "integer", "minimum": 0, "maximum": 1000, WORDS: "whole number"}, _TEMPLATE]},
     ),
     "delay": Key(help="How long to wait before the second try, such as 30s; doubles up to 5m.", takes=_DURATION),
     "timeout": Key(help="How long one try, or a whole block, may take, such as 12h.", takes=_DURATION),
     "changed_when": Key(help="Whether the step counts as changed; `result` has the outputs.", takes=_CONDITIONS),
     "failed_when": Key(help="Whether the step counts as failed; `result` has the outputs.", takes=_CONDITIONS),
-    "no_log": Key(help="Keep params and outputs out of every log.", takes={"type": "boolean", "title": "bool"}),
+    "no_log": Key(help="Keep params and outputs out of every log.", takes={"type": "boolean", WORDS: "bool"}),
     "environment": Key(
         help="Environment variables for the programs that the step starts.",
         takes={
             "type": "object",
-            "additionalProperties": {"type": ["string", "number", "boolean"], "title": "text"},
-            "title": "mapping",
+            "additionalProperties": {"type": ["string", "number", "boolean"], WORDS: "text"},
+            WORDS: "mapping",
         },
     ),
     "confirm": Key(help="A question to ask a person before going on.", takes=_TEXT),
@@ -121,26 +127,26 @@ NEEDS: Mapping[str, tuple[str, ...]] = {"as": ("loop",), "fan_out": ("loop",), "
 PARAM_KEYS: Mapping[str, Key] = {
     "type": Key(
         help="The type of the value.",
-        takes={"type": "string", "enum": [str(value) for value in ParamType], "title": "type of a param"},
+        takes={"type": "string", "enum": [str(value) for value in ParamType], WORDS: "type of a param"},
         required=True,
     ),
     "help": Key(help="What it is for; shown by --help.", takes=_TEXT),
-    "required": Key(help="Whether it must be given.", takes={"type": "boolean", "title": "bool"}),
+    "required": Key(help="Whether it must be given.", takes={"type": "boolean", WORDS: "bool"}),
     "default": Key(help="Its value when nothing else gives one.", takes={}),
     "choices": Key(
         help="The values of a choice.",
-        takes={"type": "array", "items": {"type": "string", "title": "text"}, "minItems": 1, "title": "list of texts"},
+        takes={"type": "array", "items": {"type": "string", WORDS: "text"}, "minItems": 1, WORDS: "list of texts"},
     ),
     "pattern": Key(help="A regular expression that the text must match.", takes={**_TEXT, "format": "regex"}),
-    "min": Key(help="The smallest value.", takes={"type": "number", "title": "number"}),
-    "max": Key(help="The largest value.", takes={"type": "number", "title": "number"}),
+    "min": Key(help="The smallest value.", takes={"type": "number", WORDS: "number"}),
+    "max": Key(help="The largest value.", takes={"type": "number", WORDS: "number"}),
     "env": Key(
         help="The environment variable that sets it.",
-        takes={"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "title": "name of an environment variable"},
+        takes={"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", WORDS: "name of an environment variable"},
     ),
     "conflicts": Key(
         help="Params that cannot be given, or be true, together with this one.",
-        takes={"type": "array", "items": _IDENTIFIER, "title": "list of params"},
+        takes={"type": "array", "items": _IDENTIFIER, WORDS: "list of params"},
     ),
 }
 
@@ -148,7 +154,7 @@ _PARAMS: dict[str, Any] = {
     "type": "object",
     "propertyNames": {"pattern": _NAME_PATTERN},
     "additionalProperties": {"$ref": "#/definitions/param"},
-    "title": "mapping of params",
+    WORDS: "mapping of params",
 }
 
 ROLE_KEYS: Mapping[str, Key] = {
@@ -162,7 +168,7 @@ ROLE_KEYS: Mapping[str, Key] = {
 
 PLAYBOOK_KEYS: Mapping[str, Key] = {
     "version": Key(
-        help="The version of the language.", takes={"type": "integer", "enum": [1], "title": "version of the language"}
+        help="The version of the language.", takes={"type": "integer", "enum": [1], WORDS: "version of the language"}
     ),
     "name": Key(help="The playbook's name.", takes=_TEXT, required=True),
     "summary": Key(help="What it does, in one line.", takes=_TEXT),
@@ -170,7 +176,7 @@ PLAYBOOK_KEYS: Mapping[str, Key] = {
     "vars": ROLE_KEYS["vars"],
     "lock": Key(
         help="`none` asserts that no step writes an archive. Left out, the steps decide.",
-        takes={"type": "string", "enum": [str(value) for value in Lock], "title": "one of archive, none"},
+        takes={"type": "string", "enum": [str(value) for value in Lock], WORDS: "one of archive, none"},
     ),
     "preflight": Key(help="Checks without effects that must hold before anything is changed.", takes=_STATEMENTS),
     "steps": ROLE_KEYS["steps"],

@@ -11,7 +11,7 @@ from typing import Any
 
 from dce_play.playbook.document.document import Reading
 from dce_play.playbook.language.correction import likely
-from dce_play.playbook.language.grammar import FOREIGN_WORDS
+from dce_play.playbook.language.grammar import FOREIGN_WORDS, WORDS
 from dce_play.playbook.types.shapes import with_article
 from dce_play.source import Document, Pointer, Problem, did_you_mean, nearest, one_slip
 
@@ -87,7 +87,7 @@ def _of_plain_value(error: Any, document: Document) -> Iterator[Problem]:
     own_type = [
         errors
         for errors in branches.values()
-        if errors[0].schema.get("title") != "{{ expression }}"
+        if errors[0].schema.get(WORDS) != "{{ expression }}"
         and not any(each.validator == "type" and not each.path for each in errors)
     ]
     chosen = own_type[0] if own_type else branches[min(branches)][:1]
@@ -159,7 +159,7 @@ def _head(document: Document, pointer: Pointer) -> Any:
 def wrong_value(error: Any) -> str:
     """Return what is wrong with a value, from a jsonschema error about it, without jsonschema's own words."""
     shown = show(error.instance)
-    title = error.schema.get("title", "")
+    title = error.schema.get(WORDS, "")
     match error.validator:
         case "type":
             return f"{shown} is not {with_article(title) if title else _kinds(error.validator_value)}"

@@ -1,19 +1,23 @@
 """JSON Schema, draft-07, generated from the grammar's tables and the steps' own types.
 
-Editors complete from it, ``check`` validates with it. Each object carries a ``$comment`` that says what it is, so
-that a problem in it gets the right rule.
+Editors complete from it, and head what they tell of a key with its ``title``, which is the key itself; ``check``
+validates with it, and tells what a value must be by ``x-words``. Each object carries a ``$comment`` that says what it
+is, so that a problem in it gets the right rule.
 """
 
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from dce_play.playbook.language.grammar import PARAM_KEYS, PLAYBOOK_KEYS, ROLE_KEYS, STATEMENT_KEYS, Key
+from dce_play.playbook.language.grammar import PARAM_KEYS, PLAYBOOK_KEYS, ROLE_KEYS, STATEMENT_KEYS, WORDS, Key
 from dce_play.playbook.types.shapes import Field, Format, Kind, Shape, describe, signature
 from dce_play.plugin import StepInfo
 from dce_play.system.quantities import DURATION_PATTERN, SIZE_PATTERN
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
-_TEMPLATE = {"type": "string", "pattern": r"\{\{", "title": "{{ expression }}"}
+_TEMPLATE = {"type": "string", "pattern": r"\{\{", "title": "expression", WORDS: "{{ expression }}"}
+"""Its title is there to differ from that of the plain value: editors take alternatives of one title for one."""
+_NEEDED = "all keys that are needed"
+"""Editors offer under this title what the schema requires, in one go."""
 _TYPES = {
     Kind.NULL: "null",
     Kind.BOOL: "boolean",
@@ -45,10 +49,11 @@ def role_schema(steps: Steps, *, broken: Collection[str] = ()) -> dict[str, Any]
     return _document("dce-play role", ROLE_KEYS, steps, broken)
 
 
-def _document(title: str, keys: Mapping[str, Key], steps: Steps, broken: Collection[str]) -> dict[str, Any]:
+def _document(words: str, keys: Mapping[str, Key], steps: Steps, broken: Collection[str]) -> dict[str, Any]:
     return {
         "$schema": DRAFT,
-        "title": title,
+        "title": _NEEDED,
+        WORDS: words,
         **_keys(keys, comment="document"),
         "definitions": {
             "template": _TEMPLATE,
@@ -63,7 +68,7 @@ def _keys(keys: Mapping[str, Key], *, comment: str) -> dict[str, Any]:
     return {
         "$comment": comment,
         "type": "object",
-        "properties": {name: {"description": key.help, **key.takes} for name, key in keys.items()},
+        "properties": {name: {"title": name, "description": key.help, **key.takes} for name, key in keys.items()},
         "additionalProperties": False,
         **({"required": required} if required else {}),
     }
@@ -71,7 +76,7 @@ def _keys(keys: Mapping[str, Key], *, comment: str) -> dict[str, Any]:
 
 def _statement(steps: Steps, broken: Collection[str]) -> dict[str, Any]:
     schema = _keys(STATEMENT_KEYS, comment="statement")
-    schema["title"] = "step"
+    schema[WORDS] = "step"
     schema["properties"] |= {name: {} if name in broken else step_schema(step) for name, step in sorted(steps.items())}
     return schema
 
@@ -85,7 +90,7 @@ def step_schema(step: StepInfo) -> dict[str, Any]:
     """Return the schema of what stands under the step's name."""
     fields = signature(step).params
     schema = _object(fields, comment="params", templates=True)
-    schema["description"] = step_summary(step)
+    schema |= {"title": step.NAME, "description": step_summary(step)}
     if "required" not in schema:
         schema["type"] = ["object", "null"]
     return schema
@@ -101,7 +106,7 @@ def _object(fields: Mapping[str, Field], *, comment: str, templates: bool) -> di
     return {
         "$comment": comment,
         "type": "object",
-        "properties": {name: _field(field, templates=templates) for name, field in fields.items()},
+        "properties": {name: {"title": name, **_field(field, templates=templates)} for name, field in fields.items()},
         "additionalProperties": False,
         **({"required": required} if required else {}),
     }
@@ -121,7 +126,7 @@ def of_shape(shape: Shape, *, templates: bool) -> dict[str, Any]:
     """Return the schema of a value; with ``templates``, text with an expression in it passes too."""
     if shape.kind is Kind.ANY:
         return {}
-    schema: dict[str, Any] = {"type": _TYPES[shape.kind], **_FORMATS[shape.format], "title": describe(shape)}
+    schema: dict[str, Any] = {"type": _TYPES[shape.kind], **_FORMATS[shape.format], WORDS: describe(shape)}
     if shape.choices:
         schema["enum"] = list(shape.choices) + ([None] if shape.nullable else [])
     if shape.pattern:
@@ -139,5 +144,5 @@ def of_shape(shape: Shape, *, templates: bool) -> dict[str, Any]:
     if shape.nullable:
         types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
         schema["type"] = [*types, *(["null"] if "null" not in types else [])]
-    free_text = shape.kind is Kind.STR and set(schema) == {"type", "title"}
+    free_text = shape.kind is Kind.STR and set(schema) == {"type", WORDS}
     return schema if free_text or not templates else {"anyOf": [schema, {"$ref": "#/definitions/template"}]}

@@ -40,7 +40,7 @@ from dce_play.render.page.fitting import Fitting
 from dce_play.render.page.groups import Groups
 from dce_play.render.page.items import block, facts_of, is_listed
 from dce_play.render.page.last_lines import Tally, recap, still_to_do
-from dce_play.render.page.step_lines import changes, failure_of, folded_line, hint, step_line, took
+from dce_play.render.page.step_lines import changes, failure_of, folded_line, hint, news, step_line, took
 from dce_play.render.text import counted, duration
 from dce_play.resources import playbooks_folder
 from dce_play.system.foreign_text import clean
@@ -265,6 +265,7 @@ class Page:
         left -= _REHEARSAL_LINES if self._display.staged else 0
         rows = max(left // max(self._targets - self._blocks + 1, 1) - _BLOCK_LINES, _LEAST_ROWS)
         yield from block(items, fit, rows=rows, indent=self._indent(body.step) or "  ")
+        yield from news(body, fit, self._indent(body.step) or "  ")
 
     def _step_line(self, body: StepEnded) -> Iterator[Line]:
         if body.status is Status.FAILED:

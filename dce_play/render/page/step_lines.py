@@ -15,6 +15,7 @@ _CHANGES = 5
 """So many changes of a step are told; the others are counted."""
 _LEAST_SUMMARY = 24
 _UNTIMED = frozenset({Status.SKIPPED, Status.REUSED, Status.MAYBE})
+_MOST_NEWS = 5
 
 
 def name_width(fit: Fitting, /) -> int:
@@ -121,3 +122,13 @@ def changes(body: StepEnded, fit: Fitting, indent: str, /, *, diff: bool) -> Ite
             yield from diff_lines(change.diff, indent + "  ")
     if len(shown) < len(body.changes):
         yield fit.fitted([(indent, ""), (f"and {len(body.changes) - len(shown)} more; -v lists them", "dim")])
+
+
+def news(body: StepEnded, fit: Fitting, indent: str, /) -> Iterator[Line]:
+    """Yield a line for each thing that a step met for the first time: its output ``news``, a list of texts."""
+    told = body.outputs.get("news")
+    texts = [str(each) for each in told] if isinstance(told, list) else []
+    for text in texts[:_MOST_NEWS]:
+        yield fit.fitted([(f"{indent}! ", "maybe"), (fit.text(text), "")])
+    if len(texts) > _MOST_NEWS:
+        yield fit.fitted([(f"{indent}! and {len(texts) - _MOST_NEWS} more like these", "maybe")])

@@ -11,6 +11,7 @@ from dce_play.discord.exporters.choose import ExporterName
 from dce_play.discord.exporters.discord_api.client import ClientLimits
 from dce_play.discord.exporters.discord_api.transport import Timeouts
 from dce_play.discord.scrape.asking import doubts
+from dce_play.discord.scrape.reporting import warnings_apart
 from dce_play.discord.scrape.session import Session, SessionContext
 from dce_play.plugin import Context, Effects, Info, StepPlan, StepResult, View
 
@@ -54,7 +55,7 @@ def apply(_params: Params, ctx: Context, /) -> StepResult:
         executor=ctx.executor,
         clock=ctx.clock,
         protect=ctx.secrets.protect,
-        note=ctx.reporter.say,
+        note=warnings_apart(ctx.reporter.say, ctx.reporter.note),
         limits=_QUICK,
     )
     with Session(targets[0], ExporterName.DISCORD_API, context) as session:
@@ -63,9 +64,9 @@ def apply(_params: Params, ctx: Context, /) -> StepResult:
             exporter=session.exporter,
             only=ctx.selection.channels,
             guilds=ctx.selection.guilds,
-            note=ctx.reporter.say,
+            note=warnings_apart(ctx.reporter.say, ctx.reporter.note),
         )
     for detail in details:
         ctx.reporter.say(f"WARN: {detail}")
     outputs = Outputs(asked=not details, detail="; ".join(details))
-    return StepResult(changed=False, summary=details[0] if details else "Discord takes the token", outputs=outputs)
+    return StepResult(changed=False, summary=details[0] if details else "token ok", outputs=outputs)

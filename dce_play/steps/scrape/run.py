@@ -141,8 +141,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     if outcome.unarchived:
         summary += f"; {len(outcome.unarchived)} channel(s) are not archived"
     if outcome.news:
-        more = f" and {len(outcome.news) - 1} more" if len(outcome.news) > 1 else ""
-        summary += f"; ! {outcome.news[0]}{more}"
+        summary += f"; ! {len(outcome.news)} change(s) in the guild"
     return StepResult(changed=outcome.changed, summary=summary, outputs=outputs)
 
 
@@ -184,7 +183,7 @@ def _listener(target: Target, ctx: Context) -> ReportingListener:
     told = ctx.reporter
     reporter = Reporter(say=told.say, note=told.note, progress=told.progress, item=told.item)
     targets = ctx.targets_file
-    words = ["dce-play", "targets", "discover", "--target", target.name]
+    words = ["dce-play", "targets", "discover", "--new", "--target", target.name]
     if targets.path.absolute() != usual_targets_file(ctx.folder):
         words += ["--config", str(targets.path.absolute())]
     return ReportingListener(

@@ -62,7 +62,12 @@ USUAL = (
     (NEWS, "merged", "+12 messages", channel("news", 12, 47)),
     (QUIET, "unchanged", "+0 messages", channel("quiet", 0, 9)),
     (SECRET, "skipped", "forbidden", channel("staff-only", remark="forbidden")),
-    (FRESH, "unarchived", "", channel("memes", remark="not archived", fix="dce-play targets discover --target lab")),
+    (
+        FRESH,
+        "unarchived",
+        "",
+        channel("memes", remark="not archived", fix="dce-play targets discover --new --target lab"),
+    ),
 )
 
 
@@ -92,7 +97,7 @@ def test_a_night_with_news(tmp_path: Path) -> None:
           ✓ proved: 1 grew
 
         OK  +14 messages in 2 of 4 channels · 0.0 s
-        !   1 channel is not archived: dce-play targets discover --target lab
+        !   1 channel is not archived: dce-play targets discover --new --target lab
         report  dce-play runs show run-1
         """
     )
