@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from dce_play.errors import DcePlayError
 from dce_play.events import FannedOut, StepRef
 from dce_play.playbook.check.names import INHERITED_NAMES
+from dce_play.playbook.evaluate.binding import evaluate_on_error
+from dce_play.playbook.language.model import OnError
 from dce_play.playbook.plan.plan import Plan, PlannedNode
 from dce_play.runner.cancel import Reason
 from dce_play.runner.context import RunServices
@@ -16,7 +18,7 @@ from dce_play.runner.event_emitter import EventEmitter
 from dce_play.runner.fan_out.executor import FanOut, Inherited, ItemExecutor, ItemNotRun
 from dce_play.runner.fan_out.fold import ItemFold
 from dce_play.runner.fan_out.order import ItemOrder, ItemResult, failed_item
-from dce_play.runner.fan_out.travel import refuse_secrets, to_wire
+from dce_play.runner.fan_out.travel import from_wire, refuse_secrets, to_wire
 from dce_play.runner.locking import writes_archive
 from dce_play.runner.node_result import foreseen, stopped
 from dce_play.runner.record.child_id import child_id
@@ -191,7 +193,19 @@ class _Loop:
             ref = replace(around.emitter.ref(self._node, self._scope, None), id=order.id, item=order.key)
             result = failed_item(error.failure if isinstance(error, ItemNotRun) else foreseen(error, ref.id))
             around.emitter.end(ref, around.emitter.now(), result.ended, definition=self._node.definition)
+            return self._tolerated(result, order)
+
+    def _tolerated(self, result: ItemResult, order: ItemOrder) -> ItemResult:
+        """Return the result of an item that did not come to say what its failure does, made so by its ``on_error``."""
+        keywords, failure = self._node.keywords, result.ended.failure
+        names = {**self._scope.names, keywords.loop_name: from_wire(order.item)}
+        try:
+            goes_on = evaluate_on_error(keywords.on_error, names) is OnError.CONTINUE
+        except DcePlayError:
             return result
+        if failure is None or failure.stops is not None or not goes_on:
+            return result
+        return replace(result, ended=replace(result.ended, tolerated=True), failures=(failure,))
 
     def results(self) -> Iterator[tuple[str, ItemResult]]:
         """Yield how each item ended, in order, and count its steps; of a stopped run, the first that did not begin."""
