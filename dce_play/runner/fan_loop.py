@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from dce_play.errors import DcePlayError
 from dce_play.events import FannedOut, StepRef
 from dce_play.playbook.check.names import INHERITED_NAMES
+from dce_play.playbook.evaluate.binding import evaluate_on_error
+from dce_play.playbook.language.model import OnError
 from dce_play.playbook.plan.plan import Plan, PlannedNode
 from dce_play.runner.cancel import Reason
 from dce_play.runner.context import RunServices
@@ -16,9 +18,9 @@ from dce_play.runner.event_emitter import EventEmitter
 from dce_play.runner.fan_out.executor import FanOut, Inherited, ItemExecutor, ItemNotRun
 from dce_play.runner.fan_out.fold import ItemFold
 from dce_play.runner.fan_out.order import ItemOrder, ItemResult, failed_item
-from dce_play.runner.fan_out.travel import refuse_secrets, to_wire
+from dce_play.runner.fan_out.travel import from_wire, refuse_secrets, to_wire
 from dce_play.runner.locking import writes_archive
-from dce_play.runner.node_result import foreseen
+from dce_play.runner.node_result import foreseen, stopped
 from dce_play.runner.record.child_id import child_id
 from dce_play.runner.record.progress import Progress
 from dce_play.runner.scope import Scope
@@ -166,6 +168,12 @@ class _Loop:
                 if future.done():
                     return  # a place that runs items at once: look how it ended before the next
 
+    def _left_out(self) -> ItemOrder | None:
+        """Return the first item that was not begun only because the run stops: without it the loop would look done."""
+        if self._stopped is None or not all(each.ended.goes_on for each in self._ended.values()):
+            return None
+        return next((order for order in self._orders if order.key not in self._ended), None)
+
     def _fold(self, order: ItemOrder) -> ItemFold:
         services = self._around.services
         fold = self._folds[order.key] = ItemFold(
@@ -185,13 +193,28 @@ class _Loop:
             ref = replace(around.emitter.ref(self._node, self._scope, None), id=order.id, item=order.key)
             result = failed_item(error.failure if isinstance(error, ItemNotRun) else foreseen(error, ref.id))
             around.emitter.end(ref, around.emitter.now(), result.ended, definition=self._node.definition)
+            return self._tolerated(result, order)
+
+    def _tolerated(self, result: ItemResult, order: ItemOrder) -> ItemResult:
+        """Return the result of an item that did not come to say what its failure does, made so by its ``on_error``."""
+        keywords, failure = self._node.keywords, result.ended.failure
+        names = {**self._scope.names, keywords.loop_name: from_wire(order.item)}
+        try:
+            goes_on = evaluate_on_error(keywords.on_error, names) is OnError.CONTINUE
+        except DcePlayError:
             return result
+        if failure is None or failure.stops is not None or not goes_on:
+            return result
+        return replace(result, ended=replace(result.ended, tolerated=True), failures=(failure,))
 
     def results(self) -> Iterator[tuple[str, ItemResult]]:
-        """Yield how each item ended, in order, and count its steps."""
+        """Yield how each item ended, in order, and count its steps; of a stopped run, the first that did not begin."""
         around = self._around
+        left_out = self._left_out()
         for order in self._orders:
             result = self._ended.get(order.key)
+            if order is left_out and self._stopped is not None:
+                yield order.key, failed_item(stopped(self._stopped, order.id))
             if result is None:
                 continue
             fold = self._folds[order.key]

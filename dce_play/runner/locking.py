@@ -23,6 +23,10 @@ _BACK_S = 10.0
 """How long the end of a sibling, and of what it started, may take to let the lock go."""
 
 
+_UNNAMED = 3
+"""How often a sibling may be met between taking the lock and writing its note."""
+
+
 class NoRootToLock(DcePlayError):
     """A step writes an archive, and nobody said where it is."""
 
@@ -105,6 +109,7 @@ def _acquire(
 ) -> None:
     """Take the lock; while runs of the same family hold it, however long that takes."""
     told = False
+    unnamed = 0
 
     def blocked(held: LockHeld) -> None:
         nonlocal told
@@ -117,7 +122,9 @@ def _acquire(
             lock.acquire(wait_s=wait_s, on_blocked=blocked, cancelled=stopper.is_set)
         except LockHeld as held:
             meta = held.status.meta
-            if not family or stopper.is_set() or meta is None or not meta.run_id.startswith(f"{family}."):
+            unnamed += meta is None  # its holder had no note yet, or none any more
+            foreign = unnamed > _UNNAMED if meta is None else not meta.run_id.startswith(f"{family}.")
+            if not family or stopper.is_set() or foreign:
                 raise
             wait_s = max(wait_s, _BACK_S)
         else:

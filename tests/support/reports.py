@@ -26,7 +26,14 @@ def _step(step: dict[str, Any]) -> dict[str, Any]:
 
 def whole_runs(state: Path) -> list[Path]:
     """Return the run folders that are no item's, the newest last."""
-    return sorted(folder for folder in (state / "runs").glob("*") if "." not in folder.name)
+    return sorted((folder for folder in (state / "runs").glob("*") if "." not in folder.name), key=_begun)
+
+
+def _begun(folder: Path) -> tuple[str, str]:
+    """Return when a run began: its name tells that to the second only."""
+    journal = folder / "events.jsonl"
+    first = journal.read_text(encoding="utf-8").partition("\n")[0] if journal.exists() else ""
+    return folder.name.partition("-")[0], json.loads(first)["ts"] if first else ""
 
 
 def item_runs(folder: Path) -> list[Path]:

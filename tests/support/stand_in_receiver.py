@@ -199,8 +199,8 @@ class _Handler(BaseHTTPRequestHandler):
         refused = self._refusal(identifier)
         if refused is not None:
             return refused
-        self.state.created += 1
         path = f"/v1/uploads/{self.state.created}"
+        self.state.created += 1
         kept = dict(self.headers.items())
         self.state.uploads[path] = {"id": identifier, "data": b"", "size": int(kept["Upload-Length"]), "headers": kept}
         limit = "max-size=1000000000, min-append-size=1, max-append-size=300000, max-age=1000"

@@ -26,6 +26,8 @@ def command(cluster: str, host: str, slots: int, state_dir: Path | None, *, plug
     ends go to their end all the same.
 
     Example: dce-play worker --cluster tcp://10.0.0.1:8786 --host lab1
+
+    Exit 0: told to end. Exit 1: the scheduler went away. Exit 4: no scheduler answers there.
     """
     need_dask()
     reach(cluster)

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 
 from dce_play.host.monitoring.config import State
-from dce_play.host.monitoring.note import Note, Refused
+from dce_play.host.monitoring.note import Note, NotTaken
 
 _TYPES = {State.START: "info", State.FINISH: "success", State.FAIL: "failure"}
 
@@ -12,12 +12,12 @@ _TYPES = {State.START: "info", State.FINISH: "success", State.FAIL: "failure"}
 def notify(note: Note, addresses: Sequence[str]) -> None:
     """Send the note to every address.
 
-    Raises: Refused, also when only one of several did not take it.
+    Raises: NotTaken, also when only one of several did not take it.
     """
     try:
         import apprise  # an extra
     except ImportError as error:
-        raise Refused("the package apprise is not installed: pip install 'dce-play[notify]'") from error
+        raise NotTaken("the package apprise is not installed: pip install 'dce-play[notify]'") from error
     log = logging.getLogger("apprise")  # its warnings would go to standard error, addresses among them
     log.addHandler(logging.NullHandler())
     log.propagate = False
@@ -25,7 +25,7 @@ def notify(note: Note, addresses: Sequence[str]) -> None:
     for number, address in enumerate(addresses, start=1):
         sender = apprise.Apprise()
         if not sender.add(address.strip()):
-            raise Refused(f"address {number} is no URL that Apprise knows")
+            raise NotTaken(f"address {number} is no URL that Apprise knows")
         told = sender.notify(
             title=note.title,
             body=note.text or note.title,
@@ -34,4 +34,4 @@ def notify(note: Note, addresses: Sequence[str]) -> None:
         )
         refused += not told
     if refused:
-        raise Refused(f"{refused} of {len(addresses)} addresses did not take it")
+        raise NotTaken(f"{refused} of {len(addresses)} addresses did not take it")

@@ -21,5 +21,5 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     host: str = ""
 
 
-class Refused(Exception):
+class NotTaken(Exception):
     """A monitor did not take a note; the text says why, and never holds an address."""

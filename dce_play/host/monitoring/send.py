@@ -12,7 +12,7 @@ import msgspec
 
 from dce_play.errors import DcePlayError
 from dce_play.host.monitoring.config import Service, ServiceKind
-from dce_play.host.monitoring.note import Note, Refused
+from dce_play.host.monitoring.note import Note, NotTaken
 from dce_play.host.monitoring.web import post
 
 
@@ -67,7 +67,7 @@ class _Telling:
                 notify(note, addresses)
             else:
                 post(note, kind, addresses[0], token, timeout_s=self._timeout_s)
-        except Refused as error:
+        except NotTaken as error:
             self._reason = str(error)
         except Exception as error:  # noqa: BLE001 - a monitor never ends a run, and its address stays unsaid
             self._reason = f"it could not be told ({type(error).__name__})"

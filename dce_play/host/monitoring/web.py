@@ -6,7 +6,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 import msgspec
 
 from dce_play.host.monitoring.config import ServiceKind, State, slug
-from dce_play.host.monitoring.note import Note, Refused
+from dce_play.host.monitoring.note import Note, NotTaken
 
 _LONGEST = 10_000
 """Bytes of a body; what healthchecks of any age keeps."""
@@ -31,7 +31,7 @@ class _Request(msgspec.Struct, frozen=True, kw_only=True):
 def _request(note: Note, kind: ServiceKind, address: str, token: str) -> _Request:
     address = address.strip().replace("{playbook}", slug(note.playbook))
     if urlsplit(address).scheme not in {"http", "https"}:
-        raise Refused("its address does not begin with https:// or http://")
+        raise NotTaken("its address does not begin with https:// or http://")
     headers = {"Content-Type": "text/plain; charset=utf-8", "User-Agent": "dce-play"}
     if token:
         headers["Authorization"] = f"Bearer {token.strip()}"
@@ -84,7 +84,7 @@ def _cut(text: str, longest: int) -> bytes:
 def post(note: Note, kind: ServiceKind, address: str, token: str, *, timeout_s: float) -> None:
     """Post the note; a redirect is not followed, as that would carry body and token to who knows where.
 
-    Raises: Refused.
+    Raises: NotTaken.
     """
     request = _request(note, kind, address, token)
     import httpx2  # 150 ms to import, and only who has monitors needs it
@@ -96,15 +96,15 @@ def post(note: Note, kind: ServiceKind, address: str, token: str, *, timeout_s: 
         ):
             status = answer.status_code
     except httpx2.TimeoutException as error:
-        raise Refused(f"no answer within {timeout_s:g} s") from error
+        raise NotTaken(f"no answer within {timeout_s:g} s") from error
     except (httpx2.InvalidURL, ValueError) as error:
-        raise Refused("its address cannot be used") from error
+        raise NotTaken("its address cannot be used") from error
     except (httpx2.HTTPError, OSError) as error:
-        raise Refused(f"it cannot be reached: {_why(error)}") from error
+        raise NotTaken(f"it cannot be reached: {_why(error)}") from error
     if 300 <= status < 400:
-        raise Refused(f"it answered {status}, a redirect, which is not followed: name its final address")
+        raise NotTaken(f"it answered {status}, a redirect, which is not followed: name its final address")
     if status >= 400:
-        raise Refused(f"it answered {status}")
+        raise NotTaken(f"it answered {status}")
 
 
 def _why(error: BaseException) -> str:

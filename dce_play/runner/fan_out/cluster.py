@@ -19,7 +19,7 @@ import distributed
 
 from dce_play.errors import DcePlayError
 from dce_play.runner.cancel import Reason
-from dce_play.runner.fan_out.cluster_checks import START_SCHEDULER, ClusterUnusable, WorkerFacts
+from dce_play.runner.fan_out.cluster_checks import START_SCHEDULER, ClusterUnusable, WorkerFacts, no_worker
 from dce_play.runner.fan_out.cluster_host import SPACE, forget_run, run_order, stop_items
 from dce_play.runner.fan_out.executor import Inherited, ItemExecutor, ItemLost, ItemNotRun, Listen
 from dce_play.runner.fan_out.order import ItemOrder, ItemResult, failure_from
@@ -34,8 +34,6 @@ _HOST = "dce-play-host-"
 _QUIET_S = 2.0
 _LOST_S = 7.0
 """A scheduler that did not answer for so long is lost."""
-_AHEAD = 2
-"""So many items a place are given to the scheduler, so that none waits for us."""
 
 
 def host_resource(host: str) -> str:
@@ -132,16 +130,22 @@ class _ClusterExecutor:
     # Called from the run's own thread.
 
     def takes(self, order: ItemOrder, /) -> bool:
-        """Return whether a worker has a place, or will have one soon."""
+        """Return whether a worker has a place, or that there is none for its host at all.
+
+        What waits at the scheduler is bound to one worker before it is known which gets free first.
+        """
         slots = self._slots.get(order.host)
         if slots is None:
             mine = [worker for worker in workers_of(self._client) if order.host in {"", worker.host}]
-            slots = self._slots[order.host] = max(1, sum(worker.slots for worker in mine))
-        return self._busy.get(order.host, 0) < _AHEAD * slots
+            slots = self._slots[order.host] = sum(worker.slots for worker in mine)
+        return slots == 0 or self._busy.get(order.host, 0) < slots
 
     def submit(self, order: ItemOrder, listen: Listen, /) -> "Future[ItemResult]":
         """Give an item to the scheduler."""
         mine: Future[ItemResult] = Future()
+        if not self._slots[order.host]:
+            mine.set_exception(no_worker(order.host or "any"))
+            return mine
         self._listeners[order.run_id] = listen
         self._futures[order.run_id] = (mine, order)
         self._busy[order.host] = self._busy.get(order.host, 0) + 1

@@ -40,6 +40,13 @@ def reach(address: str, /) -> None:
         raise ClusterUnusable(f"no scheduler answers at {address}: {reason.lower()}", hint=START_SCHEDULER) from error
 
 
+def no_worker(host: str, /) -> ClusterUnusable:
+    """Return the error of an item that came up with a host that nobody has."""
+    return ClusterUnusable(
+        f"no worker for the host {host}", hint="start one there, then resume: dce-play worker --help"
+    )
+
+
 def check_hosts(workers: Sequence[WorkerFacts], needed: Mapping[str, Sequence[str]], address: str, /) -> None:
     """Refuse a run whose items nobody may take. ``needed`` has the names of the targets of each host.
 

@@ -183,7 +183,7 @@ def _listener(target: Target, ctx: Context) -> ReportingListener:
     told = ctx.reporter
     reporter = Reporter(say=told.say, note=told.note, progress=told.progress, item=told.item)
     targets = ctx.targets_file
-    words = ["dce-play", "targets", "discover", "--new", "--target", target.name]
+    words = ["dce-play", "targets", "discover", "--new"]
     if targets.path.absolute() != usual_targets_file(ctx.folder):
         words += ["--config", str(targets.path.absolute())]
     return ReportingListener(

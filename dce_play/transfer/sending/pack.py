@@ -17,6 +17,7 @@ import zstandard
 from dce_play.errors import DcePlayError
 from dce_play.system.durable.disk import REAL
 from dce_play.system.durable.sync_ahead import SyncAhead
+from dce_play.system.side_thread import SideThread
 from dce_play.transfer.ids import EpisodeId
 from dce_play.transfer.manifest import Entry, Manifest, empty_folders
 from dce_play.transfer.sending.episode import FileFacts, Tree, seal_of, walk
@@ -62,13 +63,12 @@ class Packer:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             try:
-                ahead = SyncAhead(REAL, descriptor)
-                writer = _Writer(descriptor, compressor.compressobj(size=-1), moved, ahead)
+                writer = _Writer(descriptor, compressor.compressobj(size=-1), moved, beside=compressor is self._large)
                 try:
                     digest = _write_members(episode, identifier, tree, writer)
                     size, sha256 = writer.finish()
                 finally:
-                    ahead.settle()
+                    writer.settle()
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
@@ -96,19 +96,21 @@ def _in_threads(level: int, threads: int) -> zstandard.ZstdCompressor:
 
 
 class _Writer:
-    """The tar's bytes on their way: compressed, hashed and written in one go."""
+    """The tar's bytes on their way: compressed, then hashed and written, beside the compressing if that is wanted."""
 
     def __init__(
         self,
         descriptor: int,
         compressor: "zstandard.ZstdCompressionObj",
         moved: Callable[[int], None],
-        ahead: SyncAhead,
+        *,
+        beside: bool,
     ) -> None:
         self._descriptor = descriptor
         self._compressor = compressor
         self._moved = moved
-        self._ahead = ahead
+        self._ahead = SyncAhead(REAL, descriptor)
+        self._side = SideThread(self._write) if beside else None
         self._hash = hashlib.sha256()
         self._size = 0
 
@@ -121,9 +123,30 @@ class _Writer:
         """End the tar with its two zero blocks; return size and sha256 of all that was written."""
         self._out(self._compressor.compress(bytes(2 * _BLOCK)))
         self._out(self._compressor.flush())
+        if self._side is not None:
+            self._side.drain()
         return self._size, self._hash.hexdigest()
 
+    def settle(self) -> None:
+        """Wait for all that still goes on; the descriptor may be closed after this.
+
+        Raises: OSError, when anything was not written or not synced.
+        """
+        try:
+            if self._side is not None:
+                self._side.drain()
+        finally:
+            self._ahead.settle()
+
     def _out(self, data: bytes) -> None:
+        if not data:
+            return
+        if self._side is not None:
+            self._side.put(data)
+        else:
+            self._write(data)
+
+    def _write(self, data: bytes) -> None:
         self._hash.update(data)
         self._size += len(data)
         view = memoryview(data)

@@ -112,6 +112,19 @@ def test_without_scheduler_or_worker_it_is_exit_4_and_nothing_runs(terminal: Ter
     assert whole_runs(terminal.folder / "state") == []
 
 
+@pytest.mark.contract("T3")
+def test_an_item_whose_host_nobody_has_fails_alone(terminal: Terminal, cluster: DaskCluster) -> None:
+    items = "[{name: a, host: lab1}, {name: b, host: nowhere}, {name: c, host: lab1}]"
+    text = PLAYBOOK.replace("STEP", "again").replace("[a, b, c, d]", items).replace('"{{ item }}"', '"{{ item.name }}"')
+    terminal.write("some.yml", text)
+    release(terminal)
+    cluster.start_worker(terminal, "lab1", "--plugins")
+    done = terminal.run("run", "some.yml", "--plugins", "--cluster", cluster.address)
+    assert done.code == 1, done.out + done.err
+    assert "no worker for the host nowhere" in done.out
+    assert statuses(terminal) == {"work[a]": "changed", "work[b]": "failed", "work[c]": "changed"}
+
+
 @pytest.mark.contract("T4")
 def test_another_version_or_other_plugins_are_exit_4(terminal: Terminal, cluster: DaskCluster, tmp_path: Path) -> None:
     plain = cluster.start_worker(terminal, "lab1")

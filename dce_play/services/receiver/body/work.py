@@ -10,7 +10,7 @@ import queue
 from collections.abc import Callable
 from typing import Protocol
 
-from dce_play.services.receiver.body.side_thread import SideThread
+from dce_play.system.side_thread import SideThread
 from dce_play.transfer.archive_check import ArchiveCheck, CheckedArchive
 from dce_play.transfer.refused import ArchiveRefused
 

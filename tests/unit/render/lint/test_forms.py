@@ -20,7 +20,7 @@ from tests.support.command_line import Terminal, terminal_in
 
 OFFICIAL = Path(__file__).parents[3] / "schemas"
 FOLDER = Path("/home/op/archives")
-NASTY = 'a "name", 100 %: <b>&\n\x1b[31mred\u202e 😀'
+NASTY = 'a "name", 100 %0A: <b>&\n\x1b[31mred\u202e 😀'
 
 
 def problem(rule: str, name: str, message: str, *, line: int = 3, **more: Any) -> Problem:
@@ -114,7 +114,7 @@ def test_github_reads_each_line_as_one_command() -> None:
         "endColumn": "15",
         "title": "E109",
     }
-    assert message == 'playbooks/a b.yml:3:5: a "name", 100 %: <b>& red 😀: did you mean "report.say"?'
+    assert message == 'playbooks/a b.yml:3:5: a "name", 100 %0A: <b>& red 😀: did you mean "report.say"?'
     assert read[3][1]["file"].endswith("elsewhere/x,y:z.yml")
 
 
@@ -128,7 +128,7 @@ def test_a_junit_reader_finds_a_case_a_file_and_its_failures(tmp_path: Path, str
     bad, good = list(suite)
     assert (bad.name, good.name, good.is_passed) == ("playbooks/a b.yml", "clean.yml", True)
     assert [each.type for each in bad.result] == failing
-    assert 'a "name", 100 %: <b>&' in bad.result[0].message
+    assert 'a "name", 100 %0A: <b>&' in bad.result[0].message
     assert ("W412" in (bad.system_out or "")) is not strict
 
 

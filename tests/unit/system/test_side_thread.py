@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from dce_play.services.receiver.body import side_thread
-from dce_play.services.receiver.body.side_thread import SideThread
+from dce_play.system import side_thread
+from dce_play.system.side_thread import SideThread
 
 
 def test_all_is_done_in_order_also_after_a_pause() -> None:
@@ -28,7 +28,11 @@ def test_what_the_work_raised_comes_out_and_nobody_waits_for_ever() -> None:
         raise MemoryError(piece.decode())
 
     side = SideThread(fail)
-    for number in range(20):
-        side.put(b"%d" % number)
-    with pytest.raises(MemoryError, match=r"^0$"):
-        side.drain()
+
+    def put_many() -> None:
+        for number in range(1000):
+            side.put(b"%d" % number)
+
+    for call in (put_many, side.drain):
+        with pytest.raises(MemoryError, match=r"^0$"):
+            call()

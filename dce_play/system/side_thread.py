@@ -20,7 +20,12 @@ class SideThread:
         self._error: BaseException | None = None
 
     def put(self, piece: bytes) -> None:
-        """Hand over a piece; waits while too many lie there."""
+        """Hand over a piece; waits while too many lie there.
+
+        Raises: whatever the work raised with an earlier one.
+        """
+        if self._error is not None:
+            raise self._error
         with self._changed:
             while len(self._waiting) >= _MOST_WAITING:
                 self._changed.wait()
