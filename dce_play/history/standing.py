@@ -64,6 +64,8 @@ class TargetStanding:
     media: bool = False
     """Whether any media are kept."""
     growth: Growth = field(default_factory=Growth)
+    missing: str = ""
+    """Why nothing of its archive is seen, though a run of it ended well; empty where all is well."""
     last_success: Attempt | None = None
     last_attempt: Attempt | None = None
     forbidden: tuple[str, ...] = ()
@@ -158,10 +160,12 @@ def read_standing(
 
 
 def _target(target: Target, nights: Nights, *, now: datetime, days: int) -> TargetStanding:
+    success = nights.last_success.get(target.name)
     try:
         growth = read_growth(target.output_dir, now=now, days=days, known=target.channel_ids)
-    except OSError:
-        growth = Growth()
+        missing = _missing(target.output_dir, success) if not growth.channels else ""
+    except OSError as error:
+        growth, missing = Growth(), f"the archive cannot be read: {(error.strerror or str(error)).lower()}"
     guild = sorted((read_guild(TargetLayout(target.output_dir)) or {}).items(), key=lambda each: int(each[0]))
     return TargetStanding(
         forbidden=tuple(each.name or channel_id for channel_id, each in guild if each.forbidden),
@@ -171,9 +175,20 @@ def _target(target: Target, nights: Nights, *, now: datetime, days: int) -> Targ
         enabled=target.enabled,
         media=target.media.on,
         growth=growth,
-        last_success=nights.last_success.get(target.name),
+        missing=missing,
+        last_success=success,
         last_attempt=nights.last_attempt.get(target.name),
     )
+
+
+def _missing(folder: Path, success: Attempt | None) -> str:
+    """Return why an archive without channel files is not what the last success left, if so. Raises: OSError."""
+    if success is None:
+        return ""
+    if not folder.is_dir():
+        return "the archive is not there any more"
+    had = success.gain is not None and any(each.total or each.added for each in success.gain.channels)
+    return "the archive has no channel files any more" if had else ""
 
 
 def _lock(root: Path, environment: Mapping[str, str]) -> tuple[LockStatus | None, list[Remark]]:
@@ -213,6 +228,9 @@ def _about_clocks(to_come: Sequence[RunInfo], now: datetime) -> Iterator[Remark]
 def _remarks(target: TargetStanding, limits: Limits, now: datetime) -> Iterator[Remark]:
     if not target.enabled:
         return
+    if target.missing:
+        fix = f"ls -ld {shlex.quote(str(target.folder))}"
+        yield Remark(level=Level.CRITICAL, target=target.name, text=target.missing, fix=fix)
     success = target.last_success
     if success is None:
         text = "no run that ended well is known"

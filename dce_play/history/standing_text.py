@@ -76,6 +76,8 @@ def state_word(target: TargetStanding, standing: Standing, /) -> str:
         return "removed"
     if not target.enabled:
         return "disabled"
+    if target.missing:
+        return "missing"
     attempt = target.last_attempt
     if attempt is not None and attempt.word != "ok":
         return attempt.word

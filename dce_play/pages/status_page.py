@@ -68,7 +68,7 @@ def _target(target: TargetStanding, standing: Standing) -> TargetShown:
     return TargetShown(
         standing=target,
         word=word,
-        tone="quiet" if word in _QUIET else "bad" if word in {"never", "lost"} else tone_of(word),
+        tone="quiet" if word in _QUIET else "bad" if word in {"never", "lost", "missing"} else tone_of(word),
         success=f"{age(age_s(success.at, standing.now))} ago" if success is not None else "never",
         chart=growth_chart(target.growth.by_day),
     )

@@ -109,6 +109,15 @@ def test_what_cannot_be_said_on_standard_error_keeps_its_exit_code(terminal: Ter
     assert shell(terminal, "$D run say.yml >/dev/full 2>/dev/full").returncode == 1
 
 
+def test_an_archive_root_that_is_a_circle_of_links_is_no_bug(terminal: Terminal) -> None:
+    (terminal.folder / "circle").symlink_to("circle")
+    terminal.write("scrape-targets.yml", f"version: 1\narchive_root: {terminal.folder}/circle\ntargets: []\n")
+    for words in ("status", "run proof -q", "lint", "targets list"):
+        done = shell(terminal, f"$D {words}")
+        assert done.returncode not in {0, 70}, done.stderr
+        assert "bug" not in done.stdout + done.stderr
+
+
 def test_files_are_named_in_utf8_whatever_the_terminal_shows(terminal: Terminal) -> None:
     terminal.write(
         "name.yml", "version: 1\nname: name\nsteps: [{name: put Ü, file.write: {path: Übersicht, content: it}}]\n"

@@ -80,6 +80,33 @@ def test_a_run_of_a_time_to_come_hides_no_failure(operator: Operator) -> None:
     assert operator.play("status").code == 0
 
 
+def test_an_archive_that_is_not_there_is_critical_however_well_the_night_went(operator: Operator) -> None:
+    operator.run("scrape")
+    archive = operator.room.parent
+    archive.rename(archive.with_name("away"))
+    gone = operator.play("status")
+    assert gone.code == 2
+    assert "✗ demo  the archive is not there any more" in gone.out
+    assert gone.out.splitlines()[2].split()[:2] == ["demo", "missing"]
+    archive.mkdir()
+    assert "✗ demo  the archive has no channel files any more" in operator.play("status").out
+    archive.rmdir()
+    archive.symlink_to(archive.name)
+    circle = operator.play("status")
+    assert (circle.code, "leads round in a circle of symbolic links" in circle.err) == (3, True)
+
+
+def test_what_cannot_be_read_is_3_and_no_warning(operator: Operator) -> None:
+    config = operator.folder / "a-folder"
+    config.mkdir()
+    assert operator.play("status", "--config", config).code == 3
+    state = operator.folder / "round"
+    state.mkdir()
+    (state / "runs").symlink_to("runs")
+    said = operator.play("status", "--state-dir", state)
+    assert (said.code, "too many levels of symbolic links" in said.err) == (3, True)
+
+
 def test_a_refused_night_is_a_warning(operator: Operator) -> None:
     operator.run("scrape")
     with (operator.archives / ".dce-scrape.lock").open("w") as lock:

@@ -21,6 +21,9 @@ from dce_play.system.clock import file_stamp
 from dce_play.system.masked_output import STANDARD_OUTPUT, painted
 from dce_play.system.redact import PROCESS
 
+_CIRCLE = "Symlink loop from "
+"""How Path.resolve begins to tell of a circle of links, up to Python 3.12."""
+
 
 @click.group(cls=TopGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="dce-play %(version)s")
@@ -101,6 +104,11 @@ def _run(arguments: Sequence[str]) -> int:
         return _tell_error(error)
     except OSError as error:
         return _tell_machine_error(error)
+    except RuntimeError as error:
+        if not str(error).startswith(_CIRCLE):
+            raise
+        _tell(f"error: {str(error).removeprefix(_CIRCLE)}: too many levels of symbolic links")
+        return ExitCode.FAILED
     return code if isinstance(code, int) else ExitCode.OK
 
 

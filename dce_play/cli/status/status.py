@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
@@ -38,6 +39,12 @@ class NoTargets(UsageError):
             "there is no targets file here",
             hint="name one with --config or DCE_CONFIG_FILE, or make one: dce-play init",
         )
+
+
+class NobodyCanTell(UsageError):
+    """What status looks at cannot be read: no verdict, and above all no warning's exit code."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.INVALID
 
 
 @click.command("status")
@@ -80,9 +87,18 @@ def command(
       dce-play status --format prometheus --to /var/lib/node_exporter/textfile/dce_play.prom
 
     Exit codes are those of monitoring plug-ins. Exit 0: all is well. Exit 1: a warning. Exit 2: a target's last run
-    failed, or its last success is too old. Exit 3: the targets file is missing or not valid.
+    failed, its last success is too old, or its archive is missing. Exit 3: the targets file is missing or not valid, or
+    it or the run folders cannot be read.
     """
-    standing = _look(config, warn_after, fail_after, state_dir)
+    try:
+        standing = _look(config, warn_after, fail_after, state_dir)
+    except UsageError as error:
+        raise NobodyCanTell(str(error), hint=error.hint) from error
+    except OSError as error:
+        if error.filename is None:
+            raise
+        reason = (error.strerror or str(error)).lower()
+        raise NobodyCanTell(f"{error.filename}: {reason}", hint=f"ls -ld {shlex.quote(str(error.filename))}") from error
     if html is not None:
         # Inside the function for start-up time: pages are made from templates.
         from dce_play.pages.status_page import status_page

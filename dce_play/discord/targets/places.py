@@ -1,5 +1,6 @@
 """Where targets may keep their archives: inside the root, each in a folder of its own, symlinks included."""
 
+import shlex
 from pathlib import Path
 
 from dce_play.discord.targets.model import Target
@@ -38,7 +39,12 @@ def _place(reader: Reader, pointer: Pointer, target: Target, root: Path) -> Path
         message = f"output_dir of target {target.name!r} must be an absolute path without . or .."
         reader.report(pointer, "E103", message, f"write {root / target.name}")
         return None
-    place = target.output_dir.resolve()
+    try:
+        place = target.output_dir.resolve()
+    except (RuntimeError, OSError):  # Python 3.11 and 3.12 say RuntimeError
+        message = f"output_dir of target {target.name!r} leads round in a circle of symbolic links"
+        reader.report(pointer, "E103", message, f"look at it: ls -ld {shlex.quote(text)}")
+        return None
     if place == root:
         reader.report(
             pointer,
