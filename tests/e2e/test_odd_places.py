@@ -118,6 +118,13 @@ def test_an_archive_root_that_is_a_circle_of_links_is_no_bug(terminal: Terminal)
         assert "bug" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("words", ["runs prune --older-than", "status --warn-after", "run say.yml --timeout"])
+def test_a_duration_without_end_is_refused(terminal: Terminal, words: str) -> None:
+    done = shell(terminal, f"$D {words} 99999999999999d")
+    assert (done.returncode, "is longer than a century" in done.stderr) == (2, True)
+    assert shell(terminal, "$D runs list -n 99999999999999999999999").returncode == 0
+
+
 def test_files_are_named_in_utf8_whatever_the_terminal_shows(terminal: Terminal) -> None:
     terminal.write(
         "name.yml", "version: 1\nname: name\nsteps: [{name: put Ü, file.write: {path: Übersicht, content: it}}]\n"

@@ -10,6 +10,9 @@ import click
 from dce_play.cli.app.completers import Completer
 from dce_play.system.quantities import parse_duration
 
+_LONGEST_S = 36_525 * 86_400.0
+"""What is longer reaches back to before there were dates."""
+
 
 class DurationType(click.ParamType[float]):
     """``90s``, ``10m``, ``12h``, ``2d`` or a number of seconds."""
@@ -21,9 +24,12 @@ class DurationType(click.ParamType[float]):
         if isinstance(value, int | float):
             return float(value)
         try:
-            return parse_duration(str(value))
+            seconds = parse_duration(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
+        if seconds > _LONGEST_S:
+            self.fail(f"{value} is longer than a century", param, ctx)
+        return seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -79,7 +80,7 @@ def list_command(limit: int, output_format: str, state_dir: Path | None, *, of_a
     Exit 0: told, also when there are none.
     """
     runs = runs_folder(state_dir, os.environ)
-    infos = list(islice(each_run(runs) if of_all else _of_here(runs), limit))
+    infos = list(islice(each_run(runs) if of_all else _of_here(runs), min(limit, sys.maxsize)))
     rows = [run_row(info) for info in infos]
     if output_format == "json":
         click.echo(json.dumps([_as_json(row) for row in rows], ensure_ascii=False, indent=2))
