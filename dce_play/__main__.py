@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from dce_play import __version__
@@ -10,6 +11,7 @@ from dce_play import __version__
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    name_files_in_utf8()
     if sys.argv[1:] == ["--version"]:  # answered before click is imported, which costs more than Python's own start
         sys.exit(tell_version())
     if not clock_can_be_used():
@@ -20,6 +22,21 @@ def main() -> None:
     open_missing_streams()
     mask_known_secrets()
     sys.exit(run_command_line(sys.argv[1:]))
+
+
+def name_files_in_utf8() -> None:
+    """Start Python anew where it would name files in another encoding: an archive's names are the same everywhere.
+
+    What is printed stays in the encoding of the terminal. Returns where there is nothing to do, or nothing can be done.
+    """
+    anew = ["-X", "utf8"]
+    if sys.getfilesystemencoding() == "utf-8" or sys.orig_argv[1:3] == anew or not sys.executable:
+        return
+    environment = dict(os.environ)
+    if sys.stdout is not None:
+        environment.setdefault("PYTHONIOENCODING", f"{sys.stdout.encoding}:{sys.stdout.errors}")
+    with suppress(OSError):
+        os.execve(sys.executable, [sys.executable, *anew, *sys.orig_argv[1:]], environment)  # noqa: S606 - no shell is needed
 
 
 def clock_can_be_used() -> bool:

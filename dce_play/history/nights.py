@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
@@ -15,6 +16,7 @@ MOST_LOOKED_AT = 1_000
 _MOST_READ = 300
 """Of so many the journal is read for what became of each target."""
 RECENT = 10
+_CLOCKS_DIFFER = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,8 @@ class Nights:
     last_attempt: dict[str, Attempt] = field(default_factory=dict)
     last_success: dict[str, Attempt] = field(default_factory=dict)
     seen_targets: set[str] = field(default_factory=set)
+    to_come: list[RunInfo] = field(default_factory=list)
+    """Runs that began at a time which is still to come: a clock was wrong."""
 
 
 def runs_of(runs: Path, /, *, folder: Path, archive_root: Path | None) -> Iterator[RunInfo]:
@@ -50,8 +54,11 @@ def runs_of(runs: Path, /, *, folder: Path, archive_root: Path | None) -> Iterat
     return (info for info in newest if is_of(info, folder=folder, archive_root=archive_root))
 
 
-def read_nights(infos: Iterable[RunInfo], /, *, wanted: Iterable[str]) -> Nights:
-    """Return what these runs, the newest first, tell of the targets; ``wanted`` are those looked for to the end."""
+def read_nights(infos: Iterable[RunInfo], /, *, wanted: Iterable[str], now: datetime) -> Nights:
+    """Return what these runs, the newest first, tell of the targets; ``wanted`` are those looked for to the end.
+
+    A run of a time to come is among the recent ones, and tells nothing: it would hide all that fails until then.
+    """
     nights, open_targets, read = Nights(), set(wanted), 0
     for info in infos:
         nights.seen_targets.update(info.targets)
@@ -61,6 +68,9 @@ def read_nights(infos: Iterable[RunInfo], /, *, wanted: Iterable[str]) -> Nights
         row = run_row(info) if len(nights.recent) < RECENT else None
         if row is not None:
             nights.recent.append(row)
+        if info.started and datetime.fromisoformat(info.started) > now + _CLOCKS_DIFFER:
+            nights.to_come.append(info)
+            continue
         if info.mode is Mode.DRY_RUN or info.state is State.DAMAGED:
             continue
         missing = {name for name in info.targets if name not in nights.last_success}

@@ -15,8 +15,9 @@ from dce_play.history.growth import Growth, read_growth
 from dce_play.history.nights import Attempt, Nights, read_nights, runs_of
 from dce_play.history.run_rows import RunRow
 from dce_play.history.scheduled import Schedule
-from dce_play.history.when import age, age_s
+from dce_play.history.when import age, age_s, day_and_time
 from dce_play.layout import TargetLayout
+from dce_play.runner.record.folders import RunInfo
 from dce_play.system.lock.status import LockStatus, Verdict
 
 WARN_AFTER, FAIL_AFTER = timedelta(days=2), timedelta(days=7)
@@ -125,7 +126,7 @@ def read_standing(
     """Return how the targets of a file stand. Locks nothing, asks nobody, writes nothing."""
     root = targets_file.archive_root
     enabled = [target.name for target in targets_file.targets if target.enabled]
-    nights = read_nights(runs_of(runs, folder=folder, archive_root=root), wanted=enabled)
+    nights = read_nights(runs_of(runs, folder=folder, archive_root=root), wanted=enabled, now=now)
     known = {target.name for target in targets_file.targets}
     targets = [_target(target, nights, now=now, days=days) for target in targets_file.targets]
     targets += [
@@ -140,7 +141,7 @@ def read_standing(
     ]
     lock, lock_error = _lock(root, environment)
     remarks = [*_about_runs(targets), *(remark for target in targets for remark in _remarks(target, limits, now))]
-    remarks += lock_error
+    remarks += [*lock_error, *_about_clocks(nights.to_come, now)]
     if lock is not None and lock.verdict is Verdict.SUSPECT:
         remarks.append(Remark(level=Level.WARNING, text=f"lock {lock.state}", fix="dce-play lock status"))
     return Standing(
@@ -197,6 +198,16 @@ def _about_runs(targets: Sequence[TargetStanding]) -> Iterator[Remark]:
             text=f"last run, {attempt.name}, {attempt.word}{because}",
             fix=f"dce-play runs show {attempt.run_id.rpartition('-')[2]}",
         )
+
+
+def _about_clocks(to_come: Sequence[RunInfo], now: datetime) -> Iterator[Remark]:
+    """Yield a remark for the runs that began at a time which is still to come: they say nothing of last night."""
+    if to_come:
+        first = to_come[0]
+        others = f" and {len(to_come) - 1} more" if len(to_come) > 1 else ""
+        text = f"run {first.short_id}{others} began at a time to come, {day_and_time(first.started, now)}, by a clock"
+        text += " that was wrong: it does not count" if not others else " that was wrong: they do not count"
+        yield Remark(level=Level.OK, text=text, fix=f"dce-play runs show {first.short_id}")
 
 
 def _remarks(target: TargetStanding, limits: Limits, now: datetime) -> Iterator[Remark]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dce_play.errors import DcePlayError, ExitCode
+from dce_play.events import Mode
 from dce_play.playbook.plan.plan import Plan
 from dce_play.runner.definition import ResumeRefused, define, differences, load_definition
 from dce_play.runner.record.child_id import parent_of
@@ -46,7 +47,7 @@ def open_earlier(info: RunInfo, /, *, ts: str) -> EarlierRun:
     if info.state is State.OK:
         raise NotResumable(info.run_id, "it ended well")
     if not info.resumable:
-        raise NotResumable(info.run_id, "it was a dry run" if info.state is not State.DAMAGED else "it is damaged")
+        raise NotResumable(info.run_id, _why_not(info))
     if parent_of(info.run_id):
         raise NotResumable(info.run_id, f"it is a part of the run {parent_of(info.run_id)}, which can")
     if not info.options:
@@ -58,6 +59,14 @@ def open_earlier(info: RunInfo, /, *, ts: str) -> EarlierRun:
         progress=fold_progress(read_journal(journal)),
         definition=load_definition(info.folder),
     )
+
+
+def _why_not(info: RunInfo) -> str:
+    if info.state is State.DAMAGED:
+        return "it is damaged"
+    if info.mode is Mode.DRY_RUN:
+        return "it was a dry run"
+    return "it was refused before it changed anything" if info.refused else "it ended before it began"
 
 
 def progress_for(earlier: EarlierRun, plan: Plan, settings: RunSettings, /, *, accept_changes: bool) -> Progress:

@@ -1,5 +1,7 @@
 """Secrets by reference: ``env:NAME``, ``file:PATH``, ``keyring:NAME``. A literal is never one."""
 
+import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -40,7 +42,9 @@ def read_reference(reference: str, *, environment: Mapping[str, str], folder: Pa
 
 def _from_file(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY), "rb") as file:
+            if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):  # it might be waited for until the end of days
+                raise NoSecret(f"{path} is a pipe, and may have to be read more than once: put the secret into a file")
             data = file.read(_LARGEST_BYTES + 1)
     except OSError as error:
         raise NoSecret(f"{path}: {(error.strerror or 'cannot be read').lower()}") from error

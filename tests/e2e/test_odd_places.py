@@ -103,6 +103,23 @@ def test_a_run_with_a_full_standard_output_is_told_on_standard_error(terminal: T
     assert "hello" in done.stderr
 
 
+def test_what_cannot_be_said_on_standard_error_keeps_its_exit_code(terminal: Terminal) -> None:
+    assert shell(terminal, "$D run nosuch.yml 2>/dev/full").returncode == 5
+    assert shell(terminal, "$D run say.yml 2>/dev/full").returncode == 0
+    assert shell(terminal, "$D run say.yml >/dev/full 2>/dev/full").returncode == 1
+
+
+def test_files_are_named_in_utf8_whatever_the_terminal_shows(terminal: Terminal) -> None:
+    terminal.write(
+        "name.yml", "version: 1\nname: name\nsteps: [{name: put Ü, file.write: {path: Übersicht, content: it}}]\n"
+    )
+    ascii_only = {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = shell(terminal, "$D run name.yml", **ascii_only)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.isascii()
+    assert (terminal.folder / "Übersicht").read_text() == "it"
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"])
 def test_closed_streams_are_no_trouble(terminal: Terminal, closed: str) -> None:
     assert shell(terminal, f"$D run say.yml {closed}").returncode == 0

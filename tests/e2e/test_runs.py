@@ -234,6 +234,13 @@ def test_ascii_is_enough_where_there_is_no_more(tmp_path: Path) -> None:
     assert terminal.run("runs", "show").out.isascii()
 
 
+def test_a_journal_that_was_emptied_is_not_called_a_dry_run(tmp_path: Path) -> None:
+    terminal = terminal_in(tmp_path)
+    (fake_run(terminal, "20261128T031500Z-aaaaaa") / "events.jsonl").write_text("")
+    said = terminal.run("resume", "aaaaaa")
+    assert (said.code, "cannot be resumed: it ended before it began" in said.err) == (6, True)
+
+
 @pytest.mark.soak
 def test_a_hundred_thousand_runs_are_listed(tmp_path: Path) -> None:
     terminal = terminal_in(tmp_path)

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -57,6 +58,23 @@ def test_a_failed_night_is_critical_tells_why_and_the_command_that_tells_more(op
     remark, fix = [line for line in said.out.splitlines() if line.startswith(("✗", "    dce-play"))]
     assert remark.startswith(f"✗ demo  last run, scrape, failed: export of channel {ROOM} failed (exit 1)")
     assert operator.play(*shlex.split(fix)[1:]).code == 0
+    operator.answers(ROOM)
+    operator.run("scrape")
+    assert operator.play("status").code == 0
+
+
+def test_a_run_of_a_time_to_come_hides_no_failure(operator: Operator) -> None:
+    operator.run("scrape")
+    [run] = operator.terminal.runs()
+    journal = run / "events.jsonl"
+    journal.write_text(re.sub(r'"ts":"20\d\d', '"ts":"2199', journal.read_text()))
+    run.rename(run.with_name("2199" + run.name[4:]))
+    told = operator.play("status")
+    assert (told.code, "✗ demo  no run that ended well is known" in told.out) == (2, True)
+    assert f"! run {run.name[-6:]} began at a time to come, 2199-" in told.out
+    operator.answers(ROOM, "boom")
+    operator.run("scrape")
+    assert "✗ demo  last run, scrape, failed" in operator.play("status").out
     operator.answers(ROOM)
     operator.run("scrape")
     assert operator.play("status").code == 0

@@ -115,6 +115,12 @@ def test_a_secret_without_end_is_none() -> None:
         read_reference("file:/dev/zero", environment={}, folder=Path("/"))
 
 
+def test_a_secret_in_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(NoSecret, match="is a pipe"):
+        read_reference("file:pipe", environment={}, folder=tmp_path)
+
+
 def test_a_header_without_end_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(b'{"guild": {"name": "' + b"x" * (17 << 20))

@@ -73,6 +73,11 @@ def _flushed(code: int) -> int:
     except OSError as error:
         _forget_standard_output()
         _tell(f"error: standard output: {(error.strerror or str(error)).lower()}")
+        code = code or ExitCode.FAILED
+    try:
+        sys.stderr.flush()
+    except OSError:  # left as it is the interpreter would fail to write it once more, and end with 120
+        _forget(2)
         return code or ExitCode.FAILED
     return code
 
@@ -153,7 +158,11 @@ def _tell_problems(error: InvalidDocument) -> None:
 
 def _forget_standard_output() -> None:
     """Let the interpreter flush standard output into nothing at its end: nobody reads it any more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    _forget(1)
+
+
+def _forget(descriptor: int) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 def _tell_bug(error: Exception) -> int:
