@@ -34,6 +34,8 @@ _HOST = "dce-play-host-"
 _QUIET_S = 2.0
 _LOST_S = 7.0
 """A scheduler that did not answer for so long is lost."""
+_BYE_S = 1.0
+"""So long what is told at the end may take: a scheduler that stands still keeps its connection open."""
 
 
 def host_resource(host: str) -> str:
@@ -101,10 +103,14 @@ class Cluster:
         """Let the workers forget the run, and the client go."""
         with suppress(Exception):
             if self._told and self.client.status == "running":
-                self.client.set_metadata([SPACE, "brief", self.session], None)
-                self.client.run(forget_run, self.session, wait=False, on_error="ignore")
+                self.client.sync(self._forget, callback_timeout=_BYE_S)
         with suppress(Exception):
-            self.client.close(timeout=1)
+            self.client.close(timeout=_BYE_S)
+
+    async def _forget(self) -> None:
+        for what in ("brief", "stopped"):
+            await self.client.set_metadata([SPACE, what, self.session], None)
+        await self.client.run(forget_run, self.session, wait=False, on_error="ignore")
 
 
 class _ClusterExecutor:
@@ -121,6 +127,7 @@ class _ClusterExecutor:
         self._slots: dict[str, int] = {}
         self._heard: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._over = threading.Event()
+        self._stopped: Reason | None = None
         client.subscribe_topic(session, self._event)
         self._folding = threading.Thread(target=self._fold, name="item-events", daemon=True)
         self._folding.start()
@@ -162,10 +169,16 @@ class _ClusterExecutor:
 
     def stop(self, reason: Reason, /) -> None:
         """Ask every worker to stop the run's items, and take back what waits at the scheduler."""
+        self._stopped = reason
         if reason is Reason.SCHEDULER_LOST or self._client.status != "running":
             return
         with suppress(Exception):
-            self._client.run(stop_items, self._session, reason.name, wait=False, on_error="ignore")
+            self._client.sync(self._stop_items, reason, callback_timeout=_QUIET_S)
+
+    async def _stop_items(self, reason: Reason) -> None:
+        # First for workers that hear of the run later, then to those that work for it.
+        await self._client.set_metadata([SPACE, "stopped", self._session], reason.name)
+        await self._client.run(stop_items, self._session, reason.name, wait=False, on_error="ignore")
 
     def close(self) -> None:
         """Hear nothing more."""
@@ -230,6 +243,20 @@ class _ClusterExecutor:
             except Exception:  # noqa: BLE001 - however it fails, nobody is there
                 self._heard.put(self._lost)
                 return
+            self._heard.put(self._given_up)
+
+    def _given_up(self) -> None:
+        """Wait no more, in a run that stops, for items whose workers are all gone."""
+        reason = self._stopped
+        if reason is None or self._over.is_set() or not self._futures:
+            return
+        try:
+            hosts = {worker.host for worker in workers_of(self._client)}
+        except Exception:  # noqa: BLE001 - the scheduler is gone just now, which the next look tells
+            return
+        for run_id, (_, order) in list(self._futures.items()):
+            if (order.host not in hosts) if order.host else not hosts:
+                self._settle(run_id, ItemNotRun(stopped(reason, order.id)))
 
     def _lost(self) -> None:
         """End the run: nothing more will be heard of the items that are at work."""

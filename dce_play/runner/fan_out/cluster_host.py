@@ -100,13 +100,16 @@ def _run(session: str, order: ItemOrder) -> dict[str, JsonValue]:
         raise ItemLost(f"it was begun on {begun}, where its journal is, and no worker of that host took it up")
     if begun is None:
         sync(worker.loop, worker.scheduler.set_metadata, keys=[SPACE, "host", order.run_id], value=host.identity)
-    brief: Mapping[str, JsonValue] = {}
-    if not host.has(session):
+    if host.has(session):
+        places = host.places(session, {})
+    else:
         text = _metadata(worker, [SPACE, "brief", session])
         if not isinstance(text, str):
             raise ItemLost("the scheduler does not know the run any more")
-        brief = json.loads(text)
-    places = host.places(session, brief)
+        places = host.places(session, json.loads(text))
+        reason = _metadata(worker, [SPACE, "stopped", session])
+        if isinstance(reason, str):
+            places.stop(Reason[reason])
 
     def listen(event: Mapping[str, JsonValue], replayed: bool) -> None:
         worker.log_event(session, json.dumps([order.run_id, event, replayed]))

@@ -238,3 +238,36 @@ def test_an_idle_worker_ends_by_sigterm(terminal: Terminal, cluster: DaskCluster
     worker = cluster.start_worker(terminal, "lab1")
     worker.terminate()
     assert worker.wait(timeout=20) == 0
+
+
+@pytest.mark.contract("T5")
+def test_a_scheduler_that_stands_still_is_lost_too(terminal: Terminal, cluster: DaskCluster) -> None:
+    cluster.start_worker(terminal, "lab1", "--plugins")
+    with begun(terminal, "run", "once.yml", "--plugins", "--cluster", cluster.address) as run:
+        pid_of(terminal, "a")
+        os.kill(cluster.processes[0].pid, signal.SIGSTOP)
+        assert run.wait(timeout=30) == 1
+        assert run.stdout is not None
+        assert "the scheduler of the cluster is lost" in run.stdout.read()
+
+
+@pytest.mark.contract("T5")
+@pytest.mark.parametrize("comes_back", [True, False], ids=["another worker comes", "no worker comes"])
+def test_a_stopped_run_whose_workers_are_gone_begins_nothing_more(
+    terminal: Terminal, cluster: DaskCluster, *, comes_back: bool
+) -> None:
+    worker = cluster.start_worker(terminal, "lab1", "--plugins")
+    with begun(terminal, "run", "again.yml", "--plugins", "--cluster", cluster.address) as run:
+        item = pid_of(terminal, "a")
+        os.kill(worker.pid, signal.SIGKILL)
+        os.kill(item, signal.SIGKILL)
+        worker.wait()
+        os.kill(run.pid, signal.SIGINT)
+        if comes_back:
+            cluster.start_worker(terminal, "lab1", "--plugins")
+        assert run.wait(timeout=60) == 130
+        assert run.stdout is not None
+        assert "INTERRUPTED" in run.stdout.read()
+    assert sorted(set(marks(terminal, "begun"))) == ["a", "first"]
+    assert marks(terminal, "effect") == ["first"]
+    assert (whole_runs(terminal.folder / "state")[-1] / "report.json").exists()
