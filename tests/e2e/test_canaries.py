@@ -158,7 +158,7 @@ def test_a_child_gets_a_secret_only_where_the_step_asks(terminal: Terminal) -> N
 
 
 def test_a_path_in_a_variable_named_key_is_no_secret(tmp_path: Path) -> None:
-    key = tmp_path / "key.pem"
+    key = tmp_path / f"{'k' * 100}.pem"  # wider than the page
     key.write_text("x", encoding="utf-8")
     terminal = terminal_in(tmp_path, SSL_KEY=str(key))
     terminal.write("say.yml", 'name: say\nsteps:\n  - report.say: {text: "{{ env.SSL_KEY }}"}\n')

@@ -98,7 +98,7 @@ class Lab:
         }
         (home / "targets.json").write_text(json.dumps({"archive_root": f"{home}/archives", "targets": [target]}))
         return Command(
-            words=["run", "scrape", "--skip-preflight", *(["--timeout", PATIENT] if patient else [])],
+            words=["run", "scrape", "-v", "--skip-preflight", *(["--timeout", PATIENT] if patient else [])],
             folder=home,
             environment={
                 "PATH": "/usr/bin:/bin",

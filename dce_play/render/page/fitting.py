@@ -77,11 +77,15 @@ class Fitting:
         gap = max(edge - taken - width(right), 2)
         return self.fitted([*parts, (" " * gap if gap > 2 else "  ", ""), (right, style)])
 
-    def wrapped(self, before: Segment, text: str, /, *, style: str = "") -> Iterator[Line]:
-        """Yield the text over as many lines as it takes, the first behind ``before``, the others below its end."""
+    def wrapped(self, before: Segment, text: str, /, *, style: str = "", whole: bool = False) -> Iterator[Line]:
+        """Yield the text over as many lines as it takes, the first behind ``before``, the others below its end.
+
+        A word that is too wide is cut in its middle, or with ``whole`` left to the terminal, for what is to be copied.
+        """
         room = max(self.width - width(before[0]), 10)
         for number, line in enumerate(wrapped(self.text(text), room)):
-            yield (before if number == 0 else (" " * width(before[0]), ""), (self.cut(line, room), style))
+            shown = line if whole else self.cut(line, room)
+            yield (before if number == 0 else (" " * width(before[0]), ""), (shown, style))
 
     def said(self, before: Segment, line: str, /) -> Iterator[Line]:
         """Yield what a step said: as it is where that fits, a command so that it can be typed, else wrapped."""
@@ -93,7 +97,7 @@ class Fitting:
         if text.strip().startswith("dce-play "):
             yield from self.command((before[0] + inner, before[1]), text.strip())
         else:
-            yield from self.wrapped((before[0] + inner, before[1]), text)
+            yield from self.wrapped((before[0] + inner, before[1]), text, whole=True)
 
     def command(self, before: Segment, command: str, /) -> Iterator[Line]:
         """Yield a command to type; one that is too wide is broken between words, as a shell reads it."""

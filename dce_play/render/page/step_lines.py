@@ -109,7 +109,7 @@ def hint(text: str, fit: Fitting, indent: str, /) -> Iterator[Line]:
         yield from fit.command((f"{indent}fix   ", "dim"), clean(text))
         return
     for number, line in enumerate(clean(text).splitlines()):
-        yield from fit.wrapped((f"{indent}{'hint  ' if number == 0 else '      '}", "dim"), line)
+        yield from fit.wrapped((f"{indent}{'hint  ' if number == 0 else '      '}", "dim"), line, whole=True)
 
 
 def changes(body: StepEnded, fit: Fitting, indent: str, /, *, diff: bool) -> Iterator[Line]:
