@@ -33,7 +33,10 @@ def test_a_hundred_kills_lose_nothing_and_tear_nothing(tmp_path: Path) -> None:
     whole = write_export(tmp_path / "whole.json", range(STEP))
     count, seen = STEP, set()
 
-    for _ in range(KILLS):
+    in_the_middle = {RecoveryState.ROLLED_BACK, RecoveryState.ROLLED_FORWARD}
+    for number in range(4 * KILLS):
+        if number >= KILLS and seen & in_the_middle:
+            break
         delta = write_export(tmp_path / "delta.json", range(count, count + STEP))
         acknowledged = _append_and_kill(archive, delta, after_s=dice.uniform(0, dice.choice(LIVES_S)))
         recoveries = recover(layout)
@@ -53,7 +56,7 @@ def test_a_hundred_kills_lose_nothing_and_tear_nothing(tmp_path: Path) -> None:
 
     assert len(ids_in(archive)) == count
     assert "acknowledged" in seen
-    assert seen & {RecoveryState.ROLLED_BACK, RecoveryState.ROLLED_FORWARD}, "no kill met an append in its middle"
+    assert seen & in_the_middle, "no kill met an append in its middle"
 
 
 def _append_and_kill(archive: Path, delta: Path, *, after_s: float) -> bool:

@@ -2,6 +2,7 @@
 
 import glob
 import heapq
+import itertools
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -166,6 +167,14 @@ def _state(ended: Mapping[str, JsonValue], journal: Path) -> State:
     return State.RUNNING if is_locked(journal) else State.LOST
 
 
+def _changed_ns(folder: Path) -> int:
+    """Return when a folder changed last: what tells runs of one second apart."""
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def newest_folders(runs: Path, /) -> Iterator[Path]:
     """Yield the folders of all runs, the newest first, without those of items' runs. Only names are read."""
     try:
@@ -173,7 +182,9 @@ def newest_folders(runs: Path, /) -> Iterator[Path]:
     except (FileNotFoundError, NotADirectoryError):
         return
     first = heapq.nlargest(_FIRST_NAMES, names)
-    yield from (runs / name for name in first)
+    for _, same in itertools.groupby(first, key=lambda name: name.partition("-")[0]):
+        folders = [runs / name for name in same]
+        yield from folders if len(folders) == 1 else sorted(folders, key=_changed_ns, reverse=True)
     if len(names) > len(first):
         yield from (runs / name for name in sorted(names, reverse=True)[len(first) :])
 

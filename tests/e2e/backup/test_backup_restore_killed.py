@@ -81,8 +81,8 @@ def test_files_are_the_old_ones_or_the_restored_ones_wherever_a_restore_is_kille
             break
         note = yard.root / ".dce-backup" / "kuma.restore.json"
         # the guard has put back what was half swapped, before anybody asked
-        wait_for(lambda: "" not in contents(yard), within_s=10, what="both roots")
-        wait_for(lambda: len(set(contents(yard))) == 1, within_s=10, what="both of one age")
+        wait_for(lambda: "" not in contents(yard), within_s=60, what="both roots")
+        wait_for(lambda: len(set(contents(yard))) == 1, within_s=60, what="both of one age")
         was_half += note.exists()
         if note.exists() and was_half == 1:
             half_restored(yard.ask, "kuma", file)
