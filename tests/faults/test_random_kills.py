@@ -31,7 +31,8 @@ def test_a_hundred_kills_lose_nothing_and_tear_nothing(tmp_path: Path) -> None:
     layout.folder.mkdir()
     archive = write_export(layout.folder / f"synthetic [{CHANNEL_ID}].json", range(STEP))
     whole = write_export(tmp_path / "whole.json", range(STEP))
-    count, seen = STEP, set()
+    count = STEP
+    seen: set[object] = set()
 
     in_the_middle = {RecoveryState.ROLLED_BACK, RecoveryState.ROLLED_FORWARD}
     for number in range(4 * KILLS):
