@@ -1,38 +1,19 @@
 """Tables for people: columns as wide as their cells, one of them cut so that a line fits the terminal."""
 
-import unicodedata
 from collections.abc import Sequence
+
+from dce_play.system.cells import first, pad, width
 
 GAP = "  "
 _LEAST = 8
 _PLAIN = str.maketrans({"…": "~", "✗": "x", "·": "-"})
 
 
-def width(text: str, /) -> int:
-    """Return how many cells of a terminal a clean text takes."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        2 if unicodedata.east_asian_width(each) in "WF" else 0 if unicodedata.combining(each) else 1 for each in text
-    )
-
-
 def cut(text: str, cells: int, /) -> str:
-    """Return the text in at most so many cells, with ``…`` where it was cut."""
+    """Return the text in at most so many cells, with ``…`` where its end was cut off."""
     if width(text) <= cells:
         return text
-    kept, used = "", 0
-    for each in text:
-        used += width(each)
-        if used > cells - 1:
-            break
-        kept += each
-    return f"{kept.rstrip()}…" if cells > 0 else ""
-
-
-def fill(text: str, cells: int, /) -> str:
-    """Return the text with blanks up to so many cells."""
-    return text + " " * (cells - width(text))
+    return f"{first(text, cells - 1).rstrip()}…" if cells > 0 else ""
 
 
 def table(rows: Sequence[Sequence[str]], /, *, stretch: int, cells: int, drop: Sequence[int] = ()) -> list[list[str]]:
@@ -55,7 +36,7 @@ def table(rows: Sequence[Sequence[str]], /, *, stretch: int, cells: int, drop: S
     while sum(widths[number] for number in shown) + len(GAP) * (len(shown) - 1) > max(cells, 3 * len(shown)):
         widest = max(shown, key=lambda number: widths[number])
         widths[widest] -= 1
-    return [[fill(cut(row[number], widths[number]), widths[number]) for number in shown] for row in rows]
+    return [[pad(cut(row[number], widths[number]), widths[number]) for number in shown] for row in rows]
 
 
 def plain(text: str, /) -> str:

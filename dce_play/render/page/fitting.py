@@ -4,9 +4,9 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from dce_play.render.lines import Line, Segment
-from dce_play.render.page.cells import cut, pad, width, wrapped
 from dce_play.render.page.display import DisplayOptions
 from dce_play.render.text import ASCII, one_line
+from dce_play.system.cells import cut, pad, width, wrapped
 
 _SHORTEST = 6
 """A part of a line is cut down to so many cells before the next part is cut, too."""

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from dce_play.events import ItemTold
 from dce_play.facts import ItemFacts
 from dce_play.render.lines import Line, Segment
-from dce_play.render.page.cells import width
 from dce_play.render.page.fitting import Fitting
 from dce_play.render.text import amount, counted
+from dce_play.system.cells import width
 
 QUIET = frozenset({"ok", "unchanged", "skipped"})
 """Statuses of items that are counted and not listed, unless something came in."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from dce_play.events import ItemTold, Outcome, RunEnded
 from dce_play.facts import ItemFacts
 from dce_play.render.lines import Line, Segment
-from dce_play.render.page.cells import width
 from dce_play.render.page.fitting import Fitting
 from dce_play.render.page.items import facts_of
 from dce_play.render.text import amount, counted, duration
+from dce_play.system.cells import width
 
 _STYLES = {Outcome.OK: "ok", Outcome.FAILED: "failed"}
 _NOT_WORKED_ON = frozenset({"failed", "unarchived"})

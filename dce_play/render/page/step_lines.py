@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 
 from dce_play.events import Status, StepEnded
 from dce_play.render.lines import STYLES, Line, Segment, diff_lines, sign_of, step_name
-from dce_play.render.page.cells import width
 from dce_play.render.page.fitting import Fitting
 from dce_play.render.text import duration
+from dce_play.system.cells import width
 from dce_play.system.foreign_text import clean
 
 _NAME_WIDTH = 26

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from dce_play.history.columns import cut, table, width
+from dce_play.history.columns import cut, table
 from dce_play.history.gains import ChannelGain, RunGains, TargetGain
 from dce_play.history.run_rows import RunRow, came_of_it, row_lines
 from dce_play.history.under_way import Place
 from dce_play.history.when import age, day_and_time
 from dce_play.runner.record.folders import RunInfo, State
+from dce_play.system.cells import width
 
 NOW = datetime(2026, 11, 28, 9, 30, tzinfo=UTC)
 
@@ -87,8 +88,7 @@ def test_a_narrow_terminal_gets_the_columns_that_tell_most(cells: int) -> None:
     assert "failed  " in line
     assert line.endswith("24ad04")
 
-
-def test_columns_count_cells() -> None:
+    assert (width("abc"), width("日本"), width("e\u0301"), width("👩‍👩‍👧")) == (3, 4, 1, 2)
     assert (width("abc"), width("日本"), width("e\u0301")) == (3, 4, 1)
     assert cut("日本語", 4) == "日…"
     assert table([["日", "", "x"], ["ab", "", "yy"]], stretch=2, cells=80) == [["日", "x "], ["ab", "yy"]]

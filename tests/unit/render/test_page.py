@@ -11,11 +11,11 @@ import pytest
 from dce_play.events import Body, Event, ItemTold, Mode, Status, StepEnded, StepRef, StepStarted
 from dce_play.facts import ItemFacts
 from dce_play.plugin import Context, StepResult
-from dce_play.render.page.cells import width
 from dce_play.render.page.display import DisplayOptions
 from dce_play.render.page.page import Page
 from dce_play.render.terminal import PlainTerminal
 from dce_play.render.text import ASCII
+from dce_play.system.cells import width
 from tests.support.plans import MadeUpStep, Ran, done, play
 
 NIGHT = """
