@@ -1,6 +1,7 @@
 """Secrets by reference: ``env:NAME``, ``file:PATH``, ``keyring:NAME``. A literal is never one."""
 
 import os
+import shlex
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,6 +39,20 @@ def read_reference(reference: str, *, environment: Mapping[str, str], folder: Pa
     if not secret:
         raise NoSecret("it is empty or not set")
     return secret
+
+
+def file_of(reference: str, folder: Path) -> Path | None:
+    """Return the file that a reference names, or ``None`` where it names none."""
+    kind, _, name = reference.partition(":")
+    return folder / name if kind == "file" else None
+
+
+def mode_warning(path: Path) -> str | None:
+    """Return a warning when others than the owner can read a secret's file. Raises: OSError."""
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        return f"{path} can be read by others (mode {mode:04o}); run: chmod 600 {shlex.quote(str(path))}"
+    return None
 
 
 def _from_file(path: Path) -> str:

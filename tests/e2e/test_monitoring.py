@@ -2,6 +2,8 @@
 
 import fcntl
 import json
+import re
+import shlex
 import signal
 import subprocess
 import time
@@ -354,3 +356,16 @@ def test_show_and_test_tell_what_is_missing(project: Terminal, monitor: MonitorS
     said = project.run("monitoring", "show")
     assert said.code == 5
     assert "\n  hint: add a table" in said.err
+
+
+def test_a_secrets_file_that_others_can_read_is_told_with_the_command_that_mends_it(project: Terminal) -> None:
+    for name in ("topic", "token", "hook"):
+        (project.folder / "secrets" / name).chmod(0o600)
+    assert "can be read by others" not in project.run("monitoring", "show").out
+    (project.folder / "secrets" / "hook").chmod(0o640)
+    said = project.run("monitoring", "show")
+    assert said.code == 0
+    found = re.findall(r"! .*secrets/hook can be read by others \(mode 0640\); run: (chmod 600 .*)", said.out)
+    assert len(found) == 1
+    subprocess.run(shlex.split(found[0]), check=True)
+    assert "can be read by others" not in project.run("monitoring", "show").out

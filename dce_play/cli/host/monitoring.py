@@ -16,6 +16,7 @@ from dce_play.errors import DcePlayError, ExitCode
 from dce_play.host.monitoring.config import Monitoring, State
 from dce_play.host.monitoring.note import Note
 from dce_play.host.monitoring.send import tell
+from dce_play.system.secret_reference import file_of, mode_warning
 
 _state_dir = click.option(
     "--state-dir", type=click.Path(path_type=Path), help="Where run folders are.  [env: DCE_PLAY_STATE_DIR]"
@@ -62,6 +63,10 @@ def show() -> int:
             try:
                 resolve(reference)
                 click.echo(f"  {reference}  is there")
+                file = file_of(reference, folder)
+                warning = mode_warning(file) if file is not None else None
+                if warning:
+                    click.echo(f"  ! {warning}")
             except DcePlayError as error:
                 missing += 1
                 click.echo(f"  {error}")

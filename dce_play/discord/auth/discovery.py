@@ -12,8 +12,9 @@ from typing import ClassVar, TypeAlias
 
 from dce_play.discord.auth.env_file import read_env_file
 from dce_play.discord.auth.gui_settings import read_gui_token, settings_candidates, this_machine
-from dce_play.discord.auth.token_file import check_token, mode_warning, read_token_file
+from dce_play.discord.auth.token_file import check_token, read_token_file
 from dce_play.errors import DcePlayError, ExitCode
+from dce_play.system.secret_reference import mode_warning
 
 KEYRING_SERVICE = "dce-play"
 KEYRING_USER = "discord"

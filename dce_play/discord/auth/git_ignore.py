@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from dce_play.discord.auth.token_file import mode_warning
 from dce_play.system.durable.named_outputs import write_named
+from dce_play.system.secret_reference import mode_warning
 
 SECRET_FILES = ("scrape.env", ".discord-token")
 IGNORED = (*SECRET_FILES, "archives/", "logs/", "*.log")

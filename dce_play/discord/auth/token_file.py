@@ -1,6 +1,5 @@
 """Files that hold a token: reading them with care, and writing them for one pair of eyes only."""
 
-import stat
 from pathlib import Path
 from typing import ClassVar
 
@@ -61,11 +60,3 @@ def check_token(token: str, source: str) -> str:
             hint="copy it again, without quotes and line breaks",
         )
     return token
-
-
-def mode_warning(path: Path) -> str | None:
-    """Return a warning when others than the owner can read the file."""
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & 0o077:
-        return f"{path} can be read by others (mode {mode:04o}); run: chmod 600 {path}"
-    return None
