@@ -64,6 +64,15 @@ def lives(pid: int) -> bool:
     return state not in {"Z", "X"}
 
 
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has started and that run."""
+    found: list[int] = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has ended
+            found += map(int, path.read_text(encoding="utf-8").split())
+    return [child for child in found if lives(child)]
+
+
 _LAUNCHER = """
 import resource, subprocess, sys
 code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
