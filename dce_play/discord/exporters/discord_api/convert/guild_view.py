@@ -9,9 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 
-from dce_play.discord.exporters.discord_api.answers import as_object, as_objects, optional_identifier
-from dce_play.discord.exporters.discord_api.client import DiscordClient
-from dce_play.discord.exporters.discord_api.entities import (
+from dce_play.discord.exporters.discord_api.convert.entities import (
     DIRECT_MESSAGES,
     DIRECT_MESSAGES_ID,
     Channel,
@@ -25,7 +23,9 @@ from dce_play.discord.exporters.discord_api.entities import (
     parse_role,
     parse_user,
 )
-from dce_play.discord.exporters.discord_api.watch import Watch
+from dce_play.discord.exporters.discord_api.rest.answers import as_object, as_objects, optional_identifier
+from dce_play.discord.exporters.discord_api.rest.client import DiscordClient
+from dce_play.discord.exporters.discord_api.rest.watch import Watch
 from dce_play.snowflake import ChannelId, GuildId
 
 MEMBERS_KEPT = 50_000

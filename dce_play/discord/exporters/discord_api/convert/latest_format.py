@@ -7,7 +7,13 @@ be lost for good. Every difference from 2.46, field by field: docs/reference/exp
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dce_play.discord.exporters.discord_api.answers import (
+from dce_play.discord.exporters.discord_api.convert.content import readable
+from dce_play.discord.exporters.discord_api.convert.embed import embeds
+from dce_play.discord.exporters.discord_api.convert.emoji import emoji_object, parse_emoji
+from dce_play.discord.exporters.discord_api.convert.guild_view import GuildView
+from dce_play.discord.exporters.discord_api.convert.json_writer import JsonObject
+from dce_play.discord.exporters.discord_api.convert.timestamps import stamp_or_none
+from dce_play.discord.exporters.discord_api.rest.answers import (
     each,
     filled_text,
     flag,
@@ -17,12 +23,6 @@ from dce_play.discord.exporters.discord_api.answers import (
     optional_object,
     optional_text,
 )
-from dce_play.discord.exporters.discord_api.content import readable
-from dce_play.discord.exporters.discord_api.embed import embeds
-from dce_play.discord.exporters.discord_api.emoji import emoji_object, parse_emoji
-from dce_play.discord.exporters.discord_api.guild_view import GuildView
-from dce_play.discord.exporters.discord_api.json_writer import JsonObject
-from dce_play.discord.exporters.discord_api.timestamps import stamp_or_none
 
 _Source = Mapping[str, Any]
 _DEEPEST = 16

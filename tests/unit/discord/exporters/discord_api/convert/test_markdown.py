@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dce_play.discord.exporters.discord_api.emoji import Emoji
-from dce_play.discord.exporters.discord_api.markdown import Steps, inline_emoji
+from dce_play.discord.exporters.discord_api.convert.emoji import Emoji
+from dce_play.discord.exporters.discord_api.convert.markdown import Steps, inline_emoji
 
 SMILE, HEART, PARTY = "\U0001f600", "\u2764\ufe0f", Emoji("7", "party", True)
 
@@ -81,7 +81,7 @@ def test_deep_nesting_ends() -> None:
     assert names("*" * 300 + SMILE + "*" * 300) in ([], [SMILE])
 
 
-DATA = Path(__file__).parents[4] / "data" / "emoji" / "inline-emojis-2.46.jsonl"
+DATA = Path(__file__).parents[5] / "data" / "emoji" / "inline-emojis-2.46.jsonl"
 SENTENCE = re.compile(r"Changed the channel name: (.*)|Added .*|Removed .*|[A-Z][a-z]+ (?:a|the) [a-z ]+\.")
 
 

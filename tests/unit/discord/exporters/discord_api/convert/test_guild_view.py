@@ -2,10 +2,10 @@
 
 import pytest
 
-from dce_play.discord.exporters.discord_api.client import DiscordClient
-from dce_play.discord.exporters.discord_api.entities import Guild, Member, Role, User, parse_user
-from dce_play.discord.exporters.discord_api.guild_view import GuildCache, GuildView, MemberCache
-from dce_play.discord.exporters.discord_api.watch import Watch
+from dce_play.discord.exporters.discord_api.convert.entities import Guild, Member, Role, User, parse_user
+from dce_play.discord.exporters.discord_api.convert.guild_view import GuildCache, GuildView, MemberCache
+from dce_play.discord.exporters.discord_api.rest.client import DiscordClient
+from dce_play.discord.exporters.discord_api.rest.watch import Watch
 from dce_play.snowflake import GuildId
 from tests.support.fakes import FakeClock
 from tests.support.scripted_discord import TOKEN, ScriptedDiscord

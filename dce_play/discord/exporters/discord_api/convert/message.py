@@ -3,7 +3,18 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from dce_play.discord.exporters.discord_api.answers import (
+from dce_play.discord.exporters.discord_api.convert.content import readable
+from dce_play.discord.exporters.discord_api.convert.embed import embeds
+from dce_play.discord.exporters.discord_api.convert.emoji import Emoji, emoji_object, parse_emoji
+from dce_play.discord.exporters.discord_api.convert.entities import User, parse_user
+from dce_play.discord.exporters.discord_api.convert.guild_view import GuildView
+from dce_play.discord.exporters.discord_api.convert.images import sticker as sticker_url
+from dce_play.discord.exporters.discord_api.convert.json_writer import JsonObject
+from dce_play.discord.exporters.discord_api.convert.latest_format import components, forwarded, poll, reference_kind
+from dce_play.discord.exporters.discord_api.convert.markdown import inline_emoji
+from dce_play.discord.exporters.discord_api.convert.system_messages import is_system, system_content
+from dce_play.discord.exporters.discord_api.convert.timestamps import normal_stamp, stamp_or_none
+from dce_play.discord.exporters.discord_api.rest.answers import (
     each,
     filled_text,
     flag,
@@ -15,17 +26,6 @@ from dce_play.discord.exporters.discord_api.answers import (
     text,
     within,
 )
-from dce_play.discord.exporters.discord_api.content import readable
-from dce_play.discord.exporters.discord_api.embed import embeds
-from dce_play.discord.exporters.discord_api.emoji import Emoji, emoji_object, parse_emoji
-from dce_play.discord.exporters.discord_api.entities import User, parse_user
-from dce_play.discord.exporters.discord_api.guild_view import GuildView
-from dce_play.discord.exporters.discord_api.images import sticker as sticker_url
-from dce_play.discord.exporters.discord_api.json_writer import JsonObject
-from dce_play.discord.exporters.discord_api.latest_format import components, forwarded, poll, reference_kind
-from dce_play.discord.exporters.discord_api.markdown import inline_emoji
-from dce_play.discord.exporters.discord_api.system_messages import is_system, system_content
-from dce_play.discord.exporters.discord_api.timestamps import normal_stamp, stamp_or_none
 
 _Source = Mapping[str, Any]
 ReactionUsers = Callable[[str, Emoji, int], Iterator[User]]

@@ -2,7 +2,13 @@
 
 import pytest
 
-from dce_play.discord.exporters.discord_api.emoji import Emoji, emoji_object, parse_emoji, short_code, with_short_code
+from dce_play.discord.exporters.discord_api.convert.emoji import (
+    Emoji,
+    emoji_object,
+    parse_emoji,
+    short_code,
+    with_short_code,
+)
 
 
 @pytest.mark.parametrize(

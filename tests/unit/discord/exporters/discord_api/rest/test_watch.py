@@ -2,7 +2,7 @@
 
 import pytest
 
-from dce_play.discord.exporters.discord_api.watch import Watch
+from dce_play.discord.exporters.discord_api.rest.watch import Watch
 from dce_play.discord.exporters.protocol import ExportCancelled, ExportProgress
 from tests.support.fakes import FakeClock
 

@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from dce_play.discord.exporters.discord_api.answers import (
+from dce_play.discord.exporters.discord_api.convert.content import readable
+from dce_play.discord.exporters.discord_api.convert.emoji import emoji_object
+from dce_play.discord.exporters.discord_api.convert.entities import hex_color
+from dce_play.discord.exporters.discord_api.convert.guild_view import GuildView
+from dce_play.discord.exporters.discord_api.convert.json_writer import JsonObject
+from dce_play.discord.exporters.discord_api.convert.markdown import inline_emoji
+from dce_play.discord.exporters.discord_api.convert.timestamps import stamp_or_none
+from dce_play.discord.exporters.discord_api.rest.answers import (
     UnexpectedAnswer,
     each,
     filled_text,
@@ -15,13 +22,6 @@ from dce_play.discord.exporters.discord_api.answers import (
     text,
     within,
 )
-from dce_play.discord.exporters.discord_api.content import readable
-from dce_play.discord.exporters.discord_api.emoji import emoji_object
-from dce_play.discord.exporters.discord_api.entities import hex_color
-from dce_play.discord.exporters.discord_api.guild_view import GuildView
-from dce_play.discord.exporters.discord_api.json_writer import JsonObject
-from dce_play.discord.exporters.discord_api.markdown import inline_emoji
-from dce_play.discord.exporters.discord_api.timestamps import stamp_or_none
 
 _Source = Mapping[str, Any]
 

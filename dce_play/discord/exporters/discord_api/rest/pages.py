@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from dce_play.discord.exporters.discord_api.answers import as_objects, identifier
-from dce_play.discord.exporters.discord_api.client import DiscordClient, RequestRefused
-from dce_play.discord.exporters.discord_api.watch import Watch
+from dce_play.discord.exporters.discord_api.rest.answers import as_objects, identifier
+from dce_play.discord.exporters.discord_api.rest.client import DiscordClient, RequestRefused
+from dce_play.discord.exporters.discord_api.rest.watch import Watch
 from dce_play.discord.exporters.protocol import ExportFailed
 from dce_play.snowflake import ChannelId
 

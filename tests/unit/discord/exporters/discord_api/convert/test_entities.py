@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dce_play.discord.exporters.discord_api.entities import (
+from dce_play.discord.exporters.discord_api.convert.entities import (
     parse_channel,
     parse_guild,
     parse_member,

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from dce_play.discord.exporters.discord_api.client import DiscordClient
-from dce_play.discord.exporters.discord_api.entities import DIRECT_MESSAGES
-from dce_play.discord.exporters.discord_api.guild_view import GuildCache, GuildView
-from dce_play.discord.exporters.discord_api.message import message_object
-from dce_play.discord.exporters.discord_api.watch import Watch
+from dce_play.discord.exporters.discord_api.convert.entities import DIRECT_MESSAGES
+from dce_play.discord.exporters.discord_api.convert.guild_view import GuildCache, GuildView
+from dce_play.discord.exporters.discord_api.convert.message import message_object
+from dce_play.discord.exporters.discord_api.rest.client import DiscordClient
+from dce_play.discord.exporters.discord_api.rest.watch import Watch
 from tests.support.fakes import FakeClock
 from tests.support.scripted_discord import TOKEN, message
 

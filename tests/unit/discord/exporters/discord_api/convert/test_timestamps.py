@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dce_play.discord.exporters.discord_api.answers import UnexpectedAnswer
-from dce_play.discord.exporters.discord_api.timestamps import normal_stamp, parse, stamp
+from dce_play.discord.exporters.discord_api.convert.timestamps import normal_stamp, parse, stamp
+from dce_play.discord.exporters.discord_api.rest.answers import UnexpectedAnswer
 
 
 @pytest.mark.parametrize(

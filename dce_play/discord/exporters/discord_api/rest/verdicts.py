@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from dce_play.discord.exporters.discord_api.transport import Answer
+from dce_play.discord.exporters.discord_api.rest.transport import Answer
 
 
 class Meaning(StrEnum):

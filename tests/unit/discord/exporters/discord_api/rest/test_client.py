@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from dce_play.discord.exporters.discord_api.client import (
+from dce_play.discord.exporters.discord_api.rest.client import (
     LONGEST_WAIT_S,
     RETRIES,
     BadToken,
@@ -13,8 +13,8 @@ from dce_play.discord.exporters.discord_api.client import (
     RequestGivenUp,
     RequestRefused,
 )
-from dce_play.discord.exporters.discord_api.transport import Timeouts
-from dce_play.discord.exporters.discord_api.watch import Watch
+from dce_play.discord.exporters.discord_api.rest.transport import Timeouts
+from dce_play.discord.exporters.discord_api.rest.watch import Watch
 from dce_play.discord.exporters.protocol import AuthenticationFailed, ExportError
 from dce_play.system.clock import SystemClock
 from tests.support.fakes import FakeClock

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dce_play.discord.exporters.discord_api.client import DiscordClient
-from dce_play.discord.exporters.discord_api.content import readable
-from dce_play.discord.exporters.discord_api.entities import Guild, Role, parse_channel
-from dce_play.discord.exporters.discord_api.guild_view import GuildCache, GuildView
-from dce_play.discord.exporters.discord_api.watch import Watch
+from dce_play.discord.exporters.discord_api.convert.content import readable
+from dce_play.discord.exporters.discord_api.convert.entities import Guild, Role, parse_channel
+from dce_play.discord.exporters.discord_api.convert.guild_view import GuildCache, GuildView
+from dce_play.discord.exporters.discord_api.rest.client import DiscordClient
+from dce_play.discord.exporters.discord_api.rest.watch import Watch
 from dce_play.snowflake import ChannelId, GuildId
 from tests.support.fakes import FakeClock
 from tests.support.scripted_discord import TOKEN, Reply, ScriptedDiscord

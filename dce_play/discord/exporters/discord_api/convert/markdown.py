@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from dce_play.discord.exporters.discord_api.emoji import Emoji, with_short_code
-from dce_play.discord.exporters.discord_api.markdown_rules import (
+from dce_play.discord.exporters.discord_api.convert.emoji import Emoji, with_short_code
+from dce_play.discord.exporters.discord_api.convert.markdown_rules import (
     LIST,
     NOWHERE,
     QUOTE,

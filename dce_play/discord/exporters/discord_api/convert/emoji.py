@@ -6,9 +6,9 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from dce_play.discord.exporters.discord_api import images
-from dce_play.discord.exporters.discord_api.answers import filled_text, flag, optional_identifier
-from dce_play.discord.exporters.discord_api.json_writer import JsonObject
+from dce_play.discord.exporters.discord_api.convert import images
+from dce_play.discord.exporters.discord_api.convert.json_writer import JsonObject
+from dce_play.discord.exporters.discord_api.rest.answers import filled_text, flag, optional_identifier
 
 _SKIN_TONES = (
     ("\U0001f3fb", "light"),

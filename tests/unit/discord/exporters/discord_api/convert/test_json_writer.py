@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dce_play.discord.exporters.discord_api.json_writer import JsonObject, quoted, rendered
+from dce_play.discord.exporters.discord_api.convert.json_writer import JsonObject, quoted, rendered
 
-GOLD = Path(__file__).parents[4] / "data" / "gold"
+GOLD = Path(__file__).parents[5] / "data" / "gold"
 
 
 @pytest.mark.parametrize(

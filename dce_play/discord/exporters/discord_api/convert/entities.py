@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dce_play.discord.exporters.discord_api import images
-from dce_play.discord.exporters.discord_api.answers import (
+from dce_play.discord.exporters.discord_api.convert import images
+from dce_play.discord.exporters.discord_api.rest.answers import (
     each,
     filled_text,
     flag,

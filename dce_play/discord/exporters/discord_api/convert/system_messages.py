@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from dce_play.discord.exporters.discord_api.answers import filled_text, optional_object, optional_text, text
-from dce_play.discord.exporters.discord_api.entities import User
-from dce_play.discord.exporters.discord_api.timestamps import moment_of, parse
+from dce_play.discord.exporters.discord_api.convert.entities import User
+from dce_play.discord.exporters.discord_api.convert.timestamps import moment_of, parse
+from dce_play.discord.exporters.discord_api.rest.answers import filled_text, optional_object, optional_text, text
 
 _FIXED = {
     5: "Changed the channel icon.",

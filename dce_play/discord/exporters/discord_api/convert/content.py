@@ -6,8 +6,8 @@ Everything else of Discord's markdown stays as it was typed.
 import re
 from datetime import UTC, datetime, timedelta
 
-from dce_play.discord.exporters.discord_api.guild_view import GuildView
-from dce_play.discord.exporters.discord_api.markdown_rules import Text
+from dce_play.discord.exporters.discord_api.convert.guild_view import GuildView
+from dce_play.discord.exporters.discord_api.convert.markdown_rules import Text
 from dce_play.snowflake import is_number
 
 _MARKS = re.compile(

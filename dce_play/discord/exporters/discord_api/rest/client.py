@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from urllib.parse import urlencode, urlsplit
 
-from dce_play.discord.exporters.discord_api.answers import UnexpectedAnswer
-from dce_play.discord.exporters.discord_api.endpoints import complaint
-from dce_play.discord.exporters.discord_api.rate_limits import (
+from dce_play.discord.exporters.discord_api.rest.answers import UnexpectedAnswer
+from dce_play.discord.exporters.discord_api.rest.endpoints import complaint
+from dce_play.discord.exporters.discord_api.rest.rate_limits import (
     GLOBAL_PER_SECOND,
     RateLimits,
     is_global,
     retry_after,
     route_of,
 )
-from dce_play.discord.exporters.discord_api.transport import Answer, Timeouts, Transport, Unanswered
-from dce_play.discord.exporters.discord_api.verdicts import Meaning, error_code, meaning_of, reason_of
-from dce_play.discord.exporters.discord_api.watch import Watch
+from dce_play.discord.exporters.discord_api.rest.transport import Answer, Timeouts, Transport, Unanswered
+from dce_play.discord.exporters.discord_api.rest.verdicts import Meaning, error_code, meaning_of, reason_of
+from dce_play.discord.exporters.discord_api.rest.watch import Watch
 from dce_play.discord.exporters.protocol import AuthenticationFailed, ExportFailed
 from dce_play.errors import UsageError
 from dce_play.system.clock import Clock

@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from dce_play.discord.exporters.discord_api.transport import BadApiBase, check_api_base
+from dce_play.discord.exporters.discord_api.rest.transport import BadApiBase, check_api_base
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_password_in_a_url_is_not_repeated() -> None:
 
 ASK = """
 import sys
-from dce_play.discord.exporters.discord_api.transport import Timeouts, Transport, Unanswered
+from dce_play.discord.exporters.discord_api.rest.transport import Timeouts, Transport, Unanswered
 from dce_play.system.clock import SystemClock
 transport = Transport(sys.argv[1], clock=SystemClock(), timeouts=Timeouts(), connections=1)
 try:

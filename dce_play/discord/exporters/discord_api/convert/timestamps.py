@@ -6,7 +6,7 @@ What is read as a time is what .NET reads as one: ISO 8601, extended, years 1 to
 import re
 from datetime import UTC, datetime
 
-from dce_play.discord.exporters.discord_api.answers import UnexpectedAnswer
+from dce_play.discord.exporters.discord_api.rest.answers import UnexpectedAnswer
 
 _UTC_STAMP = re.compile(
     r"((?!0000)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d)"

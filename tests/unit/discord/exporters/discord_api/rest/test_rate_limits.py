@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dce_play.discord.exporters.discord_api.rate_limits import RateLimits, is_global, retry_after, route_of
+from dce_play.discord.exporters.discord_api.rest.rate_limits import RateLimits, is_global, retry_after, route_of
 from tests.support.fakes import FakeClock
 
 
