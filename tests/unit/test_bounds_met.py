@@ -37,8 +37,8 @@ from dce_play.system.sd_notify import Notifier
 from dce_play.system.secret_reference import NoSecret, read_reference
 from dce_play.transfer.archive_check import ArchiveCheck, ArchiveLimits
 from dce_play.transfer.refused import ArchiveRefused
+from dce_play.transfer.sending.episodes.reason import Reason, encode_reason
 from dce_play.transfer.sending.log_lines import ShipLog
-from dce_play.transfer.sending.reason import Reason, encode_reason
 from tests.support.fakes import FakeClock
 from tests.support.scripted_discord import TOKEN, running_discord
 

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dce_play.transfer.ids import EpisodeId
-from dce_play.transfer.sending.answer import Answer
 from dce_play.transfer.sending.bandwidth import Pacer
-from dce_play.transfer.sending.client import Client
-from dce_play.transfer.sending.spool import PackRecord, Suffix
+from dce_play.transfer.sending.connection.answer import Answer
+from dce_play.transfer.sending.connection.client import Client
+from dce_play.transfer.sending.connection.upload import Uploader
+from dce_play.transfer.sending.connection.verdict import Outcome, Verdict, judge, receipt_of, retry
+from dce_play.transfer.sending.episodes.spool import PackRecord, Suffix
 from dce_play.transfer.sending.tools import Tools
-from dce_play.transfer.sending.upload import Uploader
-from dce_play.transfer.sending.verdict import Outcome, Verdict, judge, receipt_of, retry
 from dce_play.transfer.wire import ARCHIVE_TYPE, encode_digest
 
 _READ = 256 << 10

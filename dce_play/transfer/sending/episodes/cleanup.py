@@ -9,10 +9,10 @@ from pathlib import Path
 from dce_play.system.clock import Clock, utc_stamp
 from dce_play.system.durable.whole_files import write_atomic
 from dce_play.transfer.ids import split_name
+from dce_play.transfer.sending.episodes.reason import quarantined_at, read_reason
+from dce_play.transfer.sending.episodes.spool import Spool, Suffix
 from dce_play.transfer.sending.log_lines import Level, ShipLog
-from dce_play.transfer.sending.reason import quarantined_at, read_reason
 from dce_play.transfer.sending.settings import ShipConfig
-from dce_play.transfer.sending.spool import Spool, Suffix
 from dce_play.transfer.sending.state import LARGEST_OFFSET_S, ShipState
 
 _DAY_S = 86_400.0

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from dce_play.transfer.sending.episode import REASON
+from dce_play.transfer.sending.episodes.episode import REASON
 
 _LARGEST_PROBLEM = 64 << 10
 

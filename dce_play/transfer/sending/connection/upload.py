@@ -11,9 +11,9 @@ from typing import Protocol
 import msgspec
 
 from dce_play.transfer.ids import EpisodeId
-from dce_play.transfer.sending.answer import Answer
-from dce_play.transfer.sending.client import Client
-from dce_play.transfer.sending.spool import PackRecord, Spool, Suffix
+from dce_play.transfer.sending.connection.answer import Answer
+from dce_play.transfer.sending.connection.client import Client
+from dce_play.transfer.sending.episodes.spool import PackRecord, Spool, Suffix
 from dce_play.transfer.wire import INCONSISTENT_LENGTH, MISMATCHING_OFFSET, PIECE_TYPE
 
 _NO_UPLOADS = frozenset({404, 405, 501})

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dce_play.transfer.ids import EpisodeId
-from dce_play.transfer.sending.pack import EpisodeChanged, Packer
+from dce_play.transfer.sending.episodes.pack import EpisodeChanged, Packer
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import msgspec
 from dce_play.system.durable.whole_files import sync_folder, write_atomic
 from dce_play.system.lock.file_lock import flock_file
 from dce_play.transfer.ids import EpisodeId, episode_id, split_name
-from dce_play.transfer.sending.episode import REASON
+from dce_play.transfer.sending.episodes.episode import REASON
 from dce_play.transfer.sending.settings import ShipConfig
 
 MOVES_WAIT_S = 30.0

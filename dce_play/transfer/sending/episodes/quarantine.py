@@ -12,10 +12,10 @@ from dce_play.errors import DcePlayError, ExitCode
 from dce_play.source import did_you_mean
 from dce_play.system.durable.whole_files import sync_folder
 from dce_play.transfer.ids import split_name
-from dce_play.transfer.sending.cleanup import drop
-from dce_play.transfer.sending.episode import REASON
-from dce_play.transfer.sending.reason import Reason, quarantined_at, read_reason
-from dce_play.transfer.sending.spool import Spool
+from dce_play.transfer.sending.episodes.cleanup import drop
+from dce_play.transfer.sending.episodes.episode import REASON
+from dce_play.transfer.sending.episodes.reason import Reason, quarantined_at, read_reason
+from dce_play.transfer.sending.episodes.spool import Spool
 
 
 class NotQuarantined(DcePlayError):

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from dce_play.system.durable.whole_files import sync_folder, write_atomic
 from dce_play.transfer.ids import EpisodeId, free_name
-from dce_play.transfer.sending.episode import REASON, UnsafeMember, seal_of, walk
-from dce_play.transfer.sending.reason import Reason, encode_reason
-from dce_play.transfer.sending.spool import PackRecord, Spool, Suffix
+from dce_play.transfer.sending.episodes.episode import REASON, UnsafeMember, seal_of, walk
+from dce_play.transfer.sending.episodes.reason import Reason, encode_reason
+from dce_play.transfer.sending.episodes.spool import PackRecord, Spool, Suffix
 
 
 def seal_holds(folder: Path, record: PackRecord) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from dce_play.transfer.ids import EpisodeId
-from dce_play.transfer.sending.answer import Answer
+from dce_play.transfer.sending.connection.answer import Answer
 
 _FATAL = frozenset({400, 411, 412, 413, 415, 422})
 _TOLD_WITH_FIX = frozenset({400, 412})

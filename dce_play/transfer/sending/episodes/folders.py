@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from dce_play.errors import DcePlayError, ExitCode
+from dce_play.transfer.sending.episodes.spool import Spool
 from dce_play.transfer.sending.settings import ShipConfig
-from dce_play.transfer.sending.spool import Spool
 
 _PROBE = ".dce-play-probe.tmp"
 

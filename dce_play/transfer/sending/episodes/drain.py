@@ -6,10 +6,10 @@ import msgspec
 
 from dce_play.system.clock import Clock, utc_stamp
 from dce_play.transfer.ids import EpisodeId, free_name
-from dce_play.transfer.sending.episode import Meta, MetaState, changed_within, read_meta
-from dce_play.transfer.sending.moves import quarantine_locked
-from dce_play.transfer.sending.reason import Reason
-from dce_play.transfer.sending.spool import Spool
+from dce_play.transfer.sending.episodes.episode import Meta, MetaState, changed_within, read_meta
+from dce_play.transfer.sending.episodes.moves import quarantine_locked
+from dce_play.transfer.sending.episodes.reason import Reason
+from dce_play.transfer.sending.episodes.spool import Spool
 from dce_play.transfer.sending.state import moment, read_state
 
 _DETAILS = {

@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 
 from dce_play.system.clock import Clock
-from dce_play.transfer.sending.answer import Answer, NoAnswer
-from dce_play.transfer.sending.client import Client
+from dce_play.transfer.sending.connection.answer import Answer, NoAnswer
+from dce_play.transfer.sending.connection.client import Client
+from dce_play.transfer.sending.connection.tls_files import client_certificate
 from dce_play.transfer.sending.settings import ShipConfig
-from dce_play.transfer.sending.tls_files import client_certificate
 
 _GATE_REFUSES = frozenset({"not_in_window", "malformed"})
 _GATE_TAKES = frozenset({"in_window", "off"})

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dce_play.transfer.ids import EpisodeId
-from dce_play.transfer.sending.answer import Answer, NoAnswer
-from dce_play.transfer.sending.verdict import Outcome, judge
+from dce_play.transfer.sending.connection.answer import Answer, NoAnswer
+from dce_play.transfer.sending.connection.verdict import Outcome, judge
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 ONE = EpisodeId("one")

@@ -18,10 +18,10 @@ from dce_play import __version__
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.system.redact import SHORTEST_SECRET, Masker
 from dce_play.system.secret_reference import NoSecret, read_reference
-from dce_play.transfer.sending.answer import LARGEST_BODY, Answer, NoAnswer
-from dce_play.transfer.sending.network import BoundedBackend, Deadline
+from dce_play.transfer.sending.connection.answer import LARGEST_BODY, Answer, NoAnswer
+from dce_play.transfer.sending.connection.network import BoundedBackend, Deadline
+from dce_play.transfer.sending.connection.tls_files import BadTlsFile, Stamp, stamp_of, tls_context
 from dce_play.transfer.sending.settings import ShipConfig
-from dce_play.transfer.sending.tls_files import BadTlsFile, Stamp, stamp_of, tls_context
 
 _IDLE_S = 2.0
 """A connection that rested longer may just be being closed by the other side."""

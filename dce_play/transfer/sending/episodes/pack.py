@@ -20,7 +20,7 @@ from dce_play.system.durable.sync_ahead import SyncAhead
 from dce_play.system.side_thread import SideThread
 from dce_play.transfer.ids import EpisodeId
 from dce_play.transfer.manifest import Entry, Manifest, empty_folders
-from dce_play.transfer.sending.episode import FileFacts, Tree, seal_of, walk
+from dce_play.transfer.sending.episodes.episode import FileFacts, Tree, seal_of, walk
 
 CHUNK = 256 << 10
 _BLOCK = 512

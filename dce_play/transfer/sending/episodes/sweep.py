@@ -4,9 +4,9 @@ from collections.abc import Collection
 from contextlib import suppress
 
 from dce_play.transfer.ids import EpisodeId
+from dce_play.transfer.sending.episodes.moves import finish_half_retired
+from dce_play.transfer.sending.episodes.spool import Outbox, Spool, Suffix
 from dce_play.transfer.sending.log_lines import ShipLog
-from dce_play.transfer.sending.moves import finish_half_retired
-from dce_play.transfer.sending.spool import Outbox, Spool, Suffix
 
 _HALF_RETIRED = frozenset({Suffix.RECEIPT, Suffix.PACK})
 
