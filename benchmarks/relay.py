@@ -7,55 +7,81 @@ it prints its own once it listens. Each connection goes to the next target; an a
 import argparse
 import asyncio
 import itertools
-from contextlib import suppress
-
-_PIECE_BYTES = 256 << 10
+from typing import cast
 
 
-async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay_s: float) -> None:
-    """Pass bytes on in their order, each piece when it has waited; pieces wait beside each other."""
-    loop = asyncio.get_running_loop()
-    late: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+class _Side(asyncio.Protocol):
+    """One end of a connection: what comes here goes to the other end, so much later."""
 
-    async def pass_on() -> None:
-        while True:
-            due, data = await late.get()
-            await asyncio.sleep(max(0.0, due - loop.time()))
-            if not data:
-                return
-            writer.write(data)
-            await writer.drain()
+    def __init__(self, delay_s: float) -> None:
+        self._delay_s = delay_s
+        self._early: list[bytes] = []
+        self.transport: asyncio.Transport | None = None
+        self.other: _Side | None = None
 
-    passing = asyncio.create_task(pass_on())
-    with suppress(OSError):
-        while data := await reader.read(_PIECE_BYTES):
-            late.put_nowait((loop.time() + delay_s, data))
-    late.put_nowait((loop.time(), b""))
-    with suppress(OSError):
-        await passing
-        writer.write_eof()
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
 
+    def join(self, other: "_Side") -> None:
+        """Pass on to another end, what came before too."""
+        self.other = other
+        for data in self._early:
+            self.data_received(data)
 
-async def _connect(target: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    if target.isdigit():
-        return await asyncio.open_connection("127.0.0.1", int(target))
-    return await asyncio.open_unix_connection(target)
+    def data_received(self, data: bytes) -> None:
+        if self.other is None or self.other.transport is None:
+            self._early.append(data)
+        elif self._delay_s:
+            asyncio.get_running_loop().call_later(self._delay_s, self.other.transport.write, data)
+        else:
+            self.other.transport.write(data)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        if self.other is not None and self.other.transport is not None:
+            asyncio.get_running_loop().call_later(self._delay_s, self.other.transport.close)
+
+    def pause_writing(self) -> None:
+        if self.other is not None and self.other.transport is not None:
+            self.other.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self.other is not None and self.other.transport is not None:
+            self.other.transport.resume_reading()
 
 
 async def relay(listen: str, targets: list[str], delay_s: float) -> None:
-    """Serve until it is killed."""
+    """Serve until it is killed. A target that is not there is passed over."""
+    loop = asyncio.get_running_loop()
     turn = itertools.cycle(targets)
+    joining: set[asyncio.Task[None]] = set()
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await _connect(next(turn))
-        await asyncio.gather(_forward(reader, back, 0.0), _forward(there, writer, delay_s))
-        for each in (writer, back):
-            each.close()
+    class Near(_Side):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(transport)
+            task = loop.create_task(reach(self))
+            joining.add(task)
+            task.add_done_callback(joining.discard)
+
+    async def reach(near: _Side) -> None:
+        far = _Side(delay_s)
+        for target in itertools.islice(turn, len(targets)):
+            try:
+                if target.isdigit():
+                    await loop.create_connection(lambda: far, "127.0.0.1", int(target))
+                else:
+                    await loop.create_unix_connection(lambda: far, target)
+            except OSError:
+                continue
+            far.join(near)
+            near.join(far)
+            return
+        if near.transport is not None:
+            near.transport.close()
 
     if listen.isdigit():
-        server = await asyncio.start_server(serve, "127.0.0.1", int(listen))
+        server = await loop.create_server(lambda: Near(0.0), "127.0.0.1", int(listen))
     else:
-        server = await asyncio.start_unix_server(serve, listen)
+        server = await loop.create_unix_server(lambda: Near(0.0), listen)
     print(server.sockets[0].getsockname()[1] if listen.isdigit() else listen, flush=True)
     async with server:
         await server.serve_forever()

@@ -16,6 +16,7 @@ from tests.support.receiver import OPEN, Receiver
 
 _CLIENTS = 16
 _INFLIGHT = 8
+_CONNECTIONS = "max_connections = 100\n"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +64,12 @@ class Shared:
         with relaying("0", *(str(each.port) for each in receivers)) as port:
             argv = [sys.executable, "-m", "benchmarks.shipping.load", port, receivers[0].token]
             self.cpu.begin()
-            with subprocess.Popen([*argv, str(clients), str(uploads), name], stdout=subprocess.PIPE, text=True) as load:
+            argv += [str(clients), str(uploads), name]
+            with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as load:
                 assert load.stdout is not None
                 said = load.stdout.readline().split(maxsplit=2)
                 self.cpu.end()
+                load.communicate("")
         if len(said) != 2:
             raise SystemExit(f"PUT: {said}")
         return float(said[0]), int(said[1])
@@ -90,7 +93,7 @@ def open_shared() -> Iterator[Shared]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "seaweed").mkdir()
-        with seaweedfs(folder / "seaweed") as seaweed, postgres_server() as postgres:
+        with seaweedfs(folder / "seaweed") as seaweed, postgres_server(settings=_CONNECTIONS) as postgres:
             yield Shared(folder=folder, seaweed=seaweed, postgres=postgres, cpu=CpuByName())
 
 
