@@ -21,7 +21,8 @@ T = TypeVar("T")
 TOKENS_AGE_S = 2.0
 ROWS_AGE_S = 2.0
 """How late the tally and the quotas of one receiver may see what others stored."""
-_FURTHEST_GAP = 1000
+_LOOK_BACK_ROWS = 1000
+"""How far below the newest number a row that was committed late is still found."""
 _SCHEMA_LOCK = 0x6463655F
 _CONNECT_S = 10
 _SCHEMA = """
@@ -238,7 +239,7 @@ class EpisodeTable:
                 self._on_row(IndexRow(v=1, **_facts(row), source=row[-2]))
         numbers = {row[-1] for row in found}
         newest = max(numbers, default=self._asked_to)
-        oldest = max(0, newest - _FURTHEST_GAP)
+        oldest = max(0, newest - _LOOK_BACK_ROWS)
         gaps = self._gaps.union(range(max(self._asked_to, oldest) + 1, newest)) - numbers
         self._gaps = {each for each in gaps if each > oldest}
         self._ahead = {each for each in self._ahead if each > newest}
