@@ -5,9 +5,10 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
 
 import pytest
-from distributed.comm import listen
 
 from dce_play.errors import ExitCode
 from dce_play.runner.fan_out import cluster_checks
@@ -50,11 +51,11 @@ def polite() -> Iterator[str]:
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
 
-    async def start() -> object:
+    async def start() -> Any:
         async def keep(_comm: object) -> None:
             await asyncio.Event().wait()
 
-        return await listen("tcp://127.0.0.1:0", keep)
+        return await import_module("distributed.comm").listen("tcp://127.0.0.1:0", keep)
 
     async def end() -> None:
         listener.stop()
