@@ -78,8 +78,6 @@ FOLDERS = sorted({path.parent for path in MODULES})
 MOST_MODULES = 20
 _STILL_LARGER = {
     "dce_play/backup/engines/postgres": 21,
-    "dce_play/discord/exporters/discord_api": 29,
-    "dce_play/transfer/sending": 29,
 }
 """Folders that are to be divided. They may shrink, and nothing may join them."""
 

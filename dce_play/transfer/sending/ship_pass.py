@@ -10,17 +10,17 @@ import msgspec
 
 from dce_play.system.lock.file_lock import FileBusy
 from dce_play.transfer.ids import EpisodeId
-from dce_play.transfer.sending.answer import Answer
 from dce_play.transfer.sending.attempt import Attempt, Result
-from dce_play.transfer.sending.cleanup import clean_up
-from dce_play.transfer.sending.client import Client
-from dce_play.transfer.sending.episode import META, read_meta
+from dce_play.transfer.sending.connection.answer import Answer
+from dce_play.transfer.sending.connection.client import Client
+from dce_play.transfer.sending.connection.ping import ask_ping, gate_takes, is_answered
+from dce_play.transfer.sending.connection.verdict import Outcome, Verdict
+from dce_play.transfer.sending.episodes.cleanup import clean_up
+from dce_play.transfer.sending.episodes.episode import META, read_meta
+from dce_play.transfer.sending.episodes.spool import Spool, Suffix
+from dce_play.transfer.sending.episodes.sweep import sweep
 from dce_play.transfer.sending.log_lines import Level
-from dce_play.transfer.sending.ping import ask_ping, gate_takes, is_answered
-from dce_play.transfer.sending.spool import Spool, Suffix
-from dce_play.transfer.sending.sweep import sweep
 from dce_play.transfer.sending.tools import Tools
-from dce_play.transfer.sending.verdict import Outcome, Verdict
 
 _ASK_GATE_S = 60.0
 _ROW = 3
