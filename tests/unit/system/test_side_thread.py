@@ -48,7 +48,12 @@ def test_whoever_puts_waits_while_so_many_pieces_lie_there() -> None:
         lay.append(len(side._waiting))
 
     side = SideThread(work)
-    putter = threading.Thread(target=lambda: [side.put(b"%d" % number) for number in range(50)])
+
+    def put_all() -> None:
+        for number in range(50):
+            side.put(b"%d" % number)
+
+    putter = threading.Thread(target=put_all)
     putter.start()
     putter.join(30)
     side.drain()

@@ -15,8 +15,8 @@ from dce_play.transfer.receiving import index_file, tokens
 from dce_play.transfer.receiving.index_file import FileIndex
 from dce_play.transfer.receiving.tokens import FileTokens, new_token
 from dce_play.transfer.sending.episodes import spool
-from dce_play.transfer.sending.settings import load_config
 from dce_play.transfer.sending.episodes.spool import Spool
+from dce_play.transfer.sending.settings import load_config
 from tests.support.lab_hosts import lab_host
 
 

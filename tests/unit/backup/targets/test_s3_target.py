@@ -10,8 +10,8 @@ import pytest
 from dce_play.backup.definitions.model import ModuleKeys, S3Keys, TargetKeys
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import Consistency, EngineFacts, Produced, RemoteCopy, SourceFacts
-from dce_play.backup.manifest import Manifest, encode_manifest
-from dce_play.backup.targets.s3 import _LARGEST_MANIFEST_BYTES, SUFFIX, S3Target, open_target
+from dce_play.backup.manifest import SUFFIX, Manifest, encode_manifest
+from dce_play.backup.targets.s3 import _LARGEST_MANIFEST_BYTES, S3Target, open_target
 from dce_play.system.s3.bucket import Bucket
 from tests.support.engine_services import EngineServices, manifest_of, module_of
 from tests.support.real_engines import SeaweedFS
