@@ -15,7 +15,7 @@ import pytest
 from dce_play.backup.engines.postgres.cluster import Throwaway
 from dce_play.backup.engines.postgres.counting import count_rows
 from dce_play.backup.engines.postgres.drill import _MOST_DIFFERENCES, _compare
-from dce_play.backup.engines.postgres.dump_record import DumpRecord, TableRows
+from dce_play.backup.engines.postgres.dump.record import DumpRecord, TableRows
 from dce_play.backup.engines.postgres.engine import ENGINE
 from dce_play.backup.engines.postgres.server import reach_server
 from dce_play.backup.errors import BackupError, ErrorId

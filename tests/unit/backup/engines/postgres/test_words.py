@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from dce_play.backup.engines.postgres import custom_archive
-from dce_play.backup.engines.postgres.custom_archive import read_json
+from dce_play.backup.engines.postgres.custom import archive as custom_archive
+from dce_play.backup.engines.postgres.custom.archive import read_json
 from dce_play.backup.engines.postgres.server import _MOST_WORDS, _last_words
 from dce_play.backup.errors import BackupError, ErrorId
 

@@ -4,16 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dce_play.backup.engines.postgres.dump_edits import Edits
-from dce_play.backup.engines.postgres.dump_names import connected, connection_string, qualified
-from dce_play.backup.engines.postgres.dump_pieces import (
+from dce_play.backup.engines.postgres.dump.edits import Edits
+from dce_play.backup.engines.postgres.dump.names import connected, connection_string, qualified
+from dce_play.backup.engines.postgres.dump.pieces import (
     _LONGEST_TAG_BYTES,
     LONGEST_STATEMENT_BYTES,
     DumpPieces,
     Kind,
     Piece,
 )
-from dce_play.backup.engines.postgres.dump_record import DumpCounter, DumpRecord
+from dce_play.backup.engines.postgres.dump.record import DumpCounter, DumpRecord
 
 DUMP = rb"""--
 -- PostgreSQL database cluster dump

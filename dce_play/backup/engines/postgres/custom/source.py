@@ -2,7 +2,7 @@
 
 import msgspec
 
-from dce_play.backup.engines.postgres.custom_archive import (
+from dce_play.backup.engines.postgres.custom.archive import (
     COUNTS,
     GLOBALS,
     LIST,
@@ -10,9 +10,9 @@ from dce_play.backup.engines.postgres.custom_archive import (
     DumpMember,
     name_members,
 )
-from dce_play.backup.engines.postgres.custom_check import CustomCheck
-from dce_play.backup.engines.postgres.custom_listing import listing
-from dce_play.backup.engines.postgres.dump_record import DumpCounter, DumpRecord, joined
+from dce_play.backup.engines.postgres.custom.check import CustomCheck
+from dce_play.backup.engines.postgres.custom.listing import listing
+from dce_play.backup.engines.postgres.dump.record import DumpCounter, DumpRecord, joined
 from dce_play.backup.engines.postgres.programs import LONG_S, stream_out
 from dce_play.backup.engines.postgres.server import Server, ServerFacts
 from dce_play.backup.engines.postgres.source import (

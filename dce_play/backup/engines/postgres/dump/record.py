@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from dce_play.backup.engines.postgres.dump_names import connected, created, text
-from dce_play.backup.engines.postgres.dump_pieces import DumpPieces, Kind, Piece
+from dce_play.backup.engines.postgres.dump.names import connected, created, text
+from dce_play.backup.engines.postgres.dump.pieces import DumpPieces, Kind, Piece
 from dce_play.source import JsonValue
 
 _CLUSTER_END = b"-- PostgreSQL database cluster dump complete"

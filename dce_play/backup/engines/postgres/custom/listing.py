@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from dce_play.backup.engines.postgres.dump_record import DumpCounter, DumpRecord
+from dce_play.backup.engines.postgres.dump.record import DumpCounter, DumpRecord
 from dce_play.backup.engines.postgres.programs import LONG_S, widen
 from dce_play.backup.engines.postgres.tools import Tools
 from dce_play.backup.errors import BackupError, ErrorId

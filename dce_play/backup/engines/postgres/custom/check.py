@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import BinaryIO
 
-from dce_play.backup.engines.postgres.custom_archive import COUNTS, GLOBALS, LIST, ArchiveReader, Reads, read_json
-from dce_play.backup.engines.postgres.custom_listing import listing
-from dce_play.backup.engines.postgres.dump_record import DumpCounter, DumpRecord, joined
+from dce_play.backup.engines.postgres.custom.archive import COUNTS, GLOBALS, LIST, ArchiveReader, Reads, read_json
+from dce_play.backup.engines.postgres.custom.listing import listing
+from dce_play.backup.engines.postgres.dump.record import DumpCounter, DumpRecord, joined
 from dce_play.backup.engines.postgres.sql_check import compare_record
 from dce_play.backup.engines.postgres.tools import Tools
 from dce_play.backup.errors import BackupError, ErrorId

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from dce_play.backup.engines.postgres.dump_names import created, literal
-from dce_play.backup.engines.postgres.dump_pieces import Kind, Piece
+from dce_play.backup.engines.postgres.dump.names import created, literal
+from dce_play.backup.engines.postgres.dump.pieces import Kind, Piece
 
 _LOCATION = re.compile(rb" LOCATION E?'(?:[^']|'')*'")
 
