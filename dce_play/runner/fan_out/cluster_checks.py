@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from dce_play.errors import DcePlayError, ExitCode
 
 _REACH_S = 3.0
+_SIZE_BYTES = 8
+"""Each message of Dask begins with its size."""
+_LARGEST_GREETING_BYTES = 64 << 10
 START_SCHEDULER = "start one: dask scheduler --port 8786"
 
 
@@ -28,16 +31,19 @@ class WorkerFacts:
 
 
 def reach(address: str, /) -> None:
-    """Look whether anything listens at ``tcp://HOST:PORT``.
+    """Look whether a scheduler greets whoever comes to ``tcp://HOST:PORT``: Dask would wait for that for ever.
 
     Raises: ClusterUnusable.
     """
     host, _, port = address.partition("://")[2].rpartition(":")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_S).close()
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_S) as connection:
+            greeting = connection.recv(_SIZE_BYTES, socket.MSG_WAITALL)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ClusterUnusable(f"no scheduler answers at {address}: {reason.lower()}", hint=START_SCHEDULER) from error
+    if len(greeting) < _SIZE_BYTES or int.from_bytes(greeting, "little") > _LARGEST_GREETING_BYTES:
+        raise ClusterUnusable(f"what answers at {address} is no scheduler of Dask", hint=START_SCHEDULER)
 
 
 def no_worker(host: str, /) -> ClusterUnusable:
