@@ -124,7 +124,7 @@ def changes(body: StepEnded, fit: Fitting, indent: str, /, *, diff: bool) -> Ite
         yield fit.fitted([(indent, ""), (f"and {len(body.changes) - len(shown)} more; -v lists them", "dim")])
 
 
-def news(body: StepEnded, fit: Fitting, indent: str, /, *, named: Sequence[str]) -> Iterator[Line]:
+def news(body: StepEnded, fit: Fitting, indent: str, /, *, named: Sequence[str] = ()) -> Iterator[Line]:
     """Yield a line for each thing that a step met for the first time: its output ``news``, a list of texts.
 
     Items that the block has named with what is wrong with them, by their keys, are not told again.

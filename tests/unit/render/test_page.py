@@ -16,6 +16,7 @@ from dce_play.render.page.fitting import Fitting
 from dce_play.render.page.page import Page
 from dce_play.render.terminal import PlainTerminal
 from dce_play.render.text import ASCII
+from dce_play.source import JsonValue
 from dce_play.system.cells import width
 from tests.support.plans import MadeUpStep, Ran, done, play
 
@@ -256,7 +257,10 @@ def test_steps_of_items_that_run_side_by_side_say_whose_they_are() -> None:
 def test_a_channel_that_cannot_be_read_is_told_once_in_its_first_night_too() -> None:
     page = Page(DisplayOptions(width=80))
     step = StepRef(id="scrape", name="Scrape", uses="scrape.run")
-    news = [f"channel staff-only ({SECRET}) cannot be read by this token", f"new channel memes ({FRESH})"]
+    news: list[JsonValue] = [
+        f"channel staff-only ({SECRET}) cannot be read by this token",
+        f"new channel memes ({FRESH})",
+    ]
     facts = channel("staff-only", remark="forbidden")
     bodies: tuple[Body, ...] = (
         StepStarted(step=step, effects="archive"),
