@@ -20,8 +20,8 @@ from urllib.parse import quote
 
 import httpx2
 
-from dce_play.discord.exporters.discord_api.client import ClientLimits
 from dce_play.discord.exporters.discord_api.exporter import DiscordApiExporter
+from dce_play.discord.exporters.discord_api.rest.client import ClientLimits
 from dce_play.discord.exporters.protocol import ExportRequest
 from dce_play.snowflake import ChannelId, GuildId
 from dce_play.system.clock import SystemClock

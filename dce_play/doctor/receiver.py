@@ -8,12 +8,12 @@ from dce_play.doctor.rows import Row, green, red, yellow
 from dce_play.errors import DcePlayError
 from dce_play.system.clock import SystemClock
 from dce_play.system.redact import Masker
-from dce_play.transfer.sending.answer import Answer
-from dce_play.transfer.sending.client import Client
-from dce_play.transfer.sending.ping import PingResult, ping
+from dce_play.transfer.sending.connection.answer import Answer
+from dce_play.transfer.sending.connection.client import Client
+from dce_play.transfer.sending.connection.ping import PingResult, ping
+from dce_play.transfer.sending.episodes.spool import Spool
 from dce_play.transfer.sending.settings import ShipConfig
 from dce_play.transfer.sending.ship_pass import newest_commit
-from dce_play.transfer.sending.spool import Spool
 
 FURTHEST_CLOCK_S = 300.0
 _DATE_STEP = timedelta(seconds=2)

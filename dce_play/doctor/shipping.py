@@ -10,8 +10,8 @@ from dce_play.doctor.machine import certificate_row, folders_row, room_row, secr
 from dce_play.doctor.rows import Row, green, plural, red, yellow
 from dce_play.system.lock.file_lock import is_locked
 from dce_play.system.secret_reference import NoSecret, read_reference
+from dce_play.transfer.sending.episodes.spool import Spool
 from dce_play.transfer.sending.settings import ShipConfig
-from dce_play.transfer.sending.spool import Spool
 
 _MOST_NAMES = 3
 

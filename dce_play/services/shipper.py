@@ -16,20 +16,20 @@ from dce_play.system.clock import Clock, SystemClock
 from dce_play.system.lock.file_lock import FileBusy, open_locked
 from dce_play.system.redact import Masker
 from dce_play.system.sd_notify import Notifier, notifier_from
-from dce_play.transfer.sending.answer import Answer
 from dce_play.transfer.sending.attempt import Attempt, Result
 from dce_play.transfer.sending.backoff import Backoff
 from dce_play.transfer.sending.bandwidth import Pacer
-from dce_play.transfer.sending.client import Client
-from dce_play.transfer.sending.delivery import Delivery
-from dce_play.transfer.sending.folders import check_folders
+from dce_play.transfer.sending.connection.answer import Answer
+from dce_play.transfer.sending.connection.client import Client
+from dce_play.transfer.sending.connection.delivery import Delivery
+from dce_play.transfer.sending.episodes.folders import check_folders
+from dce_play.transfer.sending.episodes.pack import Packer
+from dce_play.transfer.sending.episodes.spool import Spool
 from dce_play.transfer.sending.log_lines import Level, ShipLog
 from dce_play.transfer.sending.metrics import Metrics
-from dce_play.transfer.sending.pack import Packer
 from dce_play.transfer.sending.packs import Packs
 from dce_play.transfer.sending.settings import ShipConfig
 from dce_play.transfer.sending.ship_pass import Passes, PassResult, moment_heard
-from dce_play.transfer.sending.spool import Spool
 from dce_play.transfer.sending.state import Heard, StateFile
 from dce_play.transfer.sending.tools import Tools
 

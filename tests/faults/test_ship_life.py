@@ -22,10 +22,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from dce_play.errors import DcePlayError
 from dce_play.system.clock import SystemClock
 from dce_play.transfer.ids import split_name
-from dce_play.transfer.sending.drain import drain
-from dce_play.transfer.sending.quarantine import choose, requeue
+from dce_play.transfer.sending.episodes.drain import drain
+from dce_play.transfer.sending.episodes.quarantine import choose, requeue
+from dce_play.transfer.sending.episodes.spool import Spool
 from dce_play.transfer.sending.settings import load_config
-from dce_play.transfer.sending.spool import Spool
 from tests.support.crashing import crash_after, full_disk
 from tests.support.lab_hosts import COMMIT, LabHost, lab_host, ship
 from tests.support.stand_in_receiver import Canned, StandIn, receiving

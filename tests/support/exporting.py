@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dce_play.discord.exporters.discord_api.client import ClientLimits
 from dce_play.discord.exporters.discord_api.exporter import DiscordApiExporter
+from dce_play.discord.exporters.discord_api.rest.client import ClientLimits
 from dce_play.discord.exporters.protocol import ExportOutcome, ExportProgress, ExportRequest
 from dce_play.snowflake import ChannelId, MessageId
 from dce_play.system.clock import Clock

@@ -15,13 +15,13 @@ from dce_play.backup.errors import BackupError
 from dce_play.discord.archive.scan.damage import Damage, DamagedFile
 from dce_play.discord.archive.scan.head import read_head
 from dce_play.discord.auth.token_file import BadTokenFile, read_token_file
-from dce_play.discord.exporters.discord_api.client import DiscordClient
-from dce_play.discord.exporters.discord_api.endpoints import MOST_ITEMS, complaint
-from dce_play.discord.exporters.discord_api.entities import parse_user
-from dce_play.discord.exporters.discord_api.latest_format import components
+from dce_play.discord.exporters.discord_api.convert.entities import parse_user
+from dce_play.discord.exporters.discord_api.convert.latest_format import components
 from dce_play.discord.exporters.discord_api.odd_messages import MOST_ODD, OddMessages, UnreadableMessage
-from dce_play.discord.exporters.discord_api.pages import EndlessListing, guilds
-from dce_play.discord.exporters.discord_api.watch import Watch
+from dce_play.discord.exporters.discord_api.rest.client import DiscordClient
+from dce_play.discord.exporters.discord_api.rest.endpoints import MOST_ITEMS, complaint
+from dce_play.discord.exporters.discord_api.rest.pages import EndlessListing, guilds
+from dce_play.discord.exporters.discord_api.rest.watch import Watch
 from dce_play.discord.media_store.urls import exported_name
 from dce_play.errors import DcePlayError
 from dce_play.host.journal import read_journal_file
@@ -37,8 +37,8 @@ from dce_play.system.sd_notify import Notifier
 from dce_play.system.secret_reference import NoSecret, read_reference
 from dce_play.transfer.archive_check import ArchiveCheck, ArchiveLimits
 from dce_play.transfer.refused import ArchiveRefused
+from dce_play.transfer.sending.episodes.reason import Reason, encode_reason
 from dce_play.transfer.sending.log_lines import ShipLog
-from dce_play.transfer.sending.reason import Reason, encode_reason
 from tests.support.fakes import FakeClock
 from tests.support.scripted_discord import TOKEN, running_discord
 

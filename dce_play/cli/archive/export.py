@@ -20,7 +20,7 @@ from dce_play.discord.exporters.choose import (
     chosen_exporter,
     open_exporter,
 )
-from dce_play.discord.exporters.discord_api.client import ClientLimits
+from dce_play.discord.exporters.discord_api.rest.client import ClientLimits
 from dce_play.discord.exporters.protocol import (
     ExportCancelled,
     ExportFormat,

@@ -9,8 +9,8 @@ from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.discord.auth.discovery import discover_token, places
 from dce_play.discord.exporters.choose import api_base
-from dce_play.discord.exporters.discord_api.client import ClientLimits
 from dce_play.discord.exporters.discord_api.exporter import DiscordApiExporter
+from dce_play.discord.exporters.discord_api.rest.client import ClientLimits
 from dce_play.discord.scrape.asking import unseen_guilds, visible_guilds
 from dce_play.discord.scrape.preflight import preflight_target
 from dce_play.errors import ExitCode

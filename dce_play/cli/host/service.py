@@ -197,10 +197,10 @@ def _folders(request: Request) -> dict[Role, tuple[Path, ...]]:
 
 def _drain(request: Request) -> dict[str, Any] | None:
     """Quarantine episodes without a commit, when the installed configuration is whole and its folders are there."""
-    from dce_play.transfer.sending.drain import drain
-    from dce_play.transfer.sending.folders import check_folders
+    from dce_play.transfer.sending.episodes.drain import drain
+    from dce_play.transfer.sending.episodes.folders import check_folders
+    from dce_play.transfer.sending.episodes.spool import Spool
     from dce_play.transfer.sending.settings import load_config
-    from dce_play.transfer.sending.spool import Spool
 
     path = _config_of(request, Role.SHIPPER)
     try:

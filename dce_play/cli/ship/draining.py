@@ -7,9 +7,9 @@ import click
 from dce_play.cli.ship.options import CONFIG, FORMAT, Duration, config_from, show
 from dce_play.errors import ExitCode
 from dce_play.system.clock import SystemClock
-from dce_play.transfer.sending.drain import drain
-from dce_play.transfer.sending.folders import check_folders
-from dce_play.transfer.sending.spool import Spool
+from dce_play.transfer.sending.episodes.drain import drain
+from dce_play.transfer.sending.episodes.folders import check_folders
+from dce_play.transfer.sending.episodes.spool import Spool
 
 
 @click.command("drain")

@@ -26,10 +26,10 @@ def ping_verb(config: Path | None, output_format: str) -> int:
     Exit 0: all is well. Exit 1: not. Exit 7: our token or certificate is not accepted.
     """
     from dce_play.system.redact import Masker  # what follows asks the network: 60 ms that status does not need
-    from dce_play.transfer.sending.client import Client
-    from dce_play.transfer.sending.ping import ping
+    from dce_play.transfer.sending.connection.client import Client
+    from dce_play.transfer.sending.connection.ping import ping
+    from dce_play.transfer.sending.episodes.spool import Spool
     from dce_play.transfer.sending.ship_pass import newest_commit
-    from dce_play.transfer.sending.spool import Spool
 
     settings = config_from(config)
     client = Client(settings, environment=os.environ, masker=(masker := Masker()))
@@ -65,7 +65,7 @@ def status(config: Path | None, output_format: str) -> int:
     Exit 0: told.
     """
     from dce_play.system.lock.file_lock import is_locked
-    from dce_play.transfer.sending.spool import Spool
+    from dce_play.transfer.sending.episodes.spool import Spool
     from dce_play.transfer.sending.status import STATES, ship_status
 
     settings = config_from(config)

@@ -11,9 +11,9 @@ from dce_play.errors import ExitCode, UsageError
 from dce_play.plugin import NobodyToAsk
 from dce_play.system.clock import SystemClock
 from dce_play.system.quantities import show_duration
-from dce_play.transfer.sending.quarantine import Item, choose, drop_all, list_items, requeue
-from dce_play.transfer.sending.quarantine import show as look_at
-from dce_play.transfer.sending.spool import Spool
+from dce_play.transfer.sending.episodes.quarantine import Item, choose, drop_all, list_items, requeue
+from dce_play.transfer.sending.episodes.quarantine import show as look_at
+from dce_play.transfer.sending.episodes.spool import Spool
 
 _REASON = click.option("--reason", metavar="CODE", help="Only what was refused for this reason.")
 _OLDER = click.option("--older-than", type=Duration(), metavar="DURATION", help="Only what lies here longer: 2d, 12h.")

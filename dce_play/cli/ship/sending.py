@@ -12,9 +12,9 @@ from dce_play.cli.ship.options import CONFIG, FORMAT, NO_OUTPUT_FORMAT, config_f
 from dce_play.errors import ExitCode, UsageError
 from dce_play.services.shipper import open_shipper
 from dce_play.transfer.sending.bandwidth import parse_limit
+from dce_play.transfer.sending.connection.verdict import Outcome
 from dce_play.transfer.sending.settings import ShipConfig
 from dce_play.transfer.sending.ship_pass import PassResult
-from dce_play.transfer.sending.verdict import Outcome
 
 
 @click.command()

@@ -15,8 +15,8 @@ from dce_play.discord.exporters.container import ContainerLauncher, leftover_con
 from dce_play.discord.exporters.container_settings import settings_from
 from dce_play.discord.exporters.dce_cli import CliExporter, version_warning
 from dce_play.discord.exporters.dce_launch import CLI_VARIABLE, Launcher, LocalLauncher, installed_dce_cli
-from dce_play.discord.exporters.discord_api.client import ClientLimits
 from dce_play.discord.exporters.discord_api.exporter import DEFAULT_API_BASE, DiscordApiExporter
+from dce_play.discord.exporters.discord_api.rest.client import ClientLimits
 from dce_play.discord.exporters.engines import detect_engine
 from dce_play.discord.exporters.protocol import Exporter
 from dce_play.errors import UsageError

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urljoin
 
-from dce_play.discord.exporters.discord_api.guarded_network import TooSlow
+from dce_play.discord.exporters.discord_api.rest.guarded_network import TooSlow
 from dce_play.discord.media.network import MediaNetwork
 from dce_play.discord.media.pace import Pace
 from dce_play.discord.media_store.hosts import Hosts, MediaRefused, origin_of

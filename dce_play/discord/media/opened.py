@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dce_play.discord.auth.discovery import discover_token, places
 from dce_play.discord.exporters.choose import api_base
-from dce_play.discord.exporters.discord_api.client import DiscordClient
+from dce_play.discord.exporters.discord_api.rest.client import DiscordClient
 from dce_play.discord.media.outcome import MediaOutcome
 from dce_play.discord.media.refresh import Refresher
 from dce_play.discord.media.run import Around, MediaRun

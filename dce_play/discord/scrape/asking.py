@@ -6,7 +6,7 @@ nobody answers. Writes nothing.
 
 from collections.abc import Callable, Iterable, Sequence
 
-from dce_play.discord.exporters.discord_api.client import RequestGivenUp
+from dce_play.discord.exporters.discord_api.rest.client import RequestGivenUp
 from dce_play.discord.exporters.protocol import Exporter, GuildListing
 from dce_play.discord.scrape.preflight import preflight_target
 from dce_play.discord.targets.model import Target, TargetKind

@@ -11,7 +11,7 @@ from typing import Self
 from dce_play.discord.auth.discovery import FoundToken, discover_token, places
 from dce_play.discord.auth.reauth import refresh_token
 from dce_play.discord.exporters import choose
-from dce_play.discord.exporters.discord_api.client import ClientLimits
+from dce_play.discord.exporters.discord_api.rest.client import ClientLimits
 from dce_play.discord.exporters.protocol import Exporter
 from dce_play.discord.targets.model import Target
 from dce_play.system.clock import Clock

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from dce_play.discord.exporters.choose import ExporterName
-from dce_play.discord.exporters.discord_api.client import ClientLimits
-from dce_play.discord.exporters.discord_api.transport import Timeouts
+from dce_play.discord.exporters.discord_api.rest.client import ClientLimits
+from dce_play.discord.exporters.discord_api.rest.transport import Timeouts
 from dce_play.discord.scrape.asking import doubts
 from dce_play.discord.scrape.reporting import warnings_apart
 from dce_play.discord.scrape.session import Session, SessionContext

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from dce_play.plugin import Change, Context, Duration, Effects, Info, StepPlan, StepResult, View
-from dce_play.transfer.sending.drain import DrainResult, drain
-from dce_play.transfer.sending.folders import check_folders
+from dce_play.transfer.sending.episodes.drain import DrainResult, drain
+from dce_play.transfer.sending.episodes.folders import check_folders
+from dce_play.transfer.sending.episodes.spool import Spool
 from dce_play.transfer.sending.settings import load_named
-from dce_play.transfer.sending.spool import Spool
 
 NAME = "ship.drain"
 EFFECTS = Effects.LOCAL

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 from dce_play.plugin import Change, Context, Effects, Info, NotAccepted, StepFailed, StepPlan, StepResult, View
 from dce_play.services.shipper import Stopped, open_shipper
 from dce_play.transfer.sending.attempt import Result
+from dce_play.transfer.sending.connection.verdict import Outcome
+from dce_play.transfer.sending.episodes.spool import Spool
 from dce_play.transfer.sending.settings import load_named
 from dce_play.transfer.sending.ship_pass import PassResult, in_order
-from dce_play.transfer.sending.spool import Spool
-from dce_play.transfer.sending.verdict import Outcome
 
 NAME = "ship.once"
 EFFECTS = Effects.LOCAL

@@ -5,11 +5,11 @@ from typing import Annotated
 
 from dce_play.plugin import UNKNOWN, Change, Context, Effects, Info, NotAccepted, StepFailed, StepPlan, StepResult, View
 from dce_play.system.redact import Masker
-from dce_play.transfer.sending.client import Client
-from dce_play.transfer.sending.ping import PingResult, ping
+from dce_play.transfer.sending.connection.client import Client
+from dce_play.transfer.sending.connection.ping import PingResult, ping
+from dce_play.transfer.sending.episodes.spool import Spool
 from dce_play.transfer.sending.settings import load_named
 from dce_play.transfer.sending.ship_pass import newest_commit
-from dce_play.transfer.sending.spool import Spool
 
 NAME = "ship.ping"
 EFFECTS = Effects.REMOTE

@@ -8,10 +8,10 @@ import msgspec
 from dce_play.plugin import Change, Context, Effects, Info, StepPlan, StepResult, View
 from dce_play.services.shipper import stderr_log
 from dce_play.system.redact import Masker
-from dce_play.transfer.sending.cleanup import clean_up
-from dce_play.transfer.sending.quarantine import list_items
+from dce_play.transfer.sending.episodes.cleanup import clean_up
+from dce_play.transfer.sending.episodes.quarantine import list_items
+from dce_play.transfer.sending.episodes.spool import Spool
 from dce_play.transfer.sending.settings import ShipConfig, load_named
-from dce_play.transfer.sending.spool import Spool
 from dce_play.transfer.sending.state import read_state
 
 NAME = "quarantine.clean"

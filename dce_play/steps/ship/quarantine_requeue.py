@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from dce_play.plugin import Change, Context, Effects, Info, StepFailed, StepPlan, StepResult, View
-from dce_play.transfer.sending.quarantine import Requeued, choose, requeue
+from dce_play.transfer.sending.episodes.quarantine import Requeued, choose, requeue
+from dce_play.transfer.sending.episodes.spool import Spool
 from dce_play.transfer.sending.settings import load_named
-from dce_play.transfer.sending.spool import Spool
 
 NAME = "quarantine.requeue"
 EFFECTS = Effects.LOCAL

@@ -8,17 +8,17 @@ import msgspec
 from dce_play.system.clock import utc_stamp
 from dce_play.system.lock.file_lock import FileBusy
 from dce_play.transfer.ids import EpisodeId
-from dce_play.transfer.sending.delivery import Delivery
-from dce_play.transfer.sending.episode import Meta, MetaState, UnsafeMember, read_meta
+from dce_play.transfer.sending.connection.delivery import Delivery
+from dce_play.transfer.sending.connection.verdict import Outcome, Verdict
+from dce_play.transfer.sending.episodes.episode import Meta, MetaState, UnsafeMember, read_meta
+from dce_play.transfer.sending.episodes.moves import heal_reason, quarantine, retire_all
+from dce_play.transfer.sending.episodes.pack import EpisodeChanged
+from dce_play.transfer.sending.episodes.reason import Reason, read_reason
+from dce_play.transfer.sending.episodes.spool import PackRecord, Suffix
 from dce_play.transfer.sending.log_lines import Level
-from dce_play.transfer.sending.moves import heal_reason, quarantine, retire_all
-from dce_play.transfer.sending.pack import EpisodeChanged
 from dce_play.transfer.sending.packs import NoRoom, Packs
-from dce_play.transfer.sending.reason import Reason, read_reason
-from dce_play.transfer.sending.spool import PackRecord, Suffix
 from dce_play.transfer.sending.state import moment
 from dce_play.transfer.sending.tools import Tools
-from dce_play.transfer.sending.verdict import Outcome, Verdict
 
 _MOST_ROUNDS = 3
 """How often an episode is packed in one pass while its writer goes on writing."""
@@ -119,6 +119,12 @@ class Attempt:
         for identifier in broken:
             self._packs.discard(identifier)
         return broken
+
+    def leave(self, identifier: EpisodeId) -> Result:
+        """Leave an episode that was other content each time it was sent to the next pass."""
+        result = Result(id=identifier, verdict=_CHANGING)
+        self._tell(result, 0)
+        return result
 
     def _keep(self, record: PackRecord, verdict: Verdict) -> Result:
         """Remember an acknowledged episode, to be retired with others."""

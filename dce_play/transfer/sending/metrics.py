@@ -6,10 +6,10 @@ from datetime import datetime
 
 from dce_play.system.durable.whole_files import write_atomic
 from dce_play.transfer.ids import split_name
-from dce_play.transfer.sending.reason import read_reason
-from dce_play.transfer.sending.spool import Spool
+from dce_play.transfer.sending.connection.tls_files import client_certificate
+from dce_play.transfer.sending.episodes.reason import read_reason
+from dce_play.transfer.sending.episodes.spool import Spool
 from dce_play.transfer.sending.status import census, unfinished_bytes
-from dce_play.transfer.sending.tls_files import client_certificate
 from dce_play.transfer.sending.tools import Tools
 
 _SIZED = ("waiting", "new", "packed")

@@ -7,14 +7,14 @@ import threading
 from dce_play.errors import DcePlayError
 from dce_play.system.clock import utc_stamp
 from dce_play.transfer.ids import EpisodeId
-from dce_play.transfer.sending.answer import Answer
-from dce_play.transfer.sending.episode import Meta, MetaState, changed_within, read_meta
+from dce_play.transfer.sending.connection.answer import Answer
+from dce_play.transfer.sending.connection.verdict import receipt_of
+from dce_play.transfer.sending.episodes.episode import Meta, MetaState, changed_within, read_meta
+from dce_play.transfer.sending.episodes.moves import seal_holds
+from dce_play.transfer.sending.episodes.pack import Packer
+from dce_play.transfer.sending.episodes.spool import PackRecord, Suffix
 from dce_play.transfer.sending.log_lines import Level
-from dce_play.transfer.sending.moves import seal_holds
-from dce_play.transfer.sending.pack import Packer
-from dce_play.transfer.sending.spool import PackRecord, Suffix
 from dce_play.transfer.sending.tools import Tools
-from dce_play.transfer.sending.verdict import receipt_of
 
 _READ = 256 << 10
 

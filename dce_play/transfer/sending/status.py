@@ -8,10 +8,10 @@ import msgspec
 
 from dce_play.system.clock import Clock
 from dce_play.transfer.ids import EpisodeId, split_name
-from dce_play.transfer.sending.episode import META, MetaState, read_meta
-from dce_play.transfer.sending.quarantine import bytes_below
+from dce_play.transfer.sending.episodes.episode import META, MetaState, read_meta
+from dce_play.transfer.sending.episodes.quarantine import bytes_below
+from dce_play.transfer.sending.episodes.spool import Outbox, Spool, Suffix
 from dce_play.transfer.sending.settings import ShipConfig
-from dce_play.transfer.sending.spool import Outbox, Spool, Suffix
 from dce_play.transfer.sending.state import read_state
 
 STATES = ("waiting", "new", "packed", "acked", "quarantined", "shipped")

@@ -6,9 +6,9 @@ import msgspec
 
 from dce_play.system.clock import Clock
 from dce_play.transfer.sending.backoff import Backoff
+from dce_play.transfer.sending.episodes.spool import Spool
 from dce_play.transfer.sending.log_lines import ShipLog
 from dce_play.transfer.sending.settings import ShipConfig
-from dce_play.transfer.sending.spool import Spool
 from dce_play.transfer.sending.state import StateFile
 
 

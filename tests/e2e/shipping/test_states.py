@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from dce_play.system.clock import SystemClock, utc_stamp
-from dce_play.transfer.sending.drain import drain
+from dce_play.transfer.sending.connection.verdict import Outcome
+from dce_play.transfer.sending.episodes.drain import drain
+from dce_play.transfer.sending.episodes.spool import Spool
 from dce_play.transfer.sending.settings import load_config
-from dce_play.transfer.sending.spool import Spool
-from dce_play.transfer.sending.verdict import Outcome
 from tests.support.lab_hosts import COMMIT, LabHost, lab_host, outcomes, ship
 from tests.support.stand_in_receiver import Canned, StandIn, receiving, unpacked_digest
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from dce_play.backup.engines.postgres.dump_names import qualified
-from dce_play.backup.engines.postgres.dump_record import DumpRecord
+from dce_play.backup.engines.postgres.dump.names import qualified
+from dce_play.backup.engines.postgres.dump.record import DumpRecord
 from dce_play.backup.engines.postgres.programs import LONG_S, judge
 from dce_play.backup.engines.postgres.server import Server
 from dce_play.backup.errors import BackupError, ErrorId

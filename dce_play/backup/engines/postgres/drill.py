@@ -4,8 +4,8 @@ import msgspec
 
 from dce_play.backup.engines.postgres.cluster import Throwaway, throwaway
 from dce_play.backup.engines.postgres.counting import count_rows, recorded_rows
-from dce_play.backup.engines.postgres.dump_edits import Edits
-from dce_play.backup.engines.postgres.dump_record import DumpRecord
+from dce_play.backup.engines.postgres.dump.edits import Edits
+from dce_play.backup.engines.postgres.dump.record import DumpRecord
 from dce_play.backup.engines.postgres.loading import load
 from dce_play.backup.engines.postgres.tools import drill_tools, parse_version
 from dce_play.backup.errors import BackupError, ErrorId

@@ -5,9 +5,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from dce_play.backup.definitions.model import Module
-from dce_play.backup.engines.postgres.custom_check import CustomCheck
-from dce_play.backup.engines.postgres.custom_source import FORMAT as CUSTOM
-from dce_play.backup.engines.postgres.custom_source import CustomSource
+from dce_play.backup.engines.postgres.custom.check import CustomCheck
+from dce_play.backup.engines.postgres.custom.source import FORMAT as CUSTOM
+from dce_play.backup.engines.postgres.custom.source import CustomSource
 from dce_play.backup.engines.postgres.drill import drill
 from dce_play.backup.engines.postgres.restore import plan, restore
 from dce_play.backup.engines.postgres.server import open_server, reach_server

@@ -4,12 +4,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from dce_play.backup.engines.postgres.custom_archive import COUNTS, GLOBALS, LIST, ArchiveReader, read_json
-from dce_play.backup.engines.postgres.custom_check import database_of, member_names
-from dce_play.backup.engines.postgres.custom_listing import listing
-from dce_play.backup.engines.postgres.custom_source import FORMAT as CUSTOM
-from dce_play.backup.engines.postgres.dump_edits import Edits
-from dce_play.backup.engines.postgres.dump_record import MAINTENANCE, DumpCounter, DumpRecord, joined
+from dce_play.backup.engines.postgres.custom.archive import COUNTS, GLOBALS, LIST, ArchiveReader, read_json
+from dce_play.backup.engines.postgres.custom.check import database_of, member_names
+from dce_play.backup.engines.postgres.custom.listing import listing
+from dce_play.backup.engines.postgres.custom.source import FORMAT as CUSTOM
+from dce_play.backup.engines.postgres.dump.edits import Edits
+from dce_play.backup.engines.postgres.dump.record import MAINTENANCE, DumpCounter, DumpRecord, joined
 from dce_play.backup.engines.postgres.programs import LONG_S, judge
 from dce_play.backup.engines.postgres.server import Server
 from dce_play.backup.errors import BackupError, ErrorId

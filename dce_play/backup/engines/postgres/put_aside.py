@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 import msgspec
 
-from dce_play.backup.engines.postgres.dump_names import literal, quoted
+from dce_play.backup.engines.postgres.dump.names import literal, quoted
 from dce_play.backup.engines.postgres.loading import FIRST_DATABASE
 from dce_play.backup.engines.postgres.programs import LONG_S
 from dce_play.backup.engines.postgres.server import Server

@@ -4,10 +4,10 @@ import msgspec
 
 from dce_play.backup.definitions.model import Module
 from dce_play.backup.engines.postgres.counting import count_rows, recorded_rows
-from dce_play.backup.engines.postgres.custom_check import read_archive
-from dce_play.backup.engines.postgres.custom_source import FORMAT as CUSTOM
-from dce_play.backup.engines.postgres.dump_edits import Edits
-from dce_play.backup.engines.postgres.dump_record import MAINTENANCE, DumpCounter, DumpRecord
+from dce_play.backup.engines.postgres.custom.check import read_archive
+from dce_play.backup.engines.postgres.custom.source import FORMAT as CUSTOM
+from dce_play.backup.engines.postgres.dump.edits import Edits
+from dce_play.backup.engines.postgres.dump.record import MAINTENANCE, DumpCounter, DumpRecord
 from dce_play.backup.engines.postgres.loading import load
 from dce_play.backup.engines.postgres.put_aside import Moved, aside_name, planned, put_aside, put_back, session
 from dce_play.backup.engines.postgres.server import Server, ServerFacts, open_server

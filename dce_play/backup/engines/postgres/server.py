@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from dce_play.backup.definitions.model import Module, PostgresKeys
-from dce_play.backup.engines.postgres.dump_names import connection_string
+from dce_play.backup.engines.postgres.dump.names import connection_string
 from dce_play.backup.engines.postgres.peer import become_role
 from dce_play.backup.engines.postgres.tools import Tools, ToolVersion, parse_version, tools_here, tools_inside
 from dce_play.backup.errors import BackupError, ErrorId

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from dce_play.backup.engines.postgres.dump_names import connection_string, quoted
-from dce_play.backup.engines.postgres.dump_record import DumpCounter, DumpRecord
+from dce_play.backup.engines.postgres.dump.names import connection_string, quoted
+from dce_play.backup.engines.postgres.dump.record import DumpCounter, DumpRecord
 from dce_play.backup.engines.postgres.programs import LONG_S, stream_out
 from dce_play.backup.engines.postgres.server import Server, ServerFacts
 from dce_play.backup.engines.postgres.sql_check import SqlCheck

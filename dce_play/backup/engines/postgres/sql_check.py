@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from dce_play.backup.engines.postgres.dump_record import DumpCounter, DumpRecord
+from dce_play.backup.engines.postgres.dump.record import DumpCounter, DumpRecord
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.source import JsonValue
 

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from dce_play.discord.exporters.discord_api import pages
-from dce_play.discord.exporters.discord_api.answers import identifier
-from dce_play.discord.exporters.discord_api.client import DiscordClient
-from dce_play.discord.exporters.discord_api.emoji import Emoji
-from dce_play.discord.exporters.discord_api.entities import Channel, User, parse_user
+from dce_play.discord.exporters.discord_api.convert.emoji import Emoji
+from dce_play.discord.exporters.discord_api.convert.entities import Channel, User, parse_user
+from dce_play.discord.exporters.discord_api.convert.guild_view import GuildView
+from dce_play.discord.exporters.discord_api.convert.message import message_object
 from dce_play.discord.exporters.discord_api.export_file import ExportFile, MessageTooLarge
-from dce_play.discord.exporters.discord_api.guild_view import GuildView
-from dce_play.discord.exporters.discord_api.message import message_object
 from dce_play.discord.exporters.discord_api.odd_messages import OddMessages
 from dce_play.discord.exporters.discord_api.raw_messages import RawMessages
-from dce_play.discord.exporters.discord_api.watch import Watch
+from dce_play.discord.exporters.discord_api.rest import pages
+from dce_play.discord.exporters.discord_api.rest.answers import identifier
+from dce_play.discord.exporters.discord_api.rest.client import DiscordClient
+from dce_play.discord.exporters.discord_api.rest.watch import Watch
 from dce_play.discord.exporters.protocol import ChannelSkipped, ExportFailed, ExportFormat, ExportRequest, SkipReason
 from dce_play.snowflake import last_honest_id
 

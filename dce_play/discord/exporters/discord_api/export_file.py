@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from dce_play.discord.archive.scan.scanner import MAX_MESSAGE_BYTES
-from dce_play.discord.exporters.discord_api.json_writer import JsonObject, rendered
+from dce_play.discord.exporters.discord_api.convert.json_writer import JsonObject, rendered
 from dce_play.discord.exporters.protocol import DiskFull, ExportFailed
 from dce_play.snowflake import ChannelId, MessageId
 

@@ -5,21 +5,21 @@ from contextlib import contextmanager
 from typing import Any
 
 from dce_play import __version__
-from dce_play.discord.exporters.discord_api import pages
-from dce_play.discord.exporters.discord_api.answers import as_object, optional_identifier, optional_integer
 from dce_play.discord.exporters.discord_api.channel_export import ChannelExport, check_history, extent_of
-from dce_play.discord.exporters.discord_api.client import ClientLimits, DiscordClient, RequestRefused
-from dce_play.discord.exporters.discord_api.entities import Channel, parse_channel
+from dce_play.discord.exporters.discord_api.convert.entities import Channel, parse_channel
+from dce_play.discord.exporters.discord_api.convert.guild_view import GuildCaches, GuildView
+from dce_play.discord.exporters.discord_api.convert.json_writer import JsonObject
+from dce_play.discord.exporters.discord_api.convert.message import is_blank
+from dce_play.discord.exporters.discord_api.convert.timestamps import stamp
 from dce_play.discord.exporters.discord_api.export_file import ExportFile
-from dce_play.discord.exporters.discord_api.guild_view import GuildCaches, GuildView
-from dce_play.discord.exporters.discord_api.json_writer import JsonObject
 from dce_play.discord.exporters.discord_api.listings import direct_messages, guild_channels, guilds
-from dce_play.discord.exporters.discord_api.message import is_blank
 from dce_play.discord.exporters.discord_api.odd_messages import OddMessages
 from dce_play.discord.exporters.discord_api.raw_messages import RawMessages
-from dce_play.discord.exporters.discord_api.timestamps import stamp
-from dce_play.discord.exporters.discord_api.verdicts import Meaning
-from dce_play.discord.exporters.discord_api.watch import Watch
+from dce_play.discord.exporters.discord_api.rest import pages
+from dce_play.discord.exporters.discord_api.rest.answers import as_object, optional_identifier, optional_integer
+from dce_play.discord.exporters.discord_api.rest.client import ClientLimits, DiscordClient, RequestRefused
+from dce_play.discord.exporters.discord_api.rest.verdicts import Meaning
+from dce_play.discord.exporters.discord_api.rest.watch import Watch
 from dce_play.discord.exporters.protocol import (
     ChannelListing,
     ChannelSkipped,

@@ -2,13 +2,13 @@
 
 import unicodedata
 
-from dce_play.discord.exporters.discord_api import pages
-from dce_play.discord.exporters.discord_api.answers import optional_identifier
-from dce_play.discord.exporters.discord_api.client import DiscordClient
-from dce_play.discord.exporters.discord_api.entities import CATEGORY, Channel, parse_channel, parse_guild
-from dce_play.discord.exporters.discord_api.guild_view import fetch_channels
+from dce_play.discord.exporters.discord_api.convert.entities import CATEGORY, Channel, parse_channel, parse_guild
+from dce_play.discord.exporters.discord_api.convert.guild_view import fetch_channels
+from dce_play.discord.exporters.discord_api.rest import pages
+from dce_play.discord.exporters.discord_api.rest.answers import optional_identifier
+from dce_play.discord.exporters.discord_api.rest.client import DiscordClient
+from dce_play.discord.exporters.discord_api.rest.watch import Watch
 from dce_play.discord.exporters.discord_api.threads import threads as find_threads
-from dce_play.discord.exporters.discord_api.watch import Watch
 from dce_play.discord.exporters.protocol import ChannelListing, GuildListing
 from dce_play.snowflake import ChannelId, GuildId
 

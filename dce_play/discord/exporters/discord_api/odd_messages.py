@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dce_play.discord.exporters.discord_api.answers import UnexpectedAnswer
+from dce_play.discord.exporters.discord_api.rest.answers import UnexpectedAnswer
 from dce_play.discord.exporters.protocol import ExportFailed, OddMessage
 from dce_play.snowflake import snowflake_time
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
-from dce_play.discord.exporters.discord_api.answers import (
+from dce_play.discord.exporters.discord_api.convert.timestamps import moment_of
+from dce_play.discord.exporters.discord_api.rest.answers import (
     flag,
     identifier,
     objects,
@@ -12,10 +13,9 @@ from dce_play.discord.exporters.discord_api.answers import (
     optional_object,
     optional_text,
 )
-from dce_play.discord.exporters.discord_api.client import DiscordClient
-from dce_play.discord.exporters.discord_api.pages import EndlessListing
-from dce_play.discord.exporters.discord_api.timestamps import moment_of
-from dce_play.discord.exporters.discord_api.watch import Watch
+from dce_play.discord.exporters.discord_api.rest.client import DiscordClient
+from dce_play.discord.exporters.discord_api.rest.pages import EndlessListing
+from dce_play.discord.exporters.discord_api.rest.watch import Watch
 from dce_play.snowflake import GuildId
 
 MOST_THREADS = 100_000

@@ -15,7 +15,7 @@ from dce_play.discord.exporters.choose import (
     open_exporter,
 )
 from dce_play.discord.exporters.dce_launch import NoDceCli
-from dce_play.discord.exporters.discord_api.transport import BadApiBase
+from dce_play.discord.exporters.discord_api.rest.transport import BadApiBase
 from dce_play.discord.exporters.protocol import ExportFailed
 from dce_play.system.process.executor import LocalExecutor
 from dce_play.system.redact import Masker

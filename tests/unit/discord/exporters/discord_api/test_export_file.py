@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from dce_play.discord.exporters.discord_api.convert.json_writer import JsonObject
 from dce_play.discord.exporters.discord_api.export_file import ExportFile
-from dce_play.discord.exporters.discord_api.json_writer import JsonObject
 from dce_play.discord.exporters.protocol import DiskFull, ExportFailed
 from dce_play.snowflake import ChannelId
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from dce_play.discord.exporters.discord_api.channel_export import ListingEndedEarly
-from dce_play.discord.exporters.discord_api.client import BudgetSpent, ClientLimits
 from dce_play.discord.exporters.discord_api.exporter import NoMessageContent
-from dce_play.discord.exporters.discord_api.pages import EndlessListing
+from dce_play.discord.exporters.discord_api.rest.client import BudgetSpent, ClientLimits
+from dce_play.discord.exporters.discord_api.rest.pages import EndlessListing
 from dce_play.discord.exporters.protocol import (
     AuthenticationFailed,
     ChannelSkipped,

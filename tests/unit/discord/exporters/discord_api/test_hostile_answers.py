@@ -13,7 +13,10 @@ from typing import Any
 
 import pytest
 
-from dce_play.discord.exporters.discord_api.client import (
+from dce_play.discord.exporters.discord_api.export_file import LARGEST_MESSAGE_BYTES
+from dce_play.discord.exporters.discord_api.exporter import DiscordApiExporter
+from dce_play.discord.exporters.discord_api.odd_messages import UnreadableMessage
+from dce_play.discord.exporters.discord_api.rest.client import (
     DOUBTS,
     ClientBlocked,
     ClientLimits,
@@ -21,12 +24,9 @@ from dce_play.discord.exporters.discord_api.client import (
     RequestGivenUp,
     RequestRefused,
 )
-from dce_play.discord.exporters.discord_api.export_file import LARGEST_MESSAGE_BYTES
-from dce_play.discord.exporters.discord_api.exporter import DiscordApiExporter
-from dce_play.discord.exporters.discord_api.odd_messages import UnreadableMessage
-from dce_play.discord.exporters.discord_api.pages import EndlessListing
-from dce_play.discord.exporters.discord_api.transport import Timeouts
-from dce_play.discord.exporters.discord_api.watch import Watch
+from dce_play.discord.exporters.discord_api.rest.pages import EndlessListing
+from dce_play.discord.exporters.discord_api.rest.transport import Timeouts
+from dce_play.discord.exporters.discord_api.rest.watch import Watch
 from dce_play.discord.exporters.protocol import (
     AuthenticationFailed,
     ChannelSkipped,

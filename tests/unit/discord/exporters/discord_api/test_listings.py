@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from dce_play.discord.exporters.discord_api.answers import UnexpectedAnswer
-from dce_play.discord.exporters.discord_api.client import DOUBTS, RequestGivenUp, RequestRefused
-from dce_play.discord.exporters.discord_api.pages import EndlessListing
+from dce_play.discord.exporters.discord_api.rest.answers import UnexpectedAnswer
+from dce_play.discord.exporters.discord_api.rest.client import DOUBTS, RequestGivenUp, RequestRefused
+from dce_play.discord.exporters.discord_api.rest.pages import EndlessListing
 from dce_play.snowflake import GuildId
 from tests.support.exporting import opened
 from tests.support.fakes import FakeClock

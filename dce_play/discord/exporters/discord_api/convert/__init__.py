@@ -1,0 +1,1 @@
+"""What Discord says, made into what DiscordChatExporter writes: messages, people, emoji, times, and the JSON itself."""
