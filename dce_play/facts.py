@@ -27,6 +27,8 @@ class ItemFacts:
     """Why it failed, without the path and the fix, which stand beside it; empty where the item's detail says it."""
     fix: str = ""
     """The one command that mends that, or shows what is wrong."""
+    keeps: str = ""
+    """What that command saves: ``97 messages can be kept; a backup stays``."""
     recap: str = ""
     """A word for the run's last line, such as ``proved``."""
     counts: bool = True

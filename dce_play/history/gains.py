@@ -36,6 +36,10 @@ class ChannelGain:
     """Messages that it has now."""
     reason: str = ""
     """Why it was skipped or failed."""
+    fix: str = ""
+    """The command that mends that, where it is known."""
+    keeps: str = ""
+    """What that command saves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +165,9 @@ def _channel(event: dict[str, JsonValue], *, before: ChannelGain | None) -> Chan
         status=str(event.get("status")),
         added=added + (before.added if before is not None else 0),
         total=total if isinstance(total, int) else None,
-        reason=str(facts.get("remark") or "") or ("" if told is not None else detail),
+        reason=str(facts.get("remark") or facts.get("why") or "") or ("" if told is not None else detail),
+        fix=str(facts.get("fix") or ""),
+        keeps=str(facts.get("keeps") or ""),
     )
 
 

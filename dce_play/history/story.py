@@ -100,6 +100,7 @@ def _target(gain: TargetGain) -> Iterator[str]:
         if each.status in _NOT_DONE:
             name = one_line(each.name or each.channel_id)
             yield f"    {each.status.replace('_', ' ')}  {name}  {one_line(each.reason)}".rstrip()
+            yield from (f"        {one_line(text)}" for text in (each.fix, each.keeps) if text)
     if gain.unarchived:
         yield f"    not archived: {', '.join(map(one_line, gain.unarchived))}"
 

@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-from dce_play.errors import ExitCode
 from dce_play.events import Event, RunEnded
 from dce_play.render.lines import Line
 from dce_play.render.narrate import Narrator
 from dce_play.render.page.display import DisplayOptions
+from dce_play.render.page.failures import Failures
+from dce_play.render.page.last_lines import ended_well
 from dce_play.render.page.page import Page
-
-_WELL = frozenset({ExitCode.OK, ExitCode.CHANGES_PENDING})
 
 
 class Narrates(Protocol):
@@ -21,27 +20,24 @@ class Narrates(Protocol):
 
 
 def narrator(display: DisplayOptions, /) -> Narrates:
-    """Return the page, every line with ``-v``, or with ``-q`` what says nothing until a run has failed."""
-    if display.quiet or (display.brief and not display.verbosity):
-        return Quiet(display)
-    return Narrator(display) if display.verbosity else Page(display)
+    """Return the page, every line with ``-v``, what failed with ``-q``, or for a rehearsal the last line."""
+    if display.quiet:
+        return Failures(display)
+    if display.verbosity:
+        return Narrator(display)
+    return Brief(display) if display.brief else Page(display)
 
 
-class Quiet:
-    """Says nothing of a run that went well, or its last line; of any other its page, when it is over."""
+class Brief:
+    """Says the last line of a run that went well; of any other its page, when it is over."""
 
     def __init__(self, display: DisplayOptions) -> None:
         self._page = Page(display)
-        self._brief = display.brief and not display.quiet
         self._held: list[Line] = []
 
     def lines(self, event: Event, /) -> Iterator[Line]:
-        """Yield nothing, or at the end of a failed run the whole page."""
+        """Yield nothing until the run's end."""
         lines = list(self._page.lines(event))
         self._held += lines
-        if not isinstance(event.body, RunEnded):
-            return
-        if event.body.exit_code not in _WELL:
-            yield from self._held
-        elif self._brief:
-            yield from (line for line in lines if line)
+        if isinstance(event.body, RunEnded):
+            yield from (line for line in lines if line) if ended_well(event.body) else self._held

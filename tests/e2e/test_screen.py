@@ -64,6 +64,7 @@ class Night:
         """Return the text with run ids, times, free space and the folder's name as they always are."""
         text = text.replace(self.folder.name, "dce-00000000")
         text = re.sub(r"\b(pid|kill) \d+", r"\1 4711", text)
+        text = re.sub(r"\(byte \d+\)", "(byte 224021)", text)  # the head's time may end in a zero, which is not written
         text = re.sub(r"\d{8}T\d{6}Z-[0-9a-f]{6}", "20261128T030000Z-f0ec06", text)
         text = re.sub(r"(runs show|resume) [0-9a-f]{6}\b", r"\1 f0ec06", text)
         text = re.sub(r" {2,}(\d+ channels?)( · \d+\.\d s)?$", r"  \1", text, flags=re.MULTILINE)
@@ -165,13 +166,15 @@ def test_a_damaged_file_is_told_with_the_command_that_mends_it(night: Night, col
     failed = night.screen(columns, lines, *words)
     compare(f"failure-{columns}x{lines}", failed)
     assert failed.endswith(f"{ENDED} 1\n")
-    if columns < 140:
-        return  # the path alone is wider than the screen, which breaks it where it likes
+    assert failed.startswith("scrape · "), "the first line is still on the screen"
+    kept = re.search(r"(\d+) messages can be kept; a backup stays\n", failed)
+    assert kept is not None, failed
     fix = re.search(r"fix +(dce-play (?:.+\\\n)*.+)", failed)
     assert fix is not None, failed
     typed = shlex.split(fix[1].replace("\\\n", " ").replace("dce-00000000", night.folder.name))
     mended = night.terminal.run(*typed[1:])
     assert mended.code == 0, mended
+    assert f"Valid JSON with {kept[1]} messages." in mended.out
     assert night.terminal.run(*words).code == 0
 
 
@@ -217,5 +220,6 @@ def test_quiet_is_for_cron_verbose_and_jsonl_have_every_marker(night: Night) -> 
     damage(night)
     failed = night.terminal.run("run", "scrape", "--skip-preflight", "-q")
     assert failed.code == 1
+    assert failed.err == ""
     compare("quiet-failure", night.steady(failed.out))
     assert night.terminal.run("run", "proof", "-q", "-v").code == 2

@@ -151,7 +151,7 @@ class RunOptions:
         Path | None, Flag(names=("--log-file",), help="Append everything to this file.", resumes=True)
     ] = None
     quiet: Annotated[
-        bool, Flag(names=("-q", "--quiet"), help="Tell nothing of a run that goes well; for cron.", resumes=True)
+        bool, Flag(names=("-q", "--quiet"), help="Tell only what failed, and what mends it; for cron.", resumes=True)
     ] = False
     verbose: Annotated[
         int,

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
+from dce_play.discord.archive.folder.naming import name_in
 from dce_play.discord.exporters.protocol import ExportProgress
-from dce_play.discord.scrape.mending import failure_of, name_in
+from dce_play.discord.scrape.mending import failure_of
 from dce_play.discord.scrape.outcome import ChannelAction, ChannelOutcome
 from dce_play.discord.scrape.pace import Pace
 from dce_play.facts import ItemFacts, Reached
@@ -108,7 +109,7 @@ class ReportingListener:
 
 def channel_facts(outcome: ChannelOutcome, subject: Subject, /) -> ItemFacts:
     """Return what became of one channel, in facts."""
-    failure = failure_of(outcome, folder=subject.folder)
+    failure = failure_of(outcome, folder=subject.folder, archive_root=subject.archive_root)
     path = failure.path
     if path is not None and path.is_relative_to(subject.archive_root):
         path = path.relative_to(subject.archive_root)
@@ -131,5 +132,6 @@ def channel_facts(outcome: ChannelOutcome, subject: Subject, /) -> ItemFacts:
         remark=remark,
         why=failure.why,
         fix=failure.fix,
+        keeps=failure.keeps,
         counts=outcome.counts,
     )

@@ -13,7 +13,7 @@ class DisplayOptions:
     verbosity: int = 0
     """0 is the page; 1 every line, as the log file has them; 2 what steps gave on as well."""
     quiet: bool = False
-    """Nothing of a run that went well."""
+    """Nothing of a run that went well, and of any other only what failed."""
     colour: bool = True
     diff: bool = False
     progress: bool = True

@@ -100,13 +100,18 @@ class Fitting:
             yield from self.wrapped((before[0] + inner, before[1]), text, whole=True)
 
     def command(self, before: Segment, command: str, /) -> Iterator[Line]:
-        """Yield a command to type; one that is too wide is broken between words, as a shell reads it."""
-        indent = " " * min(width(before[0]), _CONTINUED)
+        """Yield a command to type; one that is too wide is broken between words, as a shell reads it.
+
+        Its further lines are indented as far as its widest word leaves room.
+        """
         if not self._breaks or width(before[0]) + width(command) <= self.width:
             yield (before, (command, "bold"))
             return
+        words = [shlex.quote(word) for word in shlex.split(command)]
+        room = self.width - max(map(width, words))
+        indent = " " * max(min(width(before[0]), _CONTINUED, room), 0)
         lines: list[str] = []
-        for word in map(shlex.quote, shlex.split(command)):
+        for word in words:
             taken = width(indent) if len(lines) > 1 else width(before[0])
             if lines and taken + width(lines[-1]) + 1 + width(word) + 2 <= self.width:
                 lines[-1] += f" {word}"

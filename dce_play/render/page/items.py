@@ -13,6 +13,8 @@ QUIET = frozenset({"ok", "unchanged", "skipped"})
 """Statuses of items that are counted and not listed, unless something came in."""
 _NAME_WIDTH = 32
 _APART = 3
+_LEAST_FAILURES = 2
+"""So many are told with their reasons, however low the screen is."""
 
 
 def facts_of(told: ItemTold, /) -> ItemFacts:
@@ -27,8 +29,10 @@ def is_listed(told: ItemTold, /) -> bool:
 
 
 def block(items: Sequence[ItemTold], fit: Fitting, /, *, rows: int, indent: str) -> Iterator[Line]:
-    """Yield the items' lines: at most ``rows`` of those that changed, all that failed, and one of counts."""
+    """Yield the items' lines: ``rows`` for what failed and what changed, as far as they go, and one of counts."""
     failed = [each for each in items if each.status == "failed"]
+    failures = _failures(failed, fit, indent, rows=rows)
+    rows = max(rows - len(failures), 1)
     listed = [each for each in items if is_listed(each) and each.status != "failed"]
     shown = listed
     if len(listed) > rows:
@@ -40,8 +44,7 @@ def block(items: Sequence[ItemTold], fit: Fitting, /, *, rows: int, indent: str)
         added = sum(each.added for each in rest)
         more = f"in {counted(len(rest), f'more {rest[0].kind}')}"
         yield fit.fitted([(indent, ""), (_plus(added), "ok"), ("  ", ""), (more, "dim")])
-    for each in failed:
-        yield from _failure(each, fit, indent)
+    yield from failures
     yield from _counts(items, fit, indent)
 
 
@@ -86,9 +89,24 @@ def _plus(added: int) -> str:
     return f"+ {amount(added):>4}"
 
 
-def _failure(told: ItemTold, fit: Fitting, indent: str) -> Iterator[Line]:
+def _failures(failed: Sequence[ItemTold], fit: Fitting, indent: str, *, rows: int) -> list[Line]:
+    """Return what failed with its reasons, as far as the rows go; the others are named, and ``runs show`` has them."""
+    lines: list[Line] = []
+    for number, each in enumerate(failed):
+        told = list(failure(each, fit, indent))
+        last = number == len(failed) - 1
+        if number >= _LEAST_FAILURES and len(lines) + len(told) + (not last) > rows:
+            before = f"{indent}{fit.signs.failed} {amount(len(failed) - number)} more failed: "
+            names = fit.names([facts_of(rest).name for rest in failed[number:]], max(fit.width - width(before), 8))
+            return [*lines, fit.fitted([(before, "failed"), (names, "")])]
+        lines += told
+    return lines
+
+
+def failure(told: ItemTold, fit: Fitting, indent: str, /, *, whose: str = "") -> Iterator[Line]:
+    """Yield what failed and why, its file, and the command that mends it with what that saves."""
     facts = facts_of(told)
-    name = fit.cut(fit.text(facts.name), max(fit.width // 3, 8))
+    name = fit.cut(fit.text(f"{whose}/{facts.name}" if whose else facts.name), max(fit.width // 3, 8))
     reason = fit.text(facts.why or told.detail)
     sign: Segment = (f"{indent}{fit.signs.failed} ", "failed")
     if width(sign[0]) + width(name) + 2 + width(reason) <= fit.width:
@@ -100,6 +118,8 @@ def _failure(told: ItemTold, fit: Fitting, indent: str) -> Iterator[Line]:
         yield fit.fitted([(f"{indent}    file  ", "dim"), (fit.text(facts.path), "")])
     if facts.fix:
         yield from fit.command((f"{indent}    fix   ", "dim"), facts.fix)
+    if facts.keeps:
+        yield fit.fitted([(f"{indent}          {fit.text(facts.keeps)}", "dim")])
 
 
 def _counts(items: Sequence[ItemTold], fit: Fitting, indent: str) -> Iterator[Line]:

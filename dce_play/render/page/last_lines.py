@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from dce_play.errors import ExitCode
 from dce_play.events import ItemTold, Outcome, RunEnded
 from dce_play.facts import ItemFacts
 from dce_play.render.lines import Line, Segment
@@ -61,7 +62,13 @@ class Tally:
                 by_fix.setdefault((facts.fix, facts.remark), []).append(facts)
         for (fix, remark), found in by_fix.items():
             verb = "is" if len(found) == 1 else "are"
-            yield f"{counted(len(found), found[0].kind)} {verb} {remark}:", fix
+            keeps = f"; {found[0].keeps}" if len(found) == 1 and found[0].keeps else ""
+            yield f"{counted(len(found), found[0].kind)} {verb} {remark}{keeps}:", fix
+
+
+def ended_well(body: RunEnded, /) -> bool:
+    """Return whether nobody need look at the run."""
+    return body.exit_code in {ExitCode.OK, ExitCode.CHANGES_PENDING}
 
 
 def recap(body: RunEnded, tally: Tally, fit: Fitting, /, *, dry: bool) -> Iterator[Line]:

@@ -60,7 +60,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     failed = [row for row in rows if not (row.ok or (row.can_begin and params.broken_files == "warn"))]
     for row in rows:
         if not row.ok and row not in failed:
-            ctx.reporter.say(f"WARN: {row.name}: {row.status}")
+            ctx.reporter.say(f"WARN: {row.name}: {row.brief}")
     if failed:
         raise StepFailed(
             f"{len(failed)} enabled target(s) failed archive verification.",

@@ -10,8 +10,9 @@ import pytest
 
 from dce_play.events import Body, Event, ItemTold, Mode, Status, StepEnded, StepRef, StepStarted
 from dce_play.facts import ItemFacts
-from dce_play.plugin import Context, StepResult
+from dce_play.plugin import Context, StepFailed, StepResult
 from dce_play.render.page.display import DisplayOptions
+from dce_play.render.page.fitting import Fitting
 from dce_play.render.page.page import Page
 from dce_play.render.terminal import PlainTerminal
 from dce_play.render.text import ASCII
@@ -45,6 +46,9 @@ def told(*items: tuple[str, str, str, ItemFacts]) -> MadeUpStep:
         for key, status, detail, facts in items:
             ctx.reporter.item(key, "started")
             ctx.reporter.item(key, status, detail, facts)
+        failed = sum(1 for _, status, _, _ in items if status == "failed")
+        if failed:
+            raise StepFailed(f"{failed} failed")
         return done("it")
 
     return MadeUpStep(NAME="long.one", act=act)
@@ -125,24 +129,62 @@ def test_a_failed_channel_is_told_with_its_file_and_what_mends_it(tmp_path: Path
         path="lab/bench [1].json",
         why="damaged: it ends inside a message (byte 125662)",
         fix="dce-play archive salvage 'lab/bench [1].json'",
+        keeps="97 messages can be kept; a backup stays",
     )
     text = page(night(tmp_path, ("1", "failed", "/root/lab/bench [1].json is damaged", facts)))
     assert "  ✗ bench  damaged: it ends inside a message (byte 125662)\n" in text
     assert "      file  lab/bench [1].json\n      fix   dce-play archive salvage 'lab/bench [1].json'\n" in text
+    assert "\n            97 messages can be kept; a backup stays\n" in text
     assert "1 channel failed" in text
 
 
-def test_quiet_says_nothing_of_a_run_that_went_well_and_its_page_of_one_that_failed(tmp_path: Path) -> None:
+def test_of_many_failures_as_many_are_told_as_the_screen_has_room_for_and_the_others_are_named(tmp_path: Path) -> None:
+    facts = [channel(f"room-{number}", path="lab/room.json", fix="dce-play archive audit x") for number in range(1, 41)]
+    ran = night(tmp_path, *((each.name, "failed", "it is broken", each) for each in facts))
+    text = page(ran)
+    assert len(text.splitlines()) <= 23
+    assert re.search(r"\n  ✗ \d+ more failed: room-\d+, room-\d+, .* and \d+ more\n", text)
+    assert text.count("fix ") >= 2
+    assert "40 channels failed" in text
+    assert page(ran, quiet=True).count("fix ") == 40, "nobody scrolls in a mail"
+
+
+@pytest.mark.parametrize(("length", "indent"), [(60, 4), (78, 2), (80, 0), (81, 0)])
+def test_a_commands_lines_are_indented_no_farther_than_its_widest_word_leaves_room(length: int, indent: int) -> None:
+    fit = Fitting(DisplayOptions(width=80, breaks=True))
+    path = "x" * length
+    lines = fit.command(("      fix   ", ""), f"dce-play archive salvage {path}")
+    told = ["".join(text for text, _ in line) for line in lines]
+    assert told == ["      fix   dce-play archive salvage \\", " " * indent + path]
+
+
+def test_quiet_says_nothing_of_a_run_that_went_well_and_of_others_what_failed_and_what_mends_it(tmp_path: Path) -> None:
     assert page(night(tmp_path), quiet=True) == ""
     broken = NIGHT + '  - {name: Check, assert.that: {conditions: ["{{ 1 > 2 }}"], message: no}}\n'
     ran = night(
         tmp_path, text=broken, run_id="run-2", run_folder=tmp_path / "run-2", resume_command="dce-play resume run-1"
     )
-    text = page(ran, quiet=True)
-    assert "✗ Check  no\n" in text
-    assert text.count("no\n") == 1, "a failure is told once"
-    assert "FAILED  +14 messages in 2 of 4 channels · 1 step failed" in text
-    assert "next: dce-play resume run-1" in text
+    assert page(ran, quiet=True) == dedent(
+        """\
+        ✗ Check  no
+        FAILED  +14 messages in 2 of 4 channels · 1 step failed · 0.0 s
+        next: dce-play resume run-1
+        """
+    )
+
+
+def test_quiet_tells_one_command_that_which_mends_it(tmp_path: Path) -> None:
+    facts = channel("bench", why="damaged", path="lab/bench [1].json", fix="dce-play archive salvage x")
+    ran = night(tmp_path, *USUAL, ("1", "failed", "damaged", facts), resume_command="dce-play resume run-1")
+    assert page(ran, quiet=True) == dedent(
+        """\
+        ✗ lab/bench  damaged
+            file  lab/bench [1].json
+            fix   dce-play archive salvage x
+        FAILED  +14 messages in 2 of 4 channels · 1 channel failed · 1 step failed · 2
+                steps not run · 0.0 s
+        """
+    )
 
 
 def test_markers_are_told_with_v_and_not_on_the_page(tmp_path: Path) -> None:

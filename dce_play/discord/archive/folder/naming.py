@@ -29,6 +29,13 @@ def new_file_name(guild: str, category: str, channel: str, *, channel_id: Channe
     return " - ".join(part.rstrip(" .") for part in parts) + suffix
 
 
+def name_in(path: Path | None, /) -> str:
+    """Return the channel's name as its file name has it; empty where it has none."""
+    if path is None or " [" not in path.stem:
+        return ""
+    return path.stem.rpartition(" [")[0].rpartition(" - ")[2]
+
+
 def shown(path: Path | str) -> str:
     """Return a path as text that is safe to print: one line, no control characters, always encodable."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dce_play.discord.archive.folder.channel_map import DamagedChannelMap, load_map
-from dce_play.discord.archive.folder.naming import shown
+from dce_play.discord.archive.folder.naming import name_in, shown
 from dce_play.discord.archive.folder.seeds import find_seeds, json_files, twins_among
 from dce_play.discord.archive.merge.adopt import Fitness, look_at
 from dce_play.layout import TargetLayout
@@ -41,6 +41,8 @@ class TableRow:
     ok: bool
     can_begin: bool
     """Whether a run can begin; a broken file or twins stop their own channel only."""
+    brief: str
+    """The status without paths, for one line of a screen."""
 
     def cells(self) -> tuple[str, ...]:
         """Return the texts under ``HEADER``."""
@@ -90,7 +92,7 @@ def _row(entry: TableEntry) -> TableRow:
     invalid = [look for look in looks if look.fitness in {Fitness.DAMAGED, Fitness.OTHER_CHANNEL}]
     seeded = len({seed.channel_id for seed in seeds})
     twins = sorted(twins_among(seeds))
-    begins = True
+    begins, brief = True, ""
     if json_count == 0:
         status, ok, begins = (_NEW, True, True) if entry.may_be_new else ("no json archives", False, False)
     elif seeded == 0:
@@ -98,7 +100,9 @@ def _row(entry: TableEntry) -> TableRow:
     elif twins:
         status, ok = f"twin archives of channel {', '.join(twins)}", False
     elif invalid:
-        status, ok = f"{len(invalid)} invalid archive(s), such as {shown(invalid[0].path)}: {invalid[0].detail}", False
+        path, count = invalid[0].path, f"{len(invalid)} invalid archive(s), such as"
+        status, ok = f"{count} {shown(path)}: {invalid[0].detail}", False
+        brief = f"{count} {shown(name_in(path) or path.name)}"
     else:
         status, ok = "ok" if mapped else "ok (map will bootstrap on first run)", True
     return TableRow(
@@ -111,6 +115,7 @@ def _row(entry: TableEntry) -> TableRow:
         status=status,
         ok=ok,
         can_begin=begins,
+        brief=brief or status,
     )
 
 
@@ -125,4 +130,5 @@ def _told(entry: TableEntry, status: str, *, ok: bool) -> TableRow:
         status=status,
         ok=ok,
         can_begin=ok,
+        brief=status,
     )
