@@ -132,6 +132,22 @@ class StoredBackup:
             source.abort()
 
 
+@dataclass
+class LosingBackup(StoredBackup):
+    """A backup whose restored files are lost as soon as it was read, as a bad disk loses them."""
+
+    below: str = ""
+    """Where they lie: a pattern below TMPDIR."""
+
+    @contextmanager
+    def plain(self) -> Iterator[FileSource]:
+        with super().plain() as source:
+            yield source
+        for path in Path(tempfile.gettempdir()).glob(self.below):
+            if path.is_file():
+                path.unlink()
+
+
 def module_of(keys: ModuleKeys, *, engine: str, class_name: str) -> Module:
     """Return a module as the definitions give it."""
     return Module(keys=keys, class_name=class_name, engine=engine, source="backup.yml:1", folder=Path("/"))

@@ -14,6 +14,8 @@ END = bytes(2 * BLOCK)
 """What a tar ends with."""
 _MAX_OCTAL_SIZE = 8**11 - 1
 _MAX_OCTAL_ID = 8**7 - 1
+_MOST_DIGITS = 19
+"""Of a number in an extended header: what a file's size or time can be has no more."""
 _NAME_BYTES = 100
 _PAX_NAME = b"././@PaxHeader"
 
@@ -180,17 +182,17 @@ def apply_records(member: Member, body: bytes, *, offset: int) -> None:
             case "linkpath":
                 member.link = value
             case "size":
-                member.size_bytes = int(value)
+                member.size_bytes = _number(value, offset)
             case "uid":
-                member.uid = int(value)
+                member.uid = _number(value, offset)
             case "gid":
-                member.gid = int(value)
+                member.gid = _number(value, offset)
             case "mtime":
-                member.mtime_ns = _nanoseconds(value)
+                member.mtime_ns = _nanoseconds(value, offset)
             case "GNU.sparse.name":
                 member.name = value
             case "GNU.sparse.realsize":
-                member.real_bytes = int(value)
+                member.real_bytes = _number(value, offset)
             case _ if key.startswith("SCHILY."):
                 extra[key] = value
     member.extra = extra
@@ -213,7 +215,13 @@ def _decode_records(body: bytes, offset: int) -> list[tuple[str, bytes]]:
     return records
 
 
-def _nanoseconds(value: bytes) -> int:
-    whole, _, rest = value.partition(b".")
-    fraction = int(rest[:9].ljust(9, b"0") or b"0")
-    return int(whole) * 10**9 + (-fraction if whole.startswith(b"-") else fraction)
+def _number(value: bytes, offset: int) -> int:
+    if not value.isdigit() or len(value) > _MOST_DIGITS:
+        raise NotATar(f"an extended header with a number that is none at byte {offset}")
+    return int(value)
+
+
+def _nanoseconds(value: bytes, offset: int) -> int:
+    whole, _, rest = value.removeprefix(b"-").partition(b".")
+    nanoseconds = _number(whole, offset) * 10**9 + _number(rest[:9].ljust(9, b"0"), offset)
+    return -nanoseconds if value.startswith(b"-") else nanoseconds

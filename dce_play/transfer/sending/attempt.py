@@ -120,6 +120,12 @@ class Attempt:
             self._packs.discard(identifier)
         return broken
 
+    def leave(self, identifier: EpisodeId) -> Result:
+        """Leave an episode that was other content each time it was sent to the next pass."""
+        result = Result(id=identifier, verdict=_CHANGING)
+        self._tell(result, 0)
+        return result
+
     def _keep(self, record: PackRecord, verdict: Verdict) -> Result:
         """Remember an acknowledged episode, to be retired with others."""
         if not self._acknowledged:

@@ -25,7 +25,7 @@ from dce_play.transfer.sending.tools import Tools
 _ASK_GATE_S = 60.0
 _ROW = 3
 _ROUNDS = 3
-"""How often an episode is sent in one pass while its writer goes on writing."""
+"""How often an episode is sent again in one pass while its writer goes on writing."""
 _PACKED = frozenset({Suffix.TAR, Suffix.PACK})
 
 
@@ -183,8 +183,11 @@ class Passes:
             self._on_result(result)
 
     def _retire(self, course: "_Course", *, now: bool) -> None:
-        """Retire what is due; what turns out not to be what was sent is packed and sent in this same pass."""
-        for _ in range(_ROUNDS):
+        """Retire what is due; what turns out not to be what was sent is packed and sent in this same pass.
+
+        What is other content again after so many rounds is left for the next pass, and told so.
+        """
+        for left in reversed(range(_ROUNDS + 1)):
             try:
                 broken = self._attempt.retire_due(now=now)
             except (OSError, FileBusy) as error:
@@ -193,7 +196,9 @@ class Passes:
                 return
             for identifier in broken:
                 course.results.pop(identifier, None)
-                result = None if course.halted else self._attempt.run(identifier, obey=False)
+                if course.halted:
+                    continue
+                result = self._attempt.run(identifier, obey=False) if left else self._attempt.leave(identifier)
                 if result is not None:
                     self._take(course, result)
             if not broken:

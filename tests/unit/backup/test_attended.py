@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dce_play.backup import attended
 from dce_play.backup.attended import CI_VARIABLES, SCHEDULERS, Seen, admit, decide
 from dce_play.backup.errors import BackupError
 from dce_play.errors import ExitCode
@@ -59,3 +60,12 @@ def test_refused_is_77_with_what_to_do_and_allowed_is_on_record() -> None:
     record = admit(nobody, allow_unattended=True, what="taking a backup")
     assert (record.attended, record.allowed_by) == (False, "--allow-unattended")
     assert admit(seen(), allow_unattended=True, what="x").allowed_by == "terminal"
+
+
+def test_so_many_processes_above_ours_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    all_of_them = list(attended._ancestors())
+    assert 2 <= len(all_of_them) < attended._DEEPEST
+    monkeypatch.setattr(attended, "_DEEPEST", len(all_of_them))
+    assert list(attended._ancestors()) == all_of_them
+    monkeypatch.setattr(attended, "_DEEPEST", len(all_of_them) - 1)
+    assert list(attended._ancestors()) == all_of_them[:-1]

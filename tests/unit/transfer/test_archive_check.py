@@ -264,3 +264,19 @@ def test_what_python_packs_is_taken() -> None:
             info.mtime = 1.5  # a fraction makes a pax header
             tar.addfile(info, io.BytesIO(META))
     assert checked(zstandard.ZstdCompressor().compress(out.getvalue())).files == 3
+
+
+def test_a_zstd_block_has_128_kib_at_most() -> None:
+    from dce_play.transfer.zstd_frames import _LARGEST_BLOCK_BYTES, ZstdStream
+
+    def frame(size: int) -> bytes:
+        """One frame of one block: a byte that comes so many times."""
+        return b"\x28\xb5\x2f\xfd\x00\x38" + (1 | 1 << 1 | size << 3).to_bytes(3, "little") + b"x"
+
+    taken: list[bytes] = []
+    frames = ZstdStream(taken.append)
+    frames.feed(frame(_LARGEST_BLOCK_BYTES))
+    frames.finish()
+    assert sum(map(len, taken)) == _LARGEST_BLOCK_BYTES
+    with pytest.raises(ArchiveRefused, match="a zstd block is damaged"):
+        ZstdStream(taken.append).feed(frame(_LARGEST_BLOCK_BYTES + 1))

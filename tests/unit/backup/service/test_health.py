@@ -12,6 +12,7 @@ from dce_play.backup.definitions.model import HealthKeys, ModuleKeys, S3Keys, Va
 from dce_play.backup.facts import Health
 from dce_play.backup.registry import engine_named
 from dce_play.backup.service.health import Probe
+from dce_play.backup.service.in_time import http_answers
 from tests.support.engine_services import EngineServices, module_of
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -87,3 +88,20 @@ def test_a_whole_answer_in_time_is_healthy_and_another_status_is_not() -> None:
             keys = ModuleKeys(name="m", health=HealthKeys(http=f"http://127.0.0.1:{port}/x?y", status=status))
             module = module_of(keys, engine="files", class_name="E")
             assert Probe(module, engine_named("files"), EngineServices()).ask() is wanted
+
+
+@pytest.mark.contract("B4")
+def test_of_an_answer_without_end_a_mebibyte_is_read() -> None:
+    cut = threading.Event()
+
+    def without_end(connection: socket.socket) -> None:
+        connection.sendall(HEAD + b"\r\n")
+        try:
+            while True:
+                connection.sendall(b"x" * 65536)
+        except OSError:
+            cut.set()
+
+    with server(without_end) as port:
+        assert http_answers(HealthKeys(http=f"http://127.0.0.1:{port}/", timeout=20.0))
+        assert cut.wait(20)

@@ -10,8 +10,8 @@ import pytest
 from dce_play.backup.definitions.model import ModuleKeys, S3Keys, TargetKeys
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import Consistency, EngineFacts, Produced, RemoteCopy, SourceFacts
-from dce_play.backup.manifest import Manifest, encode_manifest
-from dce_play.backup.targets.s3 import S3Target, open_target
+from dce_play.backup.manifest import SUFFIX, Manifest, encode_manifest
+from dce_play.backup.targets.s3 import _LARGEST_MANIFEST_BYTES, S3Target, open_target
 from dce_play.system.s3.bucket import Bucket
 from tests.support.engine_services import EngineServices, manifest_of, module_of
 from tests.support.real_engines import SeaweedFS
@@ -134,3 +134,14 @@ def test_only_what_has_a_manifest_of_ours_and_its_data_is_a_backup(seaweed: Seaw
     bucket.put("host-one/other", b"x", only_new=True)
     bucket.put("elsewhere", b"x", only_new=True)
     assert [each.file for each in place.backups()] == ["thing-20261128T010000Z.tar.gz", "thing-20261128T020000Z.tar.gz"]
+
+
+@pytest.mark.contract("E5")
+def test_a_manifest_in_a_bucket_is_so_large_at_most(seaweed: SeaweedFS, tmp_path: Path) -> None:
+    bucket = seaweed.new_bucket()
+    for number, more in enumerate((0, 1)):
+        path, manifest = backup(tmp_path, f"thing-2026112{number}T220000Z.tar.gz", b"data")
+        told = encode_manifest(manifest).rstrip(b"\n").ljust(_LARGEST_MANIFEST_BYTES + more)
+        bucket.put(f"host-one/{path.name}", b"data", only_new=True)
+        bucket.put(f"host-one/{path.name}{SUFFIX}", told, only_new=True)
+    assert [each.file for each in target(seaweed, bucket).backups()] == ["thing-20261120T220000Z.tar.gz"]

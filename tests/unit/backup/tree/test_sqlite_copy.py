@@ -125,3 +125,34 @@ def test_what_fits_into_no_memory_is_refused_and_not_copied_to_a_disk(
         pass
     assert (caught.value.error_id, caught.value.exit_code) == (ErrorId.NO_SPACE, 1)
     assert [path.name for path in tmp_path.iterdir()] == ["live.db"]
+
+
+@pytest.mark.contract("B4")
+@pytest.mark.parametrize("comes", [sqlite_copy._TRIES - 1, sqlite_copy._TRIES])
+def test_a_database_that_is_opened_each_time_is_read_so_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, comes: int
+) -> None:
+    path = tmp_path / "live.db"
+    database(path, rows=2, mode="wal").close()
+    copies: list[int] = []
+    copy_of = sqlite_copy._copy_of
+
+    def copy_and_come(source: sqlite3.Connection, shown: str, *, off_disk: bool) -> int:
+        copies.append(copy_of(source, shown, off_disk=off_disk))
+        if len(copies) <= comes:
+            with closing(sqlite3.connect(path, isolation_level=None)) as live:
+                live.execute("INSERT INTO seen VALUES ('later')")
+        return copies[-1]
+
+    monkeypatch.setattr(sqlite_copy, "_copy_of", copy_and_come)
+    if comes < sqlite_copy._TRIES:
+        with sqlite_copy.consistent_copy(os.fsencode(path), off_disk=False) as copy:
+            assert rows_of(copy, tmp_path) == 3 + comes
+    else:
+        with (
+            pytest.raises(BackupError, match="was opened and closed again") as caught,
+            sqlite_copy.consistent_copy(os.fsencode(path), off_disk=False),
+        ):
+            pass
+        assert caught.value.error_id is ErrorId.CHANGED
+    assert len(copies) == sqlite_copy._TRIES

@@ -7,7 +7,7 @@ import pytest
 from dce_play.transfer.ids import EpisodeId
 from dce_play.transfer.sending.backoff import Backoff
 from dce_play.transfer.sending.settings import load_config
-from dce_play.transfer.sending.state import StateFile
+from dce_play.transfer.sending.state import StateFile, Wait
 from tests.support.lab_hosts import lab_host
 
 ONE = EpisodeId("one")
@@ -58,6 +58,13 @@ def test_a_retry_after_is_the_least_and_a_year_is_capped(life: Life) -> None:
     assert life.backoff.paused == "unreachable"
     life.backoff.resume()
     assert life.backoff.paused is None
+
+
+def test_more_failures_than_a_wait_can_double_are_as_many(life: Life) -> None:
+    life.file.state.backoff[ONE] = Wait(failures=10**6)
+    life.backoff.failed(ONE, None)
+    assert life.ranges == [300.0]
+    assert life.file.state.backoff[ONE].failures == 10**6 + 1
 
 
 def test_a_clock_that_was_set_back_lets_nobody_wait_for_ever(life: Life) -> None:

@@ -156,7 +156,7 @@ class DumpPieces:
         if at > self._start and _WORD_BYTE.match(self._buffer, at - 1):
             return b""  # a dollar inside a name
         if tag := _DOLLAR.match(self._buffer, at):
-            return tag.group()
+            return tag.group() if len(tag.group()) <= _LONGEST_TAG_BYTES else b""
         half = _TAG_SO_FAR.match(self._buffer, at + 1)
         short = len(self._buffer) - at < _LONGEST_TAG_BYTES
         return None if short and half is not None and half.end() == len(self._buffer) else b""

@@ -1,17 +1,23 @@
 """Class F against a stub of the dumps API (it is a stub: no Meilisearch is to be had): states, delays, failures."""
 
+import gzip
+import io
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from dce_play.backup.definitions.model import MeilisearchKeys, Module, ModuleKeys
+from dce_play.backup.engines.meilisearch.dump import _LARGEST_METADATA_BYTES, read_dump
 from dce_play.backup.engines.meilisearch.engine import ENGINE
+from dce_play.backup.engines.meilisearch.server import _LONGEST_PAUSE_S
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import Consistency, Health
 from dce_play.backup.protocols import DrillOptions
 from tests.support.engine_services import EngineServices, Record, StoredBackup, check, module_of, take
-from tests.support.meilisearch_stub import KEY, MeilisearchStub, meilisearch_stub
+from tests.support.fakes import FakeClock
+from tests.support.meilisearch_stub import KEY, MeilisearchStub, add, meilisearch_stub
 from tests.support.real_engines import free_ports
 
 
@@ -99,6 +105,30 @@ def test_a_dump_that_is_not_where_it_should_be_is_not_found(stub: MeilisearchStu
 def test_a_dump_that_is_cut_is_truncated(stub: MeilisearchStub, tmp_path: Path, left: int) -> None:
     stub.cut = left
     assert refused(stub, tmp_path / "f.dump").error_id is ErrorId.TRUNCATED
+
+
+@pytest.mark.contract("L3")
+@pytest.mark.parametrize(("more", "fine"), [(0, True), (1, False)])
+def test_a_dumps_metadata_are_so_large_at_most(more: int, fine: bool) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        add(archive, "metadata.json", b'{"dbVersion": "1.9.0"}'.ljust(_LARGEST_METADATA_BYTES + more))
+    dump = io.BytesIO(gzip.compress(out.getvalue(), compresslevel=1))
+    if fine:
+        assert read_dump(dump).server_version == "1.9.0"
+    else:
+        with pytest.raises(BackupError, match=r"metadata\.json is larger than a dump's can be") as caught:
+            read_dump(dump)
+        assert caught.value.error_id is ErrorId.VERIFY_FAILED
+
+
+@pytest.mark.contract("L2")
+def test_a_dump_is_asked_for_at_least_so_often(stub: MeilisearchStub, tmp_path: Path) -> None:
+    stub.polls = 12
+    clock = FakeClock()
+    patient = EngineServices(environment={"MEILI_KEY": KEY, "PATH": "/usr/bin:/bin"}, clock=clock)
+    take(ENGINE, module_at(stub.url, stub.dumps), patient, tmp_path / "f.dump")
+    assert max(clock.sleeps) == _LONGEST_PAUSE_S
 
 
 @pytest.mark.contract("L4", "N3")

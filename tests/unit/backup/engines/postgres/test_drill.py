@@ -12,7 +12,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from dce_play.backup.engines.postgres.cluster import Throwaway
+from dce_play.backup.engines.postgres.counting import count_rows
+from dce_play.backup.engines.postgres.drill import _MOST_DIFFERENCES, _compare
+from dce_play.backup.engines.postgres.dump.record import DumpRecord, TableRows
 from dce_play.backup.engines.postgres.engine import ENGINE
+from dce_play.backup.engines.postgres.server import reach_server
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.protocols import DrillOptions
 from tests.support.engine_services import EngineServices, StoredBackup, take
@@ -64,6 +69,24 @@ def test_a_drill_restores_every_row_and_leaves_nothing(
     assert list(place.iterdir()) == []
     assert servers_below(place) == []
     assert postgres.databases() == before
+
+
+@pytest.mark.contract("P7")
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_drill_names_so_many_tables(postgres: Postgres, tmp_path: Path, more: int) -> None:
+    server = reach_server(postgres.module(), EngineServices())
+    stored = take(ENGINE, postgres.module(), EngineServices(), tmp_path / "dump")
+    there = len(count_rows(server, [each.name for each in server.facts().databases if each.connectable]).rows)
+    tables = [
+        TableRows(database="none", table=f"public.t{number}", rows=1)
+        for number in range(_MOST_DIFFERENCES - there + more)
+    ]
+    record = DumpRecord(databases=(), roles=(), tables=tuple(tables), own_objects=(), flaw="")
+    made = Throwaway(
+        server=server, folder=tmp_path, superuser="boss", run_as=(), owner=None, seen_as=tmp_path, descriptor=-1
+    )
+    found = _compare(made, record, stored.manifest).differences
+    assert sum(each.what.startswith("rows of ") for each in found) == _MOST_DIFFERENCES
 
 
 @pytest.mark.contract("P7", "N12")

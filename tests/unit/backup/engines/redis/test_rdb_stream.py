@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dce_play.backup.engines.redis.rdb_check import read_verdict
-from dce_play.backup.engines.redis.rdb_stream import Keys, RdbCut, RdbHeaders
+from dce_play.backup.engines.redis.rdb_stream import _MOST_CANDIDATES, Keys, RdbCut, RdbHeaders
 
 HEAD = b"REDIS0010\xfa\x09redis-ver\x067.0.15"
 ZERO = b"\xfe\x00\xfb\x02\x01"
@@ -71,6 +71,15 @@ def test_an_offset_where_no_header_stands_gives_no_keys() -> None:
     headers = RdbHeaders()
     headers.feed(RDB)
     assert headers.at({12: 0}) is None
+
+
+@pytest.mark.contract("R3")
+@pytest.mark.parametrize("more", [0, 1])
+def test_where_too_much_looks_like_a_header_nothing_is_told(more: int) -> None:
+    headers = RdbHeaders()
+    headers.feed(HEAD + ZERO * (_MOST_CANDIDATES + more) + END)
+    told = (Keys(database=0, keys=2, expiring=1),)
+    assert headers.at({len(HEAD) + 2: 0}) == (None if more else told)
 
 
 @pytest.mark.contract("R5")

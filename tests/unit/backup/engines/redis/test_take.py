@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +13,10 @@ from typing import Any
 
 import pytest
 
+from dce_play.backup.definitions.model import RedisKeys
+from dce_play.backup.engines.redis import append_only, throwaway
 from dce_play.backup.engines.redis.engine import ENGINE
+from dce_play.backup.engines.redis.link import Link
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import Consistency, Health
 from dce_play.backup.protocols import DrillOptions
@@ -306,3 +310,53 @@ def test_another_snapshot_under_the_same_manifest_is_found(server: Redis, tmp_pa
     assert caught.value.error_id is ErrorId.VERIFY_FAILED
     differences = ENGINE.drill(stored, EngineServices(), DrillOptions()).differences
     assert {each.what for each in differences} == {"keys, by the manifest", "databases, by the manifest"}
+
+
+class RestlessLink(Link, frozen=True):
+    """The way to a real server, beside which the list of its append-only files changes so often."""
+
+    server: Redis
+    changes: list[int]
+
+    def setting(self, name: str) -> str | None:
+        if name == "appendfilename" and self.changes[0]:
+            self.changes[0] -= 1
+            listed = self.server.folder / "appendonlydir" / "appendonly.aof.manifest"
+            name_of_one = "appendonly.aof.2.incr.aof" if self.changes[0] % 2 else "appendonly.aof.1.incr.aof"
+            listed.write_text(f"file appendonly.aof.1.base.rdb seq 1 type b\nfile {name_of_one} seq 1 type i\n")
+        return super().setting(name)
+
+
+@pytest.mark.contract("R4")
+@pytest.mark.parametrize("more", [0, 1])
+def test_append_only_files_that_never_hold_still_are_given_up(more: int) -> None:
+    with redis_server("--appendonly", "yes") as server:
+        (server.folder / "appendonlydir" / "appendonly.aof.2.incr.aof").write_bytes(b"")
+        link = RestlessLink(
+            keys=RedisKeys(socket=str(server.socket)), services=EngineServices(), container=None, server=server,
+            changes=[2 * append_only._TRIES - 1 + more],
+        )  # fmt: skip
+        if more:
+            with (
+                pytest.raises(BackupError, match="change faster than they are read") as caught,
+                append_only.append_only_files(link, server.folder),
+            ):
+                pass
+            assert caught.value.error_id is ErrorId.CHANGED
+        else:
+            with append_only.append_only_files(link, server.folder) as opened:
+                assert len(opened) == 3
+
+
+@pytest.mark.contract("R7")
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_server_is_reached_below_a_long_path(more: int) -> None:
+    """A folder that is short enough is named by its own path, a longer one by its descriptor."""
+    with tempfile.TemporaryDirectory(prefix="dce-long-", dir="/tmp") as name:
+        folder = Path(name) / ("x" * (throwaway._LONGEST_SOCKET_FOLDER - len(name) - 1 + more))
+        folder.mkdir()
+        with throwaway._reachable(folder) as short:
+            assert (short == folder) is (not more)
+            assert len(f"{short}/{throwaway.SOCKET}") <= 107
+        with throwaway.serving("redis-server", folder, EngineServices()) as held:
+            assert held.keys == 0

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dce_play.backup.engines.s3.names import is_safe, made_up, of_version, parents
+from dce_play.backup.engines.s3.names import _LONGEST_PATH_BYTES, is_safe, made_up, of_version, parents
 from dce_play.backup.engines.s3.roster import Roster
 
 BAD = ["", "/a", "../x", "a/../b", "a//b", "a/", "./a", "a/.", "a\0b", "a\nb", ".keys/x", ".versions/x", "x" * 256]
@@ -21,6 +21,14 @@ def test_a_key_that_is_no_safe_path_gets_a_made_up_name(key: str) -> None:
     assert not is_safe(key)
     assert is_inside(made_up(key))
     assert is_inside(of_version(key, "v1"))
+
+
+@pytest.mark.contract("K2")
+@pytest.mark.parametrize(("more", "safe"), [(0, True), (1, False)])
+def test_a_path_is_so_long_at_most_in_bytes(more: int, safe: bool) -> None:
+    key = "é/" * (_LONGEST_PATH_BYTES // 3) + "x" * (_LONGEST_PATH_BYTES % 3 + more)
+    assert len(key.encode()) == _LONGEST_PATH_BYTES + more
+    assert is_safe(key) is safe
 
 
 @given(st.text(min_size=1, max_size=40))

@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import tarfile
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,14 @@ from typing import Any
 import pytest
 
 from dce_play.backup.definitions.model import Module, ModuleKeys, S3Keys
+from dce_play.backup.engines.s3.drill import _MOST_DIFFERENCES
 from dce_play.backup.engines.s3.engine import ENGINE
 from dce_play.backup.errors import BackupError, ErrorId, WarningId
 from dce_play.backup.facts import Consistency, Health
 from dce_play.backup.protocols import DrillOptions
 from dce_play.system.s3.bucket import Bucket
 from dce_play.system.s3.upload import SMALLEST_PART_BYTES
-from tests.support.engine_services import EngineServices, Record, StoredBackup, check, module_of, take
+from tests.support.engine_services import EngineServices, LosingBackup, Record, StoredBackup, check, module_of, take
 from tests.support.real_engines import SeaweedFS, free_ports
 from tests.support.tampering import Last, tampering
 
@@ -312,6 +314,24 @@ def test_a_drill_counts_what_it_restored_and_leaves_nothing(seaweed: SeaweedFS, 
     backup.manifest.counts["objects"] = 1
     drilled = ENGINE.drill(backup, services(seaweed), DrillOptions(folder=tmp_path))
     assert [each.what for each in drilled.differences] == ["objects"]
+
+
+@pytest.mark.contract("K6")
+@pytest.mark.parametrize("more", [-2, 0])
+def test_a_drill_names_so_many_differences(
+    seaweed: SeaweedFS, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: int
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    bucket = seaweed.new_bucket()
+    for number in range(_MOST_DIFFERENCES + more):
+        bucket.put(f"{number:03}", b"content", only_new=True)
+    stored = take(ENGINE, module_for(seaweed, bucket), services(seaweed), tmp_path / "d.tar")
+    losing = LosingBackup(manifest=stored.manifest, path=stored.path, below="dce-play-drill-*/restored/objects/*")
+    drilled = ENGINE.drill(losing, services(seaweed), DrillOptions())
+    named = [each.what for each in drilled.differences if each.what.startswith("object ")]
+    assert len(named) == _MOST_DIFFERENCES + more
+    assert len(drilled.differences) == _MOST_DIFFERENCES  # with objects and bytes, where there is room for them
+    assert drilled.restored["objects"] == 0
 
 
 def state(bucket: Bucket) -> dict[str, tuple[bytes, str, dict[str, str]]]:

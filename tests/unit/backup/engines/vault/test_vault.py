@@ -13,7 +13,8 @@ import pytest
 
 from dce_play.backup.definitions.model import Module, ModuleKeys, VaultKeys
 from dce_play.backup.engines.vault.engine import ENGINE
-from dce_play.backup.engines.vault.snapshot import SEAL, STATE, SnapshotFacts, read_snapshot
+from dce_play.backup.engines.vault.server import _MOST_REDIRECTS
+from dce_play.backup.engines.vault.snapshot import _LARGEST_SMALL_BYTES, SEAL, STATE, SnapshotFacts, read_snapshot
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import Consistency, Health
 from dce_play.backup.protocols import DrillOptions
@@ -194,6 +195,39 @@ def test_a_redirect_to_the_active_node_is_followed(bao: OpenBao, tmp_path: Path)
 
     with tampering(bao.port, redirect) as port:
         assert taken(bao, tmp_path / "v.snap", port=port).manifest.counts["files"] == 4
+
+
+@pytest.mark.contract("C5")
+def test_a_cluster_that_redirects_in_a_circle_is_given_up(bao: OpenBao, tmp_path: Path) -> None:
+    asked: list[bytes] = []
+
+    def redirect(request: bytes, piece: bytes) -> bytes | None:
+        if b"/snapshot" not in request:
+            return piece.replace(b"%d" % bao.port, b"%d" % port)  # it names the proxy as its active node
+        if not piece.startswith(b"HTTP/1.1"):
+            return None
+        asked.append(request)
+        to = f"http://127.0.0.1:{port}/v1/sys/storage/raft/snapshot".encode()
+        return b"HTTP/1.1 307 Temporary Redirect\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % to
+
+    with tampering(bao.port, redirect) as port:
+        error = refused(bao, tmp_path / "v.snap", port=port)
+    assert "redirects in a circle" in str(error)
+    assert error.error_id is ErrorId.ENGINE_FAILED
+    assert len(asked) == _MOST_REDIRECTS + 1
+
+
+@pytest.mark.contract("C2")
+@pytest.mark.parametrize("more", [0, 1])
+def test_what_stands_beside_the_state_is_so_large_at_most(more: int) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz", compresslevel=1) as archive:
+        info = tarfile.TarInfo(SEAL)
+        info.size = _LARGEST_SMALL_BYTES + more
+        archive.addfile(info, io.BytesIO(bytes(info.size)))
+    words = "is larger than a snapshot's can be" if more else "the snapshot lacks"
+    with pytest.raises(BackupError, match=words):
+        read_snapshot(io.BytesIO(out.getvalue()))
 
 
 @pytest.mark.contract("C6")

@@ -6,7 +6,13 @@ from hypothesis import strategies as st
 
 from dce_play.backup.engines.postgres.dump.edits import Edits
 from dce_play.backup.engines.postgres.dump.names import connected, connection_string, qualified
-from dce_play.backup.engines.postgres.dump.pieces import LONGEST_STATEMENT_BYTES, DumpPieces, Kind, Piece
+from dce_play.backup.engines.postgres.dump.pieces import (
+    _LONGEST_TAG_BYTES,
+    LONGEST_STATEMENT_BYTES,
+    DumpPieces,
+    Kind,
+    Piece,
+)
 from dce_play.backup.engines.postgres.dump.record import DumpCounter, DumpRecord
 
 DUMP = rb"""--
@@ -151,3 +157,15 @@ def test_what_exists_is_left_out_and_all_else_stays_byte_for_byte() -> None:
     edited = b"".join(edits.apply(piece) for piece in DumpPieces().feed(DUMP))
     expected = DUMP.replace(b"CREATE ROLE bob;", b"").replace(b"'/srv/it''s fast'", b"'/drill/it''s fast'")
     assert edited == expected
+
+
+@pytest.mark.contract("P3")
+@pytest.mark.parametrize("size", [1, 7, 4096])
+@pytest.mark.parametrize(("more", "statements"), [(0, 1), (1, 2)])
+def test_a_dollar_quotes_tag_is_so_long_at_most_whatever_the_chunks(size: int, more: int, statements: int) -> None:
+    tag = b"$" + b"t" * (_LONGEST_TAG_BYTES - 2 + more) + b"$"
+    data = b"SELECT " + tag + b"a;b" + tag + b";\n"
+    cutter = DumpPieces()
+    pieces = [piece for at in range(0, len(data), size) for piece in cutter.feed(data[at : at + size])]
+    assert sum(piece.kind is Kind.STATEMENT for piece in pieces) == statements
+    assert b"".join(piece.data for piece in pieces) + cutter.close() == data
