@@ -59,7 +59,7 @@ def _elapses(when: str, executor: Executor) -> Iterator[datetime]:
     """Yield the next few times; none where there is no ``systemd-analyze``, or it does not take the time."""
     argv = ("systemd-analyze", "calendar", f"--iterations={_NEXT_TO_TRY}", "--", when)
     try:
-        said = executor.run(Command(argv=argv, timeout_s=_TIMEOUT_S))
+        said = executor.run(Command(argv=argv, timeout_s=_TIMEOUT_S, is_question=True))
     except DcePlayError:
         return
     if said.exit_code != 0:

@@ -58,7 +58,7 @@ def crontab_to_change(program: str, executor: Executor, scratch: Path) -> str:
 
 
 def _listed(program: str, executor: Executor, into: Path | None) -> str:
-    finished = executor.run(Command(argv=(program, "-l"), timeout_s=_TIMEOUT_S, stdout=into))
+    finished = executor.run(Command(argv=(program, "-l"), timeout_s=_TIMEOUT_S, is_question=True, stdout=into))
     if finished.exit_code == 0:
         return finished.stdout
     if "no crontab" in finished.stderr:
@@ -76,7 +76,7 @@ def write_crontab(program: str, executor: Executor, text: str, scratch: Path) ->
     try:
         path.write_bytes(text.encode("utf-8", "surrogateescape"))
         # By its bare name: crontab(1) cuts a path off after 99 characters.
-        finished = executor.run(Command(argv=(program, path.name), cwd=scratch, timeout_s=_TIMEOUT_S))
+        finished = executor.run(Command(argv=(program, path.name), cwd=scratch, timeout_s=_TIMEOUT_S, is_question=True))
     finally:
         path.unlink(missing_ok=True)
     if finished.exit_code != 0:

@@ -116,7 +116,7 @@ def check_running(environment: Mapping[str, str], executor: Executor) -> None:
     hint = "let cron do it: dce-play run schedule\nor write the units for another machine: --unit-dir FOLDER"
     if shutil.which(argv[0], path=environment.get("PATH")) is None:
         raise SystemdLacking(f"there is no systemd on this machine: no program {argv[0]}", hint=hint)
-    asked = executor.run(Command(argv=(*argv, "is-system-running"), timeout_s=_TIMEOUT_S))
+    asked = executor.run(Command(argv=(*argv, "is-system-running"), timeout_s=_TIMEOUT_S, is_question=True))
     state = asked.stdout.strip() or asked.stderr.strip().partition("\n")[0]
     if state not in {"running", "degraded", "starting", "initializing", "maintenance"}:
         whose = "no systemd runs this machine" if is_system() else "no systemd runs for you here"
@@ -132,7 +132,9 @@ def verify(files: Mapping[str, str], *, scratch: Path, environment: Mapping[str,
         return False
     for line in (line for text in files.values() for line in text.splitlines() if line.startswith("OnCalendar=")):
         when = line.partition("=")[2]
-        asked = executor.run(Command(argv=("systemd-analyze", "calendar", "--", when), timeout_s=_TIMEOUT_S))
+        asked = executor.run(
+            Command(argv=("systemd-analyze", "calendar", "--", when), timeout_s=_TIMEOUT_S, is_question=True)
+        )
         if asked.exit_code != 0:
             raise InvalidSchedule(f'systemd does not take "{when}" as a time', hint="man systemd.time")
     folder = scratch / "units"
@@ -144,7 +146,7 @@ def verify(files: Mapping[str, str], *, scratch: Path, environment: Mapping[str,
     runtime = {
         "XDG_RUNTIME_DIR": environment.get("XDG_RUNTIME_DIR", str(folder))
     }  # --user looks for one, under cron too
-    said = executor.run(Command(argv=argv, env=runtime, timeout_s=_TIMEOUT_S))
+    said = executor.run(Command(argv=argv, env=runtime, timeout_s=_TIMEOUT_S, is_question=True))
     complaints = [line for line in said.stderr.splitlines() if any(name in line for name in files)]
     if complaints or said.exit_code != 0:
         first = (complaints or said.stderr.strip().splitlines() or ["it said nothing"])[0]

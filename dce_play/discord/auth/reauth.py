@@ -7,7 +7,7 @@ from typing import ClassVar
 from dce_play.discord.auth.discovery import FoundToken, NoToken, Places, discover_token
 from dce_play.discord.auth.env_file import read_env_file
 from dce_play.errors import DcePlayError, ExitCode
-from dce_play.system.process.executor import Command, Executor
+from dce_play.system.process.executor import Command, Executor, ProgramTimedOut
 
 _TIMEOUT_S = 300.0
 
@@ -37,9 +37,12 @@ def refresh_token(old: str, where: Places, executor: Executor, *, interactive: b
     if not interactive and _setting(where, "DCE_REAUTH_UNATTENDED") != "1":
         return None
     path = _checked(command, where.folder)
-    finished = executor.run(
-        Command(argv=(str(path),), timeout_s=_TIMEOUT_S, cwd=where.folder, secrets=frozenset({old}))
-    )
+    try:
+        finished = executor.run(
+            Command(argv=(str(path),), timeout_s=_TIMEOUT_S, cwd=where.folder, secrets=frozenset({old}))
+        )
+    except ProgramTimedOut as error:
+        raise BadReauthCommand(command, f"was ended after {_TIMEOUT_S:g} s", hint=f"see why: {path}") from error
     if finished.exit_code != 0:
         raise BadReauthCommand(command, f"failed with exit {finished.exit_code}", hint=finished.stderr.strip()[-200:])
     return _different(old, where)

@@ -146,6 +146,7 @@ class ContainerLauncher:
                 Command(
                     argv=(*self.engine.control, "rm", "--force", container),
                     timeout_s=_CONTROL_TIMEOUT_S,
+                    is_question=True,
                     tidies_up=True,
                 )
             )
@@ -157,7 +158,7 @@ def leftover_containers(control: Executor, engine: Engine, /) -> list[str]:
     They are found by name, as podman-compose gives them no labels. Raises: ContainersUnknown.
     """
     argv = (*engine.control, "ps", "--all", "--filter", f"name={_NAME_PREFIX}", "--format", "{{.Names}}")
-    finished = control.run(Command(argv=argv, timeout_s=_CONTROL_TIMEOUT_S))
+    finished = control.run(Command(argv=argv, timeout_s=_CONTROL_TIMEOUT_S, is_question=True))
     if finished.exit_code != 0:
         raise ContainersUnknown(engine.name, finished.stderr)
     return [name for name in finished.stdout.split() if name.startswith(_NAME_PREFIX)]

@@ -106,6 +106,6 @@ def _candidates(environ: Mapping[str, str]) -> Iterator[tuple[Engine, tuple[str,
 
 def _answers(executor: Executor, question: tuple[str, ...]) -> bool:
     try:
-        return executor.run(Command(argv=question, timeout_s=_ASK_TIMEOUT_S)).exit_code == 0
+        return executor.run(Command(argv=question, timeout_s=_ASK_TIMEOUT_S, is_question=True)).exit_code == 0
     except (NoSuchProgram, ProgramTimedOut):
         return False

@@ -63,7 +63,8 @@ class Cache:
     def get(self, kind: str, key: str) -> JsonValue:
         """Return an entry's value, or ``None``."""
         try:
-            data = self._path(kind, key).read_bytes()
+            with self._path(kind, key).open("rb") as file:
+                data = file.read(_MAX_ENTRY_BYTES + 1)
             return json.loads(data) if len(data) <= _MAX_ENTRY_BYTES else None
         except (OSError, ValueError, RecursionError):
             return None
@@ -71,6 +72,8 @@ class Cache:
     def put(self, kind: str, key: str, value: JsonValue) -> None:
         """Keep an entry. That it cannot be kept is no reason to stop: the next look takes longer, that is all."""
         data = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        if len(data) > _MAX_ENTRY_BYTES:
+            return
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_atomic(self._path(kind, key), data, mode=0o600)

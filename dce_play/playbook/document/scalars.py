@@ -34,11 +34,10 @@ def resolve(text: str) -> JsonValue:
     if not (text[0].isdigit() or text[0] in "-+."):
         return text
     if _INTEGER.fullmatch(text):
-        exact = not _LEADING_ZERO.fullmatch(text) and len(text) < 20 and abs(int(text)) <= _LARGEST_EXACT
-        return int(text) if exact else text
+        return text if _LEADING_ZERO.fullmatch(text) or _is_inexact(text) else int(text)
     if _BASED.fullmatch(text):
-        return int(text, 0) if len(text) < 16 else text
-    if _FLOAT.fullmatch(text) and len(text) < _LONGEST_FLOAT:
+        return text if _is_inexact(text) else int(text, 0)
+    if _FLOAT.fullmatch(text) and len(text) <= _LONGEST_FLOAT:
         number = float(text)
         return number if number not in {float("inf"), float("-inf")} else text
     return text
@@ -54,8 +53,15 @@ def doubt(text: str) -> tuple[str, str] | None:
         return "W007", f"{text} is read as an octal, a decimal or text, depending on the reader; here it is text"
     if _SEXAGESIMAL.fullmatch(text):
         return "W007", f"{text} is text in YAML 1.2 and a number of sixties in YAML 1.1"
-    if _INTEGER.fullmatch(text) and (len(text) >= 20 or abs(int(text)) > _LARGEST_EXACT):
+    if (_INTEGER.fullmatch(text) or _BASED.fullmatch(text)) and _is_inexact(text):
         return "W008", f"{text} is above 2^53, where readers round; here it is text"
     if _VERSION.fullmatch(text):
         return "W009", f"{text} is a number, so its last zero is lost"
     return None
+
+
+def _is_inexact(whole: str) -> bool:
+    """Return whether a whole number is one that readers round."""
+    if _BASED.fullmatch(whole):
+        return int(whole, 0) > _LARGEST_EXACT
+    return len(whole) >= 20 or abs(int(whole)) > _LARGEST_EXACT  # so many digits are not worth counting

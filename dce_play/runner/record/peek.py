@@ -13,6 +13,9 @@ from dce_play.source import JsonValue
 _BLOCK_BYTES = 16 << 10
 _LONGEST_LINE_BYTES = 16 << 20
 """A line that is longer is no event of ours."""
+_WIDEST_BYTES = 2 * (_LONGEST_LINE_BYTES + 1)
+"""The last whole line, and one behind it that was torn."""
+_TOO_LONG = f"a line of more than {_LONGEST_LINE_BYTES >> 20} MiB"
 
 
 class NotAnEvent(Exception):
@@ -52,17 +55,20 @@ def peek(path: Path, /) -> Peek:
 
 
 def _first_line(descriptor: int, size: int) -> bytes:
-    """Return the first line without its line break; empty when no line is whole yet."""
-    data, at = b"", 0
-    while at < size:
-        block = os.pread(descriptor, _BLOCK_BYTES, at)
+    """Return the first line without its line break; empty when no line is whole yet.
+
+    Raises: NotAnEvent, for a line of many megabytes.
+    """
+    data = bytearray()
+    while len(data) <= _LONGEST_LINE_BYTES:
+        block = os.pread(descriptor, _BLOCK_BYTES, len(data)) if len(data) < size else b""
         end = block.find(b"\n")
-        if end >= 0:
-            return data + block[:end]
-        if not block or at > _LONGEST_LINE_BYTES:
-            break
-        data, at = data + block, at + len(block)
-    return b""
+        if not block:
+            return b""
+        data += block if end < 0 else block[:end]
+        if end >= 0 and len(data) <= _LONGEST_LINE_BYTES:
+            return bytes(data)
+    raise NotAnEvent(_TOO_LONG)
 
 
 def last_lines(descriptor: int, size: int, least_bytes: int) -> list[bytes]:
@@ -75,11 +81,12 @@ def last_lines(descriptor: int, size: int, least_bytes: int) -> list[bytes]:
         start = max(size - span, 0)
         data = os.pread(descriptor, size - start, start)
         lines = data.split(b"\n")[(1 if start else 0) : -1]
+        too_long = len(lines[-1]) > _LONGEST_LINE_BYTES if lines else span >= _WIDEST_BYTES
+        if too_long:
+            raise NotAnEvent(_TOO_LONG)
         if lines or not start:
             return lines
-        if span > _LONGEST_LINE_BYTES:
-            raise NotAnEvent("it does not begin within 16 MiB")
-        span *= 4
+        span = min(4 * span, _WIDEST_BYTES)
 
 
 def _event(line: bytes) -> dict[str, JsonValue]:

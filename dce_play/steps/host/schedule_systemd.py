@@ -127,7 +127,7 @@ def _remove(params: Params, ctx: Context, files: dict[str, str], folder: Path) -
 
 def _systemctl(ctx: Context, *words: str) -> None:
     argv = (*systemctl(ctx.environment), *words)
-    ended = ctx.executor.run(Command(argv=argv, timeout_s=_TIMEOUT_S))
+    ended = ctx.executor.run(Command(argv=argv, timeout_s=_TIMEOUT_S, is_question=True))
     if ended.exit_code != 0:
         last = (ended.stderr or ended.stdout).strip().splitlines()[-1:] or ["it said nothing"]
         raise StepFailed(f"{' '.join(argv)} exits {ended.exit_code}: {last[0]}", hint="the units are written")

@@ -32,7 +32,9 @@ def container_runs(executor: Executor) -> ContainerRuns:
         engine, _, name = container.partition(":")
         if engine not in _ENGINES or not _NAME.fullmatch(name):
             return None
-        command = Command(argv=(engine, "inspect", "--format", "{{.State.Running}}", name), timeout_s=_PATIENCE_S)
+        command = Command(
+            argv=(engine, "inspect", "--format", "{{.State.Running}}", name), timeout_s=_PATIENCE_S, is_question=True
+        )
         try:
             finished = executor.run(command)
         except DcePlayError:

@@ -5,6 +5,7 @@
 
 import errno
 import os
+import shlex
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -33,6 +34,8 @@ class Command:
     """A file for bulk output; without it standard output is kept in memory."""
     pass_fds: tuple[int, ...] = ()
     """Descriptors the program inherits, such as the archive lock's for a program that writes the archive."""
+    is_question: bool = False
+    """It is asked something in a time of ours, which nobody can make longer."""
     tidies_up: bool = False
     """It runs to its end although the run is being stopped: it removes what would stay behind."""
     pty: bool = False
@@ -92,11 +95,13 @@ class SecretInArguments(DcePlayError):
 class ProgramTimedOut(DcePlayError):
     """A program was ended, with all it had started, because its time was up."""
 
-    def __init__(self, program: str, *, timeout_s: float, finished: Finished) -> None:
-        self.program = program
-        self.timeout_s = timeout_s
+    def __init__(self, command: Command, *, finished: Finished) -> None:
+        self.program = command.argv[0]
+        self.timeout_s = command.timeout_s
         self.finished = finished
-        super().__init__(f"{program} was ended after {timeout_s:g} s", hint="give it a longer timeout")
+        asked = f"see what it waits for: {shlex.join(command.argv)}"
+        hint = asked if command.is_question else "give it a longer timeout"
+        super().__init__(f"{self.program} was ended after {self.timeout_s:g} s", hint=hint)
 
 
 class ProgramCancelled(DcePlayError):
@@ -163,7 +168,7 @@ class LocalExecutor:
         )
         match ended.why:
             case Why.TIMED_OUT:
-                raise ProgramTimedOut(program, timeout_s=command.timeout_s, finished=finished)
+                raise ProgramTimedOut(command, finished=finished)
             case Why.CANCELLED:
                 raise ProgramCancelled(program, finished=finished)
             case Why.EXITED:

@@ -102,7 +102,7 @@ class ExemptStarter:
         )
         match told["end"]:
             case "timeout":
-                raise ProgramTimedOut(program, timeout_s=command.timeout_s, finished=finished)
+                raise ProgramTimedOut(command, finished=finished)
             case "cancelled":
                 raise ProgramCancelled(program, finished=finished)
         return finished

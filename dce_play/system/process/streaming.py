@@ -96,9 +96,7 @@ class StreamedProgram:
         while self._process.poll() is None:
             if time.monotonic() >= deadline:
                 end_tree(self._process)
-                raise ProgramTimedOut(
-                    self._command.argv[0], timeout_s=self._command.timeout_s, finished=self._finished()
-                )
+                raise ProgramTimedOut(self._command, finished=self._finished())
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout=max(_TICK_S, min(1.0, deadline - time.monotonic())))
         self._listener.join(timeout=1.0)  # a daemon that the program left may hold the pipe open

@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, Any
 
+from dce_play.errors import DcePlayError
 from dce_play.system.durable.named_outputs import is_written_through, open_through
 
 TERM_GRACE_S = 5.0
@@ -43,6 +44,16 @@ class ProgramEnd:
     stderr: str
 
 
+class ProgramLives(DcePlayError):
+    """A program goes on although it was to end: it is another user's, or waits for the kernel."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        super().__init__(
+            f"process {process.pid} goes on after SIGKILL",
+            hint=f"see what it is: ps -o user,stat,args -p {process.pid}",
+        )
+
+
 @contextmanager
 def started(
     argv: Sequence[str], *, env: Mapping[str, str], cwd: Path | None, pass_fds: Sequence[int], stdout: Path | None
@@ -67,8 +78,11 @@ def started(
         )
     try:
         yield process
+    except ProgramLives:
+        raise
     except BaseException:
-        end_tree(process)
+        with suppress(ProgramLives):
+            end_tree(process)
         raise
     finally:
         for stream in (process.stdout, process.stderr):
@@ -159,6 +173,8 @@ def end_tree(leader: "subprocess.Popen[bytes]") -> None:
     """End a program started by ``started`` and everything below it: ask first, then do not ask.
 
     Found are its descendants, its process group and its session, so children that were orphaned on the way too.
+
+    Raises: ProgramLives.
     """
     family = _family(leader)
     _signal(leader, family, signal.SIGTERM)
@@ -169,6 +185,8 @@ def end_tree(leader: "subprocess.Popen[bytes]") -> None:
     stragglers = _family(leader)
     _signal(leader, stragglers, signal.SIGKILL)
     _all_gone(leader, stragglers, within_s=KILL_GRACE_S)
+    if leader.poll() is None:
+        raise ProgramLives(leader)
 
 
 def _family(leader: "subprocess.Popen[bytes]") -> list[Any]:
@@ -188,7 +206,7 @@ def _family(leader: "subprocess.Popen[bytes]") -> list[Any]:
 def _signal(leader: "subprocess.Popen[bytes]", family: Sequence[Any], number: int) -> None:
     import psutil  # as above
 
-    with suppress(ProcessLookupError):
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(leader.pid, number)
     for member in family:
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):

@@ -157,6 +157,23 @@ def test_retries_wait_longer_each_time_and_then_give_up(tmp_path: Path) -> None:
     assert ran.outcome.exit_code == ExitCode.FAILED
 
 
+@pytest.mark.parametrize(("delay_s", "pauses"), [(150, [150, 300, 300]), (301, [301, 301, 301])])
+def test_a_pause_between_tries_has_a_bound_unless_the_playbook_says_more(
+    tmp_path: Path, delay_s: int, pauses: list[float]
+) -> None:
+    ran = play(f"steps: [{{fail.now: {{}}, retries: 3, delay: {delay_s}s}}]", tmp_path, failing(), clock=FakeClock())
+    assert [body.delay_s for body in ran.recorder.bodies if isinstance(body, StepRetried)] == pauses
+    assert ran.outcome.exit_code == ExitCode.FAILED
+
+
+@pytest.mark.parametrize(("needed", "code"), [(4, ExitCode.OK), (5, ExitCode.FAILED)])
+def test_until_without_retries_is_tried_four_times(tmp_path: Path, needed: int, code: ExitCode) -> None:
+    step = failing(0)
+    text = f'steps: [{{fail.now: {{}}, until: "result.value == {needed}"}}]'
+    assert play(text, tmp_path, step, clock=FakeClock()).outcome.exit_code == code
+    assert len(step.applied) == 4
+
+
 def test_a_retry_that_succeeds_is_a_success(tmp_path: Path) -> None:
     ran = play("steps: [{fail.now: {}, retries: 3}]", tmp_path, failing(2), clock=FakeClock())
     ended = [body for body in ran.recorder.bodies if isinstance(body, StepEnded)]

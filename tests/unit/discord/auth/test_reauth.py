@@ -4,8 +4,10 @@ import pytest
 
 from dce_play.discord.auth.discovery import Places
 from dce_play.discord.auth.reauth import BadReauthCommand, refresh_token
+from dce_play.errors import ExitCode
 from dce_play.system.process.executor import LocalExecutor
 from dce_play.system.redact import Masker
+from tests.support.bounds import lower
 
 OLD = "old-token-canary"
 
@@ -86,3 +88,12 @@ def test_a_program_that_may_not_be_run_is_refused(desk: Desk, command: str, word
     desk.environment["DCE_REAUTH_COMMAND"] = command.format(desk.folder)
     with pytest.raises(BadReauthCommand, match=words):
         desk.refresh()
+
+
+def test_a_program_that_renews_nothing_for_long_is_ended(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    lower(monkeypatch, "discord.auth.reauth:_TIMEOUT_S", 0.2)
+    desk.write_program("exec sleep 1000")
+    with pytest.raises(BadReauthCommand, match=r"was ended after 0.2 s") as ended:
+        desk.refresh()
+    assert ended.value.hint == f"see why: {desk.program}"
+    assert ended.value.exit_code == ExitCode.AUTHENTICATION

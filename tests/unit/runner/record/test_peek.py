@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dce_play.runner.record.peek import last_lines, peek
+from dce_play.runner.record.peek import Peek, last_lines, peek
+from tests.support.bounds import at_most
 
 
 def journal(folder: Path, *lines: bytes) -> Path:
@@ -64,3 +65,21 @@ def test_the_last_lines_are_whole_ones(tmp_path: Path) -> None:
         found = [json.loads(each)["seq"] for each in last_lines(file.fileno(), path.stat().st_size, 32 << 10)]
     assert found == list(range(found[0], 1_000))
     assert len(found) > 200
+
+
+@pytest.mark.parametrize("place", ["line 1", "the last line"])
+def test_a_line_of_a_journal_has_an_end(tmp_path: Path, place: str) -> None:
+    def whole(size: int) -> bytes:
+        return b'{"a": "' + b"x" * (size - 9) + b'"}'
+
+    def peeked(size: int, torn: bytes = b"") -> Peek:
+        long, short = whole(size) + b"\n", line(seq=1)
+        return peek(journal(tmp_path, *((long, short) if place == "line 1" else (short, long)), torn))
+
+    longest = at_most("runner.record.peek:_LONGEST_LINE_BYTES")
+    for torn in (b"", b"x" * longest):
+        seen = peeked(longest, torn)
+        assert seen.damage == ""
+        assert "a" in (seen.first if place == "line 1" else seen.last)
+    assert peeked(longest + 1).damage == f"{place} is no event: a line of more than {longest >> 20} MiB"
+    assert peek(journal(tmp_path, b"x" * (longest + 1))).damage.startswith("line 1 is no event")
