@@ -44,7 +44,8 @@ async def _serve(address: str, host: str, slots: int, own: ClusterHost, folder: 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
     plugins = own.program.plugins
-    facts = {"host": host, "version": __version__, "plugins": plugins_digest(plugins) if plugins is not None else ""}
+    digest = plugins_digest(plugins) if plugins is not None else ""
+    facts = {"host": host, "version": __version__, "plugins": digest, "home": own.identity}
 
     async def tell(_worker: Any) -> dict[str, str]:
         return facts

@@ -95,11 +95,10 @@ def run_order(session: str, told: str) -> str:
 
 def _run(session: str, order: ItemOrder) -> dict[str, JsonValue]:
     host, worker = _own_host(), distributed.get_worker()
-    begun = _metadata(worker, [SPACE, "host", order.run_id])
-    if begun is not None and begun != host.identity:
-        raise ItemLost(f"it was begun on {begun}, where its journal is, and no worker of that host took it up")
-    if begun is None:
-        sync(worker.loop, worker.scheduler.set_metadata, keys=[SPACE, "host", order.run_id], value=host.identity)
+    if order.home != host.identity:
+        raise ItemLost(
+            f"its run is kept in {order.home}, and the worker of {order.host} that took it has {host.identity}"
+        )
     if host.has(session):
         places = host.places(session, {})
     else:
