@@ -91,7 +91,8 @@ class RequestGivenUp(ExportFailed):
     """All retries of one request failed."""
 
     def __init__(self, path: str, reason: str, hint: str = "") -> None:
-        super().__init__(f"request to '{path}' failed: {reason}", hint=hint or "try again later; the partial is kept")
+        kept = "; the partial is kept" if "/messages" in path else ""
+        super().__init__(f"request to '{path}' failed: {reason}", hint=hint or f"try again later{kept}")
         self.path = path
         self.reason = reason
 
