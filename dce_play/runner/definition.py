@@ -15,6 +15,7 @@ from dce_play.playbook.plan.plan import Plan, walk
 from dce_play.runner.record.journal import RunFolderUnusable
 from dce_play.runner.settings import RunSettings
 from dce_play.source import JsonValue
+from dce_play.system.durable.regular_files import read_regular
 from dce_play.system.durable.whole_files import write_atomic
 
 DEFINITION_NAME = "definition.json"
@@ -64,7 +65,7 @@ def save_definition(folder: Path, definition: Mapping[str, JsonValue], /) -> Non
 def load_definition(folder: Path, /) -> dict[str, JsonValue]:
     """Return the definition of an earlier run; empty when it did not come to write one."""
     try:
-        value = json.loads((folder / DEFINITION_NAME).read_text(encoding="utf-8"))
+        value = json.loads(read_regular(folder / DEFINITION_NAME))
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}

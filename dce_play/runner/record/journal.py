@@ -15,6 +15,7 @@ from dce_play.events import CheckpointPut, Event, Outcome, RunEnded, RunResumed,
 from dce_play.source import JsonValue
 from dce_play.system.disk import NO_ROOM
 from dce_play.system.durable.json_lines import LineFile
+from dce_play.system.durable.regular_files import read_regular
 from dce_play.system.lock.file_lock import open_locked
 
 JOURNAL_NAME = "events.jsonl"
@@ -122,9 +123,9 @@ def _open_held(path: Path) -> LineFile:
 def read_journal(path: Path) -> list[dict[str, JsonValue]]:
     """Return the events of a journal as JSON objects, without a torn last line.
 
-    Raises: RunJournalDamaged.
+    Raises: RunJournalDamaged; OSError.
     """
-    lines = path.read_bytes().split(b"\n")
+    lines = read_regular(path).split(b"\n")
     events: list[dict[str, JsonValue]] = []
     for number, line in enumerate(lines[:-1], start=1):
         try:
@@ -144,7 +145,7 @@ def readable_events(path: Path) -> tuple[list[dict[str, JsonValue]], list[int]]:
     """
     events: list[dict[str, JsonValue]] = []
     damaged: list[int] = []
-    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
+    for number, line in enumerate(read_regular(path).split(b"\n")[:-1], start=1):
         try:
             event = json.loads(line)
         except (ValueError, RecursionError):
