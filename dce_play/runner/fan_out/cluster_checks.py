@@ -31,12 +31,14 @@ class WorkerFacts:
     plugins: str
     home: str
     """The state folder, by machine and path."""
+    heard: float = 0.0
+    """When the scheduler heard of it last, by the scheduler's own clock."""
 
     @classmethod
-    def told(cls, ours: Mapping[str, object], /, *, address: str, slots: int) -> Self:
+    def told(cls, ours: Mapping[str, object], /, *, address: str, slots: int, heard: float = 0.0) -> Self:
         """Return what a worker tells, which one of another version may not know."""
         host, version, plugins, home = (str(ours.get(name, "")) for name in ("host", "version", "plugins", "home"))
-        return cls(address=address, slots=slots, host=host, version=version, plugins=plugins, home=home)
+        return cls(address=address, slots=slots, host=host, version=version, plugins=plugins, home=home, heard=heard)
 
 
 def reach(address: str, /) -> None:
