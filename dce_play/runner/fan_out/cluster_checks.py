@@ -44,11 +44,16 @@ class WorkerFacts:
 def reach(address: str, /) -> None:
     """Look whether a scheduler greets whoever comes to ``tcp://HOST:PORT``: Dask would wait for that for ever.
 
+    At ``tls://`` nobody speaks before he was spoken to: there it only looks whether anybody listens.
+
     Raises: ClusterUnusable.
     """
-    host, _, port = address.partition("://")[2].rpartition(":")
+    protocol, _, place = address.partition("://")
+    host, _, port = place.rpartition(":")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_S) as connection:
+            if protocol == "tls":
+                return
             greeting = connection.recv(_SIZE_BYTES, socket.MSG_WAITALL)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
