@@ -14,6 +14,7 @@ from dce_play.discord.archive.folder.temps import Temp, end_ownership, list_temp
 from dce_play.discord.archive.salvage import salvage as salvage_module
 from dce_play.discord.archive.salvage.report import Fate, SalvageReport
 from dce_play.discord.archive.salvage.salvage import SalvagePolicy, salvage_target
+from dce_play.discord.archive.salvage.whole import WholeExport
 from dce_play.errors import UsageError
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId, MessageId
@@ -396,7 +397,7 @@ def test_whatever_a_reader_fails_with_on_one_file_never_ends_the_others(
     left(layout, channel_bytes([4]), name="export.111.bbbbbb")
     place = salvage_module._Salvage._place
 
-    def fail_once(self: salvage_module._Salvage, temp: Temp, whole: salvage_module.WholeExport) -> object:
+    def fail_once(self: salvage_module._Salvage, temp: Temp, whole: WholeExport) -> object:
         if temp.export.parent == odd:
             raise failure
         return place(self, temp, whole)
