@@ -14,10 +14,11 @@ from benchmarks.shipping.passes import measure_idle, measure_waiting
 from benchmarks.shipping.puts import measure_put
 from benchmarks.shipping.resume import measure_resume
 from benchmarks.shipping.rounds import measure_round
+from benchmarks.shipping.shared import measure_shared_put_beside, measure_two
 from benchmarks.shipping.stand import Stand, large_episode, open_stand, small_episodes
 from benchmarks.shipping.stores import measure_put_beside, measure_start
 
-_ROWS = ("small", "large", "put", "memory", "idle", "waiting", "index", "start", "resume")
+_ROWS = ("small", "large", "put", "memory", "idle", "waiting", "index", "start", "resume", "shared-index", "two")
 
 
 def main() -> None:
@@ -48,6 +49,8 @@ def main() -> None:
         "memory": lambda: measure_memory((64 // scale, 4096 // scale)),
         "index": lambda: measure_put_beside(100_000 // scale, puts=50 * rounds),
         "start": lambda: measure_start(100_000 // scale, rounds=rounds),
+        "shared-index": lambda: measure_shared_put_beside(100_000 // scale, puts=100, rounds=rounds),
+        "two": lambda: measure_two(uploads=400 // scale, rounds=rounds),
     }
     for row in given.rows or _ROWS:
         if row in alone:

@@ -6,14 +6,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dce_play.system.s3.bucket import Bucket
+from dce_play.transfer.receiving.postgres import Database, EpisodeTable
+from dce_play.transfer.wire import IndexRow, Receipt, row_of
 from tests.support.command_line import Terminal
 from tests.support.postgres_server import Postgres, postgres_server
 from tests.support.real_engines import SeaweedFS
-from tests.support.receiver import OPEN, Answer, Receiver, archive, offer_headers
+from tests.support.receiver import COMMIT, OPEN, Answer, Receiver, archive, offer_headers
 
 MIB = 1 << 20
 PART = 5 * MIB
@@ -67,6 +70,41 @@ def shared_store(request: pytest.FixtureRequest) -> tuple[str, dict[str, str]]:
     )
     dsn = f"host={postgres.folder} user=boss dbname={database}"
     return config, {"KEY": seaweed.admin[0], "SECRET": seaweed.admin[1], "DSN": dsn}
+
+
+def test_each_row_is_told_once_in_whatever_order_rows_are_committed(postgres: Postgres) -> None:
+    postgres.sql("CREATE DATABASE rows_told")
+    database = Database(f"host={postgres.folder} user=boss dbname=rows_told")
+    database.create_tables()
+    told: list[str] = []
+    ours, theirs = EpisodeTable(database, lambda row: told.append(row.id)), EpisodeTable(database, lambda _row: None)
+
+    def write(table: EpisodeTable, connection: Any, name: str) -> tuple[int, IndexRow]:
+        receipt = Receipt(
+            v=1, id=name, host_id="lab-1", size=1, sha256="0" * 64, manifest_digest="sha256:" + "0" * 64, commit=COMMIT,
+            files=1, bytes=1, stored_at="2026-11-29T10:00:00Z", receiver="hub",
+        )  # fmt: skip
+        number = table.write(connection, receipt, source="put", replace=True)
+        assert number is not None
+        return number, row_of(receipt, source="put")
+
+    with database.connection() as slow, database.connection() as quick:
+        with slow.transaction():
+            late = write(theirs, slow, "begun-first")
+            mine = write(ours, quick, "ours")
+            ours.tell(*mine)
+            write(theirs, quick, "theirs")
+            ours.tell_new()
+            assert told == ["ours", "theirs"]
+        ours.tell_new()
+        assert told == ["ours", "theirs", "begun-first"]
+        again = write(ours, quick, "ours")
+        assert again[0] == mine[0]
+        for number, row in (again, late):
+            ours.tell(number, row)
+        ours.tell_new()
+    assert told == ["ours", "theirs", "begun-first"]
+    database.close()
 
 
 def test_the_playbook_looks_into_the_store_that_is_configured(start: Start, tmp_path: Path) -> None:
@@ -172,7 +210,7 @@ def test_a_second_request_for_an_id_is_423_and_the_id_is_free_when_the_first_is_
         await_status(lambda: one.put("ep-1", data, wrong).status, 423)
         one.kill()
     one.start()
-    assert one.put("ep-1", data).status == 201
+    assert when_free(lambda: one.put("ep-1", data)).status == 201
 
 
 @pytest.mark.parametrize("start", ["s3"], indirect=True)
@@ -186,7 +224,7 @@ def test_two_receivers_share_all_they_know(start: Start) -> None:
     offset = int(patched(one, path, 0, data[: PART + 5]).headers["upload-offset"])
     one.kill()
     assert int(two.request("HEAD", path).headers["upload-offset"]) == offset
-    done = patched(two, path, offset, data[offset:], last=True)
+    done = when_free(lambda: patched(two, path, offset, data[offset:], last=True))
     assert done.code == "wrong_root"
     path = created(two, data, "ep-1b")
     assert two.request("GET", "/v1/episodes/ep-1").status == 200
@@ -208,7 +246,7 @@ def test_one_of_two_receivers_killed_in_a_piece_the_other_goes_on(start: Start) 
     await_status(lambda: two.request("HEAD", path).status, 204)
     offset = int(two.request("HEAD", path).headers["upload-offset"])
     assert offset >= PART
-    done = patched(two, path, offset, data[offset:], last=True)
+    done = when_free(lambda: patched(two, path, offset, data[offset:], last=True))
     assert done.status == 201, done.body
     assert two.verb("verify", "--deep")[1] == {"episodes": 1, "bytes": len(data), "broken": []}
 
@@ -299,6 +337,15 @@ def piece(offset: int, *, last: bool) -> dict[str, str]:
 
 def patched(one: Receiver, path: str, offset: int, data: bytes, *, last: bool = False) -> Answer:
     return one.request("PATCH", path, piece(offset, last=last), data, timeout_s=60)
+
+
+def when_free(send: Callable[[], Answer]) -> Answer:
+    """Send until nobody else has the id: a database sees a moment later that who held it was killed."""
+    deadline = time.monotonic() + 30
+    while (answer := send()).status == 423:
+        assert time.monotonic() < deadline, "the id is never free"
+        time.sleep(0.05)
+    return answer
 
 
 def await_status(ask: Callable[[], int], wanted: int) -> None:

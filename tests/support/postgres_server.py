@@ -78,8 +78,8 @@ class Postgres:
 
 
 @contextmanager
-def postgres_server(*, host_based: str = "", superuser: str = "boss") -> Iterator[Postgres]:
-    """Run a server with a superuser; ``host_based`` lines come first in ``pg_hba.conf``."""
+def postgres_server(*, host_based: str = "", superuser: str = "boss", settings: str = "") -> Iterator[Postgres]:
+    """Run a server with a superuser; ``host_based`` lines come first in ``pg_hba.conf``, ``settings`` win."""
     bin_folder = programs()
     folder = Path(tempfile.mkdtemp(prefix="dce-pg-", dir="/tmp"))
     folder.chmod(0o755)
@@ -90,7 +90,7 @@ def postgres_server(*, host_based: str = "", superuser: str = "boss") -> Iterato
     initdb = [*become, str(bin_folder / "initdb"), "-D", str(data), "-U", superuser, "-A", "trust", "-N", "--no-locale"]
     subprocess.run([*initdb, "-E", "UTF8"], capture_output=True, timeout=PATIENCE_S, check=True, cwd=folder)
     with (data / "postgresql.conf").open("a") as file:
-        file.write(f"{SETTINGS}unix_socket_directories = '{folder}'\n")
+        file.write(f"{SETTINGS}unix_socket_directories = '{folder}'\n{settings}")
     if host_based:
         rules = data / "pg_hba.conf"
         rules.write_text(host_based + rules.read_text())

@@ -19,6 +19,10 @@ from dce_play.transfer.wire import IndexRow, Receipt
 T = TypeVar("T")
 
 TOKENS_AGE_S = 2.0
+ROWS_AGE_S = 2.0
+"""How late the tally and the quotas of one receiver may see what others stored."""
+_LOOK_BACK_ROWS = 1000
+"""How far below the newest number a row that was committed late is still found."""
 _SCHEMA_LOCK = 0x6463655F
 _CONNECT_S = 10
 _SCHEMA = """
@@ -157,14 +161,19 @@ def claim_id(database: Database, episode_id: str) -> PostgresClaim | None:
 
 
 class EpisodeTable:
-    """The table ``episodes``."""
+    """The table ``episodes``. Each row is told to ``on_row`` once, whoever wrote it."""
 
     def __init__(self, database: Database, on_row: Callable[[IndexRow], None]) -> None:
         self._database = database
         self._on_row = on_row
         self._mutex = threading.Lock()
-        self._told: set[str] = set()
-        self._last = 0
+        self._asked_at = float("-inf")
+        self._asked_to = 0
+        """The highest number of a row that the database was asked for."""
+        self._gaps: set[int] = set()
+        """Numbers below it that no row had then: a row may be committed after one of a higher number."""
+        self._ahead: set[int] = set()
+        """Numbers of our own rows above it, which were told when we wrote them."""
 
     def find(self, episode_id: str) -> Receipt | None:
         """Return the receipt that a row holds."""
@@ -192,29 +201,50 @@ class EpisodeTable:
             found: int = connection.execute("SELECT count(*) FROM episodes").fetchone()[0]
             return found
 
-    def write(self, connection: Any, receipt: Receipt, *, source: str, replace: bool) -> bool:
-        """Write a row; return whether it was written. Inside a transaction others wait for its end."""
+    def write(self, connection: Any, receipt: Receipt, *, source: str, replace: bool) -> int | None:
+        """Write a row; return its number if it was written. Inside a transaction others wait for its end."""
         values = [getattr(receipt, name) for name in _FIELDS]
         values = [None if value is msgspec.UNSET else value for value in values]
         changes = ", ".join(f'"{name}" = EXCLUDED."{name}"' for name in (*_FIELDS[1:], "source", "receiver"))
         marks = ", ".join(["%s"] * (len(values) + 2))
         clash = f"DO UPDATE SET {changes}" if replace else "DO NOTHING"
         columns = f"{_COLUMNS}, source, receiver"
-        order = f"INSERT INTO episodes ({columns}) VALUES ({marks}) ON CONFLICT (id) {clash}"  # noqa: S608 - our own columns
-        return bool(connection.execute(order, (*values, source, receipt.receiver)).rowcount)
+        order = f"INSERT INTO episodes ({columns}) VALUES ({marks}) ON CONFLICT (id) {clash} RETURNING seq"  # noqa: S608 - our own columns
+        written = connection.execute(order, (*values, source, receipt.receiver)).fetchone()
+        return None if written is None else int(written[0])
+
+    def tell(self, number: int, row: IndexRow) -> None:
+        """Tell of a row of our own, once it is committed; from time to time of other receivers' rows too."""
+        with self._mutex:
+            if number in self._gaps or (number > self._asked_to and number not in self._ahead):
+                self._gaps.discard(number)
+                if number > self._asked_to:
+                    self._ahead.add(number)
+                self._on_row(row)
+            if time.monotonic() - self._asked_at > ROWS_AGE_S:
+                self._tell_new()
 
     def tell_new(self) -> None:
         """Tell of every row that was not told yet, those of other receivers too."""
         with self._mutex:
-            with self._database.connection() as connection:
-                # A row may be seen after one of a later number: the newest thousand are looked at again.
-                ask = f"SELECT {_COLUMNS}, source, seq FROM episodes WHERE seq > %s ORDER BY seq"  # noqa: S608 - our own columns
-                found = connection.execute(ask, (self._last - 1000,)).fetchall()
-            for row in found:
-                self._last = max(self._last, row[-1])
-                if row[0] not in self._told:
-                    self._told.add(row[0])
-                    self._on_row(IndexRow(v=1, **_facts(row), source=row[-2]))
+            self._tell_new()
+
+    def _tell_new(self) -> None:
+        with self._database.connection() as connection:
+            where = "seq > %s OR seq = ANY(%s::bigint[]) ORDER BY seq"
+            ask = f"SELECT {_COLUMNS}, source, seq FROM episodes WHERE {where}"  # noqa: S608 - our own columns
+            found = connection.execute(ask, (self._asked_to, sorted(self._gaps))).fetchall()
+        for row in found:
+            if row[-1] not in self._ahead:
+                self._on_row(IndexRow(v=1, **_facts(row), source=row[-2]))
+        numbers = {row[-1] for row in found}
+        newest = max(numbers, default=self._asked_to)
+        oldest = max(0, newest - _LOOK_BACK_ROWS)
+        gaps = self._gaps.union(range(max(self._asked_to, oldest) + 1, newest)) - numbers
+        self._gaps = {each for each in gaps if each > oldest}
+        self._ahead = {each for each in self._ahead if each > newest}
+        self._asked_to = max(self._asked_to, newest)
+        self._asked_at = time.monotonic()
 
 
 class PostgresTokens:

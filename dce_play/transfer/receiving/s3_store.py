@@ -24,7 +24,7 @@ from dce_play.transfer.receiving.s3_incoming import S3Incoming, S3Whole, part_by
 from dce_play.transfer.receiving.s3_uploads import S3Uploads, S3UploadWriter
 from dce_play.transfer.receiving.storage import Incoming, Offer, Published, StoreCounts, UploadState
 from dce_play.transfer.receiving.stored_archive import receipt_from_pieces
-from dce_play.transfer.wire import IndexRow, Receipt, decode_receipt, encode_receipt
+from dce_play.transfer.wire import IndexRow, Receipt, decode_receipt, encode_receipt, row_of
 
 _LIST_EVERY_S = 600.0
 
@@ -160,20 +160,21 @@ class S3Store:
         try:
             with self.database.connection() as connection, connection.transaction():
                 # Who is second waits here for the first one's commit, and then sees its object.
-                self.table.write(connection, receipt, source=source, replace=True)
+                number = self.table.write(connection, receipt, source=source, replace=True)
                 self.objects.check_free(receipt.id)
                 self.objects.write_receipt(receipt)
                 incoming.take_name()
         except S3Taken:
             return Published(receipt=self._after_a_race(receipt), created=False)
-        self.table.tell_new()
+        if number is not None:
+            self.table.tell(number, row_of(receipt, source=source))
         return Published(receipt=receipt, created=True)
 
     def ensure_listed(self, receipt: Receipt) -> None:
         with self.database.connection() as connection:
-            added = self.table.write(connection, receipt, source="backfill", replace=False)
-        if added:
-            self.table.tell_new()
+            number = self.table.write(connection, receipt, source="backfill", replace=False)
+        if number is not None:
+            self.table.tell(number, row_of(receipt, source="backfill"))
 
     def create_upload(self, offer: Offer) -> UploadState:
         return self._uploads.create(offer)
