@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
 from dce_play.errors import DcePlayError
-from dce_play.events import FannedOut, StepRef
+from dce_play.events import CheckpointPut, FannedOut, StepRef
 from dce_play.playbook.check.names import INHERITED_NAMES
 from dce_play.playbook.evaluate.binding import evaluate_on_error
 from dce_play.playbook.language.model import OnError
@@ -22,7 +22,7 @@ from dce_play.runner.fan_out.travel import from_wire, refuse_secrets, to_wire
 from dce_play.runner.locking import writes_archive
 from dce_play.runner.node_result import foreseen, stopped
 from dce_play.runner.record.child_id import child_id
-from dce_play.runner.record.progress import Progress
+from dce_play.runner.record.progress import HOME_KEY, Home, Progress
 from dce_play.runner.scope import Scope
 from dce_play.source import JsonValue
 
@@ -58,16 +58,18 @@ class FanLoop:
         """
         number = self._numbers[ref.id] = self._numbers.get(ref.id, 0) + 1
         first = self._order(node, scope, fresh=fresh, number=number)
-        parent = self.services.settings.run_id
+        parent, homes = self.services.settings.run_id, self.progress.homes
         orders = [
             replace(
                 first,
                 key=key,
                 item=self._wired(node, item),
-                host=self.fan_out.host_of(item),
-                run_id=child_id(parent, ref.id, key, number=number),
+                host=homes.get(child, Home()).host or self.fan_out.host_of(item),
+                home=homes.get(child, Home()).folder,
+                run_id=child,
             )
             for key, item in zip(keys, items, strict=True)
+            for child in [child_id(parent, ref.id, key, number=number)]
         ]
         self.services.stream.emit(FannedOut(step=ref, runs={order.key: order.run_id for order in orders}))
         loop = _Loop(self, node, scope, orders)
@@ -161,12 +163,20 @@ class _Loop:
 
     def _give_out(self, executor: ItemExecutor) -> None:
         for waiting in self._pending.values():
-            while waiting and executor.takes(waiting[0]):
-                order = waiting.popleft()
+            while waiting and (order := executor.placed(waiting[0])) is not None:
+                if waiting.popleft().home != order.home:
+                    self._note_home(order)
                 future = executor.submit(order, self._fold(order).take)
                 self._running[future] = order
                 if future.done():
                     return  # a place that runs items at once: look how it ended before the next
+
+    def _note_home(self, order: ItemOrder) -> None:
+        """Write down who gets an item before that host hears of it: a later start sends it nowhere else."""
+        around = self._around
+        ref = replace(around.emitter.ref(self._node, self._scope, None), id=order.id, item=order.key)
+        home: dict[str, JsonValue] = {"run": order.run_id, "host": order.host, "folder": order.home}
+        around.services.stream.emit(CheckpointPut(step=ref, key=HOME_KEY, value=home))
 
     def _left_out(self) -> ItemOrder | None:
         """Return the first item that was not begun only because the run stops: without it the loop would look done."""

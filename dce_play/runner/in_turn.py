@@ -40,9 +40,9 @@ class _InTurnExecutor:
     place: InTurn
     inherited: Inherited
 
-    def takes(self, _order: ItemOrder, /) -> bool:
-        """Return that there is a place: whoever asks has waited for the item before."""
-        return True
+    def placed(self, order: ItemOrder, /) -> ItemOrder:
+        """Return it as it is: whoever asks has waited for the item before."""
+        return order
 
     def submit(self, order: ItemOrder, listen: Listen, /) -> "Future[ItemResult]":
         """Run the item to its end. What this process cannot do is raised."""

@@ -22,6 +22,7 @@ from dce_play.runner.cancel import Reason
 from dce_play.runner.fan_out.cluster_checks import START_SCHEDULER, ClusterUnusable, WorkerFacts, no_worker
 from dce_play.runner.fan_out.cluster_host import SPACE, forget_run, run_order, stop_items
 from dce_play.runner.fan_out.executor import Inherited, ItemExecutor, ItemLost, ItemNotRun, Listen
+from dce_play.runner.fan_out.host_slots import HostSlots
 from dce_play.runner.fan_out.order import ItemOrder, ItemResult, failure_from
 from dce_play.runner.node_result import stopped
 from dce_play.source import JsonValue
@@ -59,13 +60,17 @@ def connect(address: str, /) -> Any:
 
 
 def workers_of(client: Any, /) -> list[WorkerFacts]:
-    """Return the workers of ours that are there."""
-    found = []
-    for address, facts in client.scheduler_info(n_workers=-1)["workers"].items():
-        ours = facts.get(SPACE)
-        if isinstance(ours, dict):
-            found.append(WorkerFacts(address=address, slots=int(facts["nthreads"]), **ours))
-    return found
+    """Return the workers of ours that are there.
+
+    Raises: what Dask raises when its scheduler does not answer in time.
+    """
+    told = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=_LOST_S)
+    workers = told["workers"].items()
+    return [
+        WorkerFacts.told(facts[SPACE], address=address, slots=int(facts["nthreads"]))
+        for address, facts in workers
+        if isinstance(facts.get(SPACE), dict)
+    ]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -123,8 +128,9 @@ class _ClusterExecutor:
         self._executors: dict[str, Executor] = {}
         self._listeners: dict[str, Listen] = {}
         self._futures: dict[str, tuple[Future[ItemResult], ItemOrder]] = {}
-        self._busy: dict[str, int] = {}
-        self._slots: dict[str, int] = {}
+        self._slots = HostSlots()
+        with suppress(Exception):  # a scheduler that is gone is told of by the watch
+            self._slots.look(workers_of(client))
         self._heard: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._over = threading.Event()
         self._stopped: Reason | None = None
@@ -136,26 +142,22 @@ class _ClusterExecutor:
 
     # Called from the run's own thread.
 
-    def takes(self, order: ItemOrder, /) -> bool:
-        """Return whether a worker has a place, or that there is none for its host at all.
+    def placed(self, order: ItemOrder, /) -> ItemOrder | None:
+        """Return the order for a host that has a free place; as it is when there is none for it at all.
 
         What waits at the scheduler is bound to one worker before it is known which gets free first.
         """
-        slots = self._slots.get(order.host)
-        if slots is None:
-            mine = [worker for worker in workers_of(self._client) if order.host in {"", worker.host}]
-            slots = self._slots[order.host] = sum(worker.slots for worker in mine)
-        return slots == 0 or self._busy.get(order.host, 0) < slots
+        return self._slots.bind(order)
 
     def submit(self, order: ItemOrder, listen: Listen, /) -> "Future[ItemResult]":
         """Give an item to the scheduler."""
         mine: Future[ItemResult] = Future()
-        if not self._slots[order.host]:
-            mine.set_exception(no_worker(order.host or "any"))
+        if not self._slots.knows(order.host):
+            mine.set_exception(no_worker(order.host or "any", order.home))
             return mine
         self._listeners[order.run_id] = listen
         self._futures[order.run_id] = (mine, order)
-        self._busy[order.host] = self._busy.get(order.host, 0) + 1
+        self._slots.count(order.host, 1)
         theirs = self._executor(order.host).submit(run_order, self._session, json.dumps(order.to_json()))
         theirs.add_done_callback(lambda done: self._heard.put(lambda: self._ended(order, done)))
         return mine
@@ -229,7 +231,7 @@ class _ClusterExecutor:
         self._listeners.pop(run_id, None)
         if future is None or order is None:
             return
-        self._busy[order.host] -= 1
+        self._slots.count(order.host, -1)
         if isinstance(outcome, DcePlayError):
             future.set_exception(outcome)
         else:
@@ -239,23 +241,20 @@ class _ClusterExecutor:
         """Ask the scheduler now and then whether it is there."""
         while not self._over.wait(_QUIET_S):
             try:
-                self._client.sync(self._client.scheduler.identity, n_workers=0, callback_timeout=_LOST_S)
+                workers = workers_of(self._client)
             except Exception:  # noqa: BLE001 - however it fails, nobody is there
                 self._heard.put(self._lost)
                 return
+            self._slots.look(workers)
             self._heard.put(self._given_up)
 
     def _given_up(self) -> None:
         """Wait no more, in a run that stops, for items whose workers are all gone."""
         reason = self._stopped
-        if reason is None or self._over.is_set() or not self._futures:
-            return
-        try:
-            hosts = {worker.host for worker in workers_of(self._client)}
-        except Exception:  # noqa: BLE001 - the scheduler is gone just now, which the next look tells
+        if reason is None or self._over.is_set():
             return
         for run_id, (_, order) in list(self._futures.items()):
-            if (order.host not in hosts) if order.host else not hosts:
+            if not self._slots.has(order.host):
                 self._settle(run_id, ItemNotRun(stopped(reason, order.id)))
 
     def _lost(self) -> None:

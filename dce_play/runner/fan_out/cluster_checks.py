@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from dce_play.errors import DcePlayError, ExitCode
 
@@ -28,6 +29,14 @@ class WorkerFacts:
     slots: int
     version: str
     plugins: str
+    home: str
+    """The state folder, by machine and path."""
+
+    @classmethod
+    def told(cls, ours: Mapping[str, object], /, *, address: str, slots: int) -> Self:
+        """Return what a worker tells, which one of another version may not know."""
+        host, version, plugins, home = (str(ours.get(name, "")) for name in ("host", "version", "plugins", "home"))
+        return cls(address=address, slots=slots, host=host, version=version, plugins=plugins, home=home)
 
 
 def reach(address: str, /) -> None:
@@ -46,10 +55,11 @@ def reach(address: str, /) -> None:
         raise ClusterUnusable(f"what answers at {address} is no scheduler of Dask", hint=START_SCHEDULER)
 
 
-def no_worker(host: str, /) -> ClusterUnusable:
-    """Return the error of an item that came up with a host that nobody has."""
+def no_worker(host: str, home: str, /) -> ClusterUnusable:
+    """Return the error of an item whose host nobody has; ``home`` has its run, when it was begun before."""
+    begun = f"it was begun on the host {host}, whose {home} has its journal: " if home else ""
     return ClusterUnusable(
-        f"no worker for the host {host}", hint="start one there, then resume: dce-play worker --help"
+        f"{begun}no worker for the host {host}", hint="start one there, then resume: dce-play worker --help"
     )
 
 
@@ -76,6 +86,7 @@ def check_same(workers: Sequence[WorkerFacts], version: str, plugins: str, /) ->
 
     Raises: ClusterUnusable.
     """
+    homes: dict[str, str] = {}
     for worker in workers:
         if worker.version != version:
             raise ClusterUnusable(
@@ -87,4 +98,9 @@ def check_same(workers: Sequence[WorkerFacts], version: str, plugins: str, /) ->
             raise ClusterUnusable(
                 f"the worker of {worker.host} at {worker.address} {state}",
                 hint="start it with --plugins in a folder with the same steps",
+            )
+        if homes.setdefault(worker.host, worker.home) != worker.home:
+            raise ClusterUnusable(
+                f"the workers of {worker.host} keep runs in different places: {homes[worker.host]} and {worker.home}",
+                hint="give each machine its own --host NAME, and all workers of one the same --state-dir",
             )

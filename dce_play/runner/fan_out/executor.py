@@ -95,8 +95,8 @@ class ItemWork:
 class ItemExecutor(Protocol):
     """Runs items. ``submit`` comes from one thread; ``listen`` is called from any."""
 
-    def takes(self, order: ItemOrder, /) -> bool:
-        """Return whether there is a free place for this item now."""
+    def placed(self, order: ItemOrder, /) -> ItemOrder | None:
+        """Return the order as it can be submitted now, with host and home if any; ``None`` while all are busy."""
 
     def submit(self, order: ItemOrder, listen: Listen, /) -> "Future[ItemResult]":
         """Run an item; its future fails with a ``DcePlayError`` when nothing came back."""

@@ -47,10 +47,10 @@ class _JobsExecutor:
         self._lock = Lock()
         self._busy = 0
 
-    def takes(self, _order: ItemOrder, /) -> bool:
-        """Return whether a process is free."""
+    def placed(self, order: ItemOrder, /) -> ItemOrder | None:
+        """Return it as it is when a process is free."""
         with self._lock:
-            return self._busy < self._count
+            return order if self._busy < self._count else None
 
     def submit(self, order: ItemOrder, listen: Listen, /) -> "Future[ItemResult]":
         """Run an item in the next free process."""

@@ -57,6 +57,8 @@ class ItemOrder:
     silent: bool = False
     host: str = ""
     """The only host that may run it; empty for any."""
+    home: str = ""
+    """The state folder, by machine and path, in which alone its run may be kept; empty for that of whoever runs it."""
 
     @property
     def id(self) -> str:
@@ -80,6 +82,7 @@ class ItemOrder:
             "asked": list(self.asked),
             "silent": self.silent,
             "host": self.host,
+            "home": self.home,
         }
 
     @classmethod
@@ -101,6 +104,7 @@ class ItemOrder:
             asked=tuple(str(each) for each in asked) if isinstance(asked, list) else (),
             silent=given["silent"] is True,
             host=str(given["host"]),
+            home=str(given["home"]),
         )
 
 

@@ -11,6 +11,9 @@ _HALF_DONE = frozenset(
 )
 """Failures that are no end of the step's own: stopped from outside, or nobody decided what to do with it."""
 
+HOME_KEY = "home"
+"""The checkpoint of an item that is given to another host: its run is kept there, and nowhere else."""
+
 GOOD = frozenset({Status.OK, Status.CHANGED, Status.REUSED})
 
 
@@ -31,6 +34,15 @@ class EarlierStep:
         return self.status in GOOD and not self.redacted and self.fingerprint == fingerprint
 
 
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where the run of an item is kept."""
+
+    host: str = ""
+    folder: str = ""
+    """The state folder, by machine and path; empty for an item that nobody was given yet."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """A journal, folded by runtime id."""
@@ -39,6 +51,8 @@ class Progress:
     begun: frozenset[str] = frozenset()
     """Steps that started and did not come to an end of their own."""
     checkpoints: Mapping[str, Mapping[str, JsonValue]] = field(default_factory=dict)
+    homes: Mapping[str, Home] = field(default_factory=dict)
+    """Of items that were given to other hosts, by the ids of their runs."""
     last_seq: int = 0
     cleared: bool = False
     """Whether nothing that ended before counts, as what the run is made from changed."""
@@ -54,6 +68,7 @@ def fold_progress(events: Iterable[Mapping[str, JsonValue]], /) -> Progress:
     ended: dict[str, EarlierStep] = {}
     begun: set[str] = set()
     checkpoints: dict[str, dict[str, JsonValue]] = {}
+    homes: dict[str, Home] = {}
     last_seq = 0
     for event in events:
         seq = event.get("seq")
@@ -73,8 +88,16 @@ def fold_progress(events: Iterable[Mapping[str, JsonValue]], /) -> Progress:
                 earlier = ended.get(identifier)
                 ended[identifier] = _earlier(event, earlier)
             case CheckpointPut.TYPE:
+                if event.get("key") == HOME_KEY:
+                    homes |= _home(event.get("value"))
                 checkpoints.setdefault(identifier, {})[str(event.get("key"))] = event.get("value")
-    return Progress(ended=ended, begun=frozenset(begun), checkpoints=checkpoints, last_seq=last_seq)
+    return Progress(ended=ended, begun=frozenset(begun), checkpoints=checkpoints, homes=homes, last_seq=last_seq)
+
+
+def _home(told: JsonValue) -> dict[str, Home]:
+    if not isinstance(told, dict):
+        return {}  # a step's own checkpoint
+    return {str(told.get("run")): Home(str(told.get("host")), str(told.get("folder")))}
 
 
 def _leaves_open(event: Mapping[str, JsonValue]) -> bool:
