@@ -1,6 +1,7 @@
 """Programs measured side by side: whole processes, round-robin, medians of wall time and CPU time, greatest memory.
 
-A busy moment hits all rows of one loop alike: trust the ratios of one table, and CPU time over wall time.
+A busy moment hits all rows of one loop alike: trust the ratios of one table. That of wall time is what somebody who
+waits sees; that of CPU time is what the machine pays, and what other work on it distorts least.
 """
 
 import os
@@ -50,16 +51,17 @@ def python_row(name: str, *arguments: str, before: Callable[[], object] = lambda
 def run_rounds(rows: Sequence[Row], *, repeat: int, size_bytes: int, base: str) -> dict[str, float]:
     """Measure all rows in turn, print the table, and return the median CPU seconds by name.
 
-    Ratios are to the CPU time of the row called ``base``.
+    Ratios, of wall time and then of CPU time, are to the row called ``base``.
     """
     for _ in range(repeat):
         for row in rows:
             row.measure()
+    walls = {row.name: statistics.median(row.walls) for row in rows}
     cpus = {row.name: statistics.median(row.cpus) for row in rows}
-    print(f"{'':38} {'wall ms':>9} {'cpu ms':>9} {'MB/s':>7} {'rss MB':>7} {'x ' + base:>12}")
+    print(f"{'to ' + base:38} {'x wall':>7} {'x cpu':>7} {'wall ms':>9} {'cpu ms':>9} {'MB/s':>7} {'rss MB':>7}")
     for row in rows:
-        wall, cpu = statistics.median(row.walls), cpus[row.name]
+        wall, cpu = walls[row.name], cpus[row.name]
+        ratios = f"{wall / walls[base]:7.2f} {cpu / max(cpus[base], 1e-9):7.2f}"
         speed = size_bytes / 1e6 / wall
-        ratio = cpu / max(cpus[base], 1e-9)
-        print(f"{row.name:38} {wall * 1e3:9.0f} {cpu * 1e3:9.0f} {speed:7.0f} {row.rss_mb:7.0f} {ratio:12.2f}")
+        print(f"{row.name:38} {ratios} {wall * 1e3:9.0f} {cpu * 1e3:9.0f} {speed:7.0f} {row.rss_mb:7.0f}")
     return cpus

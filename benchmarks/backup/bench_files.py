@@ -1,7 +1,7 @@
 """Class E, its encryption, its verification and the list of backups, against tar and gzip on the same files.
 
 Run as ``python -m benchmarks.backup.bench_files small|large|list|memory [--rounds 5] [--mb 200]``: ``small`` is files
-of 2 KiB, ``large`` files of up to 500 MiB. A busy machine hits all rows of a round alike: trust the ratios of CPU time.
+of 2 KiB, ``large`` files of up to 500 MiB. A busy machine hits all rows of a round alike: trust the ratios.
 """
 
 import argparse

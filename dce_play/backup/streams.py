@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import BinaryIO, Generic, Protocol, TypeVar
 
+from dce_play.system.process.streaming import widen
+
 CHUNK_BYTES = 1 << 18
 _Result = TypeVar("_Result")
 
@@ -92,6 +94,7 @@ class PulledSink(Generic[_Result]):
 
     def __init__(self, reader: Callable[[BinaryIO], _Result], *, name: str) -> None:
         read_fd, self._write_fd = os.pipe()
+        widen(self._write_fd)
         self._results: list[_Result] = []
         self._failures: list[BaseException] = []
         self._stopped = False
@@ -149,6 +152,7 @@ class PushedSource:
 
     def __init__(self, writer: Callable[[BinaryIO], object], *, name: str) -> None:
         self._read_fd, write_fd = os.pipe()
+        widen(write_fd)
         self._failures: list[BaseException] = []
         self._thread = threading.Thread(target=self._push, args=(writer, write_fd), name=name, daemon=True)
         self._thread.start()

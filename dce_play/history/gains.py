@@ -4,6 +4,7 @@ Only the lines about channels and about the ends of steps are parsed: of a journ
 """
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from pathlib import Path
 from dce_play.events import ItemTold, StepEnded
 from dce_play.runner.record.journal import JOURNAL_NAME
 from dce_play.source import JsonValue
+from dce_play.system.durable.regular_files import open_regular
 
 SCRAPE = "scrape.run"
 _PROOF = "archive.prove_append"
@@ -121,7 +123,7 @@ def _around(step: str) -> str:
 def _telling(journal: Path) -> Iterator[dict[str, JsonValue]]:
     """Yield the events about items and ends of steps."""
     try:
-        with journal.open("rb") as file:
+        with os.fdopen(open_regular(journal), "rb") as file:
             data = file.read(_LONGEST_READ_BYTES)
     except OSError:
         return

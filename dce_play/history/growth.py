@@ -13,6 +13,7 @@ from dce_play.discord.archive.records.records import read_record
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId
 from dce_play.source import JsonValue
+from dce_play.system.durable.regular_files import open_regular
 
 _FIRST_FETCH = "created"
 _TAIL_BYTES = 16 << 20
@@ -80,7 +81,7 @@ def _count(layout: TargetLayout, seed: Seed) -> int | None:
 def _newest_appends(path: Path) -> Iterator[dict[str, JsonValue]]:
     """Yield the newest appends, oldest first, each once; none where there is no such file."""
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_regular(path), "rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size > _TAIL_BYTES:
                 file.seek(size - _TAIL_BYTES)

@@ -11,6 +11,7 @@ from dce_play.render.text import amount, one_line
 from dce_play.runner.record.journal import JOURNAL_NAME
 from dce_play.runner.record.peek import NotAnEvent, last_lines
 from dce_play.source import JsonValue
+from dce_play.system.durable.regular_files import open_regular
 
 _TAIL_BYTES = 256 << 10
 
@@ -64,7 +65,7 @@ def where_is(run_folder: Path, /) -> Place:
 
 def _tail(journal: Path) -> list[bytes]:
     try:
-        descriptor = os.open(journal, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        descriptor = open_regular(journal)
     except OSError:
         return []
     try:

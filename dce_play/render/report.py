@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dce_play.events import GROUPS, FannedOut, RunEnded, RunResumed, RunStarted, StepEnded
 from dce_play.source import JsonValue
+from dce_play.system.durable.regular_files import read_regular
 
 REPORT_VERSION = 1
 JOURNAL_NAME = "events.jsonl"
@@ -83,7 +84,7 @@ def _step(step: Mapping[str, JsonValue], event: Mapping[str, JsonValue]) -> dict
 def read_events(folder: Path, /) -> list[dict[str, JsonValue]]:
     """Return the events of a run folder, as far as they are whole."""
     events: list[dict[str, JsonValue]] = []
-    for line in (folder / JOURNAL_NAME).read_bytes().split(b"\n")[:-1]:
+    for line in read_regular(folder / JOURNAL_NAME).split(b"\n")[:-1]:
         event = json.loads(line)
         if isinstance(event, dict):
             events.append(event)

@@ -11,7 +11,7 @@ from dce_play.events import Event, Sink
 from dce_play.render.narrator import narrator
 from dce_play.render.page.display import DEFAULT_DISPLAY, DisplayOptions
 from dce_play.render.text import ASCII, UNICODE, Signs
-from dce_play.system.masked_output import painted
+from dce_play.system.masked_output import forget_descriptor, painted
 
 
 @runtime_checkable
@@ -63,7 +63,7 @@ class SpareTerminal:
             if self._spare is None:
                 raise
             self._shown = PlainTerminal(self._spare, _display_on(self._spare, self._display))
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what waits in its buffer goes nowhere, and fails no more
+            forget_descriptor(1)  # what waits in its buffer goes nowhere, and fails no more
             self._spare.write(f"warning: standard output is lost ({error.strerror or error}); the run is told here\n")
             self._spare = None
             self._shown.accept(event)

@@ -25,6 +25,7 @@ from dce_play.runner.record.journal import JOURNAL_NAME, RunStillGoing, close_lo
 from dce_play.runner.record.progress import Progress, fold_progress
 from dce_play.runner.settings import RunSettings
 from dce_play.source import JsonValue
+from dce_play.system.durable.regular_files import read_regular
 from dce_play.system.durable.whole_files import write_atomic
 
 ORDER_NAME = "item.json"
@@ -163,7 +164,7 @@ def _result(order: ItemOrder, folder: Path, definition: str, *, mine: bool) -> I
 
 def _read(path: Path) -> Mapping[str, JsonValue]:
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(read_regular(path))
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -97,6 +97,13 @@ def painted(stream: TextIO) -> TextIO:
     return stream.paint
 
 
+def forget_descriptor(number: int) -> None:
+    """Let whatever is still written to standard output (1) or error (2) go nowhere: nobody reads it any more."""
+    sink = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(sink, number)
+    os.close(sink)
+
+
 def mask_output(masker: Masker) -> None:
     """Let everything that this process prints from now on go through the masker."""
     sys.stdout = _masked(sys.stdout, masker, line_buffering=sys.stdout.isatty())

@@ -205,13 +205,26 @@ def _lower_escapes(url: str) -> str:
     return "%".join((head, *(part[:2].lower() + part[2:] for part in rest)))
 
 
+_BASE64_LINES = (64, 76)
+"""Characters in a line, as ``openssl`` and as ``base64`` and mail break longer texts."""
+_SHORTEST_PIECE = 8
+"""A shorter piece of a broken text would blot out words that are none."""
+
+
 def _base64(data: bytes) -> Iterator[str]:
-    """Yield the characters that the bytes alone decide, wherever in a longer base64 text they stand."""
+    """Yield the characters that the bytes alone decide, wherever in a longer base64 text they stand.
+
+    Of one that begins a line and is longer than it, yield what stands on each line too.
+    """
     for before in range(3):
         first = -(-before * 8 // 6)
         last = (before + len(data)) * 8 // 6
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
-            yield encode(bytes(before) + data).decode()[first:last]
+            text = encode(bytes(before) + data).decode()[:last]
+            yield text[first:]
+            for line in _BASE64_LINES:
+                pieces = (text[max(at, first) : at + line] for at in range(0, len(text), line))
+                yield from (piece for piece in pieces if len(text) > line and len(piece) >= _SHORTEST_PIECE)
 
 
 PROCESS = Masker()

@@ -358,6 +358,21 @@ def test_show_and_test_tell_what_is_missing(project: Terminal, monitor: MonitorS
     assert "\n  hint: add a table" in said.err
 
 
+@pytest.mark.parametrize("text", ["{}\n{}\n", "{} {}", "{}\r\n# {}"])
+def test_an_address_of_several_lines_or_words_is_told_and_nobody_is_asked(
+    project: Terminal, monitor: MonitorServer, text: str
+) -> None:
+    address = monitor.address + TOPIC
+    project.write("secrets/topic", text.format(address, address + "-of-another"))
+    shown = project.run("monitoring", "show")
+    assert shown.code == 1
+    assert "file:secrets/topic holds more than one word" in shown.out
+    said = project.run("run", "night.yml")
+    assert "warning: monitor ntfy was not told: file:secrets/topic holds more than one word" in said.err
+    assert not [path for path in monitor.paths if path.startswith(TOPIC)]
+    assert TOPIC not in said.err + said.out + shown.out + shown.err
+
+
 def test_a_secrets_file_that_others_can_read_is_told_with_the_command_that_mends_it(project: Terminal) -> None:
     for name in ("topic", "token", "hook"):
         (project.folder / "secrets" / name).chmod(0o600)

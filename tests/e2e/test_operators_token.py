@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pty
+import socket
 import subprocess
 from pathlib import Path
 
@@ -132,3 +133,16 @@ def test_where_discord_does_not_answer_nothing_is_said_to_be_safe(tmp_path: Path
     assert handoff.code == 0
     assert "Handoff complete. Discord did not say" in handoff.out
     assert "Safe to run" not in handoff.out
+
+
+def test_when_discord_is_down_the_check_says_so_and_what_to_do(tmp_path: Path) -> None:
+    nowhere = socket.socket()
+    nowhere.bind(("127.0.0.1", 0))  # bound and not listening: nobody else gets the port, and nobody answers
+    with nowhere:
+        base = f"http://127.0.0.1:{nowhere.getsockname()[1]}"
+        terminal = terminal_in(tmp_path, DISCORD_TOKEN="x" * 40, DCE_DISCORD_API_BASE=base)
+        said = terminal.run("auth", "check")
+    assert said.code == 1
+    assert "error: whether Discord takes the token is not known: request to 'users/@me' failed: " in said.err
+    assert "hint: is the network there? the token is as it was; ask again later: dce-play auth check\n" in said.err
+    assert "partial" not in said.err

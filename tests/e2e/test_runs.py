@@ -303,3 +303,75 @@ def test_run_folders_that_cannot_be_removed_are_a_warning(tmp_path: Path) -> Non
     said = terminal.run("run", "p")
     assert said.code == 0
     assert "cannot be removed: Not a directory" in said.err
+
+
+def test_pruning_goes_on_after_what_cannot_be_removed_and_tells_all_of_it(tmp_path: Path) -> None:
+    terminal = terminal_in(tmp_path)
+    end = {"type": "run.end", "outcome": "ok"}
+    stuck = [f"2026110{day}T031500Z-{'x' * 235}" for day in (2, 4)]  # the name for its removal would be too long
+    for run_id in (*stuck, "20261101T031500Z-good01", "20261103T031500Z-good03", "20261105T031500Z-good05"):
+        fake_run(terminal, run_id, end)
+    left = terminal.folder / "state" / "runs" / ".removing-20261031T031500Z-good00"
+    left.write_text("no folder")
+    said = terminal.run("runs", "prune", "--older-than", "0", "--keep", "0")
+    assert said.code == 1
+    assert "\n3 removed\n" in said.out
+    assert [path.name for path in terminal.runs()] == stuck
+    for name in (left.name, *stuck):
+        assert re.search(rf"error: cannot remove \S*/{re.escape(name)}: \w+", said.err), said.err
+    assert said.err.count("hint: ls -la ") == 3
+
+
+def test_keeping_few_runs_goes_on_after_one_that_cannot_be_removed(tmp_path: Path) -> None:
+    terminal = terminal_in(tmp_path)
+    terminal.write("dce-play.toml", "keep_runs = 1\n")
+    terminal.write("hello.yml", "version: 1\nname: hello\nsteps: [{report.say: {text: hello}}]\n")
+    end = {"type": "run.end", "outcome": "ok"}
+    stuck = f"20261101T031500Z-{'x' * 235}"
+    for run_id in (stuck, "20261102T031500Z-good01", "20261103T031500Z-good03"):
+        fake_run(terminal, run_id, end)
+    said = terminal.run("run", "hello.yml")
+    assert said.code == 0
+    assert len(terminal.runs()) == 2
+    assert f"{stuck}: File name too long" in said.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(["runs", "list"], 0), (["runs", "show", "aaaaaa"], 0), (["resume", "aaaaaa"], 6), (["resume"], 5),
+     (["runs", "prune", "--keep", "0", "--older-than", "0"], 0)],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["fifo", "folder", "device", "dangling"])
+def test_what_is_no_file_under_a_journals_name_is_damage_and_nothing_waits_for_it(
+    tmp_path: Path, words: list[str], code: int, kind: str
+) -> None:
+    terminal = terminal_in(tmp_path)
+    journal = fake_run(terminal, "20261128T031500Z-aaaaaa") / "events.jsonl"
+    journal.unlink()
+    match kind:
+        case "fifo":
+            os.mkfifo(journal)
+        case "folder":
+            journal.mkdir()
+        case "device":
+            journal.symlink_to("/dev/zero")
+        case _:
+            journal.symlink_to("nowhere")
+    said = terminal.run(*words)
+    assert said.code == code, said
+    assert "Traceback" not in said.err
+    if words[:2] == ["runs", "list"]:
+        assert "damaged" in said.out
+    if words[0] == "resume" and code == 6:
+        assert "cannot be resumed: it is damaged" in said.err
+    assert os.path.lexists(journal), "nobody knows what it was"
+
+
+def test_a_run_whose_journal_was_emptied_stays_in_the_list(tmp_path: Path) -> None:
+    terminal = terminal_in(tmp_path)
+    emptied = fake_run(terminal, "20261128T031500Z-aaaaaa")
+    fake_run(terminal, "20261128T031500Z-aaaaaa.0123456789abcdef", {"type": "run.end", "outcome": "ok"})
+    (emptied / "events.jsonl").write_bytes(b"")
+    said = terminal.run("runs", "list")
+    assert (said.code, said.err) == (0, "")
+    assert re.fullmatch(r".*\blost\b.*aaaaaa\n", said.out)

@@ -235,3 +235,23 @@ def test_the_page_about_it_names_every_metric(operator: Operator) -> None:
     told = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `dce_play_")}
     found = samples(operator.play("status", "--format", "prometheus").out)
     assert told == {name.split(" ")[0] for name in found}
+
+
+@pytest.mark.parametrize("output_format", ["text", "json", "prometheus"])
+def test_its_verdict_does_not_depend_on_who_reads_it_to_the_end(operator: Operator, output_format: str) -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    try:
+        argv = operator.terminal.argv("status", "--format", output_format)
+        done = subprocess.run(
+            argv,
+            cwd=operator.terminal.folder,
+            env=operator.terminal.environment,
+            stdout=theirs,
+            stderr=subprocess.PIPE,
+            timeout=120,
+            check=False,
+        )
+    finally:
+        os.close(theirs)
+    assert (done.returncode, done.stderr) == (2, b"")

@@ -10,13 +10,11 @@ from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.keep.retention import Candidate, Retention, retain
 from dce_play.backup.manifest import CheckRecord
 from dce_play.backup.protocols import Services
-from dce_play.backup.store.catalog import Catalog, Entry, read_catalog, rewrite_manifest
-from dce_play.backup.store.names import manifest_name
+from dce_play.backup.store.catalog import Catalog, Entry, read_catalog, remove_backups, rewrite_manifest, sweep
 from dce_play.backup.store.opened import StoredBackup
 from dce_play.backup.store.root import make_safe_root, module_lock
 from dce_play.backup.take.verify import STORED, read_again, with_checks
 from dce_play.system.clock import utc_stamp
-from dce_play.system.durable.whole_files import sync_folder
 
 
 class KeepRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,16 +50,20 @@ def candidate(entry: Entry) -> Candidate:
 def apply_prune(module: str, planned: Retention, rules: KeepRules, root: Path, services: Services) -> tuple[str, ...]:
     """Remove what was planned, under the module's lock; return the files that are gone.
 
-    The newest good backup that stays is read again first. The plan is made anew: where it is another by now, nothing
-    goes.
+    What a killed prune or run left goes too. The newest good backup that stays is read again first. The plan is made
+    anew: where it is another by now, nothing goes.
 
     Raises: BackupError: ``lock-held``; ``verify-failed``, for a newest good one that is rotten: it is marked, and
     nothing goes; ``changed``, for another plan.
     """
-    if not planned.remove:
+    if not planned.remove and not read_catalog(root, now=services.clock.now()).left_by(module):
         return ()
     make_safe_root(root)
     with module_lock(root, module):
+        for path in sweep(root, module):
+            services.say(f"removed what a killed run left: {path}")
+        if not planned.remove:
+            return ()
         now = services.clock.now()
         catalog = read_catalog(root, now=now)
         again = plan_prune(module, catalog, rules, now=now)
@@ -73,13 +75,9 @@ def apply_prune(module: str, planned: Retention, rules: KeepRules, root: Path, s
         if newest is None:
             raise BackupError(ErrorId.VERIFY_FAILED, f"{module} has no good backup: nothing goes")
         _read_again(newest, services)
-        removed = []
-        for each in reversed(again.remove):
-            (root / each.file).unlink(missing_ok=True)
-            (root / manifest_name(each.file)).unlink(missing_ok=True)
-            removed.append(each.file)
-        sync_folder(root)
-        return tuple(removed)
+        files = tuple(each.file for each in reversed(again.remove))
+        remove_backups(root, module, files)
+        return files
 
 
 def _read_again(entry: Entry, services: Services) -> None:

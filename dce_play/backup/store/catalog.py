@@ -11,11 +11,11 @@ import msgspec
 
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.manifest import SUFFIX, Manifest, decode_manifest, encode_manifest
-from dce_play.backup.store.names import manifest_name, part_of, split_name, stamp_time
+from dce_play.backup.store.names import manifest_name, part_name, part_of, split_name, stamp_time
 from dce_play.backup.store.restore_note import RESTORE_NOTE, RestoreNote, read_note
 from dce_play.backup.store.root import OURS
 from dce_play.source import did_you_mean
-from dce_play.system.durable.whole_files import write_atomic
+from dce_play.system.durable.whole_files import sync_folder, write_atomic
 
 QUIESCE_NOTE = ".quiesce.json"
 """How the note of a quiesced module ends, in our folder of backup_root."""
@@ -69,6 +69,10 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True):
     def restore_of(self, module: str) -> RestoreNote | None:
         """Return the restore of a module that has not ended, or ``None``."""
         return next((each for each in self.restores if each.module == module), None)
+
+    def left_by(self, module: str) -> tuple[Leftover, ...]:
+        """Return what runs of a module that died have left of files."""
+        return tuple(each for each in self.leftovers if each.kind == "part" and _owner(each) == module)
 
     def of(self, module: str) -> tuple[Entry, ...]:
         """Return a module's backups, newest first."""
@@ -184,8 +188,31 @@ def rewrite_manifest(path: Path, manifest: Manifest) -> None:
     write_atomic(path.with_name(manifest_name(path.name)), encode_manifest(manifest), mode=0o600)
 
 
+def remove_backups(root: Path, module: str, files: Sequence[str]) -> None:
+    """Remove backups of a module: each becomes what a killed run leaves, and that is swept.
+
+    So whoever dies in the middle leaves backups that are whole, and leftovers that the next sweep takes: never a
+    manifest that tells of nothing, nor data that nobody knows. The caller holds the module's lock.
+
+    Raises: BackupError (``write-failed``).
+    """
+    try:
+        for name in files:
+            (root / name).rename(root / part_name(name))
+        sync_folder(root)  # no manifest goes before its data has lost its name for good
+        sweep(root, module)
+        sync_folder(root)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise BackupError(
+            ErrorId.WRITE_FAILED,
+            f"cannot remove {error.filename}: {reason}",
+            hint=f"dce-play backup list {module}, then prune again",
+        ) from error
+
+
 def sweep(root: Path, module: str) -> list[Path]:
-    """Remove what killed runs of a module left: ``.part`` files and the manifests that belong to them.
+    """Remove what killed runs of a module left: ``.part`` files, and before them the manifests that belong to them.
 
     The caller holds the module's lock. Returns what was removed.
     """
@@ -199,7 +226,7 @@ def sweep(root: Path, module: str) -> list[Path]:
             continue
         gone = [root / name]
         if data is not None and data not in names and manifest_name(data) in names:
-            gone.append(root / manifest_name(data))
+            gone.insert(0, root / manifest_name(data))
         for path in gone:
             path.unlink(missing_ok=True)
             removed.append(path)
@@ -219,6 +246,11 @@ def _names(folder: Path) -> Sequence[str]:
         return sorted(entry.name for entry in os.scandir(folder))
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def _owner(part: Leftover) -> str:
+    name = split_name(part_of(part.path.name) or "")
+    return "" if name is None else name.module
 
 
 def _leftover(path: Path, kind: str, now: datetime) -> Leftover:

@@ -4,7 +4,7 @@ The sum over all lines tells a reader in one pass, and with nothing held, whethe
 """
 
 import hashlib
-import json
+from json.encoder import encode_basestring_ascii
 
 import msgspec
 
@@ -59,20 +59,21 @@ def index_line(member: Member, sha256: str) -> bytes:
 
     ``sha256`` is that of a file's content; of a huge sparse one, with ``"holes": "left out"``, that of its data alone.
     """
-    row: dict[str, JsonValue] = {
-        "path": member.name.decode("utf-8", "surrogateescape"),
-        "type": _TYPES[member.kind],
-        "mode": member.mode,
-        "uid": member.uid,
-        "gid": member.gid,
-    }
+    line = (
+        f'{{"path":{_quoted(member.name)},"type":"{_TYPES[member.kind]}",'
+        f'"mode":{member.mode},"uid":{member.uid},"gid":{member.gid}'
+    )
     if member.kind is Kind.FILE:
-        row |= {"size": member.content_bytes, "sha256": sha256}
+        line += f',"size":{member.content_bytes},"sha256":"{sha256}"'
         if leaves_holes_out(member):
-            row["holes"] = "left out"
+            line += ',"holes":"left out"'
     if member.link:
-        row["link"] = member.link.decode("utf-8", "surrogateescape")
-    return json.dumps(row, separators=(",", ":")).encode() + b"\n"
+        line += f',"link":{_quoted(member.link)}'
+    return f"{line}}}\n".encode()
+
+
+def _quoted(name: bytes) -> str:
+    return encode_basestring_ascii(name.decode("utf-8", "surrogateescape"))
 
 
 def leaves_holes_out(member: Member) -> bool:

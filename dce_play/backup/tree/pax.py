@@ -4,8 +4,10 @@ Only what we write is read: plain files, folders, both kinds of links, named pip
 Source: POSIX.1-2017, pax, "ustar Interchange Format"; GNU tar manual, "Storing Sparse Files", PAX format 1.0.
 """
 
+import zlib
 from collections.abc import Mapping
 from enum import Enum
+from functools import lru_cache
 
 import msgspec
 
@@ -18,6 +20,11 @@ _MOST_DIGITS = 19
 """Of a number in an extended header: what a file's size or time can be has no more."""
 _NAME_BYTES = 100
 _PAX_NAME = b"././@PaxHeader"
+_EXTENDED = b"x"
+_SUM_AT = 148
+_BLANKS = b" " * 8
+_FLAG_AT = _SUM_AT + len(_BLANKS)
+_TAIL_BYTES = BLOCK - _FLAG_AT
 
 
 class Kind(Enum):
@@ -28,6 +35,10 @@ class Kind(Enum):
     SYMLINK = b"2"
     FOLDER = b"5"
     PIPE = b"6"
+
+
+_FLAGS = {kind: kind.value for kind in Kind}
+_KINDS = {b"\0": Kind.FILE} | {flag: kind for kind, flag in _FLAGS.items()}
 
 
 class Member(msgspec.Struct, kw_only=True):
@@ -85,8 +96,15 @@ def encode_header(member: Member) -> bytes:
             "GNU.sparse.realsize": b"%d" % member.real_bytes,
         }
     body = _encode_records({**records, **member.extra})
-    pax = _ustar(_PAX_NAME, b"x", len(body), Member(name=_PAX_NAME, kind=Kind.FILE, mode=0o644))
-    return b"".join((pax, body, padding(len(body)), _ustar(name, member.kind.value, member.size_bytes, member)))
+    return b"".join(
+        (_extended(len(body)), body, padding(len(body)), _ustar(name, _FLAGS[member.kind], member.size_bytes, member))
+    )
+
+
+@lru_cache(maxsize=64)
+def _extended(size_bytes: int) -> bytes:
+    """Return the block before so many bytes of records; most members have as many as the one before."""
+    return _ustar(_PAX_NAME, _EXTENDED, size_bytes, Member(name=_PAX_NAME, kind=Kind.FILE, mode=0o644))
 
 
 def _encode_records(records: Mapping[str, bytes]) -> bytes:
@@ -121,35 +139,41 @@ def _decimal(nanoseconds: int) -> bytes:
 def _ustar(name: bytes, flag: bytes, size_bytes: int, member: Member) -> bytes:
     size = size_bytes if size_bytes <= _MAX_OCTAL_SIZE else 0
     seconds = min(max(member.mtime_ns // 10**9, 0), _MAX_OCTAL_SIZE)
-    head = b"".join(
-        (
-            name[:_NAME_BYTES].ljust(100, b"\0"),
-            b"%07o\0" % (member.mode & 0o7777),
-            b"%07o\0" % min(member.uid, _MAX_OCTAL_ID),
-            b"%07o\0" % min(member.gid, _MAX_OCTAL_ID),
-            b"%011o\0" % size,
-            b"%011o\0" % seconds,
-            b"        ",
-            flag,
-            member.link[:_NAME_BYTES].ljust(100, b"\0"),
-            b"ustar\x0000",
-        )
-    ).ljust(BLOCK, b"\0")
-    return head[:148] + b"%06o\0 " % sum(head) + head[156:]
+    head = b"%b%07o\0%07o\0%07o\0%011o\0%011o\0" % (
+        name[:_NAME_BYTES].ljust(_NAME_BYTES, b"\0"),
+        member.mode & 0o7777,
+        min(member.uid, _MAX_OCTAL_ID),
+        min(member.gid, _MAX_OCTAL_ID),
+        size,
+        seconds,
+    )
+    tail = (flag + member.link[:_NAME_BYTES].ljust(_NAME_BYTES, b"\0") + b"ustar\x0000").ljust(_TAIL_BYTES, b"\0")
+    return b"%b%06o\0 %b" % (head, _checksum(head + _BLANKS + tail), tail)
 
 
-def decode_ustar(block: bytes, *, offset: int) -> tuple[bytes, Member]:
-    """Return a header block's type flag, and the member as far as the block alone tells.
+def _checksum(block: bytes) -> int:
+    """Return the sum of a header's bytes, its own field counted as blanks.
+
+    The lower half of an Adler-32 is a sum too, made in C: modulo 65521, which no header of ours reaches, as only its
+    two names have other bytes than ASCII.
+    """
+    return (zlib.adler32(block[:_SUM_AT] + _BLANKS + block[_FLAG_AT:]) & 0xFFFF) - 1
+
+
+def decode_ustar(block: bytes, *, offset: int) -> Member | int:
+    """Return the member as far as its header block tells, or how many bytes of records for the next one follow.
 
     Raises: NotATar.
     """
-    if sum(block[:148]) + 256 + sum(block[156:]) != _octal(block[148:156], offset):
+    if _checksum(block) != _octal(block[_SUM_AT:_FLAG_AT], offset):
         raise NotATar(f"a header with a wrong checksum at byte {offset}")
-    flag = block[156:157]
-    kind = {kind.value: kind for kind in Kind}.get(flag, Kind.FILE)
-    if flag not in {each.value for each in Kind} | {b"x", b"\0"}:
+    flag = block[_FLAG_AT : _FLAG_AT + 1]
+    if flag == _EXTENDED:
+        return _octal(block[124:136], offset)
+    kind = _KINDS.get(flag)
+    if kind is None:
         raise NotATar(f"a member of the unknown type {flag!r} at byte {offset}")
-    member = Member(
+    return Member(
         name=block[:100].split(b"\0", 1)[0].rstrip(b"/"),
         kind=kind,
         size_bytes=_octal(block[124:136], offset),
@@ -159,7 +183,6 @@ def decode_ustar(block: bytes, *, offset: int) -> tuple[bytes, Member]:
         mtime_ns=_octal(block[136:148], offset) * 10**9,
         link=block[157:257].split(b"\0", 1)[0],
     )
-    return flag, member
 
 
 def _octal(field: bytes, offset: int) -> int:

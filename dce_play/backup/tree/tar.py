@@ -18,6 +18,7 @@ from dce_play.backup.tree.pax import (
 INDEX = b".dce-index.jsonl"
 """The last member of a tar of folders: one line a member before it."""
 _MAX_RECORDS_BYTES = 1 << 20
+_ZEROS = bytes(BLOCK)
 
 
 class TarWriter:
@@ -102,16 +103,15 @@ class TarReader:
         while True:
             at = self._offset
             block = self._exactly(BLOCK)
-            if not block.strip(b"\0"):
-                if self._exactly(BLOCK).strip(b"\0"):
+            if block == _ZEROS:
+                if self._exactly(BLOCK) != _ZEROS:
                     raise NotATar(f"half an end mark at byte {at}")
                 return None
-            flag, member = decode_ustar(block, offset=at)
-            if flag == b"x":
-                if member.size_bytes > _MAX_RECORDS_BYTES:
-                    raise NotATar(f"an extended header of {member.size_bytes} bytes at byte {at}")
-                records = self._exactly(member.size_bytes)
-                self._exactly(-member.size_bytes % BLOCK)
+            member = decode_ustar(block, offset=at)
+            if isinstance(member, int):
+                if member > _MAX_RECORDS_BYTES:
+                    raise NotATar(f"an extended header of {member} bytes at byte {at}")
+                records = self._exactly(member + -member % BLOCK)[:member]
                 continue
             if records is not None:
                 apply_records(member, records, offset=at)

@@ -18,7 +18,7 @@ from dce_play.layout import state_folder
 from dce_play.render.problems import render_problems
 from dce_play.source import InvalidDocument
 from dce_play.system.clock import file_stamp
-from dce_play.system.masked_output import STANDARD_OUTPUT, painted
+from dce_play.system.masked_output import STANDARD_OUTPUT, forget_descriptor, painted
 from dce_play.system.redact import PROCESS
 
 _CIRCLE = "Symlink loop from "
@@ -72,15 +72,15 @@ def _flushed(code: int) -> int:
     try:
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has what it wanted, as in ``| head``
-        _forget_standard_output()
+        forget_descriptor(1)
     except OSError as error:
-        _forget_standard_output()
+        forget_descriptor(1)
         _tell(f"error: standard output: {(error.strerror or str(error)).lower()}")
         code = code or ExitCode.FAILED
     try:
         sys.stderr.flush()
     except OSError:  # left as it is the interpreter would fail to write it once more, and end with 120
-        _forget(2)
+        forget_descriptor(2)
         return code or ExitCode.FAILED
     return code
 
@@ -92,7 +92,7 @@ def _run(arguments: Sequence[str]) -> int:
         _tell_misuse(error, arguments)
         return error.exit_code
     except SystemExit:  # how click itself answers a reader that has gone away, as in ``| head``
-        _forget_standard_output()
+        forget_descriptor(1)
         return ExitCode.FAILED
     except (click.Abort, KeyboardInterrupt):
         _tell("interrupted")
@@ -145,7 +145,7 @@ def _tell_machine_error(error: OSError) -> int:
         raise error
     name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else str(error.filename)
     if name == STANDARD_OUTPUT:
-        _forget_standard_output()
+        forget_descriptor(1)
     _tell(f"error: {name}: {(error.strerror or str(error)).lower()}")
     return ExitCode.FAILED
 
@@ -162,15 +162,6 @@ def _tell_problems(error: InvalidDocument) -> None:
     text = render_problems(error.problems, error.texts, folder=working_folder(), colour=colour)
     with suppress(OSError):
         click.echo(text, file=painted(sys.stderr))
-
-
-def _forget_standard_output() -> None:
-    """Let the interpreter flush standard output into nothing at its end: nobody reads it any more."""
-    _forget(1)
-
-
-def _forget(descriptor: int) -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 def _tell_bug(error: Exception) -> int:

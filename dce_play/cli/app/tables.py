@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import click
 
 from dce_play.history.columns import plain
-from dce_play.system.masked_output import painted
+from dce_play.system.masked_output import forget_descriptor, painted
 
 
 def can_show_signs() -> bool:
@@ -28,6 +28,13 @@ def coloured(text: str, colour: str) -> str:
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Print clean lines, which may have colours of our own in them."""
-    for line in lines:
-        click.echo(line if can_show_signs() else plain(line), file=painted(sys.stdout))
+    """Print clean lines, which may have colours of our own in them.
+
+    A reader that goes away, as in ``| head``, has what it wanted: the command goes on, as its exit code may tell more.
+    """
+    try:
+        for line in lines:
+            click.echo(line if can_show_signs() else plain(line), file=painted(sys.stdout))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        forget_descriptor(1)

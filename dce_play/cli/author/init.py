@@ -33,6 +33,8 @@ class Standing(StrEnum):
     """As an earlier ``init`` wrote it."""
     CHANGED = "changed"
     """Somebody's own."""
+    ELSEWHERE = "elsewhere"
+    """A link leads out of the folder: what is there, or would be, is not ours to write."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +75,13 @@ def command(folder: Path, archive_root: Path | None, *, diff: bool, update: bool
     for piece in pieces:
         _settle(piece, record, update=update)
     text = json.dumps(record, indent=2, sort_keys=True) + "\n"
-    if not (folder / RECORD).is_file() or (folder / RECORD).read_text(encoding="utf-8") != text:
+    if not _stays_inside(folder, RECORD):
+        _tell_elsewhere(RECORD)
+    elif not (folder / RECORD).is_file() or (folder / RECORD).read_text(encoding="utf-8") != text:
         write_named(folder / RECORD, text.encode(), what="the record of init", make_folder=True)
-    if add_lines(folder / ".gitignore", IGNORED):
+    if not _stays_inside(folder, ".gitignore"):
+        _tell_elsewhere(".gitignore")
+    elif add_lines(folder / ".gitignore", IGNORED):
         click.echo("wrote    .gitignore")
     click.echo("next: edit scrape-targets.yml, then dce-play lint, then dce-play run proof --dry-run")
     return ExitCode.OK
@@ -92,11 +98,22 @@ def _contents(root: Path) -> Iterator[tuple[str, bytes]]:
 def _piece(folder: Path, name: str, ours: bytes, record: Mapping[str, str]) -> Piece:
     path = folder / name
     standing = Standing.MISSING
-    if path.exists():
+    if not _stays_inside(folder, name):
+        standing = Standing.ELSEWHERE
+    elif path.exists():
         theirs = path.read_bytes()
         unchanged = name.startswith("schemas/") or record.get(name) == _digest(theirs)
         standing = Standing.SAME if theirs == ours else Standing.OLD if unchanged else Standing.CHANGED
     return Piece(name=name, path=path, ours=ours, standing=standing)
+
+
+def _stays_inside(folder: Path, name: str) -> bool:
+    """Return whether no link on the way, dangling or not, leads out of the folder."""
+    return (folder / name).resolve().is_relative_to(folder.resolve())
+
+
+def _tell_elsewhere(name: str) -> None:
+    click.echo(f"kept     {name}: a link leads out of this folder")
 
 
 def _settle(piece: Piece, record: dict[str, str], *, update: bool) -> None:
@@ -106,6 +123,8 @@ def _settle(piece: Piece, record: dict[str, str], *, update: bool) -> None:
         write_named(piece.path, piece.ours, what=piece.path.name, make_folder=True)
         record[piece.name] = _digest(piece.ours)
         click.echo(f"{'wrote' if piece.standing is Standing.MISSING else 'updated':<7}  {piece.name}")
+    elif piece.standing is Standing.ELSEWHERE:
+        _tell_elsewhere(piece.name)
     elif piece.standing is Standing.SAME:
         record[piece.name] = _digest(piece.ours)
         click.echo(f"kept     {piece.name}")
@@ -121,6 +140,9 @@ def _show_differences(pieces: list[Piece]) -> int:
     for piece in found:
         if piece.standing is Standing.MISSING:
             click.echo(f"missing  {piece.name}")
+            continue
+        if piece.standing is Standing.ELSEWHERE:
+            _tell_elsewhere(piece.name)
             continue
         theirs = piece.path.read_bytes().decode("utf-8", "replace").splitlines(keepends=True)
         ours = piece.ours.decode("utf-8").splitlines(keepends=True)

@@ -10,11 +10,21 @@ from dce_play.cli.app.working_folder import working_folder
 from dce_play.discord.auth.discovery import discover_token, places
 from dce_play.discord.exporters.choose import api_base
 from dce_play.discord.exporters.discord_api.exporter import DiscordApiExporter
-from dce_play.discord.exporters.discord_api.rest.client import ClientLimits
+from dce_play.discord.exporters.discord_api.rest.client import ClientLimits, RequestGivenUp
 from dce_play.discord.scrape.asking import unseen_guilds, visible_guilds
 from dce_play.discord.scrape.preflight import preflight_target
-from dce_play.errors import ExitCode
+from dce_play.errors import DcePlayError, ExitCode
 from dce_play.system.clock import SystemClock
+
+
+class DiscordSilent(DcePlayError):
+    """Discord, or the way to it, is down."""
+
+    def __init__(self, error: RequestGivenUp) -> None:
+        super().__init__(
+            f"whether Discord takes the token is not known: {error}",
+            hint="is the network there? the token is as it was; ask again later: dce-play auth check",
+        )
 
 
 def check(output_format: str) -> int:
@@ -22,7 +32,7 @@ def check(output_format: str) -> int:
 
     Returns 1 when a guild is not among those that the token sees, or no channel of a target can be read.
 
-    Raises: NoToken, BadTokenFile; AuthenticationFailed; whatever else keeps Discord from answering.
+    Raises: NoToken, BadTokenFile; AuthenticationFailed; DiscordSilent; whatever else keeps Discord from answering.
     """
     found = discover_token(places(os.environ, working_folder()))
     path = find_targets_file(None, os.environ, working_folder())
@@ -44,6 +54,8 @@ def check(output_format: str) -> int:
             for target in targets
             if target.enabled
         }
+    except RequestGivenUp as error:
+        raise DiscordSilent(error) from error
     finally:
         exporter.close()
     code = ExitCode.FAILED if any(unseen.values()) or not all(read.values()) else ExitCode.OK

@@ -11,6 +11,10 @@ def forget_old_runs(settings: RunSettings, /, *, keep: int) -> None:
 
     runs = settings.run_folder.parent
     try:
-        remove_beyond(runs, keep=keep, folder=settings.folder, archive_root=settings.archive_root)
+        failures = remove_beyond(runs, keep=keep, folder=settings.folder, archive_root=settings.archive_root)
     except OSError as error:
-        complain(f"warning: old runs in {runs} cannot be removed: {error.strerror or error}")
+        failures = [error]
+    if failures:
+        more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+        reason = failures[0].strerror or failures[0]
+        complain(f"warning: old runs in {runs} cannot be removed: {failures[0].filename or runs}: {reason}{more}")

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from dce_play.cli.app.project_file import PROJECT_FILE
+from dce_play.errors import DcePlayError
 from dce_play.host.monitoring.config import KEYS as MONITORING_KEYS
 from dce_play.host.monitoring.config import Monitoring, monitoring_from
 from dce_play.runner.secrets import RunSecrets, SecretMissing
@@ -33,6 +34,16 @@ KEYS = (
 )
 
 
+class NotOneWord(DcePlayError):
+    """What stands behind a reference is no address and no token: it has blanks or several lines."""
+
+    def __init__(self, reference: str) -> None:
+        super().__init__(
+            f"{reference} holds more than one word, where one address or token is expected",
+            hint="keep one in it, on one line; then: dce-play monitoring show",
+        )
+
+
 def project_monitoring(folder: Path) -> Monitoring | None:
     """Return who is told of the runs of a project; ``None`` when it says of nobody.
 
@@ -53,13 +64,19 @@ def project_schema() -> dict[str, Any]:
 
 
 def resolver(environment: Mapping[str, str], folder: Path) -> Callable[[str], str]:
-    """Return what leads from a reference to its secret, and has the secret and its parts masked from then on."""
+    """Return what leads from a reference to its secret, and has the secret and its parts masked from then on.
+
+    It raises NotOneWord for a secret that cannot be an address or a token.
+    """
     secrets = RunSecrets(environment=environment, folder=folder)
 
     def resolve(reference: str) -> str:
         secret = secrets.resolve(reference)
-        for part in telling_parts(secret):
-            secrets.protect(part)
+        for word in secret.split():
+            for part in telling_parts(word):
+                secrets.protect(part)
+        if len(secret.split()) != 1:
+            raise NotOneWord(reference)
         return secret
 
     return resolve
@@ -70,7 +87,7 @@ def secrets_behind(monitoring: Monitoring, environment: Mapping[str, str], folde
     resolve = resolver(environment, folder)
     found: set[str] = set()
     for reference in monitoring.references:
-        with suppress(SecretMissing, SecretTooShort):
+        with suppress(SecretMissing, SecretTooShort, NotOneWord):
             secret = resolve(reference)
             found |= {secret, *telling_parts(secret)}
     return frozenset(secret for secret in found if len(secret.strip()) >= SHORTEST_SECRET)

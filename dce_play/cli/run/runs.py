@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.cli.run.flags import DurationType
 from dce_play.cli.run.options import RunOptions, command_line, resume_words
-from dce_play.errors import DcePlayError, UsageError
+from dce_play.errors import DcePlayError, ExitCode, UsageError
 from dce_play.history.columns import GAP
 from dce_play.history.nights import runs_of
 from dce_play.history.run_rows import RunRow, row_lines, run_row
@@ -187,20 +188,19 @@ def _newest(runs: Path, *, of_all: bool) -> RunInfo:
 @click.option("--unfinished", is_flag=True, help="Also those that could be resumed.")
 @click.option("--dry-run", is_flag=True, help="Only tell which.")
 @_state_dir
-def prune(keep: int, older_than: float, state_dir: Path | None, *, unfinished: bool, dry_run: bool) -> None:
+def prune(keep: int, older_than: float, state_dir: Path | None, *, unfinished: bool, dry_run: bool) -> int:
     """Remove old run folders. Those that run, that can be resumed or that are damaged stay.
 
     \b
     Example:
       dce-play runs prune --keep 30 --dry-run
 
-    Exit 0: done. Exit 1: a folder cannot be removed.
+    Exit 0: done. Exit 1: a folder cannot be removed; all others are.
     """
     before = datetime.now(UTC) - timedelta(seconds=older_than)
     runs = runs_folder(state_dir, os.environ)
     infos = list_runs(runs)
-    if not dry_run:
-        remove_leftovers(runs)
+    failures = [] if dry_run else list(remove_leftovers(runs))
     count = 0
     for info in prunable(infos, keep=keep, before=before, unfinished=unfinished):
         if not dry_run:
@@ -209,6 +209,14 @@ def prune(keep: int, older_than: float, state_dir: Path | None, *, unfinished: b
             except RunStillGoing as error:
                 click.echo(f"left alone: {error}", err=True)
                 continue
+            except OSError as error:
+                failures.append(error)
+                continue
         count += 1
         click.echo(f"{'would remove' if dry_run else 'removed'} {info.run_id}  {info.state}  {one_line(info.name)}")
     click.echo(f"{count} {'to remove' if dry_run else 'removed'}")
+    for failure in failures:
+        place = os.fsdecode(failure.filename or runs)
+        click.echo(f"error: cannot remove {place}: {(failure.strerror or str(failure)).lower()}", err=True)
+        click.echo(f"  hint: {shlex.join(['ls', '-la', os.path.dirname(place)])}", err=True)  # noqa: PTH120 - any bytes
+    return ExitCode.FAILED if failures else ExitCode.OK

@@ -110,7 +110,7 @@ def command(
     elif output_format == "text":
         print_lines(standing_lines(standing, cells=room(piped=_PIPED_CELLS), ascii_only=not can_show_signs()))
     else:
-        click.echo(_text(standing, output_format, cells=_PIPED_CELLS), nl=False)
+        print_lines(_text(standing, output_format, cells=_PIPED_CELLS).splitlines())
     return int(standing.level)
 
 

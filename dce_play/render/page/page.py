@@ -265,7 +265,8 @@ class Page:
         left -= _REHEARSAL_LINES if self._display.staged else 0
         rows = max(left // max(self._targets - self._blocks + 1, 1) - _BLOCK_LINES, _LEAST_ROWS)
         yield from block(items, fit, rows=rows, indent=self._indent(body.step) or "  ")
-        yield from news(body, fit, self._indent(body.step) or "  ")
+        skipped = [each.key for each in items if each.status == "skipped"]
+        yield from news(body, fit, self._indent(body.step) or "  ", named=skipped)
 
     def _step_line(self, body: StepEnded) -> Iterator[Line]:
         if body.status is Status.FAILED:

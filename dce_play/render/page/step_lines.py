@@ -124,10 +124,14 @@ def changes(body: StepEnded, fit: Fitting, indent: str, /, *, diff: bool) -> Ite
         yield fit.fitted([(indent, ""), (f"and {len(body.changes) - len(shown)} more; -v lists them", "dim")])
 
 
-def news(body: StepEnded, fit: Fitting, indent: str, /) -> Iterator[Line]:
-    """Yield a line for each thing that a step met for the first time: its output ``news``, a list of texts."""
+def news(body: StepEnded, fit: Fitting, indent: str, /, *, named: Sequence[str] = ()) -> Iterator[Line]:
+    """Yield a line for each thing that a step met for the first time: its output ``news``, a list of texts.
+
+    Items that the block has named with what is wrong with them, by their keys, are not told again.
+    """
     told = body.outputs.get("news")
     texts = [str(each) for each in told] if isinstance(told, list) else []
+    texts = [text for text in texts if not any(f"({key})" in text for key in named)]
     for text in texts[:_MOST_NEWS]:
         yield fit.fitted([(f"{indent}! ", "maybe"), (fit.text(text), "")])
     if len(texts) > _MOST_NEWS:

@@ -192,7 +192,7 @@ def newest_folders(runs: Path, /) -> Iterator[Path]:
 def each_run(runs: Path, /) -> Iterator[RunInfo]:
     """Yield the runs, the newest first, each read when it is asked for, by the two ends of its journal."""
     for folder in newest_folders(runs):
-        if (folder / JOURNAL_NAME).is_file():
+        if os.path.lexists(folder / JOURNAL_NAME):
             yield peek_run(folder)
 
 
@@ -206,7 +206,7 @@ def find_run(runs: Path, identifier: str, /) -> RunInfo:
 
     Raises: NoSuchRun.
     """
-    if "/" not in identifier and (runs / identifier / JOURNAL_NAME).is_file():
+    if identifier and "/" not in identifier and os.path.lexists(runs / identifier / JOURNAL_NAME):
         return read_run(runs / identifier)
     named = [(folder, folder.name.rpartition("-")[2]) for folder in newest_folders(runs)] if identifier else []
     found = [folder for folder, short in named if short == identifier] or [
@@ -234,9 +234,9 @@ def newest_unfinished(runs: Path, /, *, folder: Path, archive_root: Path | None)
 def is_of(info: RunInfo, /, *, folder: Path, archive_root: Path | None) -> bool:
     """Return whether a run is this project's: of this archive root, or started in this folder.
 
-    So is one whose journal does not tell where it belongs: it is damaged, and somebody should look at it.
+    So is one whose journal does not tell where it belongs: it is damaged or empty, and somebody should look at it.
     """
-    if info.state is State.DAMAGED and not info.options:
+    if not info.options and (info.state is State.DAMAGED or not info.started):
         return True
     same_root = archive_root is not None and info.archive_root == str(archive_root)
     return same_root or info.options.get("folder") == str(folder)
@@ -265,13 +265,13 @@ def remove_run(info: RunInfo, /) -> None:
         _remove(folder)
 
 
-def remove_leftovers(runs: Path, /) -> None:
-    """Remove what is left of run folders whose removal was cut off; nobody lists them.
-
-    Raises: OSError.
-    """
+def remove_leftovers(runs: Path, /) -> Iterator[OSError]:
+    """Remove what is left of run folders whose removal was cut off; nobody lists them. Yield what cannot be removed."""
     for folder in runs.glob(f"{_REMOVING}*"):
-        shutil.rmtree(folder)
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            yield error
 
 
 def _remove(folder: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dce_play.runner.record.journal import look
 from dce_play.source import JsonValue
+from dce_play.system.durable.regular_files import read_regular
 
 _PAUSE_S = 0.1
 
@@ -21,7 +22,7 @@ def follow_journal(
     offset = 0
     while True:
         running = look(path).running
-        data = path.read_bytes()[offset:]
+        data = read_regular(path)[offset:]
         whole = data[: data.rfind(b"\n") + 1]
         for line in whole.split(b"\n")[:-1]:
             event = json.loads(line)

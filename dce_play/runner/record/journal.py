@@ -13,7 +13,9 @@ from dce_play.errors import DcePlayError, ExitCode, UsageError
 from dce_play.event_json import to_json
 from dce_play.events import CheckpointPut, Event, Outcome, RunEnded, RunResumed, RunStarted, StepEnded, StepStarted
 from dce_play.source import JsonValue
+from dce_play.system.disk import NO_ROOM
 from dce_play.system.durable.json_lines import LineFile
+from dce_play.system.durable.regular_files import read_regular
 from dce_play.system.lock.file_lock import open_locked
 
 JOURNAL_NAME = "events.jsonl"
@@ -85,7 +87,9 @@ class RunFolderUnusable(UsageError):
     def __init__(self, folder: Path, error: OSError) -> None:
         super().__init__(
             f"cannot keep the run's record in {folder}: {error.strerror or error}",
-            hint="choose another place with --state-dir",
+            hint="make room there, or choose another place with --state-dir"
+            if error.errno in NO_ROOM
+            else "choose another place with --state-dir",
         )
 
 
@@ -119,9 +123,9 @@ def _open_held(path: Path) -> LineFile:
 def read_journal(path: Path) -> list[dict[str, JsonValue]]:
     """Return the events of a journal as JSON objects, without a torn last line.
 
-    Raises: RunJournalDamaged.
+    Raises: RunJournalDamaged; OSError.
     """
-    lines = path.read_bytes().split(b"\n")
+    lines = read_regular(path).split(b"\n")
     events: list[dict[str, JsonValue]] = []
     for number, line in enumerate(lines[:-1], start=1):
         try:
@@ -141,7 +145,7 @@ def readable_events(path: Path) -> tuple[list[dict[str, JsonValue]], list[int]]:
     """
     events: list[dict[str, JsonValue]] = []
     damaged: list[int] = []
-    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
+    for number, line in enumerate(read_regular(path).split(b"\n")[:-1], start=1):
         try:
             event = json.loads(line)
         except (ValueError, RecursionError):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dce_play.source import JsonValue
+from dce_play.system.durable.regular_files import open_regular
 
 _BLOCK_BYTES = 16 << 10
 _LONGEST_LINE_BYTES = 16 << 20
@@ -37,7 +38,7 @@ def peek(path: Path, /) -> Peek:
 
     Raises: OSError.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    descriptor = open_regular(path)
     first: dict[str, JsonValue] = {}
     try:
         size = os.fstat(descriptor).st_size

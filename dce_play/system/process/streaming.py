@@ -5,6 +5,7 @@
 that it started.
 """
 
+import fcntl
 import os
 import subprocess
 import threading
@@ -21,7 +22,15 @@ from dce_play.system.secret_names import without_secrets
 LAST_WORDS_BYTES = 8 << 10
 """How much of standard error is kept: its end, where programs say why they give up."""
 _CHUNK_BYTES = 1 << 16
+_PIPE_BYTES = 1 << 20
 _TICK_S = 0.01
+
+
+def widen(*descriptors: int) -> None:
+    """Let whoever writes into a pipe be a megabyte ahead of its reader, so that both work at once."""
+    for descriptor in descriptors:
+        with suppress(OSError):  # a limit of the machine's, not ours
+            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 class StreamedProgram:
@@ -148,6 +157,7 @@ class Streams:
         if any(secret in argument for secret in command.secrets if secret for argument in command.argv):
             raise SecretInArguments(command.argv[0])
         process = self._start(command, stdin=subprocess.PIPE if stdin else stdin_fd, stdout=stdout_fd)
+        widen(*(pipe.fileno() for pipe in (process.stdin, process.stdout) if pipe is not None))
         program = StreamedProgram(process, command, self._masker)
         try:
             yield program

@@ -16,6 +16,7 @@ from dce_play.render.page.fitting import Fitting
 from dce_play.render.page.page import Page
 from dce_play.render.terminal import PlainTerminal
 from dce_play.render.text import ASCII
+from dce_play.source import JsonValue
 from dce_play.system.cells import width
 from tests.support.plans import MadeUpStep, Ran, done, play
 
@@ -251,3 +252,22 @@ def test_steps_of_items_that_run_side_by_side_say_whose_they_are() -> None:
     ended("a", "prove", "proved: a")
     ended("b", "prove", "proved: b")
     assert [line.strip() for line in lines if "proved" in line] == ["✓ a: proved: a", "✓ b: proved: b"]
+
+
+def test_a_channel_that_cannot_be_read_is_told_once_in_its_first_night_too() -> None:
+    page = Page(DisplayOptions(width=80))
+    step = StepRef(id="scrape", name="Scrape", uses="scrape.run")
+    news: list[JsonValue] = [
+        f"channel staff-only ({SECRET}) cannot be read by this token",
+        f"new channel memes ({FRESH})",
+    ]
+    facts = channel("staff-only", remark="forbidden")
+    bodies: tuple[Body, ...] = (
+        StepStarted(step=step, effects="archive"),
+        ItemTold(step=step, key=SECRET, status="skipped", detail="forbidden", facts=facts),
+        StepEnded(step=step, status=Status.OK, summary="", duration_s=0.1, outputs={"news": news}),
+    )
+    events = [Event(seq=1, ts="2026-11-21T01:00:00.000000Z", run="r", body=body) for body in bodies]
+    lines = ["".join(text for text, _ in line) for event in events for line in page.lines(event)]
+    assert [line for line in lines if "staff-only" in line] == ["  ! 1 forbidden: staff-only"]
+    assert f"  ! new channel memes ({FRESH})" in lines

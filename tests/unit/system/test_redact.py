@@ -5,6 +5,7 @@ import html
 import json
 import re
 import shlex
+import subprocess
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -149,3 +150,15 @@ def test_what_is_shown_at_once_never_holds_a_beginning_that_goes_on(secret: str,
 
 def test_a_question_is_shown_at_once() -> None:
     assert masker("question-secret").begin("really? ") == ("really? ", "")
+
+
+@pytest.mark.contract("R-11.08")
+@pytest.mark.parametrize("before", [b"", b"x", b"xy"])
+@pytest.mark.parametrize("program", [["base64"], ["base64", "-w64"], ["openssl", "base64"]])
+def test_base64_that_a_program_broke_into_lines_is_masked_on_each(program: list[str], before: bytes) -> None:
+    secret = "MTE5ODYyMjQ4MzQ3MTkyNTI0OA.Cl2FMQ.ZnCjm1XVW7vRze4b7Cq4se7kKWs_" + "0aB-" * 6
+    data = before + secret.encode()
+    written = subprocess.run(program, input=data, capture_output=True, check=True, timeout=30).stdout.decode()
+    assert len(written.split()) == 2
+    shown = masker(secret).mask(written)
+    assert [len(line.replace(MASK, "")) <= 4 for line in shown.split()] == [True, True], shown

@@ -1,24 +1,14 @@
 """Dump programs whose output streams through us: read to the end, then judged by their exit code."""
 
-import fcntl
 from collections.abc import Callable
-from contextlib import suppress
 
 from dce_play.backup.engines.postgres.server import Server
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.streams import CHUNK_BYTES
 from dce_play.system.process.executor import Command, Finished, NoSuchProgram
-from dce_play.system.process.streaming import StreamedProgram
 
 LONG_S = 7 * 24 * 3600.0
 """A dump takes as long as it takes; what bounds it is the command's own timeout."""
-_PIPE_BYTES = 1 << 20
-
-
-def widen(program: StreamedProgram) -> None:
-    """Let a program write a megabyte ahead of us, as its own buffers are small."""
-    with suppress(OSError):  # a limit of the machine's, not ours
-        fcntl.fcntl(program.stdout, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def stream_out(server: Server, command: Command, take: Callable[[bytes], object]) -> None:
@@ -28,7 +18,6 @@ def stream_out(server: Server, command: Command, take: Callable[[bytes], object]
     """
     try:
         with server.services.streams.open(command) as program:
-            widen(program)
             while chunk := program.read(CHUNK_BYTES):
                 take(chunk)
             finished = program.finish()

@@ -123,3 +123,33 @@ def test_the_targets_file_is_never_written_over(terminal: Terminal) -> None:
     assert terminal.run("init", "--update").code == 0
     assert path.read_text() == "archive_root: /mine\n"
     assert terminal.run("init", "--diff").code == 0
+
+
+@pytest.mark.parametrize("words", [["init"], ["init", "--update"], ["init", "--diff"]])
+@pytest.mark.parametrize("there", [True, False])
+def test_nothing_is_written_through_a_link_that_leads_out_of_the_folder(
+    terminal: Terminal, tmp_path: Path, words: list[str], *, there: bool
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    names = ("scrape-targets.yml", "playbooks/scrape.yml", "schemas/playbook.schema.json", ".dce-play-init.json")
+    for name in (*names, ".gitignore"):
+        target = outside / Path(name).name
+        link = terminal.folder / name
+        link.parent.mkdir(exist_ok=True)
+        if there:
+            target.write_text("{}")
+        link.symlink_to(target)
+    (terminal.folder / "elsewhere").symlink_to(outside)
+    said = terminal.run(*words)
+    assert said.code in {0, 10}, said
+    assert {path.read_text() for path in outside.iterdir()} == ({"{}"} if there else set())
+    assert "kept     playbooks/scrape.yml: a link leads out of this folder\n" in said.out
+
+
+def test_a_link_that_stays_in_the_folder_is_followed(terminal: Terminal) -> None:
+    (terminal.folder / "playbooks").mkdir()
+    (terminal.folder / "playbooks" / "scrape.yml").symlink_to("mine.yml")
+    assert terminal.run("init").code == 0
+    shipped = (playbooks_folder() / "scrape.yml").read_bytes()
+    assert (terminal.folder / "playbooks" / "mine.yml").read_bytes() == shipped

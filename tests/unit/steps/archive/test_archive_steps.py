@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dce_play.discord.archive.scan.damage import DamagedFile
 from dce_play.discord.targets.model import Target, TargetsFile
 from dce_play.errors import UsageError
 from dce_play.plugin import Context, Selection, StepFailed
@@ -267,6 +268,24 @@ class TestMerge:
         assert archive_merge.apply(params, context).changed
         assert ids_in(world.room) == [1, 2, 3]
         assert not archive_merge.apply(params, context).changed
+
+    @pytest.mark.contract("S-22")
+    def test_a_file_that_is_not_merged_too_is_replaced_only_when_asked(self, world: World, context: Context) -> None:
+        delta = world.delta([2, 3])
+        for function in (archive_merge.plan, archive_merge.apply):
+            with pytest.raises(UsageError, match="what is in it would be lost"):
+                function(archive_merge.Params(files=(delta,), into=world.room), context)
+        assert ids_in(world.room) == [1, 2]
+        archive_merge.apply(archive_merge.Params(files=(delta,), into=world.room, overwrite=True), context)
+        assert ids_in(world.room) == [2, 3]
+
+    def test_a_plan_of_a_merge_looks_at_the_files_that_are_there_yet(self, world: World, context: Context) -> None:
+        later = world.room.with_name("later.json")
+        params = archive_merge.Params(files=(later, world.room), into=world.room.with_name("new.json"))
+        assert archive_merge.plan(params, context).outputs["channel_id"] == ROOM
+        world.room.write_bytes(world.room.read_bytes()[:-40])
+        with pytest.raises(DamagedFile):
+            archive_merge.plan(params, context)
 
 
 class TestTheRest:

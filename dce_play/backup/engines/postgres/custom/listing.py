@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dce_play.backup.engines.postgres.dump.record import DumpCounter, DumpRecord
-from dce_play.backup.engines.postgres.programs import LONG_S, widen
+from dce_play.backup.engines.postgres.programs import LONG_S
 from dce_play.backup.engines.postgres.tools import Tools
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.protocols import Services
@@ -77,7 +77,6 @@ def listing(tools: Tools, services: Services, *, database: str) -> Iterator[List
     command = Command(argv=tools.argv("pg_restore", "-f", "-"), timeout_s=LONG_S, env={"LC_ALL": "C"})
     try:
         with services.streams.open(command, stdin=True) as program:
-            widen(program)
             yield Listing(program, database=database)
     except NoSuchProgram as error:
         raise BackupError(ErrorId.NO_TOOL, str(error), hint=error.hint) from error
