@@ -25,10 +25,11 @@ steps:
     on_error: continue
     block:
       - name: one
-        mark.once: {key: "{{ item.name }}-one"}
+        mark.once: {key: "{{ item.name }}-one", size: 20000}
       - name: two
         mark.again: {key: "{{ item.name }}-two"}
 """
+# An end of that size has no room on a page of the journal that was begun before the disk was full.
 ALL = sorted(f"{item}-{step}" for item in "abcd" for step in ("one", "two"))
 
 
@@ -141,7 +142,7 @@ def test_a_disk_that_fills_up_in_a_step_leaves_nothing_done_twice(terminal: Term
     assert len(marks(terminal, "effect")) == len(set(marks(terminal, "effect")))
 
 
-@pytest.mark.contract("T3")
+@pytest.mark.contract("T2")
 def test_a_host_whose_clock_is_a_day_off_changes_nothing(terminal: Terminal, cluster: DaskCluster) -> None:
     library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
     if library is None:

@@ -119,7 +119,6 @@ def test_a_host_that_stays_away_does_not_keep_a_run_from_ending(lab: Lab) -> Non
         assert eventually(lambda: sorted(marks(lab.terminal, "effect")) == list(ITEMS))
         os.kill(run.pid, signal.SIGINT)
         assert run.wait(timeout=150) == 130
-    assert lab.terminal.run("resume").code in {1, 4}, "without the host there is no end"
     lab.network.mend("one")
     assert eventually(lambda: lab.cluster.said("worker-1").count("worker for one") > 1)
     done = lab.terminal.run("resume")
