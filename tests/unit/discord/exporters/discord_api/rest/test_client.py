@@ -18,6 +18,7 @@ from dce_play.discord.exporters.discord_api.rest.transport import Timeouts
 from dce_play.discord.exporters.discord_api.rest.watch import Watch
 from dce_play.discord.exporters.protocol import AuthenticationFailed, ExportError
 from dce_play.system.clock import SystemClock
+from tests.support.deaf_server import deaf_server
 from tests.support.fakes import FakeClock
 from tests.support.scripted_discord import TOKEN, Reply, ScriptedDiscord
 
@@ -299,6 +300,15 @@ def test_a_server_that_says_nothing_is_not_waited_for(discord: ScriptedDiscord, 
     client.close()
 
     assert discord.paths.count("channels/1") == 2
+
+
+def test_a_server_that_takes_no_connection_is_not_waited_for(clock: FakeClock, watch: Watch) -> None:
+    limits = ClientLimits(timeouts=Timeouts(connect_s=0.05))
+    with deaf_server() as port:
+        client = DiscordClient(f"http://127.0.0.1:{port}/api/v10/", TOKEN, clock=clock, limits=limits)
+        with pytest.raises(RequestGivenUp, match="ConnectTimeout"):
+            client.get("channels/1", watch=watch)
+        client.close()
 
 
 def test_the_token_is_in_no_log_error_or_repr(
