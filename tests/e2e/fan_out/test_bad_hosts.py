@@ -48,12 +48,10 @@ def cluster(tmp_path: Path) -> Iterator[DaskCluster]:
         yield made
 
 
-def start(cluster: DaskCluster, terminal: Terminal, host: str, *before: str, **variables: str) -> None:
+def start(cluster: DaskCluster, terminal: Terminal, host: str, **variables: str) -> None:
     """Start the worker of a host, with a state folder of its own."""
-    argv = terminal.argv("worker", "--cluster", cluster.address, "--host", host, "--plugins")
-    cluster.start_worker_with(
-        [*before, *argv], terminal, DCE_PLAY_STATE_DIR=str(terminal.folder / f"state-{host}"), **variables
-    )
+    state = str(terminal.folder / f"state-{host}")
+    cluster.start_worker(terminal, host, "--plugins", folder=None, DCE_PLAY_STATE_DIR=state, **variables)
 
 
 def run_words(cluster: DaskCluster) -> list[str]:

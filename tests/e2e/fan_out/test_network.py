@@ -119,6 +119,10 @@ def test_a_host_that_stays_away_does_not_keep_a_run_from_ending(lab: Lab) -> Non
         assert eventually(lambda: sorted(marks(lab.terminal, "effect")) == list(ITEMS))
         os.kill(run.pid, signal.SIGINT)
         assert run.wait(timeout=150) == 130
+    assert eventually(lambda: "Remove worker" in lab.cluster.said("scheduler"))
+    done = lab.terminal.run("resume")
+    assert done.code == 1, done.out + done.err
+    assert "it was begun on the host one" in " ".join(done.out.split())
     lab.network.mend("one")
     assert eventually(lambda: lab.cluster.said("worker-1").count("worker for one") > 1)
     done = lab.terminal.run("resume")
