@@ -142,7 +142,7 @@ class Reporter(Protocol):
         """Tell one line for the record, such as a marker that scripts look for: the page leaves it out."""
 
     def progress(self, done: float, total: float | None, unit: str, reached: Reached | None = None, /) -> None:
-        """Tell how far the step is; ``total`` is ``None`` when nobody knows."""
+        """Tell how far the step is; ``total`` is ``None`` when nobody knows. Some is passed over."""
 
     def item(self, key: str, status: str, detail: str = "", facts: ItemFacts | None = None, /) -> None:
         """Tell what became of one item (a channel, a file) of a long step."""

@@ -23,15 +23,38 @@ from dce_play.system.process.exempt import ExemptStarter
 
 HIDDEN = "hidden (no_log)"
 _NOTE_EVERY_S = 5.0
+_PROGRESS_EVERY_S = 0.5
+
+
+@dataclass(slots=True)
+class Pace:
+    """Says when it is time again: at first, and then so many seconds after the last time."""
+
+    every_s: float
+    clock: Clock
+    _last: float | None = None
+
+    def due(self) -> bool:
+        """Return whether it is time; if so, that was the last time."""
+        now = self.clock.monotonic()
+        if self._last is not None and now - self._last < self.every_s:
+            return False
+        self._last = now
+        return True
 
 
 @dataclass(frozen=True, slots=True)
 class StepReporter:
-    """Speaks for one step. With ``no_log`` the texts stay hidden, the progress does not."""
+    """Speaks for one step. With ``no_log`` the texts stay hidden, the progress does not.
+
+    What a step tells of its progress is an event only now and then, and when all is done: each goes into the journal,
+    and from an item's run to its parent's.
+    """
 
     stream: EventStream
     step: StepRef
     skipped_items: list[str]
+    progress_pace: Pace
     silent: bool = False
     lock_note: "LockNote | None" = None
 
@@ -47,6 +70,8 @@ class StepReporter:
 
     def progress(self, done: float, total: float | None, unit: str, reached: Reached | None = None, /) -> None:
         """Tell how far the step is."""
+        if not self.progress_pace.due() and done != total:
+            return
         if self.silent:
             reached = None
         self.stream.emit(StepProgressed(step=self.step, done=done, total=total, unit=unit, reached=reached))
@@ -62,19 +87,16 @@ class StepReporter:
         self.stream.emit(ItemTold(step=self.step, key=key, status=status, detail=detail, facts=facts))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class LockNote:
     """Notes beside the archive's lock how far a step is, at most once in five seconds."""
 
     update: Callable[[str], None]
-    clock: Clock
-    _told: float = -_NOTE_EVERY_S
+    pace: Pace
 
     def tell(self, text: str, /) -> None:
         """Note it, unless something was noted just now."""
-        now = self.clock.monotonic()
-        if now - self._told >= _NOTE_EVERY_S:
-            self._told = now
+        if self.pace.due():
             self.update(text)
 
 
@@ -214,7 +236,9 @@ class RunServices:
         )
 
     def _lock_note(self) -> LockNote | None:
-        return None if self.update_step is None else LockNote(self.update_step, self.settings.clock)
+        return (
+            None if self.update_step is None else LockNote(self.update_step, Pace(_NOTE_EVERY_S, self.settings.clock))
+        )
 
     def context(
         self,
@@ -244,7 +268,14 @@ class RunServices:
             allow_unattended=settings.allow_unattended,
             steps_of=settings.steps_of,
             executor=executor,
-            reporter=StepReporter(self.stream, step, self.skipped_items, silent, self._lock_note()),
+            reporter=StepReporter(
+                self.stream,
+                step,
+                self.skipped_items,
+                Pace(_PROGRESS_EVERY_S, settings.clock),
+                silent=silent,
+                lock_note=self._lock_note(),
+            ),
             checkpoint=JournalCheckpoint(self.stream, step, self.checkpoints.setdefault(step.id, {})),
             secrets=self.secrets,
             scratch=scratch,

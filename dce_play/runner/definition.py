@@ -12,6 +12,7 @@ from pathlib import Path
 from dce_play import __version__
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.playbook.plan.plan import Plan, walk
+from dce_play.runner.record.journal import RunFolderUnusable
 from dce_play.runner.settings import RunSettings
 from dce_play.source import JsonValue
 from dce_play.system.durable.regular_files import read_regular
@@ -50,9 +51,15 @@ def define(plan: Plan, settings: RunSettings, /) -> dict[str, JsonValue]:
 
 
 def save_definition(folder: Path, definition: Mapping[str, JsonValue], /) -> None:
-    """Write the definition into the run folder."""
+    """Write the definition into the run folder.
+
+    Raises: RunFolderUnusable.
+    """
     text = json.dumps(definition, ensure_ascii=False, indent=1)
-    write_atomic(folder / DEFINITION_NAME, text.encode("utf-8", "backslashreplace"))
+    try:
+        write_atomic(folder / DEFINITION_NAME, text.encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        raise RunFolderUnusable(folder, error) from error
 
 
 def load_definition(folder: Path, /) -> dict[str, JsonValue]:

@@ -1,7 +1,9 @@
-"""Widths in cells of a terminal: measuring, cutting in the middle, padding, wrapping at words.
+"""Widths in cells of a terminal: measuring, cutting in the middle, padding, columns, wrapping at words.
 
 East Asian characters and emoji take two cells, marks none. Only other texts than ASCII import the table.
 """
+
+from collections.abc import Collection, Sequence
 
 _OF_OURS = frozenset("✓±✗↺▸│…─↻·→▁▂▃▄▅▆▇█⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
 _COMBINING = "\u0300"
@@ -48,6 +50,20 @@ def pad(text: str, cells: int, /, *, right: bool = False) -> str:
     """Return the text with spaces up to so many cells, behind it or, with ``right``, before it."""
     space = " " * max(cells - width(text), 0)
     return space + text if right else text + space
+
+
+def aligned(rows: Sequence[Sequence[str]], /, *, right: Collection[int] = ()) -> list[str]:
+    """Return a line for each row, whose columns begin below one another, or end there for those of ``right``.
+
+    The columns are two cells apart. All rows have as many, and those that are empty in each row take no room.
+    """
+    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            pad(cell, widths[number], right=number in right) for number, cell in enumerate(row) if widths[number]
+        ).rstrip()
+        for row in rows
+    ]
 
 
 def wrapped(text: str, cells: int, /) -> list[str]:

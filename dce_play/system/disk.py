@@ -1,5 +1,6 @@
 """File systems: how much room there is, where they are mounted, and of what kind they are."""
 
+import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,10 @@ _NETWORK = frozenset({
     "9p", "afs", "ceph", "cifs", "fuse.ceph", "fuse.cephfs", "fuse.gcsfuse", "fuse.glusterfs", "fuse.rclone",
     "fuse.s3fs", "fuse.sshfs", "gfs2", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "smb3", "smbfs",
 })  # fmt: skip
+
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Error numbers of a disk that is full, of a quota that is used up, and of a file that may not grow."""
 
 
 class NoSuchPlace(DcePlayError):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dce_play.discord.simulator.faults import Fault, Faults, Other, Page
+from dce_play.discord.simulator.faults import Fault, Faults, Other, Page, Status
 from dce_play.discord.simulator.server import Simulator, running_simulator
 from dce_play.discord.simulator.world import Access, Kind
 from dce_play.discord.simulator.worlds import Size, build_world
@@ -55,6 +55,10 @@ TROUBLES: dict[str, tuple[Fault, int]] = {
         Fault(path="/channels/*/messages*", trouble=Other(body={"message": "busy"}), times=None),
         1,
     ),
+    "messages are 503 for ever": (
+        Fault(path="/channels/*/messages*", trouble=Status(status=503), times=None),
+        1,
+    ),
     "one page of a proxy": (Fault(path="/channels/*/messages*", trouble=Page(status=400)), 0),
     "an index that gets ready": (Fault(path="/channels/*/threads/search*", trouble=NOT_READY, times=2), 0),
 }
@@ -66,7 +70,7 @@ ALWAYS = {
     "one page of a proxy",
     "an index that gets ready",
 }
-"""The others wait for ten seconds each, as these do for one of them."""
+"""The others wait for ten seconds each and more, as these do for one of them."""
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,7 @@
 """Media fetched beside a scrape, from the simulated Discord: its pages, its media server, its signatures."""
 
 import json
-import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -18,6 +15,7 @@ from dce_play.discord.simulator.worlds import Size, build_world
 from tests.support.command_line import Said, Terminal, terminal_in
 from tests.support.media_server import media_server
 from tests.support.operators import ROOM, Operator
+from tests.support.small_file_system import enlarge, small_file_system
 
 _ATTACHMENTS = "/attachments/[0-9]*"  # not the API's refresh-urls
 
@@ -33,18 +31,6 @@ def _terminal(folder: Path, simulator: Simulator, *, mode: str = "attachments") 
     _write_targets(terminal, simulator, target, mode)
     terminal.write("p.yml", "version: 1\nname: p\nsteps:\n  - name: scrape\n    scrape.run: {target: t}\n")
     return terminal, target
-
-
-@contextmanager
-def small_file_system(folder: Path, size: int) -> Iterator[None]:
-    """Mount a file system of this many bytes over a folder; skip, aloud, where that is not allowed."""
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("no tmpfs may be mounted here")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 def _write_targets(terminal: Terminal, simulator: Simulator, target: Path, mode: str) -> None:
@@ -162,14 +148,14 @@ def test_a_full_disk_stops_media_and_no_message(tmp_path: Path) -> None:
         terminal, target = _terminal(tmp_path, simulator)
         store = target / ".dce-media"
         store.mkdir(parents=True)
-        with small_file_system(store, 300_000):
+        with small_file_system(store, "size=300000"):
             said = _scrape(terminal)
             assert "! " in said.out + said.err
             (channel,) = (json.loads(path.read_bytes()) for path in target.glob("*.json"))
             assert len(channel["messages"]) == 90
             assert not list(store.rglob("*.part"))
             assert terminal.run("media", "verify", "t", "--deep").code == 0
-            subprocess.run(["mount", "-o", "remount,size=64m", str(store)], check=True)
+            enlarge(store)
             assert terminal.run("media", "fetch", "t").code == 0
             _assert_all_kept(target, simulator)
 

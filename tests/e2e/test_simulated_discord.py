@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from dce_play.discord.exporters.discord_api.exporter import DiscordApiExporter
-from dce_play.discord.exporters.protocol import ChannelSkipped, Completeness, ExportOutcome, ExportRequest
-from dce_play.discord.simulator.faults import Dropped, Faults, Garbage, RateLimited, Status, Truncated
+from dce_play.discord.exporters.discord_api.rest.client import PATIENCE_S
+from dce_play.discord.exporters.protocol import ChannelSkipped, Completeness, ExportFailed, ExportOutcome, ExportRequest
+from dce_play.discord.simulator.faults import Dropped, Fault, Faults, Garbage, RateLimited, Status, Truncated
 from dce_play.discord.simulator.limits import RateLimits
 from dce_play.discord.simulator.server import Simulator, running_simulator
 from dce_play.discord.simulator.world import Access, Channel, Kind, World
@@ -121,6 +122,37 @@ def test_trouble_on_the_way_changes_nothing_in_the_export(tmp_path: Path, seed: 
         export(exporter, channel, tmp_path / "rough.json")
         assert {request.status for request in simulator.requests} - {200, 404}
     assert messages(tmp_path / "rough.json") == messages(tmp_path / "calm.json")
+
+
+@pytest.mark.contract("R-18.03")
+def test_a_server_that_fails_for_ever_is_waited_for_once_and_the_next_export_goes_on(tmp_path: Path) -> None:
+    world = build_world(6, size=Size(channels=3, messages=250))
+    first, *others = list(world.channels())
+    clock = FakeClock()
+    path = f"/channels/{first.channel_id}/messages*"
+    with running_simulator(world) as simulator:
+        simulator.play(Faults(scripted=(Fault(trouble=Status(status=503), path=path, skip=3, times=None),)))
+        exporter = DiscordApiExporter(simulator.base_url, simulator.token, clock=clock)
+        with pytest.raises(ExportFailed, match="HTTP 503"):
+            export(exporter, first.channel_id, tmp_path / "partial.json")
+        kept = [
+            message["id"] for message in json.loads((tmp_path / "partial.json").read_text() + "\n  ]\n}")["messages"]
+        ]
+        assert 0 < len(kept) < 250
+        assert clock.monotonic() < PATIENCE_S
+
+        simulator.play(Faults(scripted=(Fault(trouble=Status(status=503), times=None),)))
+        began, asked = clock.monotonic(), len(simulator.requests)
+        for each in others:
+            with pytest.raises(ExportFailed, match="503"):
+                export(exporter, each.channel_id, tmp_path / f"{each.channel_id}.json")
+        assert clock.monotonic() == began  # one try each, until somebody answers
+        assert len(simulator.requests) - asked == len(others)
+
+        simulator.play(Faults())
+        export(exporter, first.channel_id, tmp_path / "rest.json", MessageId(kept[-1]))
+        exporter.close()
+    assert kept + [message["id"] for message in messages(tmp_path / "rest.json")] == ids(world, first)
 
 
 @pytest.mark.contract("R-18.01", "R-18.02")

@@ -12,9 +12,8 @@ from pathlib import Path
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.store.names import manifest_name, part_name
 from dce_play.errors import ExitCode
+from dce_play.system.disk import NO_ROOM
 from dce_play.system.durable.whole_files import sync_folder, write_atomic
-
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class PartFile:
@@ -101,7 +100,7 @@ class PartFile:
 def write_error(error: OSError, path: Path) -> BackupError:
     """Return what an operator understands of a failed write."""
     reason = (error.strerror or str(error)).lower()
-    if error.errno in _NO_ROOM:
+    if error.errno in NO_ROOM:
         return BackupError(
             ErrorId.NO_SPACE,
             f"no room for {path}: {reason}",

@@ -12,6 +12,7 @@ from dce_play.backup.keep.prune import KeepRules
 from dce_play.backup.keep.retention import DEFAULT_LAST, Reasoned
 from dce_play.cli.backup.office import Office
 from dce_play.errors import ExitCode
+from dce_play.system.cells import aligned
 
 _Plan = TypeVar("_Plan")
 
@@ -29,8 +30,8 @@ def rules_of(office: Office, name: str, options: dict[str, Any]) -> KeepRules:
 
 def plan_lines(keep: Sequence[Reasoned], remove: Sequence[Reasoned]) -> list[str]:
     """Return the plan for people."""
-    lines = [f"keep\t{each.file}\t{', '.join(each.reasons)}" for each in keep]
-    return [*lines, *(f"remove\t{each.file}\t{', '.join(each.reasons)}" for each in remove)]
+    fates = [("keep", each) for each in keep] + [("remove", each) for each in remove]
+    return aligned([(fate, each.file, ", ".join(each.reasons)) for fate, each in fates])
 
 
 def ask_for_person(what: str) -> None:

@@ -9,6 +9,7 @@ from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.keep.audit import NOT_READY, AuditRow, audit, overdue
 from dce_play.cli.backup.office import Answer, Office, Verb, common_options, duration
 from dce_play.errors import ExitCode
+from dce_play.system.cells import aligned
 from dce_play.system.quantities import show_duration
 
 
@@ -32,7 +33,7 @@ def audit_modules(max_age: float | None, *, strict: bool, **options: Any) -> int
     def act() -> Answer:
         rows, summary = audit(office.desk.definitions.modules, office.desk.catalog(), now=office.desk.now)
         late = overdue(rows, max_age_s=max_age) if max_age is not None else ()
-        lines = [_line(row) for row in rows]
+        lines = aligned([_cells(row) for row in rows])
         sums = ", ".join(f"{name}: {count}" for name, count in summary.by_class.items())
         lines.append(
             f"{summary.stateful} stateful, {summary.ready} ready, {summary.excluded} excluded; {sums or 'no class'}"
@@ -80,25 +81,23 @@ def classes(name: str | None, **options: Any) -> int:
                 }
                 for row in office.desk.rows
             ]
-            lines = [
-                f"{row.order}\t{row.name}\t{row.engine}\t{', '.join(row.match)}\t{row.procedure}"
-                for row in office.desk.rows
+            cells = [
+                (str(row.order), row.name, row.engine, ", ".join(row.match), row.procedure) for row in office.desk.rows
             ]
-            return Answer(facts={"classes": rows}, lines=lines)
+            return Answer(facts={"classes": rows}, lines=aligned(cells, right={0}))
         module = office.desk.definitions.named(name)
         own = module.keys.own_class if module is not None else ""
         engine = module.keys.engine if module is not None else ""
         found = classify(name, office.desk.rows, own_class=own, engine=engine)
         facts = {"module": name, "class": found.name, "engine": found.engine, "matched": found.matched}
-        return Answer(facts=facts, lines=[f"{name}\tclass {found.name}\tengine {found.engine}\tby {found.matched}"])
+        return Answer(facts=facts, lines=[f"{name}  class {found.name}  engine {found.engine}  by {found.matched}"])
 
     return office.answer(act, watched=True)
 
 
-def _line(row: AuditRow) -> str:
+def _cells(row: AuditRow) -> tuple[str, ...]:
     last = "no backup"
     if row.last_backup is not None:
         last = f"{show_duration(row.last_backup.age_s)} old, level {row.last_backup.level}"
-    first = "  first candidate" if row.first_candidate else ""
-    reasons = f" ({', '.join(row.reasons)})" if row.reasons else ""
-    return f"{row.module}\tclass {row.class_name}\t{row.engine}\t{row.readiness}{reasons}\t{last}{first}"
+    why = "first candidate" if row.first_candidate else ", ".join(row.reasons)
+    return row.module, f"class {row.class_name}", row.engine, row.readiness, last, why

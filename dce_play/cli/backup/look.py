@@ -7,6 +7,7 @@ import click
 from dce_play.backup.store.catalog import Catalog, Entry, Leftover
 from dce_play.cli.backup.list_row import ListRow
 from dce_play.cli.backup.office import Answer, Office, Verb, common_options
+from dce_play.system.cells import aligned
 from dce_play.system.quantities import show_duration
 
 
@@ -35,7 +36,8 @@ def list_backups(modules_named: tuple[str, ...], *, remote: bool, **options: Any
 
             rows = add_remote(office, names, rows)
         left = [_leftover(each) for each in catalog.leftovers if not modules_named or _is_of(each, names)]
-        return Answer(facts={"backups": rows, "leftovers": left}, lines=[*map(_line, rows), *map(_left_line, left)])
+        lines = aligned([_cells(row) for row in rows], right={2, 3, 4}) + aligned([_left_cells(each) for each in left])
+        return Answer(facts={"backups": rows, "leftovers": left}, lines=lines)
 
     return office.answer(act)
 
@@ -83,11 +85,11 @@ def _row(office: Office, entry: Entry) -> ListRow:
     )
 
 
-def _line(row: ListRow) -> str:
-    change = f" ({row.change_percent:+.0f} %)" if row.change_percent is not None else ""
+def _cells(row: ListRow) -> tuple[str, ...]:
+    change = f"{row.change_percent:+.0f} %" if row.change_percent is not None else ""
     state = "good" if row.good else "NOT GOOD"
-    marks = "".join(
-        f"  {mark}"
+    marks = ", ".join(
+        mark
         for mark in (
             row.purpose if row.purpose != "regular" else "",
             "encrypted" if row.encrypted else "",
@@ -97,7 +99,8 @@ def _line(row: ListRow) -> str:
         if mark
     )
     age = show_duration(max(0.0, row.age_s))
-    return f"{row.file}\t{state}, level {row.level}\t{row.bytes} bytes{change}\t{age} old\t{row.consistency}{marks}"
+    state = f"{state}, level {row.level}"
+    return row.file, state, f"{row.bytes} bytes", change, f"{age} old", row.consistency, marks
 
 
 def _leftover(leftover: Leftover) -> dict[str, Any]:
@@ -105,9 +108,8 @@ def _leftover(leftover: Leftover) -> dict[str, Any]:
     return told | ({"detail": leftover.detail} if leftover.detail else {})
 
 
-def _left_line(left: dict[str, Any]) -> str:
-    detail = f"\t{left['detail']}" if "detail" in left else ""
-    return f"leftover\t{left['kind']}\t{left['path']}\t{show_duration(left['age_s'])} old{detail}"
+def _left_cells(left: dict[str, Any]) -> tuple[str, ...]:
+    return "leftover", left["kind"], left["path"], f"{show_duration(left['age_s'])} old", left.get("detail", "")
 
 
 def _is_of(leftover: Leftover, names: tuple[str, ...]) -> bool:

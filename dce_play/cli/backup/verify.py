@@ -11,6 +11,7 @@ from dce_play.backup.store.catalog import Entry
 from dce_play.backup.take.verify import verify_entry
 from dce_play.cli.backup.office import Answer, Office, Verb, common_options
 from dce_play.errors import ExitCode
+from dce_play.system.cells import aligned
 
 
 class VerifyRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +35,7 @@ def verify(backups: tuple[str, ...], **options: Any) -> int:
 
     \b
     Example:
-      dce-play backup verify uptime-kuma@latest --level 3
+      dce-play backup verify uptime-kuma@latest --level 1
 
     Exit codes: 0 all are as they should be; 1 one is not; 4 the tool that checks is not there; 5 no such backup.
     """
@@ -45,10 +46,10 @@ def verify(backups: tuple[str, ...], **options: Any) -> int:
     def act() -> Answer:
         entries = [office.desk.entry(each) for each in backups] or list(office.desk.catalog().entries)
         rows = [_verify(office, entry, options) for entry in entries]
+        heads = aligned([(row.file, "ok" if row.ok else "FAILED", f"level {row.level}") for row in rows])
         lines = [
-            f"{row.file}\t{'ok' if row.ok else 'FAILED'}\tlevel {row.level}"
-            + "".join(f"\n  {finding.id}: {finding.message}" for finding in row.findings)
-            for row in rows
+            "\n".join((head, *(f"  {finding.id}: {finding.message}" for finding in row.findings)))
+            for head, row in zip(heads, rows, strict=True)
         ]
         bad = [row for row in rows if not row.ok]
         error = None

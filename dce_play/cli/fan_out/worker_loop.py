@@ -23,6 +23,15 @@ from dce_play.runner.fan_out.item_places import ItemProgram
 from dce_play.runner.fan_out.plugins_digest import plugins_digest
 
 _CLOSE_S = 2.0
+_QUIET = {
+    "distributed.worker.memory.pause": False,
+    "distributed.worker.memory.terminate": False,
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "5s",
+    "distributed.admin.system-monitor.disk": False,
+}
+"""A worker of ours holds no data, and waits for processes: Dask need neither bound its memory nor watch it at work."""
 
 
 def serve_cluster(address: str, host: str, slots: int, program: ItemProgram, /) -> int:
@@ -36,6 +45,7 @@ def serve_cluster(address: str, host: str, slots: int, program: ItemProgram, /) 
     with tempfile.TemporaryDirectory(prefix="dce-play-worker-") as folder:
         own = ClusterHost(replace(program, said=Path(folder)))
         serve(own)
+        own.spare.fill()
         return asyncio.run(_serve(address, host, slots, own, Path(folder)))
 
 
@@ -50,7 +60,7 @@ async def _serve(address: str, host: str, slots: int, own: ClusterHost, folder: 
     async def tell(_worker: Any) -> dict[str, str]:
         return facts
 
-    dask.config.set({"distributed.worker.memory.pause": False, "distributed.worker.memory.terminate": False})
+    dask.config.set(_QUIET)
     make: Any = Worker
     worker = make(
         address,

@@ -6,9 +6,10 @@ process ends its item also when the worker, or the scheduler, is gone.
 
 import json
 import socket
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from threading import Lock
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from threading import Lock, Timer
 from typing import Any
 
 import distributed
@@ -18,51 +19,97 @@ from dce_play.runner.cancel import Reason
 from dce_play.runner.fan_out.executor import ItemLost, ItemNotRun
 from dce_play.runner.fan_out.item_places import ItemPlaces, ItemProgram
 from dce_play.runner.fan_out.order import ItemOrder, failure_json
-from dce_play.runner.node_result import foreseen
+from dce_play.runner.fan_out.spare_process import SpareProcess
+from dce_play.runner.node_result import Failure, foreseen
 from dce_play.source import JsonValue
 
 SPACE = "dce-play"
 """Our place among the metadata of the scheduler."""
+IDLE_S = 3.0
+"""So long the processes of a run wait for its next item."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
+class RunHere:
+    """What a worker has for one start of a run."""
+
+    places: ItemPlaces
+    at_work: int = 0
+    left: int = 0
+    """How often it was left without an item."""
+
+
 class ClusterHost:
-    """What one worker has: a program to start, and the processes of the runs that it works for."""
+    """What one worker has: a program to start, and the processes of the runs that it works for.
 
-    program: ItemProgram
-    """Without a brief, which comes with each run."""
-    _places: dict[str, ItemPlaces] = field(default_factory=dict)
-    _lock: Lock = field(default_factory=Lock)
+    A run that gives no item for a while is let go, as its parent may be dead; if it comes again, it is asked for again.
+    """
+
+    def __init__(self, program: ItemProgram) -> None:
+        """``program`` is without a brief, which comes with each run."""
+        self.program = program
+        self.spare = SpareProcess(program)
+        self._runs: dict[str, RunHere] = {}
+        self._lock = Lock()
 
     @property
     def identity(self) -> str:
         """Return which state folder this is, by host and path: an item goes on only where its journal is."""
         return f"{socket.gethostname()}:{self.program.runs.resolve()}"
 
-    def places(self, parent: str, brief: Mapping[str, JsonValue]) -> ItemPlaces:
-        """Return the processes for one start of a run; those of other runs that have ended are let go."""
+    def enter(self, session: str) -> RunHere | None:
+        """Count an item of a run; ``None`` when the run is not known here. ``leave`` follows."""
         with self._lock:
-            if parent not in self._places:
-                self._places[parent] = ItemPlaces(replace(self.program, brief=brief), None)
-            return self._places[parent]
+            run = self._runs.get(session)
+            if run is not None:
+                run.at_work += 1
+            return run
 
-    def has(self, parent: str) -> bool:
-        """Return whether the brief of a run is known here."""
-        return parent in self._places
+    def enter_new(self, session: str, brief: Mapping[str, JsonValue]) -> RunHere:
+        """Count an item of a run that is known from now on. ``leave`` follows."""
+        places = ItemPlaces(replace(self.program, brief=brief), None, ready=self.spare.take)
+        with self._lock:
+            run = self._runs.setdefault(session, RunHere(places))
+            run.at_work += 1
+            return run
 
-    def stop(self, parent: str, reason: Reason) -> None:
+    def leave(self, session: str, run: RunHere) -> None:
+        """Count an item's end."""
+        with self._lock:
+            run.at_work -= 1
+            if run.at_work == 0:
+                run.left += 1
+                later = Timer(IDLE_S, self._let_go, [session, run, run.left])
+                later.daemon = True
+                later.start()
+
+    def stop(self, session: str, reason: Reason) -> None:
         """Ask the items of a run to stop."""
         with self._lock:
-            places = self._places.get(parent)
-        if places is not None:
-            places.stop(reason)
+            run = self._runs.get(session)
+        if run is not None:
+            run.places.stop(reason)
 
-    def forget(self, parent: str) -> None:
+    def _let_go(self, session: str, run: RunHere, left: int) -> None:
+        """Let the processes of a run end that had no item since it was left."""
+        with self._lock:
+            if run.at_work or run.left != left:
+                return
+            if self._runs.get(session) is run:
+                del self._runs[session]
+        self._close(run)
+
+    def forget(self, session: str) -> None:
         """Let the processes of a run end."""
         with self._lock:
-            places = self._places.pop(parent, None)
-        if places is not None:
-            places.close()
+            run = self._runs.pop(session, None)
+        if run is not None:
+            self._close(run)
+
+    def _close(self, run: RunHere) -> None:
+        """End its processes, and have one ready for the next run."""
+        run.places.close()
+        self.spare.fill()
 
 
 _host: list[ClusterHost] = []
@@ -88,9 +135,17 @@ def run_order(session: str, told: str) -> str:
     try:
         return json.dumps({"result": _run(session, order)})
     except ItemNotRun as error:
-        return json.dumps({"failure": failure_json(error.failure)})
+        return json.dumps({"failure": failure_json(_located(error.failure, order))})
     except ItemLost as error:
         return json.dumps({"failure": failure_json(foreseen(error, order.id))})
+
+
+def _located(failure: Failure, order: ItemOrder) -> Failure:
+    """Return why an item was not run, or not kept, with the place: whoever reads it is elsewhere."""
+    if failure.stops is not None:
+        return failure
+    place = f" (on the host {order.host}, which keeps runs in {_own_host().program.runs})"
+    return replace(failure, facts=replace(failure.facts, message=failure.facts.message + place))
 
 
 def _run(session: str, order: ItemOrder) -> dict[str, JsonValue]:
@@ -99,21 +154,31 @@ def _run(session: str, order: ItemOrder) -> dict[str, JsonValue]:
         raise ItemLost(
             f"its run is kept in {order.home}, and the worker of {order.host} that took it has {host.identity}"
         )
-    if host.has(session):
-        places = host.places(session, {})
-    else:
-        text = _metadata(worker, [SPACE, "brief", session])
-        if not isinstance(text, str):
-            raise ItemLost("the scheduler does not know the run any more")
-        places = host.places(session, json.loads(text))
-        reason = _metadata(worker, [SPACE, "stopped", session])
-        if isinstance(reason, str):
-            places.stop(Reason[reason])
 
     def listen(event: Mapping[str, JsonValue], replayed: bool) -> None:
         worker.log_event(session, json.dumps([order.run_id, event, replayed]))
 
-    return places.run(order, listen).to_json()
+    with _places(host, worker, session) as places:
+        return places.run(order, listen).to_json()
+
+
+@contextmanager
+def _places(host: ClusterHost, worker: Any, session: str) -> Iterator[ItemPlaces]:
+    """Give the processes for an item of a run, asking for what is not known here. Raises: ItemLost."""
+    run = host.enter(session)
+    new = run is None
+    if run is None:
+        text = _metadata(worker, [SPACE, "brief", session])
+        if not isinstance(text, str):
+            raise ItemLost("the scheduler does not know the run any more")
+        run = host.enter_new(session, json.loads(text))
+    try:
+        reason = _metadata(worker, [SPACE, "stopped", session]) if new else None
+        if isinstance(reason, str):
+            run.places.stop(Reason[reason])
+        yield run.places
+    finally:
+        host.leave(session, run)
 
 
 def _metadata(worker: Any, keys: list[str]) -> object:

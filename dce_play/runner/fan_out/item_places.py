@@ -7,7 +7,7 @@ replaced, and the next one goes on where the item's journal ends.
 
 import queue
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import count
@@ -23,6 +23,7 @@ from dce_play.system.process.line_process import LineProcess
 MOST_STARTS = 4
 """How often one item is begun when its process is killed again and again; Dask gives up after as many."""
 _END_S = 10.0
+_numbers = count(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,18 @@ class ItemProgram:
     plugins: Path | None = None
     """Whose ``steps`` are the foreign ones; ``None`` for those of the run's own folder."""
 
+    def start(self, fds: Sequence[int] = ()) -> LineProcess:
+        """Start a process, which waits for its brief; ``fds`` it inherits.
+
+        Raises: OSError.
+        """
+        said = self.said / f"item-process-{next(_numbers)}.stderr"
+        return LineProcess(self.argv, environment=self.environment, pass_fds=fds, said=said)
+
+
+def _none_ready() -> None:
+    """Say that no process is ready."""
+
 
 class _Killed(Exception):
     """The process at work was killed."""
@@ -47,15 +60,10 @@ class _Killed(Exception):
 class _Place:
     """One process."""
 
-    def __init__(self, program: ItemProgram, inherited: Inherited | None, number: int) -> None:
-        """Start it. Raises: OSError."""
+    def __init__(self, process: LineProcess, program: ItemProgram, inherited: Inherited | None) -> None:
+        """Tell it what all items of the run have in common."""
         self._inherited = inherited
-        self._process = LineProcess(
-            program.argv,
-            environment=program.environment,
-            pass_fds=inherited.fds if inherited is not None else (),
-            said=program.said / f"item-process-{number}.stderr",
-        )
+        self._process = process
         self._process.write(
             {
                 "brief": dict(program.brief),
@@ -120,11 +128,18 @@ class _Place:
 class ItemPlaces:
     """The processes of one run here. ``run`` may be called from several threads at once."""
 
-    def __init__(self, program: ItemProgram, inherited: Inherited | None) -> None:
+    def __init__(
+        self,
+        program: ItemProgram,
+        inherited: Inherited | None,
+        *,
+        ready: Callable[[], LineProcess | None] = _none_ready,
+    ) -> None:
+        """``ready`` hands over a process that was started before, where there is one."""
         self._program = program
         self._inherited = inherited
+        self._ready = ready
         self._idle: queue.SimpleQueue[_Place] = queue.SimpleQueue()
-        self._numbers = count(1)
         self._lock = Lock()
         self._places: set[_Place] = set()
         self._stopped: Reason | None = None
@@ -162,9 +177,10 @@ class ItemPlaces:
         except queue.Empty:
             pass
         try:
-            place = _Place(self._program, self._inherited, next(self._numbers))
+            process = self._ready() or self._program.start(self._inherited.fds if self._inherited is not None else ())
         except OSError as error:
             raise ItemLost(f"no process can be started for the item: {error.strerror or error}") from error
+        place = _Place(process, self._program, self._inherited)
         with self._lock:
             self._places.add(place)
             if self._stopped is not None:

@@ -1,6 +1,5 @@
 """The receiver's HTTP: which request is answered by what, and how every failure becomes a problem."""
 
-import errno
 import logging
 import time
 from datetime import UTC, datetime
@@ -15,11 +14,11 @@ from dce_play.services.receiver.receive_put import answer_already, receipt_body,
 from dce_play.services.receiver.refusals import AlreadyStored, Refused
 from dce_play.services.receiver.uploads import Uploads
 from dce_play.system.clock import utc_stamp
+from dce_play.system.disk import NO_ROOM
 from dce_play.transfer.receiving.gate import Verdict
 from dce_play.transfer.refused import ArchiveRefused
 from dce_play.transfer.wire import commit_header
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _RESULTS = {409: "conflict", 400: "refused", 411: "refused", 412: "refused", 413: "refused", 415: "refused"}
 
 log = logging.getLogger("dce_play.receiver")
@@ -61,7 +60,7 @@ class Api:
             log.error("receive.failed why=%s", error)  # noqa: TRY400 - the fact is enough
             if exchange.status:
                 raise
-            code = "no_space" if error.errno in _FULL else "internal"
+            code = "no_space" if error.errno in NO_ROOM else "internal"
             await exchange.refuse(Refused(code, "the store cannot be written now"))
 
     async def _route(self, exchange: Exchange) -> None:

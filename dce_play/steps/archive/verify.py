@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from dce_play.discord.archive.folder.naming import shown
-from dce_play.discord.archive.view.table import TableEntry, aligned, archive_table
+from dce_play.discord.archive.view.table import TableEntry, archive_table, table_lines
 from dce_play.discord.targets.model import Discover, Target, TargetKind
 from dce_play.plugin import Context, Effects, Info, StepFailed, StepResult
 from dce_play.source import JsonValue
@@ -54,7 +54,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     ]
     rows = archive_table(entries)
     ctx.reporter.note(f"Archive root: {shown(ctx.targets_file.archive_root)}")
-    for line in aligned(rows):
+    for line in table_lines(rows):
         ctx.reporter.note(line)
     outputs = Outputs(rows=tuple(row.facts() for row in rows))
     failed = [row for row in rows if not (row.ok or (row.can_begin and params.broken_files == "warn"))]

@@ -58,6 +58,10 @@ class LineProcess:
             if line.endswith(b"\n"):
                 yield json.loads(line)
 
+    def ended(self) -> bool:
+        """Return whether it is gone."""
+        return self._process.poll() is not None
+
     def end_code(self) -> int:
         """Wait for the end; return the exit code, negative for the signal that killed it."""
         return self._process.wait()

@@ -10,6 +10,7 @@ from dce_play.discord.archive.folder.seeds import find_seeds, json_files, twins_
 from dce_play.discord.archive.merge.adopt import Fitness, look_at
 from dce_play.layout import TargetLayout
 from dce_play.source import JsonValue
+from dce_play.system.cells import aligned
 
 _NEW = "new (no channel file yet)"
 HEADER = ("TARGET", "OUTPUT_DIR", "JSON", "SEEDED", "MAP", "MEM", "STATUS")
@@ -68,11 +69,9 @@ def archive_table(entries: Sequence[TableEntry]) -> list[TableRow]:
     return [_row(entry) for entry in entries]
 
 
-def aligned(rows: Sequence[TableRow]) -> list[str]:
+def table_lines(rows: Sequence[TableRow]) -> list[str]:
     """Return the table as lines of text."""
-    cells = [HEADER, *(row.cells() for row in rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(HEADER))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
+    return aligned([HEADER, *(row.cells() for row in rows)])
 
 
 def _row(entry: TableEntry) -> TableRow:

@@ -9,8 +9,8 @@ from dce_play.discord.archive.scan.scanner import MAX_MESSAGE_BYTES
 from dce_play.discord.exporters.discord_api.convert.json_writer import JsonObject, rendered
 from dce_play.discord.exporters.protocol import DiskFull, ExportFailed
 from dce_play.snowflake import ChannelId, MessageId
+from dce_play.system.disk import NO_ROOM
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _BUFFER_BYTES = 1 << 20
 LARGEST_MESSAGE_BYTES = MAX_MESSAGE_BYTES - 4096
 """What an archive takes, with room for what stands between two messages."""
@@ -104,7 +104,7 @@ class ExportFile:
             return
 
     def _failure(self, error: OSError) -> DiskFull | ExportFailed:
-        if error.errno in _FULL:
+        if error.errno in NO_ROOM:
             return DiskFull(
                 f"no space left to export channel {self._channel_id} into {self._path}",
                 channel_id=self._channel_id,

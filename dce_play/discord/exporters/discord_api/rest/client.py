@@ -24,6 +24,7 @@ from dce_play.errors import UsageError
 from dce_play.system.clock import Clock
 
 RETRIES = 8
+PATIENCE_S = 150.0
 DOUBTS = 3
 """How often an answer that nobody can believe is asked for again: time may mend a busy proxy, hardly a wrong one."""
 LONGEST_WAIT_S = 900.0
@@ -44,6 +45,8 @@ class ClientLimits:
     timeouts: Timeouts = field(default_factory=Timeouts)
     retries: int = RETRIES
     """How often a request is made again when nobody answers it, or asks to wait."""
+    patience_s: float = PATIENCE_S
+    """How long that goes on, besides the waits that an answer asks for."""
 
 
 class BadToken(UsageError):
@@ -126,7 +129,9 @@ class DiscordClient:
         self._note = note
         self._token = token
         self._budget = granted.budget
+        self._clock = clock
         self._retries = granted.retries
+        self._patience_s = granted.patience_s
         self._transport = Transport(base_url, clock=clock, timeouts=granted.timeouts, connections=granted.parallel)
         is_discord = (urlsplit(base_url).hostname or "").endswith(("discord.com", "discordapp.com"))
         self._limits = RateLimits(clock, per_second=granted.per_second, buckets_tell=not is_discord)
@@ -134,8 +139,8 @@ class DiscordClient:
         self._kind_lock = threading.Lock()
         self._authorization: str | None = None
         self._token_is_dead = False
-        self._kept_out = False
-        """Whether the last request was blocked for good: the next one is then not asked for again and again."""
+        self._in_vain = False
+        """Whether the last request was given up: until one is answered, none is asked for again and again."""
         self.request_count = 0
 
     def is_bot(self, watch: Watch) -> bool:
@@ -201,9 +206,13 @@ class DiscordClient:
         bare = path.partition("?")[0]
         route = route_of(bare)
         doubts = 0
+        patience_s = 0.0 if self._in_vain else self._patience_s
         for attempt in range(self._retries + 1):
-            pause_s = 2.0**attempt
+            pause_s = 2.0**attempt + _MARGIN_S
+            asked_s: float | None = None
             error: ExportFailed | None = None
+            self._take_turn(route, watch)
+            began = self._clock.monotonic()
             try:
                 answer = self._once(path, route, authorization, watch, content)
             except Unanswered as unanswered:
@@ -212,7 +221,7 @@ class DiscordClient:
                 meaning = meaning_of(answer)
                 wrong = complaint(bare, answer.body) if meaning is Meaning.ANSWER else None
                 if wrong is None and meaning not in {Meaning.WAIT, Meaning.BLOCKED}:
-                    self._kept_out = False
+                    self._in_vain = False
                     return answer, meaning
                 reason = wrong or reason_of(answer)
                 if wrong is not None:
@@ -220,31 +229,39 @@ class DiscordClient:
                 elif meaning is Meaning.BLOCKED:
                     error = ClientBlocked(path, reason)
                 else:
-                    pause_s = self._asked_wait(route, path, answer, pause_s)
+                    asked_s = self._asked_wait(route, path, answer)
             if error is not None:
                 doubts += 1
-                if self._kept_out or doubts > min(DOUBTS, self._retries):
-                    self._kept_out = isinstance(error, ClientBlocked)
+                if self._in_vain or doubts > min(DOUBTS, self._retries):
+                    self._in_vain = isinstance(error, ClientBlocked)
                     raise error
-            if attempt < self._retries:
-                if pause_s >= _LONG_WAIT_S:
-                    self._note(f"WARN: {reason} for '{path}'; trying again in {pause_s + _MARGIN_S:.0f} s")
-                watch.wait(pause_s + _MARGIN_S)
-        raise error or RequestGivenUp(path, f"{reason}, {self._retries + 1} times")
+            if asked_s is not None:
+                pause_s = asked_s + _MARGIN_S
+            else:
+                patience_s -= self._clock.monotonic() - began + pause_s
+            if attempt == self._retries or (asked_s is None and patience_s < 0):
+                self._in_vain = asked_s is None
+                raise error or RequestGivenUp(path, f"{reason}, {_times(attempt + 1)}")
+            if pause_s >= _LONG_WAIT_S + _MARGIN_S:
+                self._note(f"WARN: {reason} for '{path}'; trying again in {pause_s:.0f} s")
+            watch.wait(pause_s)
+        raise AssertionError("the last try returns or raises")
 
-    def _once(self, path: str, route: str, authorization: str, watch: Watch, content: bytes | None) -> Answer:
+    def _take_turn(self, route: str, watch: Watch) -> None:
         while wait_s := self._limits.reserve(route):
             watch.wait(wait_s)
+
+    def _once(self, path: str, route: str, authorization: str, watch: Watch, content: bytes | None) -> Answer:
         self._count(watch)
         answer = self._transport.get(path, authorization, watch.beat, body=content)
         self._limits.learn(route, answer.headers)
         return answer
 
-    def _asked_wait(self, route: str, path: str, answer: Answer, otherwise_s: float) -> float:
+    def _asked_wait(self, route: str, path: str, answer: Answer) -> float | None:
         body = answer.body if isinstance(answer.body, dict) else None
         asked_s = retry_after(answer.headers, body)
         if asked_s is None:
-            return otherwise_s
+            return None
         if asked_s > LONGEST_WAIT_S:
             raise RequestGivenUp(path, f"Discord asks to wait for {asked_s:.0f} s", "run again after that time")
         if answer.status == 429:
@@ -263,3 +280,7 @@ def _token_refused() -> AuthenticationFailed:
     return AuthenticationFailed(
         "Authentication token is invalid (401)", hint="get a new token, then: dce-play auth set --force"
     )
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dce_play.discord.archive.folder.channel_map import save_map
-from dce_play.discord.archive.view.table import TableEntry, aligned, archive_table
+from dce_play.discord.archive.view.table import TableEntry, archive_table, table_lines
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId
 from tests.support.channel_files import write_channel
@@ -48,6 +48,6 @@ def test_twins_invalid_files_and_a_damaged_map_are_a_status_and_no_crash(tmp_pat
 
 def test_the_columns_stand_under_their_names(tmp_path: Path) -> None:
     entries = [TableEntry(name="a long name", folder=tmp_path, enabled=False, memory="8g")]
-    header, row = aligned(archive_table(entries))
+    header, row = table_lines(archive_table(entries))
     assert row.index("8g") == header.index("MEM")
     assert row.index("disabled") == header.index("STATUS")

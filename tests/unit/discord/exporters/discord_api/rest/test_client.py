@@ -6,6 +6,7 @@ import pytest
 
 from dce_play.discord.exporters.discord_api.rest.client import (
     LONGEST_WAIT_S,
+    PATIENCE_S,
     RETRIES,
     BadToken,
     ClientLimits,
@@ -17,6 +18,7 @@ from dce_play.discord.exporters.discord_api.rest.transport import Timeouts
 from dce_play.discord.exporters.discord_api.rest.watch import Watch
 from dce_play.discord.exporters.protocol import AuthenticationFailed, ExportError
 from dce_play.system.clock import SystemClock
+from tests.support.deaf_server import deaf_server
 from tests.support.fakes import FakeClock
 from tests.support.scripted_discord import TOKEN, Reply, ScriptedDiscord
 
@@ -126,17 +128,52 @@ def test_long_waits_for_another_try_are_told(discord: ScriptedDiscord, clock: Fa
 
 
 @pytest.mark.contract("R-18.03")
-def test_waits_double_and_end_after_the_last_retry(
+@pytest.mark.parametrize("more_s", [0.0, 0.5])
+def test_waits_double_and_end_with_the_patience(discord: ScriptedDiscord, clock: FakeClock, more_s: float) -> None:
+    waits = [2**n + 1 for n in range(5)]
+    client = DiscordClient(discord.base_url, TOKEN, clock=clock, limits=ClientLimits(patience_s=sum(waits) - more_s))
+    discord.on("channels/1", Reply(status=503))
+
+    with pytest.raises(RequestGivenUp, match=f"503, {5 if more_s else 6} times"):
+        client.get("channels/1", watch=Watch(clock))
+    client.close()
+
+    assert clock.monotonic() == pytest.approx(sum(waits[:-1] if more_s else waits))
+
+
+@pytest.mark.contract("R-18.03")
+def test_nobody_is_waited_for_as_long_again_after_a_request_that_was_given_up(
     discord: ScriptedDiscord, client: DiscordClient, watch: Watch, clock: FakeClock
 ) -> None:
-    discord.on("channels/1", Reply(status=500))
+    discord.on("channels/1", *[Reply(status=503)] * 12, {"id": "1", "type": 0}, Reply(status=503))
+    with pytest.raises(RequestGivenUp, match="503, 8 times"):
+        client.get("channels/1", watch=watch)
+    assert clock.monotonic() <= PATIENCE_S
 
-    with pytest.raises(RequestGivenUp, match="HTTP 500, 9 times"):
+    before = clock.monotonic()
+    for _ in range(4):
+        with pytest.raises(RequestGivenUp, match="503, once"):
+            client.get("channels/1", watch=watch)
+    assert clock.monotonic() == before
+
+    assert client.get("channels/1", watch=watch) == {"id": "1", "type": 0}
+    with pytest.raises(RequestGivenUp, match="503, 8 times"):  # whoever has answered is waited for again
+        client.get("channels/1", watch=watch)
+    client.close()
+
+
+@pytest.mark.contract("R-18.03")
+def test_waits_that_are_asked_for_end_after_the_last_retry(
+    discord: ScriptedDiscord, client: DiscordClient, watch: Watch, clock: FakeClock
+) -> None:
+    discord.on("channels/1", Reply(status=429, headers={"Retry-After": "60"}))
+
+    with pytest.raises(RequestGivenUp, match=f"{RETRIES + 1} times"):
         client.get("channels/1", watch=watch)
     client.close()
 
     assert discord.paths.count("channels/1") == RETRIES + 1
-    assert clock.monotonic() == pytest.approx(sum(2**n + 1 for n in range(RETRIES)))
+    assert clock.monotonic() == pytest.approx(RETRIES * 61)
 
 
 @pytest.mark.contract("R-18.03")
@@ -263,6 +300,15 @@ def test_a_server_that_says_nothing_is_not_waited_for(discord: ScriptedDiscord, 
     client.close()
 
     assert discord.paths.count("channels/1") == 2
+
+
+def test_a_server_that_takes_no_connection_is_not_waited_for(clock: FakeClock, watch: Watch) -> None:
+    limits = ClientLimits(timeouts=Timeouts(connect_s=0.05))
+    with deaf_server() as port:
+        client = DiscordClient(f"http://127.0.0.1:{port}/api/v10/", TOKEN, clock=clock, limits=limits)
+        with pytest.raises(RequestGivenUp, match="ConnectTimeout"):
+            client.get("channels/1", watch=watch)
+        client.close()
 
 
 def test_the_token_is_in_no_log_error_or_repr(
