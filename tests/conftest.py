@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.support.podman import Podman, own_podman
 from tests.support.postgres_server import Postgres, postgres_server
@@ -21,9 +21,11 @@ def pytest_configure() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    if not os.access(Path.cwd(), os.W_OK):  # another user's checkout: there is no place for what Hypothesis remembers
-        settings.register_profile("another-user", database=None)
-        settings.load_profile("another-user")
+    # How long an example takes is the machine's affair, and a busy one fails no test. In another user's checkout there
+    # is no place for what Hypothesis remembers.
+    remembered = {} if os.access(Path.cwd(), os.W_OK) else {"database": None}
+    settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow], **remembered)
+    settings.load_profile("ours")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dce_play.doctor.rows import Row, green, plural, red, yellow
+from dce_play.transfer.sending.own_commands import with_config
 
 _FIELD = re.compile(r'(?P<key>[\w.]+)=(?P<value>"(?:[^"\\]|\\.)*"|[^ "]*)')
 _EVENT = re.compile(r"(?P<event>(?:ship|quarantine)\.[a-z_]+)(?: (?P<rest>.*))?", re.DOTALL)
@@ -27,7 +28,7 @@ def rows_of_journal(
     ``waiting`` is how many episodes lie ready to be sent; ``remediation`` what to type when the receiver told nothing.
     """
     seen = _count(messages)
-    fix = tuple(seen.fixes[-1]) if seen.fixes else tuple(remediation)
+    fix = with_config(seen.fixes[-1] if seen.fixes else remediation, config.strip())
     follow = f"sudo journalctl -u {unit} -n 50 --no-pager"
     ship = f"dce-play ship ping{config}"
     quarantine = f"dce-play quarantine list{config}"

@@ -102,7 +102,7 @@ def test_ten_thousand_episodes_survive_both_sides_being_killed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     receiver = real_receiver(tmp_path / "receiver")
-    toll = kill_for(receiver, tmp_path / "host", episodes=10_000, seed=2, lives_s=6.0)
+    toll = kill_for(receiver, tmp_path / "host", episodes=10_000, seed=2, lives_s=10.0)
     with capsys.disabled():
         print(f"\n{toll}")
     assert (toll.lost, toll.doubled) == (set(), set())

@@ -31,6 +31,8 @@ class Terminal:
 
     folder: Path
     variables: Mapping[str, str] = field(default_factory=dict)
+    prefix: tuple[str, ...] = ()
+    """What stands before the command: that which goes into a machine of the test's own."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -44,9 +46,9 @@ class Terminal:
         }
 
     def argv(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "dce_play", *words]
+        return [*self.prefix, sys.executable, "-m", "dce_play", *words]
 
-    def run(self, *words: str, stdin: str | None = None) -> Said:
+    def run(self, *words: str, stdin: str | None = None, timeout_s: float = 120) -> Said:
         """Run a command to its end."""
         done = subprocess.run(
             self.argv(*words),
@@ -57,7 +59,7 @@ class Terminal:
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             check=False,
-            timeout=120,
+            timeout=timeout_s,
         )
         return Said(code=done.returncode, out=done.stdout, err=done.stderr)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support.command_line import Terminal
+from tests.support.network import Machine
 from tests.support.processes import eventually
 
 
@@ -23,15 +24,18 @@ class DaskCluster:
     variables: Mapping[str, str] = field(default_factory=dict)
     """Settings of the scheduler; with those of TLS it speaks that."""
     processes: list["subprocess.Popen[str]"] = field(default_factory=list)
+    host: str = "127.0.0.1"
+    prefix: tuple[str, ...] = ()
+    """What stands before the scheduler's command: that which goes into a machine of the test's own."""
 
     @property
     def address(self) -> str:
-        return f"{'tls' if self.variables else 'tcp'}://127.0.0.1:{self.port}"
+        return f"{'tls' if self.variables else 'tcp'}://{self.host}:{self.port}"
 
     def start_scheduler(self) -> "subprocess.Popen[str]":
         """Start the scheduler; it listens when this returns."""
-        argv = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", str(self.port), "--no-dashboard"]
-        argv += ["--host", "127.0.0.1", *(["--protocol", "tls"] if self.variables else [])]
+        argv = [*self.prefix, sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", str(self.port)]
+        argv += ["--no-dashboard", "--host", self.host, *(["--protocol", "tls"] if self.variables else [])]
         process = self._start(
             argv, {"PATH": os.environ["PATH"], "HOME": str(self.folder), **self.variables}, "scheduler"
         )
@@ -40,8 +44,8 @@ class DaskCluster:
 
     def listens(self) -> bool:
         """Return whether the scheduler is there."""
-        with socket.socket() as client:
-            return client.connect_ex(("127.0.0.1", self.port)) == 0
+        words = [*self.prefix, "bash", "-c", f"exec 3<>/dev/tcp/{self.host}/{self.port}"]
+        return subprocess.run(words, check=False, capture_output=True).returncode == 0
 
     def start_worker(
         self, terminal: Terminal, host: str, *words: str, folder: Path | None = None, **variables: str
@@ -76,12 +80,16 @@ class DaskCluster:
 
 
 @contextmanager
-def dask_cluster(folder: Path, *, variables: Mapping[str, str] | None = None) -> Iterator[DaskCluster]:
-    """Give a cluster with a scheduler and no workers."""
+def dask_cluster(
+    folder: Path, *, variables: Mapping[str, str] | None = None, machine: Machine | None = None
+) -> Iterator[DaskCluster]:
+    """Give a cluster with a scheduler and no workers; ``machine`` is where the scheduler runs, if not here."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     made = DaskCluster(folder, port, variables or {})
+    if machine is not None:
+        made.host, made.prefix = machine.address, machine.prefix
     try:
         made.start_scheduler()
         yield made

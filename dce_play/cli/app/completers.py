@@ -122,16 +122,14 @@ def _targets(ctx: click.Context) -> tuple[Target, ...]:
 def _steps(ctx: click.Context) -> list[tuple[str, str, tuple[str, ...]]]:
     """Return id, plugin and tags of each step of the playbook on the line."""
     from dce_play.cli.app.find_playbook import find_playbook
-    from dce_play.cli.app.step_table import is_shipped, reading_cache, step_table
+    from dce_play.cli.app.step_table import open_library
     from dce_play.playbook.plan.plan import PlannedStep, walk
-    from dce_play.playbook.plan.planning import make_plan
+    from dce_play.playbook.plan.planning import plan_from
 
     # Where the word to complete is an option's value, click leaves the playbook among the words it did not place.
     name, folder = ctx.params.get("playbook") or next(iter(ctx.args), None), working_folder()
     if not name:
         return []
     plugins = bool(ctx.params.get("plugins"))
-    steps = step_table(plugins=plugins, folder=folder)
-    cache = reading_cache(plugins=plugins, folder=folder, environment=os.environ)
-    plan = make_plan(find_playbook(name, folder), steps, shipped=is_shipped(steps), cache=cache)
+    plan = plan_from(open_library(plugins=plugins, folder=folder, environment=os.environ), find_playbook(name, folder))
     return [(node.id, node.step, node.keywords.tags) for node in walk(plan.steps) if isinstance(node, PlannedStep)]

@@ -9,6 +9,7 @@ from typing import cast
 from dce_play.cli.app.project_file import wants_plugins
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.playbook.document.cache import Cache, cache_folder, own_fingerprint
+from dce_play.playbook.load.library import Library
 from dce_play.plugin import CheckStep
 from dce_play.steps import STEPS
 
@@ -52,6 +53,16 @@ def step_table(*, plugins: bool, folder: Path) -> Mapping[str, CheckStep]:
 def is_shipped(steps: Mapping[str, CheckStep]) -> bool:
     """Return whether a table of ``step_table`` holds our own steps and no others."""
     return steps is STEPS
+
+
+def open_library(*, plugins: bool, folder: Path, environment: Mapping[str, str]) -> Library:
+    """Return what reads playbooks with the steps of this folder. Foreign steps are imported for it.
+
+    Raises: PluginBroken, ProjectFileBroken.
+    """
+    steps = step_table(plugins=plugins, folder=folder)
+    cache = reading_cache(plugins=plugins, folder=folder, environment=environment)
+    return Library(steps, shipped=is_shipped(steps), cache=cache)
 
 
 def reading_cache(*, plugins: bool, folder: Path, environment: Mapping[str, str]) -> Cache | None:

@@ -6,11 +6,10 @@ from pathlib import Path
 import click
 
 from dce_play.cli.app.find_playbook import find_playbook, playbook_names
-from dce_play.cli.app.step_table import is_shipped, reading_cache, step_table
+from dce_play.cli.app.step_table import open_library
 from dce_play.cli.run.running import Prepared
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.playbook.language.model import CallKind
-from dce_play.playbook.load.library import Library
 from dce_play.playbook.plan.plan import all_steps
 from dce_play.resources import playbooks_folder
 
@@ -20,9 +19,7 @@ def list_playbooks(folder: Path) -> ExitCode:
 
     Returns the code of a wrong command line: a script that lost the name has run nothing, and must notice.
     """
-    steps = step_table(plugins=False, folder=folder)
-    cache = reading_cache(plugins=False, folder=folder, environment=os.environ)
-    library = Library(steps, shipped=is_shipped(steps), cache=cache)
+    library = open_library(plugins=False, folder=folder, environment=os.environ)
     rows: dict[bool, list[tuple[str, str]]] = {False: [], True: []}
     for name in playbook_names(folder):
         path = find_playbook(name, folder)

@@ -12,10 +12,10 @@ from dce_play.cli.app import completers
 from dce_play.cli.app.find_playbook import find_playbook
 from dce_play.cli.app.misuse import misuse
 from dce_play.cli.app.playbook_params import given_params, param_options
-from dce_play.cli.app.step_table import is_shipped, reading_cache, step_table
+from dce_play.cli.app.step_table import open_library
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.cli.run.listing import list_playbooks, list_steps
-from dce_play.cli.run.options import aliases, options_from, run_options
+from dce_play.cli.run.options import RunOptions, aliases, options_from, run_options
 from dce_play.cli.run.running import RunRequest, execute, prepare
 from dce_play.cli.run.sinks import tell_unread
 from dce_play.cli.run.watching import run_watched, tell_unread_run
@@ -55,13 +55,14 @@ class RunCommand(click.Command):
             raise
 
     def _for_playbook(self, args: list[str], typed: Typed) -> click.Command:
-        name = typed.playbook
-        playbook = _read(name, plugins="--plugins" in args) if name is not None else None
+        name, plugins = typed.playbook, "--plugins" in args
+        library, playbook = _read(name, plugins=plugins) if name is not None else (None, None)
         specs = playbook.params if playbook is not None else {}
         ours = [_without_aliases(param, {option_name(name) for name in specs}) for param in self.params]
         taken = {flag for param in ours for flag in (*param.opts, *param.secondary_opts)}
         made = _plain(self, ours, param_options(specs.values(), taken), typed)
         if playbook is not None:
+            made.library, made.plugins = library, plugins
             made.help = f"{playbook.summary or playbook.name}\n\n\b\n{playbook.path}"
         return made
 
@@ -96,7 +97,7 @@ def _without_aliases(param: click.Parameter, claimed: set[str]) -> click.Paramet
 
 def _plain(
     command: click.Command, ours: list[click.Parameter], more: list[click.Option], typed: Typed
-) -> click.Command:
+) -> "_WithParams":
     """Return the command with more options, and their section in ``--help``."""
     made = _WithParams(
         name=command.name,
@@ -115,6 +116,10 @@ class _WithParams(click.Command):
 
     own_params: list[str]
     typed: Typed
+    library: Library | None = None
+    """What has read the playbook."""
+    plugins: bool = False
+    """Whether foreign steps were known to it."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run, or tell which options do not go together.
@@ -142,17 +147,20 @@ class _WithParams(click.Command):
             formatter.write_dl(ours)
 
 
-def _read(name: str, *, plugins: bool) -> Playbook | None:
-    """Return the playbook as it is written, or ``None`` when it cannot be read: running it will tell why."""
+def _read(name: str, *, plugins: bool) -> tuple[Library, Playbook] | tuple[None, None]:
+    """Return the playbook as it is written, or nothing when it cannot be read: running it will tell why."""
     folder = working_folder()
     try:
         path = find_playbook(name, folder)
-        cache = reading_cache(plugins=plugins, folder=folder, environment=os.environ)
-        steps = step_table(plugins=plugins, folder=folder)
-        library = Library(steps, shipped=is_shipped(steps), cache=cache)
-        return library.load(path, CallKind.PLAYBOOK).playbook
+        library = open_library(plugins=plugins, folder=folder, environment=os.environ)
+        return library, library.load(path, CallKind.PLAYBOOK).playbook
     except DcePlayError:
-        return None
+        return None, None
+
+
+def _already_open(chosen: RunOptions) -> Library | None:
+    command = click.get_current_context().command
+    return command.library if isinstance(command, _WithParams) and command.plugins == chosen.plugins else None
 
 
 @run_options
@@ -194,6 +202,7 @@ def command(**options: Any) -> int:
         environment=dict(os.environ),
         given=given_params(options),
         options=chosen,
+        library=_already_open(chosen),
     )
     if chosen.list_steps:
         list_steps(prepare(request))

@@ -10,7 +10,7 @@ from pathlib import Path
 from dce_play.cli.app.find_playbook import find_playbook
 from dce_play.cli.app.playbook_params import as_texts
 from dce_play.cli.app.project_file import kept_runs
-from dce_play.cli.app.step_table import is_shipped, reading_cache, step_table
+from dce_play.cli.app.step_table import open_library
 from dce_play.cli.app.steps_used import steps_used
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
 from dce_play.cli.fan_out.places import fan_out_of
@@ -25,11 +25,13 @@ from dce_play.discord.targets.select import check_narrowing, select_targets
 from dce_play.errors import DcePlayError, ExitCode, UsageError
 from dce_play.events import Mode, Sink
 from dce_play.layout import runs_folder
+from dce_play.playbook.load.library import Library
 from dce_play.playbook.load.params import as_names, as_recorded, option_name, resolve_params
 from dce_play.playbook.plan.plan import Plan
-from dce_play.playbook.plan.planning import make_plan
+from dce_play.playbook.plan.planning import plan_from
 from dce_play.playbook.plan.selection import choose_steps
 from dce_play.plugin import Effects, Selection
+from dce_play.render.pace import progress_every_s
 from dce_play.render.page.display import DisplayOptions
 from dce_play.runner.engine import run
 from dce_play.runner.resume import EarlierRun, progress_for
@@ -61,6 +63,8 @@ class RunRequest:
     given: Mapping[str, JsonValue] = field(default_factory=dict)
     """The playbook's own options, as typed."""
     options: RunOptions = field(default_factory=RunOptions)
+    library: Library | None = None
+    """What the command line was read with: its options are the playbook's, so that it has read that already."""
     interrupted: str | None = None
     run_id: str = ""
     """Chosen when empty."""
@@ -134,6 +138,7 @@ def _display(request: RunRequest) -> DisplayOptions:
         quiet=options.quiet,
         colour=not options.no_color,
         diff=options.diff,
+        progress_every_s=progress_every_s(request.environment),
         folder=str(request.folder),
         again=again.removeprefix("''"),
         staged=request.staged,
@@ -148,13 +153,10 @@ def prepare(request: RunRequest, /, *, ask: Ask | None = None) -> Prepared:
     """
     options = request.options
     path = find_playbook(request.playbook, request.folder)
-    steps = step_table(plugins=options.plugins, folder=request.folder)
-    plan = make_plan(
-        path,
-        steps,
-        shipped=is_shipped(steps),
-        cache=reading_cache(plugins=options.plugins, folder=request.folder, environment=request.environment),
+    library = request.library or open_library(
+        plugins=options.plugins, folder=request.folder, environment=request.environment
     )
+    plan = plan_from(library, path)
     params = resolve_params(
         plan.params, extra=options.extra, options=as_texts(request.given), environment=request.environment
     )
@@ -190,7 +192,7 @@ def prepare(request: RunRequest, /, *, ask: Ask | None = None) -> Prepared:
         lock_wait_s=options.lock_wait_s,
         timeout_s=options.timeout_s,
         allow_unattended=options.allow_unattended,
-        steps_of=steps_used(request.folder, steps, shipped=is_shipped(steps)),
+        steps_of=steps_used(request.folder, library.steps, shipped=library.shipped),
         strict=options.strict,
         detailed_exitcode=options.detailed_exitcode,
         apply_command=apply_command(request) if request.next_command is None else request.next_command,

@@ -14,6 +14,7 @@ from dce_play.system.quantities import show_duration
 from dce_play.transfer.sending.episodes.quarantine import Item, choose, drop_all, list_items, requeue
 from dce_play.transfer.sending.episodes.quarantine import show as look_at
 from dce_play.transfer.sending.episodes.spool import Spool
+from dce_play.transfer.sending.own_commands import with_config
 
 _REASON = click.option("--reason", metavar="CODE", help="Only what was refused for this reason.")
 _OLDER = click.option("--older-than", type=Duration(), metavar="DURATION", help="Only what lies here longer: 2d, 12h.")
@@ -53,11 +54,12 @@ def show_verb(config: Path | None, output_format: str, name: str) -> int:
 
     Exit 5: no such name.
     """
-    reason, files = look_at(_spool(config), name)
+    spool = _spool(config)
+    reason, files = look_at(spool, name)
     record: dict[str, Any] = msgspec.to_builtins(reason) if reason is not None else {"reason": None}
     record |= {"name": name, "files": files}
     lines = [f"{key}: {value}" for key, value in record.items() if key not in {"v", "problem", "files", "fix"}]
-    lines += [f"fix: {line}" for line in record.get("fix", [])]
+    lines += [f"fix: {line}" for line in with_config(record.get("fix", []), spool.option)]
     lines.append(f"{len(files)} files: {', '.join(files[:10])}{', …' if len(files) > 10 else ''}")
     show(record, output_format, lines)
     return ExitCode.OK

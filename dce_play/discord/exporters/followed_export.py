@@ -6,7 +6,8 @@ from pathlib import Path
 from dce_play.snowflake import MessageId
 
 _CHUNK_BYTES = 1 << 20
-_LONGEST_MATCH_BYTES = 256
+_CARRIED_BYTES = 256
+"""Kept of what has come, for a match that goes on in what comes; each is shorter."""
 _MARK = re.compile(rb'\n    \{\n      "id": "([0-9]{1,20})"|\n      "timestamp": "([^"\n]{1,64})"')
 _END = re.compile(rb'\],\n  "messageCount": ([0-9]+)\n\}\n?\Z')
 
@@ -51,7 +52,7 @@ class FollowedExport:
 
     def _take(self, chunk: bytes) -> None:
         self._offset += len(chunk)
-        self._end = (self._end + chunk)[-_LONGEST_MATCH_BYTES:]
+        self._end = (self._end + chunk)[-_CARRIED_BYTES:]
         text = self._carry + chunk
         done = 0
         for match in _MARK.finditer(text):
@@ -61,4 +62,4 @@ class FollowedExport:
                 self.last_id = MessageId(match[1].decode())
             else:
                 self.last_timestamp = match[2].decode(errors="replace")
-        self._carry = text[max(done, len(text) - _LONGEST_MATCH_BYTES) :]
+        self._carry = text[max(done, len(text) - _CARRIED_BYTES) :]

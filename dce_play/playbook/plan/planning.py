@@ -65,6 +65,14 @@ def make_plan(
     library = Library(steps, shipped=shipped, cache=cache, sealed=contents is not None)
     library.contents.update(contents or {})
     library.shelves = shelves or library.shelves
+    return plan_from(library, path)
+
+
+def plan_from(library: Library, path: Path) -> Plan:
+    """Return the plan of a playbook file; what the library has read already is not read again.
+
+    Raises: InvalidDocument, with every problem of every file that was read; UsageError, when one cannot be opened.
+    """
     plan, problems = plan_or_problems(path, library)
     errors = [problem for problem in problems if problem.severity is Severity.ERROR]
     if errors:

@@ -20,7 +20,7 @@ from dce_play.runner.fan_out.executor import ItemLost, ItemNotRun
 from dce_play.runner.fan_out.item_places import ItemPlaces, ItemProgram
 from dce_play.runner.fan_out.order import ItemOrder, failure_json
 from dce_play.runner.fan_out.spare_process import SpareProcess
-from dce_play.runner.node_result import foreseen
+from dce_play.runner.node_result import Failure, foreseen
 from dce_play.source import JsonValue
 
 SPACE = "dce-play"
@@ -135,9 +135,17 @@ def run_order(session: str, told: str) -> str:
     try:
         return json.dumps({"result": _run(session, order)})
     except ItemNotRun as error:
-        return json.dumps({"failure": failure_json(error.failure)})
+        return json.dumps({"failure": failure_json(_located(error.failure, order))})
     except ItemLost as error:
         return json.dumps({"failure": failure_json(foreseen(error, order.id))})
+
+
+def _located(failure: Failure, order: ItemOrder) -> Failure:
+    """Return why an item was not run, or not kept, with the place: whoever reads it is elsewhere."""
+    if failure.stops is not None:
+        return failure
+    place = f" (on the host {order.host}, which keeps runs in {_own_host().program.runs})"
+    return replace(failure, facts=replace(failure.facts, message=failure.facts.message + place))
 
 
 def _run(session: str, order: ItemOrder) -> dict[str, JsonValue]:

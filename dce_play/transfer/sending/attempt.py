@@ -9,7 +9,7 @@ from dce_play.system.clock import utc_stamp
 from dce_play.system.lock.file_lock import FileBusy
 from dce_play.transfer.ids import EpisodeId
 from dce_play.transfer.sending.connection.delivery import Delivery
-from dce_play.transfer.sending.connection.verdict import Outcome, Verdict
+from dce_play.transfer.sending.connection.verdict import LOGGED_WITH_FIX, Outcome, Verdict
 from dce_play.transfer.sending.episodes.episode import Meta, MetaState, UnsafeMember, read_meta
 from dce_play.transfer.sending.episodes.moves import heal_reason, quarantine, retire_all
 from dce_play.transfer.sending.episodes.pack import EpisodeChanged
@@ -232,7 +232,8 @@ class Attempt:
         self._log.event("ship.result", level, id=result.id, **fields)
         if verdict.unexpected:
             self._log.event("ship.unexpected", Level.WARNING, id=result.id, http=verdict.http)
-        self._log.fix(verdict.fix)
+        if verdict.http in LOGGED_WITH_FIX:
+            self._log.fix(verdict.fix)
 
 
 def _told(error: OSError) -> str:

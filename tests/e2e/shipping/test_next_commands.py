@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.test_ship_and_receive import pair
-from tests.support.lab_hosts import LabHost
+from tests.support.lab_hosts import LabHost, lab_host
 from tests.support.receiver import Receiver
+from tests.support.stand_in_receiver import Canned, receiving
 
 GATE = '[version_gate]\nrepo_path = "clone"\n'
 
@@ -85,3 +86,22 @@ def test_a_token_that_is_not_there_is_answered_with_those_that_are(refused: tupl
     assert receiver.run("token", "revoke", receiver.token.split("_")[1]).returncode == 0
     line = told(r"make one: (.*)$", receiver.run("token", "list").stdout).replace("HOST", "lab-1")
     assert "dcp_" in typed(host, line).stdout
+
+
+def test_what_a_receiver_tells_to_type_is_told_with_our_own_config(tmp_path: Path) -> None:
+    place = tmp_path / "at night"
+    place.mkdir()
+    with pair(place) as (_, host):
+        host.episode("old")
+        host.run("ship", "once")
+        host.episode("old", files={"other": b"content"})
+        host.run("ship", "once")
+        line = told(r"^fix: (.*)$", host.run("quarantine", "show", "old").stdout)
+        assert typed(host, line).stdout.split()[:2] == ["old", "conflict"], line
+    with receiving() as failing:
+        host = lab_host(tmp_path, failing.url)
+        fix = ["cd /opt/x && dce-play ship status", "dce-play quarantine list --config mine", "sudo systemctl stop x"]
+        failing.answer = lambda *_: Canned.problem(500, "internal", fix=fix)
+        told_fix = host.json("ship", "ping", code=1)["problem"]["fix"]
+    assert told_fix == [f"{fix[0]} --config {host.config}", *fix[1:]]
+    assert typed(host, told_fix[0].partition("&& ")[2]).returncode == 0

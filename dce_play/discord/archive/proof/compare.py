@@ -250,7 +250,7 @@ def _new_spans(channel: ChannelBytes, old: Fingerprint, cut: int) -> Spans:
         return Spans()
     start = old.cut
     if old.message_count:
-        start += channel.read_at(_LONGEST_SEPARATOR_BYTES, old.cut).find(b",") + 1
+        start += channel.read_at(_LONGEST_SEPARATOR_BYTES + 1, old.cut).find(b",") + 1
         if start == old.cut:
             raise DamagedFile(channel.path, offset=old.cut, reason="no comma follows the old messages")
     return read_spans(channel, start, cut)

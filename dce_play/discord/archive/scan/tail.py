@@ -15,7 +15,8 @@ from dce_play.errors import DcePlayError
 from dce_play.snowflake import MessageId, is_number
 
 WINDOW_BYTES = 16 << 10
-MAX_WINDOW_BYTES = 16 << 20
+MAX_WINDOW_BYTES = 32 << 20
+"""The last message and what follows it, each as large as an archive takes it."""
 _TRAILER = re.compile(rb'\](?:\s*,\s*"messageCount"\s*:\s*(?P<count>[0-9]+))?\s*\}\s*', re.ASCII)
 _EMPTY_ARRAY = re.compile(rb'"messages"\s*:\s*\[\Z', re.ASCII)
 _SPACE = b" \t\r\n"

@@ -10,6 +10,7 @@ from dce_play.system.clock import Clock
 from dce_play.transfer.sending.connection.answer import Answer, NoAnswer
 from dce_play.transfer.sending.connection.client import Client
 from dce_play.transfer.sending.connection.tls_files import client_certificate
+from dce_play.transfer.sending.own_commands import with_config
 from dce_play.transfer.sending.settings import ShipConfig
 
 _GATE_REFUSES = frozenset({"not_in_window", "malformed"})
@@ -110,14 +111,15 @@ def _judge(answer: Answer, config: ShipConfig) -> PingProblem | None:
         what = f"{config.url} does not accept our token: {detail}"
         return PingProblem(code="auth", what=what, fix=[_cure_of_auth(answer, config)])
     if answer.status == 503 and answer.code == "gate_unknown":
-        return PingProblem(code="gate_unknown", what=detail, fix=answer.fix)
+        return PingProblem(code="gate_unknown", what=detail, fix=with_config(answer.fix, config.option))
     if answer.status != 200 or not isinstance(answer.json, dict):
         what = f"{config.url} is no receiver that serves us: {detail}"
-        return PingProblem(code="http", what=what, fix=answer.fix or [_curl(config)])
+        return PingProblem(code="http", what=what, fix=with_config(answer.fix, config.option) or [_curl(config)])
     gate = _gate(answer.json)
     verdict = gate.get("verdict")
     lines = gate.get("fix")
-    fix = [line for line in lines if isinstance(line, str)] if isinstance(lines, list) else []
+    told = [line for line in lines if isinstance(line, str)] if isinstance(lines, list) else []
+    fix = with_config(told, config.option)
     if verdict in _GATE_REFUSES:
         what = f"commit {gate.get('your_commit')} is refused ({verdict}); the newest is {gate.get('head_commit')}"
         return PingProblem(code="gate", what=what, fix=fix)

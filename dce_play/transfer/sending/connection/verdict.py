@@ -10,7 +10,7 @@ from dce_play.transfer.ids import EpisodeId
 from dce_play.transfer.sending.connection.answer import Answer
 
 _FATAL = frozenset({400, 411, 412, 413, 415, 422})
-_TOLD_WITH_FIX = frozenset({400, 412})
+LOGGED_WITH_FIX = frozenset({400, 412})
 _TRANSIENT = frozenset({408, 423, 425, 429})
 _IN_A_ROW = frozenset({429, 503})
 
@@ -125,6 +125,6 @@ def _refused(answer: Answer, outcome: Outcome, **more: Any) -> Verdict:
         http=answer.status,
         detail=detail,
         problem=problem,
-        fix=answer.fix if answer.status in _TOLD_WITH_FIX else [],
+        fix=answer.fix,
         **values,
     )

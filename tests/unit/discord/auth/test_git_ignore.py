@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dce_play.discord.auth.git_ignore import add_lines, loose_secrets, would_be_added
+from tests.support.bounds import at_most
 from tests.support.command_line import Terminal, terminal_in
 
 pytestmark = pytest.mark.contract("F-S5")
@@ -98,3 +99,14 @@ def test_what_stands_in_a_gitignore_stays_byte_for_byte(tmp_path: Path, there: b
     assert add_lines(tmp_path / ".gitignore", ("scrape.env",))
     after = (tmp_path / ".gitignore").read_bytes()
     assert after == there.rstrip(b"\n") + b"\nscrape.env\n"
+
+
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_of_a_gitignore_so_much_is_read(tmp_path: Path, beyond: int) -> None:
+    (tmp_path / ".git").mkdir()
+    secret = tmp_path / "scrape.env"
+    secret.touch(mode=0o600)
+    line = b"\nscrape.env"
+    padding = at_most("discord.auth.git_ignore:_LARGEST") - len(line) + beyond
+    (tmp_path / ".gitignore").write_bytes(b"#" * padding + line)
+    assert would_be_added(secret) == bool(beyond)  # what is not read keeps nothing out: it is warned of

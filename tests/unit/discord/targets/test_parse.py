@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dce_play.discord.targets.keys import MOST_JOBS
 from dce_play.discord.targets.model import Discover, TargetKind, TargetsFile
 from dce_play.discord.targets.parse import check_targets, parse_targets
 from dce_play.playbook.document.document import load_document
@@ -182,3 +183,15 @@ def test_whatever_the_values_are_there_are_problems_or_a_targets_file(
     path.write_text(json.dumps(value))
     made, problems = check_targets(load_document(path))
     assert (made is None) == bool(problems)
+
+
+@pytest.mark.parametrize("jobs", [0, MOST_JOBS + 1, True, "4"])
+def test_so_many_media_are_fetched_at_a_time_and_no_more(tmp_path: Path, jobs: object) -> None:
+    def target(value: object) -> dict[str, object]:
+        return {"name": "demo", "output_dir": str(tmp_path / "archives/demo"), "media_jobs": value}
+
+    for good in (1, MOST_JOBS):
+        assert parse(tmp_path, config(tmp_path, target(good))).targets[0].media.jobs == good
+    assert f"media_jobs must be a whole number from 1 to {MOST_JOBS}" in refusal(
+        tmp_path, config(tmp_path, target(jobs))
+    )

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from dce_play.errors import ExitCode
-from dce_play.system.lock.file_lock import FileBusy, flock_file, is_locked
+from dce_play.system.lock.file_lock import LONGEST_PAUSE_S, FileBusy, flock_file, is_locked
+from tests.support.fakes import FakeClock
 from tests.support.processes import eventually, python, running
 
 
@@ -124,3 +125,12 @@ def test_looking_whether_a_file_is_locked_sees_flock_and_keeps_nobody_out(file: 
     with flock_file(file):
         assert is_locked(file)
     assert flock_says(file) == 0
+
+
+def test_a_lock_is_looked_at_often_while_it_is_waited_for(file: Path) -> None:
+    clock = FakeClock()
+    with flock_file(file), pytest.raises(FileBusy), flock_file(file, wait_s=20.0, clock=clock):
+        pass
+    assert clock.sleeps == sorted(clock.sleeps)
+    assert max(clock.sleeps) == LONGEST_PAUSE_S
+    assert sum(clock.sleeps) < 20.0 + LONGEST_PAUSE_S

@@ -16,6 +16,7 @@ from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId
 from dce_play.system.clock import SystemClock
 from dce_play.system.durable.disk import facts_from
+from tests.support.bounds import at_most
 from tests.support.channel_files import channel_bytes, write_channel
 
 NOW = datetime(2026, 11, 21, 1, 15, 7, tzinfo=UTC)
@@ -322,3 +323,14 @@ def test_the_verdict_is_that_of_the_ids(
     passed = archive.prove(before, exported=[ROOM]).verdict is Verdict.PASSED
     grew = set(old) <= set(new) and all(identifier > max(old, default=0) for identifier in set(new) - set(old))
     assert passed is grew
+
+
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_so_many_blanks_may_part_old_messages_from_new_ones(archive: Archive, beyond: int) -> None:
+    before = archive.snapshot()
+    blanks = b" " * (at_most("discord.archive.proof.compare:_LONGEST_SEPARATOR_BYTES") + beyond)
+    whole = channel_bytes([1, 2, 3], channel_id=ROOM)
+    at = whole.rindex(b",\n    {")
+    archive.room.write_bytes(whole[:at] + blanks + whole[at:])
+    proof = archive.prove(before)
+    assert proof.verdict is (Verdict.FAILED if beyond else Verdict.PASSED)

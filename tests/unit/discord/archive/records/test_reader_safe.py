@@ -1,14 +1,16 @@
 import json
+import os
 import threading
 from pathlib import Path
 
 import pytest
 
 from dce_play.discord.archive.append.append import AppendOptions, ReaderSafe, append
-from dce_play.discord.archive.records.reader_safe import open_consistent
+from dce_play.discord.archive.records.reader_safe import ReaderStarved, open_consistent
 from dce_play.discord.archive.records.recover import recover
 from dce_play.layout import TargetLayout
-from dce_play.system.durable.disk import Disk
+from dce_play.system.durable.disk import Disk, FileFacts
+from tests.support.bounds import at_most
 from tests.support.channel_files import channel_bytes, ids_in, write_channel
 from tests.support.fakes import FakeClock
 
@@ -119,3 +121,41 @@ def test_readers_beside_a_busy_writer_never_see_a_torn_end(layout: TargetLayout)
 
     assert problems == []
     assert ids_in(archive) == list(range(1, 40))
+
+
+class Restless(Disk):
+    """Its file changes so many times while somebody looks at it."""
+
+    def __init__(self, changes: int) -> None:
+        self.opened = 0
+        self._left = changes
+        self._looked = False
+
+    def open(self, path: Path, flags: int, mode: int = 0o666) -> int:
+        if path.name.startswith("room"):
+            self.opened += 1
+            self._looked = False
+        return super().open(path, flags, mode)
+
+    def facts(self, descriptor: int) -> FileFacts:
+        if self._looked and self._left > 0:
+            self._left -= 1
+            os.utime(descriptor, ns=(0, self._left))
+        self._looked = True
+        return super().facts(descriptor)
+
+
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_a_file_that_changes_all_the_time_is_looked_at_so_often(layout: TargetLayout, beyond: int) -> None:
+    archive = write_channel(layout.folder / "room [111].json", [1])
+    tries = at_most("discord.archive.records.reader_safe:_MAX_TRIES")
+    disk = Restless(tries - 1 + beyond)
+    if not beyond:
+        with open_consistent(archive, layout=layout, disk=disk) as channel:
+            assert channel.read_at(channel.size_bytes, 0) == channel_bytes([1])
+    else:
+        starved = pytest.raises(ReaderStarved, match="changes faster than it can be opened")
+        with starved as told, open_consistent(archive, layout=layout, disk=disk):
+            pass
+        assert told.value.hint == "try again when the run has finished"
+    assert disk.opened == tries

@@ -13,13 +13,17 @@ from dce_play.discord.archive.records.recover import (
     discard_journal,
     recover,
     recover_channel,
+    settled,
 )
 from dce_play.discord.archive.records.write_errors import WriteFailed
 from dce_play.discord.archive.scan.damage import DamagedFile
 from dce_play.discord.archive.scan.tail import NotCanonical
+from dce_play.errors import ExitCode
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId
 from dce_play.system.durable.disk import REAL, Disk
+from dce_play.system.lock.file_lock import FileBusy, flock_file
+from tests.support.bounds import at_most
 from tests.support.channel_files import channel_bytes, write_channel
 from tests.support.fakes import FakeClock
 
@@ -276,3 +280,14 @@ def test_a_rollback_that_was_not_written_keeps_its_journal(interrupted: Begin) -
 
     recover(case.layout)
     assert case.archive.read_bytes() == OLD
+
+
+def test_another_runs_append_is_waited_for_so_long(tmp_path: Path) -> None:
+    archive, clock = write_channel(tmp_path / "room [111].json", [1]), FakeClock()
+    with flock_file(archive), pytest.raises(FileBusy) as busy:  # noqa: SIM117 - the lock is held around the whole try
+        with settled(archive, CHANNEL, layout=TargetLayout(tmp_path), clock=clock):
+            pass
+    assert sum(clock.sleeps) == pytest.approx(at_most("discord.archive.records.recover:FILE_LOCK_WAIT_S"), abs=0.25)
+    assert sum(clock.sleeps[:-1]) < at_most("discord.archive.records.recover:FILE_LOCK_WAIT_S")
+    assert busy.value.exit_code == ExitCode.LOCKED
+    assert archive.read_bytes() == channel_bytes([1])

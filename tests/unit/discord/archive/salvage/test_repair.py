@@ -15,6 +15,7 @@ from dce_play.discord.archive.scan.damage import Damage
 from dce_play.discord.archive.scan.engine import ENGINES
 from dce_play.discord.archive.scan.scanner import scan
 from dce_play.system.durable.disk import Disk
+from tests.support.bounds import at_most
 from tests.support.layouts import CHANNEL_ID, LAYOUTS, MESSAGES_FIRST, dce, export, message
 
 DATA = Path(__file__).parents[4] / "data"
@@ -314,3 +315,17 @@ def test_a_salvage_that_dies_leaves_the_old_bytes_or_the_new(tmp_path: Path) -> 
         break
     assert find_boundary(path).complete
     assert calls >= 4
+
+
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_of_a_cut_trailer_so_much_is_kept(tmp_path: Path, beyond: int) -> None:
+    whole = dce(export(RICH))
+    cut = whole.rindex(b"\n  ]")
+    begun = b'\n  ],\n  "note": "'
+    room = at_most("discord.archive.salvage.repair:_MAX_TRAILER_BYTES") - len(begun) - 2 + beyond
+    partial, out = tmp_path / "partial.json", tmp_path / "salvaged.json"
+    partial.write_bytes(whole[:cut] + begun + b"x" * room + b'",')
+    salvage_file(partial, out)
+    value = load(out)
+    assert value["messages"] == json.loads(whole)["messages"]
+    assert value.get("note") == (None if beyond else "x" * room)

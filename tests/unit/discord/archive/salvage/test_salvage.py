@@ -11,8 +11,10 @@ import pytest
 from dce_play.discord.archive.folder.channel_map import load_map, save_map
 from dce_play.discord.archive.folder.owner import write_owner
 from dce_play.discord.archive.folder.temps import Temp, end_ownership, list_temps, new_temp
+from dce_play.discord.archive.salvage import salvage as salvage_module
 from dce_play.discord.archive.salvage.report import Fate, SalvageReport
 from dce_play.discord.archive.salvage.salvage import SalvagePolicy, salvage_target
+from dce_play.discord.archive.salvage.whole import WholeExport
 from dce_play.errors import UsageError
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId, MessageId
@@ -383,3 +385,25 @@ def test_a_trailer_nested_too_deep_ends_neither_its_own_salvage_nor_the_others(
     report = salvage(layout)
     assert report.ok
     assert ids_in(archive) == [1, 2, 3, 4]
+
+
+@pytest.mark.contract("F-B2")
+@pytest.mark.parametrize("failure", [ValueError("odd"), KeyError("odd"), RecursionError("odd")])
+def test_whatever_a_reader_fails_with_on_one_file_never_ends_the_others(
+    layout: TargetLayout, archive: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    """No file is known that gets so far: what is not foreseen is put in by hand."""
+    odd = left(layout, channel_bytes([2]), name="export.111.aaaaaa", age_s=7200)
+    left(layout, channel_bytes([4]), name="export.111.bbbbbb")
+    place = salvage_module._Salvage._place
+
+    def fail_once(self: salvage_module._Salvage, temp: Temp, whole: WholeExport) -> object:
+        if temp.export.parent == odd:
+            raise failure
+        return place(self, temp, whole)
+
+    monkeypatch.setattr(salvage_module._Salvage, "_place", fail_once)
+    report = salvage(layout)
+    assert [item.fate for item in report.items] == [Fate.RETAINED, Fate.SALVAGED]
+    assert (odd / "export.json").read_bytes() == channel_bytes([2])
+    assert ids_in(archive) == [1, 2, 4]

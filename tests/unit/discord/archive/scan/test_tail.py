@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dce_play.discord.archive.scan.channel_bytes import open_bytes
+from dce_play.discord.archive.scan.scanner import MAX_MESSAGE_BYTES, scan
 from dce_play.discord.archive.scan.tail import WINDOW_BYTES, NotCanonical, Tail, read_tail
+from tests.support.bounds import at_most
 from tests.support.channel_files import channel_bytes, message
 
 
@@ -125,3 +127,29 @@ def test_no_cut_and_no_noise_at_the_end_is_taken_for_a_whole_file(
     except NotCanonical:
         return
     json.loads(damaged)
+
+
+def test_the_largest_message_that_an_archive_takes_can_stand_last(path: Path) -> None:
+    besides = len(json.dumps(message(2, "x"), indent=2).replace("\n", "\n    ")) - 1
+    text = "x" * (MAX_MESSAGE_BYTES - besides - 12)  # with what parts it from others
+    assert tail_of(path, channel_bytes([1, 2], contents={2: text})).last_id == "2"
+    assert [identifier for block in scan(path) for identifier in block.ids] == ["1", "2"]
+
+
+def test_a_last_message_without_end_is_not_looked_for_to_its_beginning(path: Path) -> None:
+    with pytest.raises(NotCanonical, match="no message starts") as refused:
+        tail_of(path, channel_bytes([1, 2], contents={2: "x" * at_most("discord.archive.scan.tail:MAX_WINDOW_BYTES")}))
+    assert "archive normalise" in refused.value.hint
+
+
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_so_many_lines_that_look_like_a_messages_start_are_tried(path: Path, beyond: int) -> None:
+    within = at_most("discord.archive.scan.tail:_MAX_TRIES") - 1 + beyond  # and the message's own
+    odd = json.dumps(message(3) | {"embeds": ["here"]}).replace('"here"', ",".join(["\n    {}"] * within))
+    data = channel_bytes([1]).replace(b"\n    }\n  ]", b"\n    },\n    " + odd.encode() + b"\n  ]")
+    assert json.loads(data)["messages"][1]["id"] == "3"
+    if not beyond:
+        assert tail_of(path, data).last_id == "3"
+    else:
+        with pytest.raises(NotCanonical, match="no message starts"):
+            tail_of(path, data)

@@ -57,6 +57,8 @@ def view(discord: ScriptedDiscord, clock: FakeClock) -> Iterator[GuildView]:
         ("<t:1704067200:x>", "Invalid date"),
         ("<t:99999999999999999:F>", "Invalid date"),
         (f"<t:{'9' * 5000}>", "Invalid date"),
+        ("<t:00000000001704067200:d>", "01/01/2024"),
+        ("<t:000000000001704067200:d>", "Invalid date"),
         ("<t:\u0661\u0662>", "Invalid date"),
         ("<:x\ny:1><:a:b:2>", "<:x\ny:1>:a:b:"),
     ],

@@ -18,6 +18,7 @@ from dce_play.discord.exporters.discord_api.rest.transport import Timeouts
 from dce_play.discord.exporters.discord_api.rest.watch import Watch
 from dce_play.discord.exporters.protocol import AuthenticationFailed, ExportError
 from dce_play.system.clock import SystemClock
+from tests.support.deaf_server import deaf_server
 from tests.support.fakes import FakeClock
 from tests.support.scripted_discord import TOKEN, Reply, ScriptedDiscord
 
@@ -250,6 +251,19 @@ def test_no_more_requests_leave_in_a_second_than_granted(discord: ScriptedDiscor
     assert clock.monotonic() == pytest.approx(3)
 
 
+@pytest.mark.contract("F-D10")
+@pytest.mark.parametrize(
+    ("host", "most"),
+    [("discord.com", 50), ("canary.discord.com", 50), ("discordapp.com", 50), ("discord.com.example", 80)],
+)
+def test_only_discord_is_kept_to_its_global_limit(clock: FakeClock, host: str, most: int) -> None:
+    client = DiscordClient(f"https://{host}/api/v10", TOKEN, clock=clock)
+    told = {"x-ratelimit-bucket": "b", "x-ratelimit-remaining": "1000", "x-ratelimit-reset-after": "1"}
+    client._limits.learn("channels/1/messages", told)
+    assert sum(client._limits.reserve("channels/1/messages") == 0 for _ in range(80)) == most
+    client.close()
+
+
 @pytest.mark.parametrize("status", [403, 404])
 @pytest.mark.contract("R-18.04")
 def test_what_is_out_of_reach_is_refused_or_not_found(
@@ -299,6 +313,15 @@ def test_a_server_that_says_nothing_is_not_waited_for(discord: ScriptedDiscord, 
     client.close()
 
     assert discord.paths.count("channels/1") == 2
+
+
+def test_a_server_that_takes_no_connection_is_not_waited_for(clock: FakeClock, watch: Watch) -> None:
+    limits = ClientLimits(timeouts=Timeouts(connect_s=0.05))
+    with deaf_server() as port:
+        client = DiscordClient(f"http://127.0.0.1:{port}/api/v10/", TOKEN, clock=clock, limits=limits)
+        with pytest.raises(RequestGivenUp, match="ConnectTimeout"):
+            client.get("channels/1", watch=watch)
+        client.close()
 
 
 def test_the_token_is_in_no_log_error_or_repr(
