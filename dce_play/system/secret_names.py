@@ -15,7 +15,8 @@ _SECRET_NAME = re.compile(
 )
 _GUESSED_AT_LEAST = 6
 """Characters of a value that its name alone makes a secret: ``PORTAL_KEY=up`` must not blot out ordinary text."""
-_LONGEST = 64 << 10
+LARGEST_FILE_BYTES = 64 << 10
+"""So much of a file is looked through for secrets to mask; nobody takes a secret from a larger one."""
 _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
 
 
@@ -53,7 +54,7 @@ def read_small(path: Path) -> str:
         if not path.is_file():
             return ""
         with path.open("rb") as file:
-            return file.read(_LONGEST).decode("utf-8", "replace")
+            return file.read(LARGEST_FILE_BYTES).decode("utf-8", "replace")
     except (OSError, ValueError):
         return ""
 

@@ -16,7 +16,7 @@ from dce_play.backup.s3_bucket import in_our_words, open_bucket
 from dce_play.backup.target_protocols import RemoteBackup
 from dce_play.system.s3.bucket import Bucket
 from dce_play.system.s3.errors import S3Error
-from dce_play.system.s3.upload import MOST_PARTS
+from dce_play.system.s3.upload import part_bytes
 
 PART_BYTES = 16 << 20
 _LARGEST_MANIFEST_BYTES = 4 << 20
@@ -68,8 +68,7 @@ class S3Target:
 
         What is read from the disk is hashed on its way: a file that is no longer what the manifest says is not sent.
         """
-        part_bytes = max(PART_BYTES, -(-manifest.bytes // (MOST_PARTS - 1)))
-        parts = _parts(path, part_bytes)
+        parts = _parts(path, part_bytes(manifest.bytes, PART_BYTES))
         digest = hashlib.sha256()
         upload = self._bucket.begin(key)
         try:
@@ -162,12 +161,12 @@ def _compare(found: str, expected: str, otherwise: str) -> None:
         raise BackupError(ErrorId.UPLOAD_FAILED, otherwise)
 
 
-def _parts(path: Path, part_bytes: int) -> Iterator[bytes]:
+def _parts(path: Path, size_bytes: int) -> Iterator[bytes]:
     """Yield a file in parts; an empty file is one empty part."""
     with path.open("rb") as file:
-        data = file.read(part_bytes)
+        data = file.read(size_bytes)
         yield data
-        while data := file.read(part_bytes):
+        while data := file.read(size_bytes):
             yield data
 
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.source import did_you_mean
 from dce_play.system.durable.named_outputs import write_named
+from dce_play.system.secret_names import LARGEST_FILE_BYTES
 
 KNOWN_NAMES = frozenset(
     {
@@ -63,9 +64,14 @@ def read_env_file(path: Path) -> EnvFile:
     Source: docs/contract.md, R-11.05.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            data = file.read(LARGEST_FILE_BYTES + 1)
+        text = data.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidEnvFile(path, 1, "cannot be read as text", hint="check the file and its mode") from error
+    if len(data) > LARGEST_FILE_BYTES:
+        reason = f"is larger than {LARGEST_FILE_BYTES >> 10} KiB"
+        raise InvalidEnvFile(path, 1, reason, hint="keep only its NAME=value lines")
     values: dict[str, str] = {}
     for number, raw in enumerate(text.splitlines(), start=1):
         assignment = _assignment(path, number, raw.strip())

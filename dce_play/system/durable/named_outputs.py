@@ -124,22 +124,26 @@ def is_written_through(path: Path) -> bool:
     """Return whether the name leads to a device, a FIFO or a descriptor, which are never replaced."""
     try:
         kind = path.stat().st_mode
+        leads_to_own = _own_descriptor(path) is not None
     except OSError:
         return False
-    return _own_descriptor(path) is not None or not (stat.S_ISREG(kind) or stat.S_ISDIR(kind))
+    return leads_to_own or not (stat.S_ISREG(kind) or stat.S_ISDIR(kind))
 
 
 def _own_descriptor(path: Path) -> int | None:
-    """Return the descriptor that a name such as ``/dev/stdout`` stands for, after all links to it."""
+    """Return the descriptor that a name such as ``/dev/stdout`` stands for, after all links to it.
+
+    Raises: OSError, for more links than the kernel follows.
+    """
     place = Path(os.path.normpath(path.absolute()))
-    for _ in range(_MOST_LINKS):
+    for _ in range(_MOST_LINKS + 1):
         named = _OWN_DESCRIPTOR.fullmatch(str(place))
         if named is not None:
             return int(named[1])
         if not place.is_symlink():
             return None
         place = Path(os.path.normpath(place.parent / place.readlink()))
-    return None
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
 
 
 def _followed(path: Path) -> Path:

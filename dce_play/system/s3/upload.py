@@ -14,6 +14,11 @@ SMALLEST_PART_BYTES = 5 << 20
 MOST_PARTS = 10_000
 
 
+def part_bytes(size_bytes: int, least_bytes: int) -> int:
+    """Return how large the parts of an upload must be, so that there are not too many."""
+    return max(least_bytes, -(-size_bytes // MOST_PARTS))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """One part that the store has. ``sha256`` is base64."""

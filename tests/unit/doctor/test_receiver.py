@@ -5,7 +5,8 @@ from email.utils import format_datetime
 
 import pytest
 
-from dce_play.doctor.receiver import clock_row, clocks_apart
+from dce_play.doctor.receiver import FURTHEST_CLOCK_S, clock_row, clocks_apart
+from dce_play.doctor.rows import Level
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
@@ -37,3 +38,10 @@ def test_the_row_tells_a_gap_only_where_there_is_one() -> None:
     late = clock_row(timedelta(minutes=-6))
     assert (str(late.level), late.what) == ("yellow", "our clock is 6 min behind the receiver's")
     assert clocks_apart("yesterday", asked=NOON, heard=NOON) is None
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_clocks_may_be_so_far_apart(sign: int) -> None:
+    assert clock_row(timedelta(seconds=sign * FURTHEST_CLOCK_S)).level is Level.GREEN
+    far = clock_row(timedelta(seconds=sign * (FURTHEST_CLOCK_S + 1)))
+    assert (far.level, far.fix[0]) == (Level.YELLOW, "timedatectl status")

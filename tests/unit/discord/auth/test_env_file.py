@@ -4,6 +4,9 @@ from pathlib import Path
 import pytest
 
 from dce_play.discord.auth.env_file import InvalidEnvFile, read_env_file, write_env_values
+from dce_play.discord.auth.known_secrets import known_secrets
+from dce_play.errors import ExitCode
+from dce_play.system.secret_names import LARGEST_FILE_BYTES
 
 
 def env_file(folder: Path, text: str) -> Path:
@@ -63,3 +66,18 @@ def test_other_lines_stay_byte_for_byte(tmp_path: Path) -> None:
     assert path.read_bytes() == others + b"# end\nDISCORD_TOKEN=new-token\n"
     write_env_values(path, {"DISCORD_TOKEN": "newer-token"})
     assert path.read_bytes() == others + b"# end\nDISCORD_TOKEN=newer-token\n"
+
+
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_a_secret_that_is_not_looked_for_is_not_taken(tmp_path: Path, beyond: int) -> None:
+    secret = "the-secret-at-the-end"
+    last = f"\nDISCORD_TOKEN={secret}"
+    path = env_file(tmp_path, "#" * (LARGEST_FILE_BYTES - len(last) + beyond) + last)
+    if not beyond:
+        assert read_env_file(path).values == {"DISCORD_TOKEN": secret}
+        assert secret in known_secrets({}, tmp_path)
+    else:
+        with pytest.raises(InvalidEnvFile, match="is larger than 64 KiB") as refused:
+            read_env_file(path)
+        assert refused.value.exit_code == ExitCode.INVALID
+        assert secret not in f"{refused.value} {refused.value.hint}"

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ from dce_play.system.lock.note import LockMeta, LockUnusable, decode_meta, encod
 from dce_play.system.lock.status import Verdict, lock_status
 from dce_play.system.process.executor import Command, LocalExecutor
 from dce_play.system.redact import Masker
+from tests.support.bounds import at_most
+from tests.support.fakes import FakeClock
 from tests.support.processes import as_nobody, eventually, lives, python, running
 
 HOLD = """
@@ -421,3 +424,34 @@ def test_looking_at_full_speed_never_makes_an_acquisition_fail(tmp_path: Path) -
     ):
         for _ in range(300):
             lock_of(tmp_path).acquire().release()
+
+
+class Removing(FakeClock):
+    """Whenever the time is asked for, which is while a note is written, the lock's file is removed: so many times."""
+
+    def __init__(self, lock: Path, times: int) -> None:
+        super().__init__()
+        self._lock_file = lock
+        self.left = times
+
+    def now(self) -> datetime:
+        if self.left > 0:
+            self.left -= 1
+            self._lock_file.unlink()
+        return super().now()
+
+
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_a_lock_file_that_vanishes_is_made_anew_so_often(tmp_path: Path, beyond: int) -> None:
+    tries = at_most("system.lock.held_lock:_TRIES")
+    clock = Removing(tmp_path / "lock", tries - 1 + beyond)
+    lock = HeldLock(tmp_path / "lock", command="pytest", clock=clock)
+    if beyond:
+        with pytest.raises(LockHeld) as held:
+            lock.acquire()
+        assert held.value.exit_code == ExitCode.LOCKED
+        assert not meta_path(tmp_path / "lock").exists()
+    else:
+        with lock.acquire():
+            assert lock_status(tmp_path / "lock").verdict is Verdict.HELD
+    assert clock.left == 0

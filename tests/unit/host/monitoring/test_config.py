@@ -8,6 +8,7 @@ from dce_play.cli.run.monitoring_file import project_monitoring, telling_parts
 from dce_play.host.monitoring.config import ServiceKind, State, slug
 from dce_play.render.problems import render_problems
 from dce_play.source import InvalidDocument
+from tests.support.bounds import at_most
 
 
 def write(folder: Path, text: str) -> Path:
@@ -71,3 +72,14 @@ def test_the_parts_of_an_address_that_are_secrets_by_themselves() -> None:
     parts = set(telling_parts("https://user:password1@hc.example/ping/0123456789?key=abcdefghi"))
     assert parts == {"/ping/0123456789", "0123456789", "password1", "abcdefghi"}
     assert not set(telling_parts("no address at all"))
+
+
+def test_a_monitor_is_asked_for_so_long_and_no_longer(tmp_path: Path) -> None:
+    longest = at_most("host.monitoring.config:_LONGEST_S")
+    service = '[monitoring.ntfy]\nurl = "env:A"\n'
+    found = project_monitoring(write(tmp_path, f'[monitoring]\ntimeout = "{longest}s"\n{service}'))
+    assert found is not None
+    assert found.timeout_s == longest
+    with pytest.raises(InvalidDocument) as caught:
+        project_monitoring(write(tmp_path, f'[monitoring]\ntimeout = "{longest + 1}s"\n'))
+    assert f"at most {longest} s" in render_problems(caught.value.problems, caught.value.texts, folder=tmp_path)

@@ -9,6 +9,7 @@ import pytest
 
 from dce_play.system.durable import named_outputs
 from dce_play.system.durable.named_outputs import OutputNotWritten, check_named, replaceable, write_named
+from tests.support.bounds import at_most
 
 pytestmark = pytest.mark.contract("F-L8")
 
@@ -105,3 +106,25 @@ def test_only_a_regular_file_is_replaced_by_a_whole_one(tmp_path: Path) -> None:
         replaceable(tmp_path / "pipe", what="it")
     (tmp_path / "link").symlink_to("file")
     assert replaceable(tmp_path / "link", what="it") == tmp_path / "file"
+
+
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_so_many_links_may_lead_to_a_descriptor(tmp_path: Path, beyond: int) -> None:
+    reading, writing = os.pipe()
+    place = Path(f"/proc/self/fd/{writing}")
+    for number in range(at_most("system.durable.named_outputs:_MOST_LINKS") + beyond):
+        (tmp_path / str(number)).symlink_to(place)
+        place = tmp_path / str(number)
+    try:
+        if beyond:
+            with pytest.raises(OutputNotWritten, match="symbolic links"):
+                write_named(place, b"data", what="it")
+            os.close(writing)
+            assert os.read(reading, 10) == b""
+        else:
+            write_named(place, b"data", what="it")
+            assert os.read(reading, 10) == b"data"
+            os.close(writing)
+        assert place.is_symlink()
+    finally:
+        os.close(reading)
