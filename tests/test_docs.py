@@ -74,6 +74,7 @@ def scratch(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.contract("O30")
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if examples(page)], ids=lambda page: str(page.relative_to(TOP))
 )

@@ -1,11 +1,12 @@
 """Removing a project's old run folders by itself, after a run, a few at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
 from dce_play.history.nights import MOST_LOOKED_AT
 from dce_play.runner.record.folders import (
+    RunInfo,
     State,
     is_of,
     newest_folders,
@@ -19,18 +20,27 @@ _MOST_REMOVED = 50
 """In one go. What is left is removed after the runs that follow."""
 
 
-def remove_beyond(runs: Path, /, *, keep: int, folder: Path, archive_root: Path | None) -> list[OSError]:
-    """Remove this project's runs but the newest ``keep``, a few of the oldest at a time; return what cannot be removed.
+def remove_beyond(
+    runs: Path,
+    /,
+    *,
+    keep: int,
+    folder: Path,
+    archive_root: Path | None,
+    failed: Callable[[OSError], object] | None = None,
+) -> list[RunInfo]:
+    """Remove this project's runs but the newest ``keep``, a few of the oldest at a time; return those removed.
 
     A run that goes on, that can be resumed or whose journal is damaged stays, and so does whatever belongs to another
-    project. Raises: OSError, when the runs cannot be looked through.
+    project. ``failed`` is told of each that cannot be removed; without it the first is raised.
+    Raises: OSError, also when the runs cannot be looked through.
     """
     folders = list(newest_folders(runs))
     newest = 0
     for position, place in enumerate(islice(folders, MOST_LOOKED_AT)):
         newest += _is_ours(place, folder=folder, archive_root=archive_root)
         if newest == keep:
-            return list(_remove(folders[:position:-1], folder=folder, archive_root=archive_root))
+            return list(_removed(folders[:position:-1], failed, folder=folder, archive_root=archive_root))
     return []
 
 
@@ -41,7 +51,13 @@ def _is_ours(place: Path, *, folder: Path, archive_root: Path | None) -> bool:
     return info.state is not State.DAMAGED and is_of(info, folder=folder, archive_root=archive_root)
 
 
-def _remove(oldest_first: list[Path], *, folder: Path, archive_root: Path | None) -> Iterator[OSError]:
+def _removed(
+    oldest_first: list[Path],
+    failed: Callable[[OSError], object] | None,
+    *,
+    folder: Path,
+    archive_root: Path | None,
+) -> Iterator[RunInfo]:
     count = 0
     for place in oldest_first[:MOST_LOOKED_AT]:
         if count == _MOST_REMOVED:
@@ -56,5 +72,9 @@ def _remove(oldest_first: list[Path], *, folder: Path, archive_root: Path | None
         except RunStillGoing:
             continue
         except OSError as error:
-            yield error
+            if failed is None:
+                raise
+            failed(error)
+            continue
         count += 1
+        yield info

@@ -68,9 +68,12 @@ class Narrator:
     _running: set[str] = field(default_factory=set)
     """Steps that have begun and not ended."""
     _speaking: str = ""
-    _pace: Pace = field(default_factory=Pace)
+    _pace: Pace = field(init=False)
     _failures: list[StepEnded] = field(default_factory=list)
     _name: str = ""
+
+    def __post_init__(self) -> None:
+        self._pace = Pace(self.display.progress_every_s)
 
     def lines(self, event: Event, /) -> Iterator[Line]:
         """Yield the lines that tell of the event; often none."""

@@ -3,11 +3,11 @@
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 
 from dce_play.errors import DcePlayError
-from dce_play.events import CheckpointPut, FannedOut, StepRef
+from dce_play.events import CheckpointPut, Diagnosed, FannedOut, StepRef
 from dce_play.playbook.check.names import INHERITED_NAMES
 from dce_play.playbook.evaluate.binding import evaluate_on_error
 from dce_play.playbook.language.model import OnError
@@ -23,6 +23,7 @@ from dce_play.runner.locking import writes_archive
 from dce_play.runner.node_result import foreseen, stopped
 from dce_play.runner.record.child_id import child_id
 from dce_play.runner.record.progress import HOME_KEY, Home, Progress
+from dce_play.runner.record.stream import JournalLost
 from dce_play.runner.scope import Scope
 from dce_play.source import JsonValue
 
@@ -88,7 +89,12 @@ class FanLoop:
             fds=services.lock_fds,
             update_step=services.update_step,
             note_container=services.note_container,
+            warn=self._warn,
         )
+
+    def _warn(self, message: str, hint: str) -> None:
+        with suppress(JournalLost):  # the run's own next event meets that too
+            self.services.stream.emit(Diagnosed(severity="warning", message=message, hint=hint))
 
     def _order(self, node: PlannedNode, scope: Scope, *, fresh: bool, number: int) -> ItemOrder:
         """Return what the orders of all items have in common."""

@@ -32,6 +32,7 @@ def terminal(tmp_path: Path) -> Terminal:
     return made
 
 
+@pytest.mark.contract("O20")
 def test_run_without_a_name_lists_the_playbooks_with_their_summaries_and_is_no_success(terminal: Terminal) -> None:
     terminal.write("here.yml", "name: here\nsummary: In the folder itself\nsteps: [{report.say: {text: x}}]\n")
     terminal.write("no-playbook.yml", "some: thing\n")
@@ -50,6 +51,7 @@ def test_run_without_a_name_lists_the_playbooks_with_their_summaries_and_is_no_s
     assert terminal.runs() == []
 
 
+@pytest.mark.contract("O25")
 def test_a_copy_in_the_folder_is_listed_in_place_of_the_shipped_playbook(terminal: Terminal) -> None:
     terminal.write("playbooks/proof.yml", GREET.replace("Greet somebody", "Our own proof"))
     ours, _, shipped = terminal.run("run").out.partition("Playbooks that come with dce-play:\n")
@@ -57,6 +59,7 @@ def test_a_copy_in_the_folder_is_listed_in_place_of_the_shipped_playbook(termina
     assert "proof " not in [line[2:8] for line in shipped.splitlines()]
 
 
+@pytest.mark.contract("O21")
 def test_ansibles_spellings_mean_the_same(tmp_path: Path) -> None:
     operator = Operator(tmp_path)
     operator.target("other", channel_ids=[OTHER])
@@ -80,6 +83,7 @@ def test_a_param_of_the_playbook_wins_over_ansibles_spelling_of_an_option(termin
     assert "-l, --target NAME" in terminal.run("run", "greet", "--help").out
 
 
+@pytest.mark.contract("O21")
 @pytest.mark.parametrize(
     ("words", "choice"),
     [
@@ -104,6 +108,7 @@ def test_a_tag_that_no_step_has_is_told_with_what_to_do(terminal: Terminal) -> N
     assert 'did you mean "one"?' in terminal.run("run", "greet", "--tags", "onne").err
 
 
+@pytest.mark.contract("O23")
 @pytest.mark.parametrize("path", sorted(playbooks_folder().glob("*.yml")), ids=lambda path: path.stem)
 def test_every_step_of_the_shipped_playbooks_has_a_tag_but_what_guards_them(path: Path) -> None:
     plan = make_plan(path, STEPS)
@@ -111,6 +116,7 @@ def test_every_step_of_the_shipped_playbooks_has_a_tag_but_what_guards_them(path
     assert [step.id for step in all_steps(plan) if not step.keywords.tags and step.id not in guards] == []
 
 
+@pytest.mark.contract("O23")
 def test_tags_choose_among_the_steps_of_a_shipped_playbook(tmp_path: Path) -> None:
     operator = Operator(tmp_path)
     assert [line.split()[0] for line in operator.run("proof", "--tags", "scrape", "--list-steps").out.splitlines()] == [

@@ -56,6 +56,7 @@ def test_targets_are_offered_also_behind_a_comma(operator: Operator) -> None:
     assert offered(operator, "targets", "discover", "--target", "den") == ["den"]
 
 
+@pytest.mark.contract("O20")
 def test_channels_are_offered_by_id_and_by_name(operator: Operator) -> None:
     assert offered(operator, "run", "catchup", "--channel", "") == [ROOM, OTHER]
     assert offered(operator, "run", "catchup", "--target", "den", "--channel", "") == [OTHER]
@@ -72,6 +73,7 @@ def test_tags_and_steps_are_those_of_the_playbook_on_the_line(operator: Operator
     assert offered(operator, "plan", "proof", "--start-at", "prove/scr") == ["prove/scrape"]
 
 
+@pytest.mark.contract("O20")
 def test_playbooks_runs_and_step_plugins_are_offered(operator: Operator) -> None:
     operator.terminal.write("playbooks/nightly.yml", "name: nightly\nsteps: [{report.say: {text: x}}]\n")
     assert offered(operator, "run", "night") == ["nightly"]

@@ -56,6 +56,7 @@ def test_params_of_the_step_are_offered_below_it(server: LanguageServer) -> None
     assert offered(server, "steps:\n  - archive.audit:\n      |\n") == ["target", "full"]
 
 
+@pytest.mark.contract("O27")
 @pytest.mark.parametrize(
     "text",
     [
@@ -77,12 +78,14 @@ def test_choices_are_offered_as_values(server: LanguageServer) -> None:
     assert {"stop", "continue"} <= set(offered(server, "steps:\n  - disk.report:\n    on_error: |\n"))
 
 
+@pytest.mark.contract("O27")
 def test_no_word_of_the_schemas_own_is_offered_or_told(server: LanguageServer) -> None:
     labels = {*offered(server, "|\n"), *offered(server, "steps:\n  - |\n"), *offered(server, "params:\n  x:\n    |\n")}
     leaked = {"step", "text", "condition", "object", "dce-play playbook", "{{ expression }}", "whole number", "bool"}
     assert not labels & leaked
 
 
+@pytest.mark.contract("O27")
 @pytest.mark.parametrize(
     ("text", "heading", "words"),
     [

@@ -40,6 +40,7 @@ def news(terminal: Terminal) -> list[str]:
     return [line.partition("! Target 'demo': ")[2] for line in said.out.splitlines() if "! Target 'demo': " in line]
 
 
+@pytest.mark.contract("O18")
 @pytest.mark.parametrize("discover", ["when_unseeded", "always"])
 def test_each_change_is_told_once_and_stays_in_status(tmp_path: Path, simulator: Simulator, discover: str) -> None:
     terminal = operator(tmp_path, simulator, discover=discover)
@@ -71,6 +72,7 @@ def test_each_change_is_told_once_and_stays_in_status(tmp_path: Path, simulator:
     assert [line.rpartition(") ")[2] for line in news(terminal)] == ["can be read again"]
 
 
+@pytest.mark.contract("O18")
 def test_what_is_not_wanted_is_no_news(tmp_path: Path, simulator: Simulator) -> None:
     terminal = operator(tmp_path, simulator, discover="always", exclude_channel_patterns=["*memes*"])
     assert news(terminal) == []
@@ -81,6 +83,7 @@ def test_what_is_not_wanted_is_no_news(tmp_path: Path, simulator: Simulator) -> 
     assert news(terminal) == []
 
 
+@pytest.mark.contract("O17")
 def test_discover_new_lists_what_nobody_archives(tmp_path: Path, simulator: Simulator) -> None:
     unwanted = add_channel(simulator, "unwanted", 1)
     terminal = operator(tmp_path, simulator, exclude_channel_ids=[unwanted])

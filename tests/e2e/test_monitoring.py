@@ -71,6 +71,7 @@ def owed(project: Terminal) -> list[Path]:
     return sorted((project.folder / "state" / "monitoring").glob("*.json"))
 
 
+@pytest.mark.contract("O13")
 @pytest.mark.parametrize("way", WAYS)
 def test_every_end_is_told_with_its_exit_code(project: Terminal, monitor: MonitorServer, way: str) -> None:
     playbook, words, code = WAYS[way]
@@ -85,6 +86,7 @@ def test_every_end_is_told_with_its_exit_code(project: Terminal, monitor: Monito
     assert owed(project) == []
 
 
+@pytest.mark.contract("O13")
 def test_the_recap_is_the_body(project: Terminal, monitor: MonitorServer) -> None:
     write_playbook(project, "steps: [{name: look, assert.that: {conditions: [false], message: the cat is out}}]")
     project.run("run", "night.yml")
@@ -103,6 +105,7 @@ def test_the_recap_is_the_body(project: Terminal, monitor: MonitorServer) -> Non
     assert last.body.endswith(topic.body + "\n")
 
 
+@pytest.mark.contract("O15")
 def test_a_rescue_is_told_of_in_a_run_that_ended_well(project: Terminal, monitor: MonitorServer) -> None:
     write_playbook(
         project,
@@ -112,6 +115,7 @@ def test_a_rescue_is_told_of_in_a_run_that_ended_well(project: Terminal, monitor
     assert "1 rescued" in monitor.heard[-1].body
 
 
+@pytest.mark.contract("O15")
 def test_a_rescue_that_fails_again_is_a_failure(project: Terminal, monitor: MonitorServer) -> None:
     rescue = "[{report.say: {text: tidied}}, {run.fail: {message: '{{ failure.message }}, and tidied up'}}]"
     write_playbook(project, f"steps: [{{block: [{{assert.that: {{conditions: [false]}}}}], rescue: {rescue}}}]")
@@ -149,6 +153,7 @@ def test_what_only_looks_is_told_to_nobody(project: Terminal, monitor: MonitorSe
     assert monitor.heard == []
 
 
+@pytest.mark.contract("O14")
 @pytest.mark.parametrize(
     ("answer", "code"), [(500, 0), (404, 1), (302, 1), (301, 1), ("hang", 0), ("drip", 1), ("shut", 1)]
 )
@@ -229,6 +234,7 @@ def kill_a_run(project: Terminal) -> str:
     return made.name
 
 
+@pytest.mark.contract("O13")
 def test_the_next_command_tells_of_a_killed_run_once(project: Terminal, monitor: MonitorServer) -> None:
     killed = kill_a_run(project)
     monitor.heard.clear()
@@ -290,6 +296,7 @@ def test_a_killed_run_that_is_resumed_is_told_before(project: Terminal, monitor:
     assert pings == [f"{PING}/fail", f"{PING}/start", f"{PING}/0"]
 
 
+@pytest.mark.contract("O14")
 def test_no_secret_of_a_monitor_is_shown_anywhere(project: Terminal, monitor: MonitorServer) -> None:
     show = (
         "cat secrets/topic secrets/token dce-play.toml; cut -d/ -f4 secrets/topic; tr '\\0' ' ' < /proc/$PPID/cmdline"
@@ -358,6 +365,7 @@ def test_show_and_test_tell_what_is_missing(project: Terminal, monitor: MonitorS
     assert "\n  hint: add a table" in said.err
 
 
+@pytest.mark.contract("O14")
 @pytest.mark.parametrize("text", ["{}\n{}\n", "{} {}", "{}\r\n# {}"])
 def test_an_address_of_several_lines_or_words_is_told_and_nobody_is_asked(
     project: Terminal, monitor: MonitorServer, text: str

@@ -91,6 +91,7 @@ def typed(terminal: Terminal, command: str) -> "subprocess.CompletedProcess[str]
 AWKWARD = 'it\'s "quoted" $HOME `x` \\ ü;*'
 
 
+@pytest.mark.contract("O7")
 @pytest.mark.parametrize(
     "words",
     [
@@ -183,6 +184,7 @@ def test_a_rehearsal_says_how_to_rehearse_again_and_nothing_that_would_leave_it(
     assert next_in(failed.out) == "dce-play run p.yml --rehearse"
 
 
+@pytest.mark.contract("O7")
 def test_where_nothing_began_no_resume_is_proposed(terminal: Terminal) -> None:
     terminal.write(
         "p.yml", "name: p\npreflight: [{assert.that: {conditions: [false]}}]\nsteps: [{report.say: {text: x}}]\n"

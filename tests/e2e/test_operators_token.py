@@ -89,7 +89,7 @@ def guild_operator(tmp_path: Path, simulator: Simulator, token: str, **target: s
 
 @pytest.mark.parametrize("exporter", ["discord_api", "dce_cli"])
 @pytest.mark.parametrize(("taken", "code"), [(True, 0), (False, 7)])
-@pytest.mark.contract("R-6.01")
+@pytest.mark.contract("R-6.01", "O19")
 def test_safe_to_run_is_said_of_a_token_that_discord_takes_only(
     tmp_path: Path, *, taken: bool, code: int, exporter: str
 ) -> None:
@@ -135,6 +135,7 @@ def test_where_discord_does_not_answer_nothing_is_said_to_be_safe(tmp_path: Path
     assert "Safe to run" not in handoff.out
 
 
+@pytest.mark.contract("O19")
 def test_when_discord_is_down_the_check_says_so_and_what_to_do(tmp_path: Path) -> None:
     nowhere = socket.socket()
     nowhere.bind(("127.0.0.1", 0))  # bound and not listening: nobody else gets the port, and nobody answers

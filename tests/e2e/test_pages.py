@@ -112,6 +112,7 @@ def test_the_status_page_tells_of_each_target_and_what_to_do(pages: dict[str, Pa
         assert words in text
 
 
+@pytest.mark.contract("O12")
 @pytest.mark.parametrize("name", ["run", "status"])
 def test_a_page_needs_nothing_else_and_no_scripts(pages: dict[str, Path], name: str) -> None:
     parsed = Parsed(pages[name])
@@ -140,6 +141,7 @@ def test_hostile_names_are_text(tmp_path: Path, outcome: str) -> None:
     assert seen.title.startswith("<script>")
 
 
+@pytest.mark.contract("O12")
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [360, 1280])
 def test_pages_fit_the_window_in_light_and_dark(
@@ -163,6 +165,7 @@ def test_a_name_without_an_end_does_not_widen_the_page(tmp_path: Path) -> None:
     assert "56,789" in seen.text
 
 
+@pytest.mark.contract("O12")
 def test_growth_is_a_picture(pages: dict[str, Path], tmp_path: Path) -> None:
     assert look(pages["status"], tmp_path, width=1280).bars == 1
 

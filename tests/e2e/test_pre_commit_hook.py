@@ -34,6 +34,7 @@ def our_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.contract("O26")
 @pytest.mark.slow
 def test_the_hook_takes_playbooks_and_targets_and_nothing_else_and_fails_by_an_error(
     our_repository: Path, tmp_path: Path

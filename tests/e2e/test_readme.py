@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from dce_play.discord.simulator.server import running_simulator
 from dce_play.discord.simulator.worlds import Size, build_world
 from tests.support.channel_files import ids_in
@@ -20,6 +22,7 @@ def commands() -> list[str]:
     return [line.partition("#")[0].strip() for line in block[1].splitlines()]
 
 
+@pytest.mark.contract("O28")
 def test_the_steps_with_a_real_token_work_in_order(tmp_path: Path) -> None:
     with running_simulator(build_world(3, size=Size(channels=2, messages=120))) as simulator:
         (guild,) = simulator.world.guilds

@@ -186,6 +186,7 @@ def test_the_real_crontab_takes_the_block_and_loses_it_again(machine: Machine) -
     assert after == "# mine\n1 2 3 4 5 true\n"
 
 
+@pytest.mark.contract("O16")
 def test_cron_has_nothing_to_mail_of_a_night_that_went_well(machine: Machine) -> None:
     (machine.folder / "night.yml").write_text("version: 1\nname: night\nsteps: [{report.say: {text: hello}}]\n")
     table = machine.install("--playbook", "night.yml", "--cron", "* * * * *")
@@ -205,6 +206,7 @@ def test_cron_has_nothing_to_mail_of_a_night_that_went_well(machine: Machine) ->
     assert "hello" in (machine.folder / "logs" / "discord-scrape.log").read_text()
 
 
+@pytest.mark.contract("O16")
 def test_a_crontab_that_no_daemon_reads_is_told(machine: Machine) -> None:
     if {"cron", "crond"} & process_names():
         pytest.skip("a cron daemon runs here")

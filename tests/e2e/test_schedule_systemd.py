@@ -40,7 +40,7 @@ def judged(folder: Path) -> str:
     return "\n".join(line for line in said.splitlines() if "night" in line)
 
 
-@pytest.mark.contract("R-12.09")
+@pytest.mark.contract("R-12.09", "O16")
 def test_the_units_are_sound_and_run_what_was_chosen(tmp_path: Path) -> None:
     terminal = machine(tmp_path)
     said = schedule(terminal, "--job-name", "night", "--unit-dir", "units", "--target", "lab 100%", "--at", "03:15")
@@ -64,6 +64,7 @@ def test_the_units_are_sound_and_run_what_was_chosen(tmp_path: Path) -> None:
     assert list(units.iterdir()) == []
 
 
+@pytest.mark.contract("O16")
 def test_without_a_systemd_nothing_is_promised(tmp_path: Path) -> None:
     terminal = machine(tmp_path)
     said = schedule(terminal)

@@ -21,7 +21,7 @@ from dce_play.discord.simulator.faults import Fault, Faults, Slow
 from dce_play.discord.simulator.server import Simulator, running_simulator
 from dce_play.discord.simulator.worlds import REHEARSAL_GROWTH, Size, build_world, rehearsal_world
 from tests.support.command_line import Terminal, terminal_in
-from tests.support.processes import eventually
+from tests.support.processes import eventually, running
 from tests.support.tmux import ENDED, screen_of
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "screens"
@@ -74,9 +74,9 @@ class Night:
 
 
 @contextmanager
-def slow_machine(folder: Path) -> Iterator[Terminal]:
+def slow_machine(folder: Path, *, messages: int = 3000) -> Iterator[Terminal]:
     """Give a machine with one target of two channels, on a Discord whose pages take their time."""
-    size = Size(channels=2, messages=3000)
+    size = Size(channels=2, messages=messages)
     slow = Fault(trouble=Slow(delay_s=0.4), path="*/messages*", times=None)
     with running_simulator(build_world(3, size=size), faults=Faults(scripted=(slow,))) as simulator:
         variables = {
@@ -129,6 +129,7 @@ def compare(name: str, text: str) -> None:
     assert text == path.read_text(encoding="utf-8")
 
 
+@pytest.mark.contract("O5")
 def test_while_it_runs_the_screen_the_lock_and_the_journal_tell_how_far_it_is(tmp_path: Path) -> None:
     with slow_machine(tmp_path) as terminal:
         argv = terminal.argv("run", "scrape", "--skip-preflight")
@@ -147,6 +148,7 @@ def test_while_it_runs_the_screen_the_lock_and_the_journal_tell_how_far_it_is(tm
     assert not re.search(PROGRESS, stopped), "the line of progress goes when the run ends"
 
 
+@pytest.mark.contract("O1")
 @pytest.mark.parametrize(("columns", "lines"), SIZES)
 def test_a_night_with_nothing_new_and_one_with_news_fit_the_screen(night: Night, columns: int, lines: int) -> None:
     nothing = night.screen(columns, lines, "run", "proof")
@@ -159,6 +161,7 @@ def test_a_night_with_nothing_new_and_one_with_news_fit_the_screen(night: Night,
         compare(f"{name}-{columns}x{lines}", text)
 
 
+@pytest.mark.contract("O6")
 @pytest.mark.parametrize(("columns", "lines"), SIZES)
 def test_a_damaged_file_is_told_with_the_command_that_mends_it(night: Night, columns: int, lines: int) -> None:
     damage(night)
@@ -178,6 +181,7 @@ def test_a_damaged_file_is_told_with_the_command_that_mends_it(night: Night, col
     assert night.terminal.run(*words).code == 0
 
 
+@pytest.mark.contract("O7")
 @pytest.mark.parametrize(("columns", "lines"), SIZES)
 def test_a_run_that_is_refused_says_why_and_proposes_nothing_that_cannot_help(
     night: Night, columns: int, lines: int
@@ -189,6 +193,7 @@ def test_a_run_that_is_refused_says_why_and_proposes_nothing_that_cannot_help(
     assert "resume" not in refused
 
 
+@pytest.mark.contract("O4")
 def test_where_no_terminal_is_the_page_is_the_same_without_colour(night: Night) -> None:
     piped = night.terminal.run("run", "proof")
     assert "\x1b" not in piped.out
@@ -203,6 +208,7 @@ def test_where_no_terminal_is_the_page_is_the_same_without_colour(night: Night) 
         assert night.steady(other.run("run", "proof", *words).out) == night.steady(piped.out)
 
 
+@pytest.mark.contract("O3")
 def test_quiet_is_for_cron_verbose_and_jsonl_have_every_marker(night: Night) -> None:
     quiet = night.terminal.run("run", "proof", "-q", "--log-file", "log")
     assert (quiet.code, quiet.out, quiet.err) == (0, "", "")
@@ -223,3 +229,16 @@ def test_quiet_is_for_cron_verbose_and_jsonl_have_every_marker(night: Night) -> 
     assert failed.err == ""
     compare("quiet-failure", night.steady(failed.out))
     assert night.terminal.run("run", "proof", "-q", "-v").code == 2
+
+
+@pytest.mark.contract("O5")
+def test_where_no_terminal_is_a_long_channel_is_told_again_and_again_as_often_as_was_asked_for(tmp_path: Path) -> None:
+    with slow_machine(tmp_path, messages=500) as terminal:
+        every = Terminal(folder=terminal.folder, variables={**terminal.variables, "DCE_PLAY_PROGRESS_EVERY_S": "0.1"})
+        argv = every.argv("run", "scrape", "--skip-preflight")
+        with running(argv, cwd=every.folder, env=every.environment, stderr=subprocess.STDOUT) as process:
+            assert process.stdout is not None
+            told = [line for line in process.stdout if re.fullmatch(rf"… {PROGRESS}\n", line)]  # to its end
+    assert process.returncode == 0
+    assert len(told) > 1
+    assert len(set(told)) == len(told), "each tells of another place"

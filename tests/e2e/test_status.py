@@ -30,6 +30,7 @@ def samples(text: str) -> dict[str, float]:
     }
 
 
+@pytest.mark.contract("O8")
 def test_a_good_night_is_0_and_names_each_target(operator: Operator) -> None:
     operator.run("scrape")
     said = operator.play("status")
@@ -129,6 +130,7 @@ def test_one_target_of_a_failed_night_may_be_well(operator: Operator) -> None:
     assert states == {"demo": "failed", "other": "ok"}
 
 
+@pytest.mark.contract("O8")
 def test_an_old_success_warns_and_then_fails(operator: Operator) -> None:
     operator.run("scrape")
     assert operator.play("status", "--warn-after", "0s", "--fail-after", "1h").code == 1
@@ -172,6 +174,7 @@ def test_a_target_that_was_removed_keeps_its_history(operator: Operator) -> None
     assert [line.split()[:2] for line in said.out.splitlines()[2:4]] == [["demo", "ok"], ["gone", "removed"]]
 
 
+@pytest.mark.contract("O9")
 def test_prometheus_reads_what_is_written_for_it(operator: Operator, tmp_path: Path) -> None:
     odd = 'a "b" \\ {c} 日本'
     operator.target(odd)
@@ -228,6 +231,7 @@ def test_it_changes_nothing(operator: Operator) -> None:
     assert operator.tree() == before
 
 
+@pytest.mark.contract("O9")
 def test_the_page_about_it_names_every_metric(operator: Operator) -> None:
     operator.run("scrape")
     operator.run("schedule", "--skip-preflight")
@@ -237,6 +241,7 @@ def test_the_page_about_it_names_every_metric(operator: Operator) -> None:
     assert told == {name.split(" ")[0] for name in found}
 
 
+@pytest.mark.contract("O8")
 @pytest.mark.parametrize("output_format", ["text", "json", "prometheus"])
 def test_its_verdict_does_not_depend_on_who_reads_it_to_the_end(operator: Operator, output_format: str) -> None:
     ours, theirs = os.pipe()

@@ -163,6 +163,8 @@ class ModuleKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     statefulness: Literal["stateful", "stateless"] = "stateful"
     lifecycle: Literal["active", "parked", "sunset"] = "active"
     canonical: bool = True
+    host: str = ""
+    """The host whose workers alone take this module's items, with run --cluster; else any worker does."""
     own_class: str = msgspec.field(name="class", default="")
     engine: str = ""
     container: str | ContainerRef = ""

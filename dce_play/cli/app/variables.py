@@ -56,6 +56,7 @@ VARIABLES: Mapping[str, Mapping[str, str]] = {
     },
     "The screen": {
         "NO_COLOR": "Set: no colours.",
+        "DCE_PLAY_PROGRESS_EVERY_S": "Seconds between two lines of progress where there is no terminal; 30 without it.",
         "GITHUB_ACTIONS": "true: lint tells its findings as GitHub's commands.",
     },
 }

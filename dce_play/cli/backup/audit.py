@@ -51,7 +51,7 @@ def audit_modules(max_age: float | None, *, strict: bool, **options: Any) -> int
         code = ExitCode.SKIPS if unready else ExitCode.OK
         return Answer(facts={"modules": rows, "summary": summary}, lines=lines, code=code, error=error)
 
-    return office.answer(act)
+    return office.answer(act, watched=True)
 
 
 @click.command("classes", cls=Verb)
@@ -92,7 +92,7 @@ def classes(name: str | None, **options: Any) -> int:
         facts = {"module": name, "class": found.name, "engine": found.engine, "matched": found.matched}
         return Answer(facts=facts, lines=[f"{name}  class {found.name}  engine {found.engine}  by {found.matched}"])
 
-    return office.answer(act)
+    return office.answer(act, watched=True)
 
 
 def _cells(row: AuditRow) -> tuple[str, ...]:

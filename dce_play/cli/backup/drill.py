@@ -60,7 +60,7 @@ def drill(backup: str, **options: Any) -> int:
             )
         return Answer(facts=facts, lines=_lines(entry.file, drilled), ok=error is None, error=error)
 
-    return office.answer(act)
+    return office.answer(act, watched=True)
 
 
 def _lines(file: str, drilled: Drilled) -> list[str]:

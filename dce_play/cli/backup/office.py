@@ -20,6 +20,7 @@ from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.service.services import SECRET_VARIABLES, LocalServices
 from dce_play.cli.app.misuse import misuse
 from dce_play.cli.backup.ending import Stopped, stoppable
+from dce_play.cli.run.watched_verb import watch_verb
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.playbook.document.document import load_document
 from dce_play.runner.secrets import RunSecrets
@@ -100,11 +101,24 @@ class Office:
             say=self.say,
         )
 
-    def answer(self, act: Callable[[], Answer], *, empty: Mapping[str, Any] | None = None) -> int:
+    def answer(
+        self, act: Callable[[], Answer], *, empty: Mapping[str, Any] | None = None, watched: bool = False
+    ) -> int:
         """Do it and tell what came of it; ``empty`` are keys that the object has also when it fails as a whole.
 
+        Of a verb that is ``watched`` the project's monitors are told as of a run.
         Raises: DcePlayError, whatever the verb raised, for the words on standard error and the exit code.
         """
+        if not watched:
+            return self._answer(act, empty)
+
+        def without(hidden: frozenset[str]) -> int:
+            self.hide(hidden)
+            return self._answer(act, empty)
+
+        return watch_verb(f"backup {self.verb}", without)
+
+    def _answer(self, act: Callable[[], Answer], empty: Mapping[str, Any] | None) -> int:
         try:
             with stoppable(self._timeout_s):
                 answer = act()

@@ -33,8 +33,8 @@ def prune(modules_named: tuple[str, ...], **options: Any) -> int:
     if options["remote"]:
         from dce_play.cli.backup.remote import prune_remote  # the targets' library, only when they are asked
 
-        return office.answer(lambda: prune_remote(office, modules_named, options))
-    return office.answer(lambda: _act(office, modules_named, options))
+        return office.answer(lambda: prune_remote(office, modules_named, options), watched=options["apply"])
+    return office.answer(lambda: _act(office, modules_named, options), watched=options["apply"])
 
 
 def _act(office: Office, names: tuple[str, ...], options: dict[str, Any]) -> Answer:

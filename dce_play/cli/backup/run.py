@@ -45,7 +45,8 @@ def run(modules_named: tuple[str, ...], **options: Any) -> int:
     office = Office("run", options)
     if options["dry_run"]:
         return office.answer(lambda: _plan(office, modules_named, options), empty={"backups": [], "failed": []})
-    return office.answer(lambda: _take(office, modules_named, options), empty={"backups": [], "failed": []})
+    empty: dict[str, Any] = {"backups": [], "failed": []}
+    return office.answer(lambda: _take(office, modules_named, options), empty=empty, watched=True)
 
 
 def _take(office: Office, names: tuple[str, ...], options: dict[str, Any]) -> Answer:

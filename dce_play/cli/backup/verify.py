@@ -58,7 +58,7 @@ def verify(backups: tuple[str, ...], **options: Any) -> int:
             error = BackupError(ErrorId.VERIFY_FAILED, message, hint="the file stays; take a new one")
         return Answer(facts={"results": rows}, lines=lines, ok=not bad, code=ExitCode.OK, error=error)
 
-    return office.answer(act)
+    return office.answer(act, watched=True)
 
 
 def _verify(office: Office, entry: Entry, options: dict[str, Any]) -> VerifyRow:

@@ -12,6 +12,8 @@ import click
 import msgspec
 
 from dce_play.cli.app.groups import Group
+from dce_play.cli.app.targets_file import load_targets_file
+from dce_play.discord.targets.usual_file import usual_targets_file
 from dce_play.errors import ExitCode, UsageError
 from dce_play.host.install.install import Installed, Options, install
 from dce_play.host.install.request import CONFIG_NAMES, ETC, Request, Role
@@ -54,6 +56,7 @@ class _Asked:
     unit_name: str
     playbook: str
     on_calendar: str
+    folder: Path | None
     exec_line: str
 
 
@@ -76,6 +79,7 @@ class _Asked:
 )
 @click.option("--playbook", default="", help="What the role schedule runs; default: proof.")
 @click.option("--on-calendar", default="daily", show_default=True, help="When it runs, as systemd writes times.")
+@click.option("--folder", type=_FOLDER, help="Where it runs, with its targets file; default: /var/lib/dce-play.")
 @click.option("--exec", "exec_line", default="", help="Command line of the role orchestrator.")
 @click.option(
     "--systemctl",
@@ -99,7 +103,7 @@ def install_command(
     Examples:
       dce-play service install shipper --source . --dry-run --diff
       sudo dce-play service install receiver --source .
-      sudo dce-play service install schedule --playbook proof --on-calendar "Sun 03:15"
+      sudo dce-play service install schedule --folder /srv/dce --playbook proof --on-calendar "Sun 03:15"
 
     Configuration that is there is never overwritten. Units that are enabled are restarted, whether or not their
     files changed: a process keeps the modules it was started with.
@@ -134,6 +138,7 @@ def _request(asked: _Asked) -> Request:
         )
     if not asked.prefix.is_absolute():
         raise UsageError(f"--prefix {asked.prefix} is not absolute", hint="--prefix /opt/dce-play")
+    folder, archive_root = _schedules_folder(asked)
     return Request(
         roles=roles,
         destdir=asked.destdir.absolute() if asked.destdir else None,
@@ -143,8 +148,24 @@ def _request(asked: _Asked) -> Request:
         unit_name=asked.unit_name,
         playbook=asked.playbook,
         on_calendar=asked.on_calendar,
+        folder=folder,
+        archive_root=archive_root,
         exec_argv=_exec_argv(asked.exec_line),
     )
+
+
+def _schedules_folder(asked: _Asked) -> tuple[Path | None, Path | None]:
+    """Return the folder that a scheduled playbook runs in, and the archive root that its targets file names.
+
+    Raises: UsageError, for a folder without a targets file.
+    """
+    if asked.folder is None or Role.SCHEDULE not in asked.roles:
+        return None, None
+    folder = asked.folder.absolute()
+    found = usual_targets_file(folder)
+    if found is None or not found.is_file():
+        raise UsageError(f"--folder {folder} has no targets file", hint=shlex.join(["dce-play", "init", str(folder)]))
+    return folder, load_targets_file(found).archive_root
 
 
 def _templates(request: Request) -> dict[Role, str]:

@@ -10,11 +10,14 @@ def forget_old_runs(settings: RunSettings, /, *, keep: int) -> None:
     from dce_play.history.pruning import remove_beyond
 
     runs = settings.run_folder.parent
+    failures: list[OSError] = []
     try:
-        failures = remove_beyond(runs, keep=keep, folder=settings.folder, archive_root=settings.archive_root)
+        remove_beyond(
+            runs, keep=keep, folder=settings.folder, archive_root=settings.archive_root, failed=failures.append
+        )
     except OSError as error:
-        failures = [error]
+        failures.append(error)
     if failures:
         more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-        reason = failures[0].strerror or failures[0]
-        complain(f"warning: old runs in {runs} cannot be removed: {failures[0].filename or runs}: {reason}{more}")
+        reason = (failures[0].strerror or str(failures[0])).lower()
+        complain(f"warning: an old run cannot be removed: {failures[0].filename or runs}: {reason}{more}")

@@ -72,17 +72,36 @@ class Monitor:
 
         Raises: what ``run`` raises.
         """
+        return self._watch(
+            lambda: run(self.request).exit_code,
+            of_end=lambda code: self._of_run(self.request.run_id, name=self._name, code=code),
+            of_error=self._of_error,
+        )
+
+    def watch_verb(self, act: Callable[[frozenset[str]], int]) -> int:
+        """Do what a command without a run does, tell of it as of a run, and return its exit code.
+
+        ``act`` gets the names of the variables that hold the monitors' secrets.
+        Raises: what ``act`` raises.
+        """
+        return self._watch(
+            lambda: act(variables_of(self._monitoring)), of_end=self._of_verb, of_error=self._of_verbs_error
+        )
+
+    def _watch(
+        self, act: Callable[[], int], *, of_end: Callable[[int], Note], of_error: Callable[[BaseException], Note]
+    ) -> int:
         self.catch_up()
         if not self._watches:
-            return run(self.request).exit_code
+            return act()
         try:
             self._start()
-            outcome = run(self.request)
+            code = act()
         except BaseException as error:
-            self._end(self._of_error(error))
+            self._end(of_error(error))
             raise
-        self._end(self._of_run(self.request.run_id, name=self._name, code=outcome.exit_code))
-        return outcome.exit_code
+        self._end(of_end(code))
+        return code
 
     def unread(self, message: str, exit_code: int) -> None:
         """Tell that not even the command line could be read."""
@@ -170,6 +189,13 @@ class Monitor:
     def _of_error(self, error: BaseException) -> Note:
         code, text = _told_of(error, self.request.folder)
         return self._note(f"{self._name} did not run (exit {code})", text, code=code)
+
+    def _of_verb(self, code: int, text: str = "") -> Note:
+        outcome = "ok" if code == ExitCode.OK else "failed"
+        return self._note(recap_title(self._name, outcome, code), text, code=code)
+
+    def _of_verbs_error(self, error: BaseException) -> Note:
+        return self._of_verb(*_told_of(error, self.request.folder))
 
     def _tell(self, messages: list[tuple[Service, Note]]) -> frozenset[str]:
         """Return the kinds of those that were not told."""

@@ -31,6 +31,7 @@ from dce_play.playbook.plan.plan import Plan
 from dce_play.playbook.plan.planning import plan_from
 from dce_play.playbook.plan.selection import choose_steps
 from dce_play.plugin import Effects, Selection
+from dce_play.render.pace import progress_every_s
 from dce_play.render.page.display import DisplayOptions
 from dce_play.runner.engine import run
 from dce_play.runner.resume import EarlierRun, progress_for
@@ -137,6 +138,7 @@ def _display(request: RunRequest) -> DisplayOptions:
         quiet=options.quiet,
         colour=not options.no_color,
         diff=options.diff,
+        progress_every_s=progress_every_s(request.environment),
         folder=str(request.folder),
         again=again.removeprefix("''"),
         staged=request.staged,

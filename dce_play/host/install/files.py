@@ -120,11 +120,14 @@ def _service(request: Request, role: Role, folders: Mapping[Role, tuple[Path, ..
             )
         case Role.SCHEDULE:
             playbook = request.playbook or _DEFAULT_PLAYBOOK
+            folder = request.folder or STATE
+            places = (*writable, folder, *((request.archive_root,) if request.archive_root else ()))
             return Service(
                 description=f"dce-play run {playbook}",
                 argv=(request.program, "run", playbook, "-q"),
                 user=request.user,
-                writable=writable,
+                folder=folder,
+                writable=_outermost(tuple(dict.fromkeys(places))),
                 notify=False,
                 documentation=DOCUMENTATION,
             )

@@ -40,6 +40,10 @@ class Request:
     """Another name for the unit; only with one role."""
     playbook: str = ""
     on_calendar: str = "daily"
+    folder: Path | None = None
+    """Where the scheduled playbook runs: its targets file lies there."""
+    archive_root: Path | None = None
+    """What it writes to, where that is known."""
     exec_argv: tuple[str, ...] = ()
 
     def unit(self, role: Role) -> str:

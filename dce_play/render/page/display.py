@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from dce_play.render.pace import PROGRESS_EVERY_S
 from dce_play.render.text import UNICODE, Signs
 
 
@@ -18,6 +19,8 @@ class DisplayOptions:
     diff: bool = False
     progress: bool = True
     """Tell progress as lines; the live display shows it in place instead."""
+    progress_every_s: float = PROGRESS_EVERY_S
+    """Seconds between two such lines."""
     width: int = 100
     """Cells in a line."""
     height: int = 24

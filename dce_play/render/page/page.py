@@ -65,7 +65,7 @@ class Page:
         self._blocks = 0
         self._printed = 0
         self._groups = Groups()
-        self._pace = Pace()
+        self._pace = Pace(display.progress_every_s)
         self._items: dict[str, list[ItemTold]] = {}
         self._effects: dict[str, str] = {}
         self._told: set[str] = set()

@@ -19,6 +19,7 @@ import distributed
 
 from dce_play.errors import DcePlayError
 from dce_play.runner.cancel import Reason
+from dce_play.runner.fan_out.absent_hosts import WAIT_S, AbsentHosts
 from dce_play.runner.fan_out.cluster_checks import START_SCHEDULER, ClusterUnusable, WorkerFacts, no_worker
 from dce_play.runner.fan_out.cluster_host import SPACE, forget_run, run_order, stop_items
 from dce_play.runner.fan_out.executor import Inherited, ItemExecutor, ItemLost, ItemNotRun, Listen
@@ -67,7 +68,7 @@ def workers_of(client: Any, /) -> list[WorkerFacts]:
     told = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=_LOST_S)
     workers = told["workers"].items()
     return [
-        WorkerFacts.told(facts[SPACE], address=address, slots=int(facts["nthreads"]))
+        WorkerFacts.told(facts[SPACE], address=address, slots=int(facts["nthreads"]), heard=float(facts["last_seen"]))
         for address, facts in workers
         if isinstance(facts.get(SPACE), dict)
     ]
@@ -95,7 +96,9 @@ class Cluster:
         if not self._told:
             self.client.set_metadata([SPACE, "brief", self.session], json.dumps(dict(self.brief)))
             self._told = True
-        executor = _ClusterExecutor(self.client, self.session, inherited)
+        plugins = " --plugins" if self.brief["plugins"] is True else ""
+        start = f"dce-play worker --cluster {self.client.scheduler.address}{plugins} --host"
+        executor = _ClusterExecutor(self.client, self.session, inherited, start=start)
         try:
             yield executor
         except BaseException:
@@ -121,7 +124,8 @@ class Cluster:
 class _ClusterExecutor:
     """The items of one loop on the cluster."""
 
-    def __init__(self, client: Any, session: str, inherited: Inherited) -> None:
+    def __init__(self, client: Any, session: str, inherited: Inherited, *, start: str) -> None:
+        """``start`` is the command that starts a worker, but for the host's name at its end."""
         self._client = client
         self._session = session
         self._inherited = inherited
@@ -129,6 +133,7 @@ class _ClusterExecutor:
         self._listeners: dict[str, Listen] = {}
         self._futures: dict[str, tuple[Future[ItemResult], ItemOrder]] = {}
         self._slots = HostSlots()
+        self._absent = AbsentHosts(start, inherited.warn)
         with suppress(Exception):  # a scheduler that is gone is told of by the watch
             self._slots.look(workers_of(client))
         self._heard: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -246,7 +251,9 @@ class _ClusterExecutor:
                 self._heard.put(self._lost)
                 return
             self._slots.look(workers)
+            self._absent.look(workers)
             self._heard.put(self._given_up)
+            self._heard.put(self._tell_absent)
 
     def _given_up(self) -> None:
         """Wait no more, in a run that stops, for items whose workers are all gone."""
@@ -256,6 +263,18 @@ class _ClusterExecutor:
         for run_id, (_, order) in list(self._futures.items()):
             if not self._slots.has(order.host):
                 self._settle(run_id, ItemNotRun(stopped(reason, order.id)))
+
+    def _tell_absent(self) -> None:
+        """Tell which items wait for a host that does not answer, and wait for none of them for ever."""
+        if self._stopped is not None or self._over.is_set():
+            return
+        waiting: dict[str, list[str]] = {}
+        for _, order in self._futures.values():
+            waiting.setdefault(order.host, []).append(order.id)
+        for host in self._absent.tell(waiting):
+            for run_id, (_, order) in list(self._futures.items()):
+                if order.host == host:
+                    self._settle(run_id, ItemLost(f"no worker of the host {host} answered for {WAIT_S:.0f} s"))
 
     def _lost(self) -> None:
         """End the run: nothing more will be heard of the items that are at work."""

@@ -31,22 +31,29 @@ class WorkerFacts:
     plugins: str
     home: str
     """The state folder, by machine and path."""
+    heard: float = 0.0
+    """When the scheduler heard of it last, by the scheduler's own clock."""
 
     @classmethod
-    def told(cls, ours: Mapping[str, object], /, *, address: str, slots: int) -> Self:
+    def told(cls, ours: Mapping[str, object], /, *, address: str, slots: int, heard: float = 0.0) -> Self:
         """Return what a worker tells, which one of another version may not know."""
         host, version, plugins, home = (str(ours.get(name, "")) for name in ("host", "version", "plugins", "home"))
-        return cls(address=address, slots=slots, host=host, version=version, plugins=plugins, home=home)
+        return cls(address=address, slots=slots, host=host, version=version, plugins=plugins, home=home, heard=heard)
 
 
 def reach(address: str, /) -> None:
     """Look whether a scheduler greets whoever comes to ``tcp://HOST:PORT``: Dask would wait for that for ever.
 
+    At ``tls://`` nobody speaks before he was spoken to: there it only looks whether anybody listens.
+
     Raises: ClusterUnusable.
     """
-    host, _, port = address.partition("://")[2].rpartition(":")
+    protocol, _, place = address.partition("://")
+    host, _, port = place.rpartition(":")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_S) as connection:
+            if protocol == "tls":
+                return
             greeting = connection.recv(_SIZE_BYTES, socket.MSG_WAITALL)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)

@@ -36,6 +36,10 @@ class ItemNotRun(DcePlayError):
         self.failure = failure
 
 
+def _warn_nobody(_message: str, _hint: str, /) -> None:
+    """Tell nobody: an item has no operator of its own."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inherited:
     """What an item's run has from its parent; what is ``None`` it makes itself."""
@@ -46,6 +50,8 @@ class Inherited:
     """What holds the archive's lock."""
     update_step: Callable[[str], None] | None = None
     note_container: NoteContainer = note_nowhere
+    warn: Callable[[str, str], None] = _warn_nobody
+    """Tells the run's operator a message and what to do, from any thread."""
 
 
 class StopRequests:

@@ -85,3 +85,18 @@ def test_roles_installed_one_after_the_other_do_not_take_each_others_folders(tmp
         again = install(tmp_path, role, "--detailed-exitcode", "--format", "json")
         assert {each["action"] for each in json.loads(again.out)["files"]} == {"unchanged", "kept"}
         assert again.code == 0
+
+
+def test_a_schedule_in_a_folder_writes_to_its_archive_and_one_without_a_targets_file_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "ours"
+    folder.mkdir()
+    words = ("schedule", "--folder", str(folder))
+    refused = install(tmp_path, *words)
+    assert refused.code == 2
+    assert f"hint: dce-play init {folder}\n" in refused.err
+    assert not (tmp_path / "root").exists()
+    assert Terminal(folder=folder).run("init", "--archive-root", "/mnt/archives").code == 0
+    assert install(tmp_path, *words).code == 0
+    lines = (tmp_path / "root/etc/systemd/system/dce-play-schedule.service").read_text().splitlines()
+    assert f"WorkingDirectory={folder}" in lines
+    assert f"ReadWritePaths=/var/lib/dce-play {folder} /mnt/archives" in lines

@@ -88,6 +88,7 @@ def page(ran: Ran, **display: Any) -> str:
     return re.sub(r"\d+\.\d s$", "0.0 s", stream.getvalue(), flags=re.MULTILINE)
 
 
+@pytest.mark.contract("O4", "O25")
 def test_a_night_with_news(tmp_path: Path) -> None:
     assert page(night(tmp_path), folder=str(tmp_path)) == dedent(
         """\
@@ -115,6 +116,7 @@ def test_a_night_with_nothing_new(tmp_path: Path) -> None:
     assert "quiet\n" not in text
 
 
+@pytest.mark.contract("O1")
 def test_only_the_screens_height_is_used_and_the_rest_is_summed_up(tmp_path: Path) -> None:
     many = [(str(number), "merged", "", channel(f"room-{number}", number, 99)) for number in range(1, 41)]
     text = page(night(tmp_path, *many))
@@ -174,6 +176,7 @@ def test_quiet_says_nothing_of_a_run_that_went_well_and_of_others_what_failed_an
     )
 
 
+@pytest.mark.contract("O3")
 def test_quiet_tells_one_command_that_which_mends_it(tmp_path: Path) -> None:
     facts = channel("bench", why="damaged", path="lab/bench [1].json", fix="dce-play archive salvage x")
     ran = night(tmp_path, *USUAL, ("1", "failed", "damaged", facts), resume_command="dce-play resume run-1")
@@ -212,6 +215,7 @@ HOSTILE = (
 )
 
 
+@pytest.mark.contract("O2")
 @pytest.mark.parametrize("cells", [20, 40, 80, 140])
 def test_no_name_makes_a_line_wider_than_the_screen(tmp_path: Path, cells: int) -> None:
     lines = page(night(tmp_path, *HOSTILE, archive_root=tmp_path / ("root" * 20)), width=cells).splitlines()
@@ -254,6 +258,7 @@ def test_steps_of_items_that_run_side_by_side_say_whose_they_are() -> None:
     assert [line.strip() for line in lines if "proved" in line] == ["✓ a: proved: a", "✓ b: proved: b"]
 
 
+@pytest.mark.contract("O2")
 def test_a_channel_that_cannot_be_read_is_told_once_in_its_first_night_too() -> None:
     page = Page(DisplayOptions(width=80))
     step = StepRef(id="scrape", name="Scrape", uses="scrape.run")

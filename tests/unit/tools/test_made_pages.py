@@ -36,6 +36,7 @@ def test_the_page_of_variables_has_each_that_the_code_names() -> None:
     assert found - GIVEN_TO_OTHERS == {name for name in listed if _VARIABLE.fullmatch(name)}
 
 
+@pytest.mark.contract("O29")
 def test_every_exit_code_has_its_words_and_a_section_of_troubleshooting() -> None:
     assert set(EXIT_WORDS) == set(ExitCode)
     page = (TOP / "docs" / "how-to" / "troubleshooting.md").read_text(encoding="utf-8")
@@ -52,6 +53,7 @@ def test_the_pages_have_all_that_they_are_about() -> None:
     assert all(text.startswith("# ") for text in pages.values())
 
 
+@pytest.mark.contract("O29")
 def test_the_site_builds_strictly(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
     done = subprocess.run(build, cwd=TOP, capture_output=True, text=True, timeout=200, check=False)
@@ -62,6 +64,7 @@ def test_the_site_builds_strictly(tmp_path: Path) -> None:
     assert [address for address in loaded if address.endswith((".js", ".css", ".woff2"))] == []
 
 
+@pytest.mark.contract("O29")
 @pytest.mark.skipif(shutil.which("groff") is None, reason="groff reads manual pages")
 def test_groff_reads_every_manual_page_without_a_warning(tmp_path: Path) -> None:
     pages = written(tmp_path)

@@ -34,6 +34,7 @@ def examples(text: str) -> list[str]:
     return [line for line in lines if "dce-play" in line]
 
 
+@pytest.mark.contract("O22")
 @pytest.mark.parametrize("path", ALL)
 def test_every_help_has_an_example_that_can_be_typed_and_the_exit_codes(path: str) -> None:
     text = ALL[path].command.get_help(ALL[path])
@@ -62,6 +63,7 @@ def names_what_exists(words: list[str]) -> None:
     assert not unknown, (words, unknown)
 
 
+@pytest.mark.contract("O22")
 def test_the_top_says_what_each_command_is_for_in_one_page() -> None:
     text = root.get_help(ALL["dce-play"])
     rows = [line for line in text.splitlines() if line.startswith("  ") and line.split()[0] in COMMANDS]
@@ -71,6 +73,7 @@ def test_the_top_says_what_each_command_is_for_in_one_page() -> None:
     assert titles[-6:] == ["Runs", "Playbooks and targets", "Archives", "Shipping", "Backups", "This machine"]
 
 
+@pytest.mark.contract("O22")
 def test_the_help_of_a_playbook_opens_with_its_summary(tmp_path: Path) -> None:
     lines = terminal_in(tmp_path).run("run", "proof", "--help").out.splitlines()
     assert lines[0].startswith("Usage: dce-play run")

@@ -32,6 +32,7 @@ def terminal(tmp_path: Path) -> Terminal:
     return terminal_in(tmp_path)
 
 
+@pytest.mark.contract("O24")
 def test_the_targets_file_is_sound_and_has_every_key_there_is() -> None:
     assert problems(TEMPLATE) == []
     written = set(re.findall(r"^[ #-]*(\$?\w+):", "\n".join(TEMPLATE), re.MULTILINE))
@@ -52,6 +53,7 @@ def test_every_key_can_be_taken_out_of_its_comment(number: int) -> None:
     assert problems(lines) == []
 
 
+@pytest.mark.contract("O24")
 def test_git_leaves_the_token_out(terminal: Terminal) -> None:
     subprocess.run(["git", "init", "-q", "."], cwd=terminal.folder, check=True, timeout=60)
     assert terminal.run("init").code == 0
@@ -89,6 +91,7 @@ def make_old(terminal: Terminal, name: str) -> None:
     record.write_text(json.dumps(known))
 
 
+@pytest.mark.contract("O24")
 def test_update_takes_what_nobody_changed_and_keeps_what_somebody_did(terminal: Terminal) -> None:
     terminal.run("init")
     make_old(terminal, "scrape.yml")
@@ -125,6 +128,7 @@ def test_the_targets_file_is_never_written_over(terminal: Terminal) -> None:
     assert terminal.run("init", "--diff").code == 0
 
 
+@pytest.mark.contract("O24")
 @pytest.mark.parametrize("words", [["init"], ["init", "--update"], ["init", "--diff"]])
 @pytest.mark.parametrize("there", [True, False])
 def test_nothing_is_written_through_a_link_that_leads_out_of_the_folder(

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.support.operators import Operator
 
 AUDIT = """\
@@ -17,6 +19,7 @@ steps:
 """
 
 
+@pytest.mark.contract("O26")
 def test_a_name_that_the_targets_file_lacks_is_told_and_again_when_the_file_changes(tmp_path: Path) -> None:
     operator = Operator(tmp_path, DCE_PLAY_CACHE_DIR=str(tmp_path / "cache"))
     operator.terminal.write("playbooks/audit.yml", AUDIT)

@@ -74,7 +74,7 @@ def test_a_missing_file_is_a_clear_error(folder: Path, capsys: pytest.CaptureFix
     assert "nothing.json" in capsys.readouterr().err
 
 
-@pytest.mark.contract("F-L6")
+@pytest.mark.contract("F-L6", "O17")
 def test_a_new_target_of_a_guild_looks_for_new_channels(folder: Path) -> None:
     run("add", "lab", "--archive-root", str(folder / "x"), "--guild", GUILD)
     assert "discover: always" in (folder / "scrape-targets.yml").read_text().replace('"', "").replace("'", "")

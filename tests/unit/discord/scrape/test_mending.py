@@ -48,6 +48,7 @@ def typed(command: str, folder: Path) -> str:
     return done.out
 
 
+@pytest.mark.contract("O6")
 @pytest.mark.parametrize(("ids", "kept"), [([1, 2, 3], "2 messages"), ([1, 2], "1 message")])
 def test_of_a_file_that_ends_inside_a_message_the_whole_ones_are_told_and_kept(
     tmp_path: Path, ids: list[int], kept: str
@@ -69,6 +70,7 @@ def test_where_nothing_can_be_salvaged_salvage_is_not_proposed(tmp_path: Path) -
     assert found.keeps == ""
 
 
+@pytest.mark.contract("O6")
 @pytest.mark.parametrize("cut", [60, 0])
 def test_what_a_partial_export_holds_is_told_with_the_command_that_takes_it_in(tmp_path: Path, cut: int) -> None:
     layout = TargetLayout(tmp_path / "root" / "lab")

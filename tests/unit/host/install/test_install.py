@@ -95,6 +95,17 @@ def test_files_lie_where_systemd_looks_with_modes_that_keep_secrets(machine: Mac
     assert {name: (machine.root / name).stat().st_mode & 0o7777 for name in modes} == modes
 
 
+@pytest.mark.parametrize("folder", [None, Path("/srv/dce")])
+def test_a_scheduled_playbook_runs_where_its_targets_file_is_and_may_write_there(
+    machine: Machine, folder: Path | None
+) -> None:
+    machine.install(Role.SCHEDULE, folder=folder, archive_root=Path("/mnt/archives") if folder else None)
+    lines = machine.text("etc/systemd/system/dce-play-schedule.service").splitlines()
+    writable = "/var/lib/dce-play /srv/dce /mnt/archives" if folder else "/var/lib/dce-play"
+    assert f"WorkingDirectory={folder or '/var/lib/dce-play'}" in lines
+    assert f"ReadWritePaths={writable}" in lines
+
+
 @pytest.mark.contract("I2")
 def test_the_operators_configuration_is_never_overwritten_and_the_example_is_brought_up_to_date(
     machine: Machine,

@@ -40,6 +40,7 @@ PROBLEMS = [
 FILES = [FOLDER / "playbooks/a b.yml", FOLDER / "clean.yml"]
 
 
+@pytest.mark.contract("O26")
 def test_sarif_is_what_the_official_schema_asks_for() -> None:
     log = json.loads(as_sarif(PROBLEMS, FOLDER))
     schema = json.loads((OFFICIAL / "sarif-2.1.0-rtm.5.json").read_bytes())
@@ -140,6 +141,7 @@ def terminal(tmp_path: Path) -> Terminal:
     return made
 
 
+@pytest.mark.contract("O26")
 def test_github_is_the_form_where_github_runs_and_nothing_else_was_asked_for(terminal: Terminal) -> None:
     there = Terminal(folder=terminal.folder, variables={"GITHUB_ACTIONS": "true"})
     said = there.run("lint")
