@@ -81,7 +81,10 @@ def schemas(c: Context) -> None:
 
 @task(help={"name": "a file below benchmarks/ without bench_ and .py; all of them without it"})
 def bench(c: Context, name: str = "") -> None:
-    """Run the benchmarks, each against its peers in the same run. Example: inv bench --name startup"""
+    """Run the benchmarks, each against its peers in the same run, and hold them to their budgets.
+
+    Example: inv bench --name startup
+    """
     found = sorted((TOP / "benchmarks").rglob(f"bench_{name or '*'}.py"))
     if not found:
         raise SystemExit(f"no benchmark {name}; there are: {', '.join(_names())}")

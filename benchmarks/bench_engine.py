@@ -4,7 +4,7 @@ A step's cost is (T1000 - T1) / 999 of whole processes, so that start-up cancels
 dependencies: ``pip install doit invoke ansible-core`` in an environment of their own, name its Python with
 ``PEER_PYTHON`` and put its programs on the ``PATH``.
 
-Run: ``python benchmarks/bench_engine.py [rounds]``. Compare ratios, not milliseconds.
+Run: ``python -m benchmarks.bench_engine [rounds]``. Compare ratios, not milliseconds.
 """
 
 import os
@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.budget import hold
 from dce_play.playbook.plan.planning import make_plan
 from dce_play.runner.engine import run
 from dce_play.runner.settings import RunSettings
@@ -116,7 +117,8 @@ def main() -> None:
     }
     with tempfile.TemporaryDirectory() as name:
         own = 0.0
-        print(f"{'engine':<10} {engine_ms(Path(name), rounds=rounds):8.3f} ms of CPU a no-op step, in one process")
+        engine = engine_ms(Path(name), rounds=rounds)
+        print(f"{'engine':<10} {engine:8.3f} ms of CPU a no-op step, in one process")
         for peer, (maker, there) in peers.items():
             if not there:
                 print(f"{peer:<10} not installed")
@@ -124,6 +126,7 @@ def main() -> None:
             cost = step_ms(maker, Path(name), rounds=1 if peer == "ansible" else rounds)
             own = own or cost
             print(f"{peer:<10} {cost:8.3f} ms of CPU a no-op step   {cost / own:6.2f} x ours")
+    hold("engine", {"engine alone": engine, "whole process": own})
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ class Bound:
     place: str
     """``module:NAME`` below ``dce_play``; ``module:Class.field`` is a field's default."""
     test: str
-    """Below ``tests``; empty where no test meets it."""
+    """Below ``tests``: the one that hands over the bound, and more."""
 
     @property
     def amount(self) -> float:
@@ -56,8 +56,8 @@ def _lines() -> Iterator[str]:
     yield "# Bounds"
     yield ""
     yield "What others hand us is bounded, and a refusal says where. This page is made from `dce_play/bounds.tsv`,"
-    yield "with each number read where it is enforced: `python -m dce_play.bounds > docs/reference/bounds.md`. Where no"
-    yield "test is named, the bound is enforced and no test meets it."
+    yield "with each number read where it is enforced: `python -m dce_play.bounds > docs/reference/bounds.md`. Each is"
+    yield "met by a test, without which the suite fails."
     part = ""
     for bound in all_bounds():
         if bound.part != part:
@@ -65,8 +65,8 @@ def _lines() -> Iterator[str]:
             yield from ("", f"## {part}", "", "| what | at most | enforced by | met by |", "| --- | --- | --- | --- |")
         amount = f"{bound.amount:,g}" if bound.amount < 1e5 else f"{bound.amount:,.0f}"
         name = bound.place.replace(":", ".")
-        met = f"`tests/{bound.test}`" if bound.test else ""
-        yield f"| {bound.what} | {f'{amount} {bound.unit}'.strip().replace(',', ' ')} | `{name}` | {met} |"
+        limit = f"{amount} {bound.unit}".strip().replace(",", " ")
+        yield f"| {bound.what} | {limit} | `{name}` | `tests/{bound.test}` |"
     yield from ("", "## What a receiver's operator sets", "", "| key of `receive.toml` | what | default |")
     yield "| --- | --- | --- |"
     for key in KEYS:

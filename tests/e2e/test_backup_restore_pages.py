@@ -1,4 +1,4 @@
-"""The commands of docs/how-to/restore-class-A.md and -B.md, run as they stand there against real servers."""
+"""The commands of docs/how-to/restore-class-A.md, -B.md, -E.md and -G.md, run as they stand there."""
 
 import re
 import shutil
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.backups import DATA, yard_in
 from tests.support.command_line import Terminal
 from tests.support.pages import commands, run_command
 from tests.support.postgres_server import postgres_server
@@ -72,6 +73,35 @@ def test_class_b_is_restored_as_the_page_says(folder: Path) -> None:
             if process is not None:
                 process.kill()
                 process.wait(timeout=PATIENCE_S)
+
+
+@pytest.mark.contract("B4", "N14")
+def test_class_e_is_restored_as_the_page_says(tmp_path: Path) -> None:
+    yard = yard_in(tmp_path)
+    yard.define(name="uptime-kuma", container_engine="none")
+    folder = tmp_path / "restored"
+    for command in commands("restore-class-E.md"):
+        if "--apply" in command and "--into" not in command:
+            (yard.data / "a.txt").write_text("newer\n")
+            shutil.rmtree(yard.data / "sub")
+        run_command(command, yard.terminal, {"FOLDER": str(folder)})
+    by_hand = folder.with_name("restored.by-hand")
+    for place in (yard.data, folder / str(yard.data)[1:], by_hand / str(yard.data)[1:]):
+        assert {name: (place / name).read_text() for name in DATA} == DATA
+    (aside,) = yard.data.parent.glob("data.before-*")
+    assert (aside / "a.txt").read_text() == "newer\n"
+
+
+def test_class_g_is_restored_into_a_folder_as_the_page_says(tmp_path: Path) -> None:
+    yard = yard_in(tmp_path)
+    (yard.data / "compose.yaml").write_text("services: {}\n")
+    (yard.data / ".env").write_text("KEY=value\n")
+    yard.define(name="agaria-postgres", files=None, compose={"project_root": str(yard.data)}, container_engine="none")
+    assert yard.ask("run", "agaria-postgres", "--allow-unattended")[0] == 0
+    folder = tmp_path / "restored"
+    for command in commands("restore-class-G.md"):
+        run_command(command, yard.terminal, {"FOLDER": str(folder)})
+    assert (folder / str(yard.data)[1:] / ".env").read_text() == "KEY=value\n"
 
 
 def start(server: Redis) -> "subprocess.Popen[bytes]":

@@ -28,7 +28,7 @@ def operator(folder: Path, simulator: Simulator, **target: Any) -> Terminal:
 
 
 def scrape(terminal: Terminal) -> Said:
-    return terminal.run("run", "scrape", "--skip-preflight", "-v")
+    return terminal.run("run", "scrape", "--skip-preflight", "-v", timeout_s=280)
 
 
 NOT_READY = Other(

@@ -48,7 +48,7 @@ class Terminal:
     def argv(self, *words: str) -> list[str]:
         return [*self.prefix, sys.executable, "-m", "dce_play", *words]
 
-    def run(self, *words: str, stdin: str | None = None) -> Said:
+    def run(self, *words: str, stdin: str | None = None, timeout_s: float = 120) -> Said:
         """Run a command to its end."""
         done = subprocess.run(
             self.argv(*words),
@@ -59,7 +59,7 @@ class Terminal:
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             check=False,
-            timeout=120,
+            timeout=timeout_s,
         )
         return Said(code=done.returncode, out=done.stdout, err=done.stderr)
 

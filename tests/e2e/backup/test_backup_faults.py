@@ -171,7 +171,9 @@ def test_a_hook_that_fails_means_no_backup_and_the_after_hook_runs_all_the_same(
 
 @pytest.mark.contract("B10", "N1", "N2")
 def test_a_compressor_that_fails_fails_the_backup(yard: Yard, tmp_path: Path) -> None:
-    for name, script in (("at once", "exit 3"), ("late", "cat >/dev/null; exit 4"), ("half", "head -c 100; exit 0")):
+    whole = f"{shutil.which('gzip')} -c; exit 4"  # only its exit code tells
+    fates = {"at once": "exit 3", "late": "cat >/dev/null; exit 4", "half": "head -c 100; exit 0", "whole": whole}
+    for name, script in fates.items():
         folder = tmp_path / name
         folder.mkdir()
         for program in ("pigz", "gzip"):
@@ -180,7 +182,8 @@ def test_a_compressor_that_fails_fails_the_backup(yard: Yard, tmp_path: Path) ->
         broken = yard_in(tmp_path / f"yard {name}", PATH=f"{folder}:{os.environ['PATH']}")
         code, found = broken.ask("run", "kuma", "--allow-unattended")
         assert code == 1
-        assert found["failed"][0]["error"] in {"engine-failed", "truncated", "verify-failed"}
+        said = found["failed"][0]["error"]
+        assert said in ({"truncated", "verify-failed"} if name == "half" else {"engine-failed"}), name
         assert broken.names() == []
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dce_play.transfer.sending.connection.answer import LARGEST_BODY
 from tests.support.lab_hosts import COMMIT, LabHost, lab_host, outcomes, ship
 from tests.support.stand_in_receiver import TOKEN, Canned, StandIn, receiving
 
@@ -92,6 +93,14 @@ def test_an_answer_without_an_end_is_none(host: LabHost, receiver: StandIn) -> N
     receiver.answer = lambda *_: Canned(status=201, body=b"x" * 3_000_000)
     host.episode("one")
     assert outcomes(ship(host)) == {"one": ("retry", 0, "half_answer")}
+
+
+@pytest.mark.contract("S2")
+@pytest.mark.parametrize("more", [0, 1])
+def test_an_answer_is_so_large_at_most(host: LabHost, receiver: StandIn, more: int) -> None:
+    receiver.answer = lambda *_: Canned(status=503, body=b"x" * (LARGEST_BODY + more))
+    host.episode("one")
+    assert outcomes(ship(host)) == {"one": ("retry", 0, "half_answer") if more else ("retry", 503, "http_503")}
 
 
 @pytest.mark.contract("S2")

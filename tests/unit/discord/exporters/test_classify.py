@@ -30,7 +30,7 @@ def test_a_good_end_is_no_error() -> None:
     assert error_of(0, "", "Successfully exported 1 channel(s).") is None
 
 
-@pytest.mark.contract("R-3.15", "S-17", "S-18", "D-65")
+@pytest.mark.contract("R-3.15", "S-17", "S-18", "D-65", "F-D7")
 @pytest.mark.parametrize(
     ("exit_code", "out_of_memory"), [(130, False), (143, False), (134, True), (137, True), (139, True)]
 )

@@ -170,7 +170,7 @@ def test_a_dead_token_is_told(bench: Bench) -> None:
         bench.export()
 
 
-@pytest.mark.contract("R-3.15", "S-17", "S-18", "R-16.05")
+@pytest.mark.contract("R-3.15", "S-17", "S-18", "R-16.05", "F-D7")
 @pytest.mark.parametrize(
     ("case", "exit_code"), [("sigterm", 143), ("sigkill", 137), ("abort", 134), ("segfault", 139), ("sigint", 1)]
 )

@@ -251,6 +251,19 @@ def test_no_more_requests_leave_in_a_second_than_granted(discord: ScriptedDiscor
     assert clock.monotonic() == pytest.approx(3)
 
 
+@pytest.mark.contract("F-D10")
+@pytest.mark.parametrize(
+    ("host", "most"),
+    [("discord.com", 50), ("canary.discord.com", 50), ("discordapp.com", 50), ("discord.com.example", 80)],
+)
+def test_only_discord_is_kept_to_its_global_limit(clock: FakeClock, host: str, most: int) -> None:
+    client = DiscordClient(f"https://{host}/api/v10", TOKEN, clock=clock)
+    told = {"x-ratelimit-bucket": "b", "x-ratelimit-remaining": "1000", "x-ratelimit-reset-after": "1"}
+    client._limits.learn("channels/1/messages", told)
+    assert sum(client._limits.reserve("channels/1/messages") == 0 for _ in range(80)) == most
+    client.close()
+
+
 @pytest.mark.parametrize("status", [403, 404])
 @pytest.mark.contract("R-18.04")
 def test_what_is_out_of_reach_is_refused_or_not_found(
@@ -294,7 +307,7 @@ def test_an_answer_that_comes_byte_by_byte_is_not_waited_for(discord: ScriptedDi
 def test_a_server_that_says_nothing_is_not_waited_for(discord: ScriptedDiscord, clock: FakeClock, watch: Watch) -> None:
     limits = ClientLimits(timeouts=Timeouts(silence_s=0.05))
     client = DiscordClient(discord.base_url, TOKEN, clock=clock, limits=limits)
-    discord.on("channels/1", Reply(body={"id": "1"}, pause_s=0.5), {"id": "1", "type": 0})
+    discord.on("channels/1", Reply(body={"id": "1", "type": 5}, pause_s=0.5), {"id": "1", "type": 0})
 
     assert client.get("channels/1", watch=watch) == {"id": "1", "type": 0}
     client.close()
