@@ -47,13 +47,14 @@ def needs(playbook: str, home: Path) -> tuple[list[str], dict[str, str]]:
             (home / "received" / "store").mkdir(parents=True)
             (home / "receive.toml").write_text(f'store_dir = "{home}/received"\n[version_gate]\nenabled = false\n')
             return [], {"DCE_RECEIVE_CONFIG": str(home / "receive.toml")}
-        case "backup-before-apply":
+        case "backup-before-apply" | "backups":
             (home / "data").mkdir()
             (home / "backup.yml").write_text(
                 f"version: 1\nbackup_root: {home}/backups\n"
                 f"modules: [{{name: kuma, files: {{paths: [{home}/data]}}, health: {{none: true}}}}]\n"
             )
-            return ["-e", "module=kuma"], {"DCE_BACKUP_MODULES": str(home / "backup.yml")}
+            words = ["-e", "module=kuma"] if playbook == "backup-before-apply" else ["--modules", "kuma"]
+            return words, {"DCE_BACKUP_MODULES": str(home / "backup.yml")}
     return [], {}
 
 

@@ -32,7 +32,7 @@ def test_a_backlog_of_unstamped_episodes_is_drained_once_and_never_sent(
     host.episode("new")
     words = ("service", "install", "shipper", "--destdir", str(tmp_path / "root"), "--no-venv", "--format", "json")
     began = time.monotonic()
-    drained = [json.loads(Terminal(folder=tmp_path).run(*words).out)["drained"] for _ in range(2)]
+    drained = [json.loads(Terminal(folder=tmp_path).run(*words, timeout_s=1200).out)["drained"] for _ in range(2)]
     print(f"{count} episodes drained in {time.monotonic() - began:.0f} s")
     assert [(each["quarantined"], each["kept"]) for each in drained] == [(count, 1), (0, 1)]
     for _ in range(2):
