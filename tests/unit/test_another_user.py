@@ -18,12 +18,37 @@ sys.exit(subprocess.run([sys.executable, "-c", child]).returncode)
 """
 
 
+SKIPPING = """
+import os
+from tests.conftest import pytest_collection_modifyitems
+if os.geteuid() == 0:
+    os.seteuid(65534)
+class Item:
+    def __init__(self, root):
+        self.root, self.marks = root, []
+    def get_closest_marker(self, name):
+        return self.root if name == "root" else None
+    def add_marker(self, mark):
+        self.marks.append(mark)
+items = [Item(True), Item(None)]
+pytest_collection_modifyitems(items)
+print([[(mark.name, mark.kwargs["reason"]) for mark in item.marks] for item in items])
+"""
+
+
 @pytest.mark.contract("F-U3")
 def test_programs_of_a_suite_in_the_background_hear_ctrl_c() -> None:
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
+
+
+@pytest.mark.contract("F-U3")
+def test_what_is_marked_as_roots_is_skipped_for_another_user() -> None:
+    argv = [sys.executable, "-c", SKIPPING]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "[[('skip', 'needs uid 0')], []]\n"), done.stderr
 
 
 @pytest.mark.contract("F-U3")

@@ -3,7 +3,8 @@
 import os
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -28,13 +29,20 @@ def coloured(text: str, colour: str) -> str:
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Print clean lines, which may have colours of our own in them.
-
-    A reader that goes away, as in ``| head``, has what it wanted: the command goes on, as its exit code may tell more.
-    """
-    try:
+    """Print clean lines, which may have colours of our own in them. The reader may leave."""
+    with reader_may_leave():
         for line in lines:
             click.echo(line if can_show_signs() else plain(line), file=painted(sys.stdout))
+
+
+@contextmanager
+def reader_may_leave() -> Iterator[None]:
+    """Print in the block. A reader that goes away, as in ``| head``, has what it wanted: only the block ends.
+
+    For commands whose exit code is a verdict of its own, which is not to become that of a failure.
+    """
+    try:
+        yield
         sys.stdout.flush()
     except BrokenPipeError:
         forget_descriptor(1)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 import msgspec
 
+from dce_play.cli.app.tables import reader_may_leave
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
 from dce_play.cli.ship.options import Duration
 from dce_play.doctor.checkup import DEFAULT_UNIT, Subject, checkup, nothing_to_look_at
@@ -76,7 +77,8 @@ def command(
         asked=asked,
     )
     rows = rows or [nothing_to_look_at()]
-    _show(rows, output_format)
+    with reader_may_leave():
+        _show(rows, output_format)
     return ExitCode.OK if all_green(rows) else ExitCode.FAILED
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from dce_play.cli.app.groups import Group
+from dce_play.cli.app.tables import reader_may_leave
 from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.discord.lock.places import SCRAPE_WORDS, guarding_root, lock_path
@@ -152,12 +153,13 @@ def _show(seen: LockStatus, config: Path | None, *, output_format: str, reclaim_
         except DcePlayError as error:
             failure = error
     code = ExitCode.FAILED if seen.verdict is Verdict.HELD else ExitCode.OK
-    if output_format == "json":
-        click.echo(json.dumps(_facts(seen, config, removed=removed)))
-    else:
-        _print(seen, config)
-        if reclaim_stale and failure is None and code is ExitCode.OK:
-            _print_reclaimed(seen, removed=removed)
+    with reader_may_leave():
+        if output_format == "json":
+            click.echo(json.dumps(_facts(seen, config, removed=removed)))
+        else:
+            _print(seen, config)
+            if reclaim_stale and failure is None and code is ExitCode.OK:
+                _print_reclaimed(seen, removed=removed)
     if failure is not None:
         raise failure
     return code

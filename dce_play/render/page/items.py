@@ -1,6 +1,7 @@
 """The items of one step as a block of the page: what changed by name, the rest counted, what needs a look named."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from dce_play.events import ItemTold
 from dce_play.facts import ItemFacts
@@ -20,6 +21,13 @@ _LEAST_FAILURES = 2
 def facts_of(told: ItemTold, /) -> ItemFacts:
     """Return the item's facts, made from its key where the step told none."""
     return told.facts or ItemFacts(kind="item", name=told.key)
+
+
+def told_again(before: ItemTold | None, told: ItemTold, /) -> ItemTold:
+    """Return the item as it stands after another try: what an earlier one brought stays brought."""
+    if before is None or before.facts is None or told.facts is None or not before.facts.added:
+        return told
+    return replace(told, facts=replace(told.facts, added=told.facts.added + before.facts.added))
 
 
 def is_listed(told: ItemTold, /) -> bool:

@@ -1,6 +1,6 @@
 """The last lines of a page: what the run did in people's units, what is left to do, what to type next."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from dce_play.errors import ExitCode
@@ -8,7 +8,7 @@ from dce_play.events import ItemTold, Outcome, RunEnded
 from dce_play.facts import ItemFacts
 from dce_play.render.lines import Line, Segment
 from dce_play.render.page.fitting import Fitting
-from dce_play.render.page.items import facts_of
+from dce_play.render.page.items import facts_of, told_again
 from dce_play.render.text import amount, counted, duration
 from dce_play.system.cells import width
 
@@ -21,7 +21,7 @@ _STEPS = ("ok", "changed", "reused", "maybe")
 class Tally:
     """What the items of a run come to."""
 
-    items: list[ItemTold] = field(default_factory=list)
+    _items: dict[tuple[str, str], ItemTold] = field(default_factory=dict)
     words: list[str] = field(default_factory=list)
     """Of the steps that ended well: ``proved``."""
 
@@ -33,7 +33,13 @@ class Tally:
         if facts.recap and facts.recap not in self.words:
             self.words.append(facts.recap)
         if facts.counts:
-            self.items.append(told)
+            key = (told.step.id, told.key)
+            self._items[key] = told_again(self._items.get(key), told)
+
+    @property
+    def items(self) -> Iterable[ItemTold]:
+        """Each item once, as it stands after its last try."""
+        return self._items.values()
 
     def text(self) -> str:
         """Return ``+5 messages in 3 of 10 channels``; empty where nothing was counted."""

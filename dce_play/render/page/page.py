@@ -38,7 +38,7 @@ from dce_play.render.pace import Pace
 from dce_play.render.page.display import DEFAULT_DISPLAY, DisplayOptions
 from dce_play.render.page.fitting import Fitting
 from dce_play.render.page.groups import Groups
-from dce_play.render.page.items import block, facts_of, is_listed
+from dce_play.render.page.items import block, facts_of, is_listed, told_again
 from dce_play.render.page.last_lines import Tally, recap, still_to_do
 from dce_play.render.page.step_lines import changes, failure_of, folded_line, hint, news, step_line, took
 from dce_play.render.text import counted, duration
@@ -66,7 +66,7 @@ class Page:
         self._printed = 0
         self._groups = Groups()
         self._pace = Pace(display.progress_every_s)
-        self._items: dict[str, list[ItemTold]] = {}
+        self._items: dict[str, dict[str, ItemTold]] = {}
         self._effects: dict[str, str] = {}
         self._told: set[str] = set()
         """Messages of failures that are on the page."""
@@ -223,10 +223,11 @@ class Page:
     def _item(self, body: ItemTold) -> None:
         self._tally.add(body)
         if body.status != "started" and (body.facts is None or body.facts.counts):
-            self._items.setdefault(body.step.id, []).append(body)
+            items = self._items.setdefault(body.step.id, {})
+            items[body.key] = told_again(items.get(body.key), body)
 
     def _ended(self, body: StepEnded) -> Iterator[Line]:
-        items = self._items.pop(body.step.id, [])
+        items = list(self._items.pop(body.step.id, {}).values())
         if body.step.uses in GROUPS:
             yield from self._close(body)
             return

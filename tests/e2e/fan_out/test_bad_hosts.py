@@ -118,6 +118,7 @@ def test_a_host_whose_disk_is_full_fails_its_items_alone_and_says_where(
 
 
 @pytest.mark.root
+@pytest.mark.soak
 @pytest.mark.contract("T2")
 def test_a_disk_that_fills_up_in_a_step_leaves_nothing_done_twice(terminal: Terminal, cluster: DaskCluster) -> None:
     terminal.write("hold", "")
@@ -140,6 +141,7 @@ def test_a_disk_that_fills_up_in_a_step_leaves_nothing_done_twice(terminal: Term
     assert len(marks(terminal, "effect")) == len(set(marks(terminal, "effect")))
 
 
+@pytest.mark.soak
 @pytest.mark.contract("T2")
 def test_a_host_whose_clock_is_a_day_off_changes_nothing(terminal: Terminal, cluster: DaskCluster) -> None:
     library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)

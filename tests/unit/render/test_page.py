@@ -8,7 +8,19 @@ from typing import Any
 
 import pytest
 
-from dce_play.events import Body, Event, ItemTold, Mode, Status, StepEnded, StepRef, StepStarted
+from dce_play.events import (
+    Body,
+    Event,
+    ItemTold,
+    Mode,
+    Outcome,
+    RunEnded,
+    Status,
+    StepEnded,
+    StepRef,
+    StepRetried,
+    StepStarted,
+)
 from dce_play.facts import ItemFacts
 from dce_play.plugin import Context, StepFailed, StepResult
 from dce_play.render.page.display import DisplayOptions
@@ -276,3 +288,22 @@ def test_a_channel_that_cannot_be_read_is_told_once_in_its_first_night_too() -> 
     lines = ["".join(text for text, _ in line) for event in events for line in page.lines(event)]
     assert [line for line in lines if "staff-only" in line] == ["  ! 1 forbidden: staff-only"]
     assert f"  ! new channel memes ({FRESH})" in lines
+
+
+def test_an_item_that_took_two_tries_is_told_once_with_what_both_brought() -> None:
+    page = Page(DisplayOptions(width=80))
+    step = StepRef(id="scrape", name="Scrape", uses="scrape.run")
+    failed, rest = channel("general", 5, why="cut off"), channel("general", 2, 9)
+    counts = {"changed": 1}
+    bodies: tuple[Body, ...] = (
+        StepStarted(step=step, effects="archive"),
+        ItemTold(step=step, key=GENERAL, status="failed", facts=failed),
+        StepRetried(step=step, attempt=2, delay_s=0.1, reason="cut off"),
+        ItemTold(step=step, key=GENERAL, status="merged", facts=rest),
+        StepEnded(step=step, status=Status.CHANGED, summary="", duration_s=0.1),
+        RunEnded(outcome=Outcome.OK, exit_code=0, duration_s=0.1, counts=counts),
+    )
+    events = [Event(seq=1, ts="2026-11-21T01:00:00.000000Z", run="r", body=body) for body in bodies]
+    lines = ["".join(text for text, _ in line) for event in events for line in page.lines(event)]
+    assert [line for line in lines if "general" in line] == [f"  +    7  general   9   #{GENERAL}"]
+    assert "OK  +7 messages in 1 channel · 0.1 s" in lines

@@ -19,21 +19,13 @@ FORMAT = "sql"
 class SqlSource:
     """``pg_dumpall`` of one server. An ``EngineSource``."""
 
+    extension = "sql"
+    is_compressible = True
+    quiesces_itself = True
+
     def __init__(self, server: Server, facts: ServerFacts) -> None:
         self._server = server
         self._facts = facts
-
-    @property
-    def extension(self) -> str:
-        return "sql"
-
-    @property
-    def is_compressible(self) -> bool:
-        return True
-
-    @property
-    def quiesces_itself(self) -> bool:
-        return True
 
     def estimate_bytes(self) -> int:
         """Return the size of the databases: a dump has no indexes, and its text takes more room than the rows."""

@@ -24,22 +24,14 @@ FORMAT = "tar"
 class FolderSource:
     """``BGSAVE``, then the data folder. An ``EngineSource``."""
 
+    extension = "tar"
+    is_compressible = True
+    quiesces_itself = True
+
     def __init__(self, link: Link, place: DataPlace, *, version: str) -> None:
         self._link = link
         self._place = place
         self._version = version
-
-    @property
-    def extension(self) -> str:
-        return "tar"
-
-    @property
-    def is_compressible(self) -> bool:
-        return True
-
-    @property
-    def quiesces_itself(self) -> bool:
-        return True
 
     def estimate_bytes(self) -> int | None:
         """Return the size of the snapshot that lies there, or what the server's data take in memory."""

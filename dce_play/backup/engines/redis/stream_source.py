@@ -18,21 +18,13 @@ _MARKED = "until EOF marker"
 class StreamSource:
     """``redis-cli --rdb -``. An ``EngineSource``."""
 
+    extension = "rdb"
+    is_compressible = True
+    quiesces_itself = True
+
     def __init__(self, link: Link, *, version: str) -> None:
         self._link = link
         self._version = version
-
-    @property
-    def extension(self) -> str:
-        return "rdb"
-
-    @property
-    def is_compressible(self) -> bool:
-        return True
-
-    @property
-    def quiesces_itself(self) -> bool:
-        return True
 
     def estimate_bytes(self) -> int | None:
         """Return what the server's data take in memory: more than a snapshot has, in most cases."""

@@ -185,3 +185,21 @@ def test_force_asks_and_without_anybody_refuses(root: Path) -> None:
     assert lock(root, "force-unlock", "--root", ".", "--yes").returncode == 0
     assert not note.exists()
     assert lock(root, "force-unlock", "--root", ".").returncode == 0
+
+
+@pytest.mark.parametrize("words", [("status",), ("status", "--format", "json"), ("status", "--reclaim-stale")])
+def test_a_free_lock_is_exit_0_also_for_a_reader_that_has_left(root: Path, words: tuple[str, ...]) -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "dce_play", "lock", *words, "--root", "."],
+            cwd=root,
+            stdout=theirs,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=60,
+        )
+    finally:
+        os.close(theirs)
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -1,5 +1,6 @@
 """How often an episode is packed and sent in one pass, and what becomes of it then. The receiver is a stand-in."""
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -96,8 +97,9 @@ def test_what_is_stored_is_retired_after_so_long(
             seen.append([name for name in host.where()["shipped"] if "." not in name])
 
     receiver.answer = answer
-    for name in ("one", "two", "three"):
-        host.episode(name)
+    for number, name in enumerate(("one", "two", "three")):
+        meta = host.episode(name) / "meta.json"
+        os.utime(meta, (number, number))  # the oldest goes first
     ship(host, clock=clock)
     assert seen == [retired]
     assert [name for name in host.where()["shipped"] if "." not in name] == ["one", "three", "two"]

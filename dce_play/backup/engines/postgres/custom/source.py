@@ -34,21 +34,13 @@ FORMAT = "pg.tar"
 class CustomSource:
     """``pg_dump -Fc`` of each database of one server. An ``EngineSource``."""
 
+    extension = "pg.tar"
+    is_compressible = False
+    quiesces_itself = True
+
     def __init__(self, server: Server, facts: ServerFacts) -> None:
         self._server = server
         self._facts = facts
-
-    @property
-    def extension(self) -> str:
-        return "pg.tar"
-
-    @property
-    def is_compressible(self) -> bool:
-        return False
-
-    @property
-    def quiesces_itself(self) -> bool:
-        return True
 
     def estimate_bytes(self) -> int:
         """Return the size of the databases; compressed dumps take less."""

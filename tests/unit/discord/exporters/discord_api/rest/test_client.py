@@ -307,7 +307,7 @@ def test_an_answer_that_comes_byte_by_byte_is_not_waited_for(discord: ScriptedDi
 def test_a_server_that_says_nothing_is_not_waited_for(discord: ScriptedDiscord, clock: FakeClock, watch: Watch) -> None:
     limits = ClientLimits(timeouts=Timeouts(silence_s=0.05))
     client = DiscordClient(discord.base_url, TOKEN, clock=clock, limits=limits)
-    discord.on("channels/1", Reply(body={"id": "1"}, pause_s=0.5), {"id": "1", "type": 0})
+    discord.on("channels/1", Reply(body={"id": "1", "type": 5}, pause_s=0.5), {"id": "1", "type": 0})
 
     assert client.get("channels/1", watch=watch) == {"id": "1", "type": 0}
     client.close()
