@@ -23,9 +23,13 @@ def export(channel_file: Path, outdir: Path, *, output_format: str) -> int:
     Example:
       dce-play media export "Guild - room [123456789012345678].json" ~/reading
 
-    Exit 0: written. Exit 1: failed.
+    Exit 0: written. Exit 1: failed, or some kept files are lost from the store or changed; their URLs stay.
     """
     done = export_media(channel_file.absolute(), outdir.absolute())
     line = f"exported {shown(done.path)}: {done.files} files, {done.replaced} URLs replaced"
-    tell(output_format, [line], {"path": shown(done.path), "files": done.files, "replaced": done.replaced})
-    return ExitCode.OK
+    lines = [line]
+    if done.lost:
+        lines.append(f"! {done.lost} kept files are lost or changed; see which: dce-play media verify --deep")
+    facts = {"path": shown(done.path), "files": done.files, "replaced": done.replaced, "lost": done.lost}
+    tell(output_format, lines, facts)
+    return ExitCode.FAILED if done.lost else ExitCode.OK

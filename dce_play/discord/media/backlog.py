@@ -1,10 +1,12 @@
 """A target's backlog: its channel files looked through, and what they name fetched; and what is tried again."""
 
+import shlex
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from dce_play.discord.archive.folder.naming import shown
 from dce_play.discord.media.opened import MediaTools, fetching
 from dce_play.discord.media.outcome import MediaOutcome
 from dce_play.discord.media.run import INDEX_NAME
@@ -16,6 +18,16 @@ from dce_play.discord.media_store.store import MediaStore
 from dce_play.discord.targets.model import Target
 from dce_play.errors import DcePlayError, UsageError
 from dce_play.layout import TargetLayout
+
+
+class LedgerUnsure(DcePlayError):
+    """A ledger does not say of every file what it is of use for, so none can be called garbage."""
+
+    def __init__(self, place: str, target: str) -> None:
+        super().__init__(
+            f"{place}: which files it named is not known, so nothing is removed",
+            hint=f"put the ledger back from a backup; what is wrong: dce-play media verify {shlex.quote(target)}",
+        )
 
 
 class MediaOff(UsageError):
@@ -67,7 +79,7 @@ def retry_lost(target: Target) -> int:
             if line is None:
                 continue
             last.pop(line.url, None)
-            if line.state == MediaState.KEPT and store.size(line.sha256 or "0" * 64) != line.size:
+            if line.state == MediaState.KEPT and (line.digest is None or store.size(line.digest) != line.size):
                 last[line.url] = line
         return list(last.values())
 
@@ -94,10 +106,20 @@ class Garbage:
 
 
 def find_garbage(target: Target) -> Garbage:
-    """Return the files of a store that no line names, and what fetches left. What any line ever kept stays."""
+    """Return the files of a store that no line names, and what fetches left. What any line ever kept stays.
+
+    Raises: LedgerUnsure, when a line is damaged, or the ledger is not there and files are; OSError.
+    """
     layout = TargetLayout(target.output_dir)
     store = MediaStore(layout)
-    named = {line.value.sha256 for line in read_ledger(layout.media_ledger) if line.value is not None}
+    named: set[str] = set()
+    for line in read_ledger(layout.media_ledger):
+        if line.value is None or (line.value.state == MediaState.KEPT and line.value.digest is None):
+            raise LedgerUnsure(f"{shown(layout.media_ledger)}:{line.number}: no line of media", target.name)
+        if line.value.digest is not None:
+            named.add(line.value.digest)
     paths = [path for path in store.files() if path.name not in named or path != store.path(path.name)]
+    if paths and not layout.media_ledger.exists():
+        raise LedgerUnsure(f"{shown(layout.media_ledger)} is not there", target.name)
     paths += store.leftover_parts()
     return Garbage(paths=tuple(paths), size_bytes=sum(path.lstat().st_size for path in paths))

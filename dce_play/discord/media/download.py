@@ -200,18 +200,18 @@ class Downloader:
             self._index.etag(key, "")
             _drop(part)
             raise _Again(f"HTTP {response.status} that was not asked for")
-        if goes_on and (_start(told.get("content-range")) != have or (etag and etag != self._index.etag(key))):
+        if goes_on and (not _is_rest(told.get("content-range"), have) or (etag and etag != self._index.etag(key))):
             self._index.etag(key, "")
             _drop(part)
             raise _Again("another part, or of another file, than was asked for", wait_s=0.0)
         begin = have if goes_on else 0
         length = _number(told.get("content-length"))
         self._check_length(reference, None if length is None else begin + length)
-        if not goes_on:
-            self._index.etag(key, etag if etag.startswith('"') else "")
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | (0 if goes_on else os.O_TRUNC)
         descriptor = os.open(part, flags, 0o666)
         try:
+            if not goes_on:  # only when the bytes of another validator are away: killed in between, nothing is mixed
+                self._index.etag(key, etag if etag.startswith('"') else "")
             size, digest = self._receive(reference, response, descriptor, begin)
             if length is not None and size != begin + length:
                 raise _Again("the answer was cut")
@@ -291,6 +291,10 @@ def _seconds(text: str | None) -> float | None:
         return None
 
 
-def _start(content_range: str | None) -> int | None:
+def _is_rest(content_range: str | None, start: int) -> bool:
+    """Return whether a part begins where it was asked for and, where the whole length is told, goes to its end."""
     unit, _, rest = (content_range or "").partition(" ")
-    return _number(rest.partition("-")[0]) if unit == "bytes" else None
+    span, _, whole = rest.partition("/")
+    first, _, last = span.partition("-")
+    end, total = _number(last), _number(whole)
+    return unit == "bytes" and _number(first) == start and (total is None or end == total - 1)

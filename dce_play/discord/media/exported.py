@@ -4,14 +4,13 @@ import json
 import mmap
 import os
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from dce_play.discord.archive.folder.places import layout_of
 from dce_play.discord.archive.view.cat import cat_file
 from dce_play.discord.media_store.ledger import read_ledger
-from dce_play.discord.media_store.policy import MediaState
 from dce_play.discord.media_store.store import MediaStore
 from dce_play.discord.media_store.urls import exported_name, unsigned
 from dce_play.errors import UsageError
@@ -36,6 +35,8 @@ class MediaExport:
     files: int
     replaced: int
     """URLs that name a file now."""
+    lost: int
+    """Contents that the ledger says are kept and the store has not, or not with these bytes; their URLs stay."""
 
 
 def export_media(channel_file: Path, folder: Path) -> MediaExport:
@@ -51,39 +52,29 @@ def export_media(channel_file: Path, folder: Path) -> MediaExport:
         if path.exists() or path.is_symlink():
             raise OutputTaken(path)
     folder.mkdir(parents=True, exist_ok=True)
-    copy = folder / f".{channel_file.name[:200]}.copy"
-    try:
-        with copy.open("xb") as whole:
-            for block in cat_file(channel_file, layout=layout):
-                whole.write(block)
-        kept = _kept(layout.media_ledger, _named(copy))
-        beside.mkdir()
-        files = _FilesFolder(beside, store)
-        replaced = 0
-        with copy.open("rb") as source, replacing(destination) as new:
-            view = mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ)
-            with os.fdopen(os.dup(new.descriptor), "wb") as out:
+    replaced = 0
+    with TemporaryFile(dir=folder) as copy:  # without a name: killed, it is in nobody's way
+        for block in cat_file(channel_file, layout=layout):
+            copy.write(block)
+        copy.flush()
+        with mmap.mmap(copy.fileno(), 0, access=mmap.ACCESS_READ) as view:
+            kept = _kept(layout.media_ledger, {unsigned(json.loads(found[2])) for found in _URL.finditer(view)})
+            beside.mkdir()
+            files = _FilesFolder(beside, store)
+            with replacing(destination) as new, os.fdopen(os.dup(new.descriptor), "wb") as out:
                 done = 0
                 for found in _URL.finditer(view):
                     url = unsigned(json.loads(found[2]))
                     digest = kept.get(url)
-                    if digest is None:
+                    name = files.name_of(url, digest) if digest is not None else None
+                    if name is None:
                         continue
                     out.write(view[done : found.start(2)])
-                    out.write(json.dumps(f"{beside.name}/{files.name_of(url, digest)}", ensure_ascii=False).encode())
+                    out.write(json.dumps(f"{beside.name}/{name}", ensure_ascii=False).encode())
                     done = found.end(2)
                     replaced += 1
                 out.write(view[done:])
-            view.close()
-    finally:
-        copy.unlink(missing_ok=True)
-    return MediaExport(path=destination, files=len(files), replaced=replaced)
-
-
-def _named(copy: Path) -> set[str]:
-    """Return the URLs in a channel file, without their signatures."""
-    with copy.open("rb") as source, mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as view:
-        return {unsigned(json.loads(found[2])) for found in _URL.finditer(view)}
+    return MediaExport(path=destination, files=len(files), replaced=replaced, lost=files.lost)
 
 
 def _kept(ledger: Path, urls: set[str]) -> dict[str, str]:
@@ -92,8 +83,8 @@ def _kept(ledger: Path, urls: set[str]) -> dict[str, str]:
         value = line.value
         if value is not None and value.url in urls:
             kept.pop(value.url, None)
-            if value.state == MediaState.KEPT and value.sha256 is not None:
-                kept[value.url] = value.sha256
+            if value.digest is not None:
+                kept[value.url] = value.digest
     return kept
 
 
@@ -105,22 +96,31 @@ class _FilesFolder:
         self._store = store
         self._digests: dict[str, str] = {}
         self._names: dict[str, str] = {}
+        self._lost: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._digests)
 
-    def name_of(self, url: str, digest: str) -> str:
-        """Return the name of a URL's file, which is copied where it is not there yet. Raises: OSError.
+    @property
+    def lost(self) -> int:
+        """How many contents the store has not as they were kept."""
+        return len(self._lost)
+
+    def name_of(self, url: str, digest: str) -> str | None:
+        """Return the name of a URL's file, which is copied where it is not there yet; ``None`` where it is lost.
 
         Five digits do not tell many thousand files of one name apart: where other bytes have the name, it gets 16.
+        Names that differ in case alone are one name on some disks. Raises: OSError.
         """
-        name = self._names.get(url)
-        if name is None:
-            name = exported_name(url)
-            if self._digests.get(name, digest) != digest:
-                name = exported_name(url, digits=_LONG_MARK)
-            if name not in self._digests:
-                shutil.copyfile(self._store.path(digest), self._folder / name, follow_symlinks=False)
-                self._digests[name] = digest
-            self._names[url] = name
+        if url in self._names or digest in self._lost:
+            return self._names.get(url)
+        name = exported_name(url)
+        if self._digests.get(name.casefold(), digest) != digest:
+            name = exported_name(url, digits=_LONG_MARK)
+        if name.casefold() not in self._digests:
+            if not self._store.copy(digest, self._folder / name):
+                self._lost.add(digest)
+                return None
+            self._digests[name.casefold()] = digest
+        self._names[url] = name
         return name

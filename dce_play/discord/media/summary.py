@@ -4,7 +4,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from dce_play.discord.media_store.ledger import read_ledger
-from dce_play.discord.media_store.policy import MediaState
 from dce_play.layout import TargetLayout
 
 
@@ -24,6 +23,6 @@ def summarise(layout: TargetLayout) -> MediaSummary:
     for each in read_ledger(layout.media_ledger):
         if each.value is not None:
             last[each.value.url] = each.value.state
-            if each.value.state == MediaState.KEPT and each.value.sha256 is not None:
-                sizes[each.value.sha256] = each.value.size or 0
+            if each.value.digest is not None:
+                sizes[each.value.digest] = each.value.size or 0
     return MediaSummary(states=Counter(last.values()), kept_bytes=sum(sizes.values()))

@@ -9,11 +9,12 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
 from dce_play.discord.media_store.policy import MediaReference, MediaState
+from dce_play.discord.media_store.store import DIGEST
 from dce_play.discord.media_store.urls import unsigned
 from dce_play.system.durable.disk import REAL, Disk
 from dce_play.system.durable.json_lines import LineFile
@@ -28,7 +29,7 @@ class MediaLine(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     """Without its signature."""
     sha256: str | None
-    size: int | None
+    size: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None
     content_type: str | None
     name: str
     message_id: str | None
@@ -36,6 +37,13 @@ class MediaLine(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     fetched_at: str
     state: str
+
+    @property
+    def digest(self) -> str | None:
+        """What is kept; ``None`` where nothing is, or where the line does not say what in a way that can be."""
+        if self.state != MediaState.KEPT or self.sha256 is None or self.size is None:
+            return None
+        return self.sha256 if DIGEST.match(self.sha256) is not None else None
 
 
 class Kept(NamedTuple):

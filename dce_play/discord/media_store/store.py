@@ -68,6 +68,20 @@ class MediaStore:
             with suppress(OSError):
                 self._disk.unlink(part)
 
+    def copy(self, digest: str, target: Path) -> bool:
+        """Copy a kept file to a new one; return whether it is there with its own bytes. Raises: OSError."""
+        if self.size(digest) is None:
+            return False
+        found = sha256()
+        with target.open("xb") as out:
+            for block in _blocks(self.path(digest)):
+                found.update(block)
+                out.write(block)
+        if found.hexdigest() == digest:
+            return True
+        target.unlink()
+        return False
+
     def size(self, digest: str) -> int | None:
         """Return the size of a kept file; ``None`` where there is no regular file."""
         try:
@@ -79,9 +93,14 @@ class MediaStore:
 
 def digest_of(path: Path) -> str:
     """Return the sha256 of a regular file, links not followed. Raises: OSError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     found = sha256()
+    for block in _blocks(path):
+        found.update(block)
+    return found.hexdigest()
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb", buffering=0) as file:
         while block := file.read(_BLOCK):
-            found.update(block)
-    return found.hexdigest()
+            yield block

@@ -55,11 +55,11 @@ def _read_lines(ledger: Path, sizes: dict[bytes, int]) -> Iterator[MediaFinding]
         if value is None:
             yield MediaFinding(fault=MediaFault.NOT_JSON, path=ledger, detail=f"line {line.number} is no line of media")
         elif value.state == MediaState.KEPT:
-            if value.sha256 is None or value.size is None or DIGEST.match(value.sha256) is None:
+            if value.digest is None or value.size is None:
                 detail = f"line {line.number} says kept and has no digest or size"
                 yield MediaFinding(fault=MediaFault.NOT_JSON, path=ledger, detail=detail)
             else:
-                sizes[bytes.fromhex(value.sha256)] = value.size
+                sizes[bytes.fromhex(value.digest)] = value.size
 
 
 def _look_at(store: MediaStore, digest: str, size: int, *, deep: bool) -> Iterator[MediaFinding]:

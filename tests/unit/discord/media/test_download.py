@@ -44,6 +44,7 @@ def fetch(folder: Path, base: str, *, clock: FakeClock | None = None, beat: Call
     hosts = Hosts([base])
     downloader = Downloader(store, index, MediaPolicy(), hosts, clock=clock or FakeClock(), beat=beat)
     reference = MediaReference(url=f"{base}/a.png", kind=MediaKind.ATTACHMENT, name="a.png")
+    index.offer([reference])
     try:
         result = downloader.fetch(reference, reference.url)
     finally:
@@ -132,3 +133,56 @@ def test_a_server_that_takes_no_connection_is_not_waited_for(tmp_path: Path, mon
     with deaf_server() as port:
         result = fetch(tmp_path, f"http://127.0.0.1:{port}")
     assert (result.state, result.reason) == (MediaState.FAILED, f"ConnectTimeout: timed out, {TRIES} times")
+
+
+@pytest.mark.contract("M3")
+@pytest.mark.parametrize("told", ["bytes 5-9/22", "bytes 4-21/22", "items 5-21/22", "", "bytes 5-22/22"])
+def test_a_part_that_is_not_all_the_rest_is_never_taken_for_it(tmp_path: Path, server: MediaServer, told: str) -> None:
+    """Nobody told how long a picture is: only the answer itself says that a part of it is not its end."""
+    answers = iter(("cut", "part"))
+
+    def partial(handler: Any, data: bytes) -> bool:
+        match next(answers, None):
+            case "cut":
+                handler.cut(data, 5)
+            case "part":
+                start, end = (5, 10) if told.startswith("bytes 5-9/") else (4, 22)
+                handler.answer(206, data[start:end], {"Content-Range": told})
+            case _:
+                return False
+        return True
+
+    server.trouble["/a.png"] = partial
+    result = fetch(tmp_path, server.base)
+    assert result.state is MediaState.KEPT
+    assert [headers.get("range") for _, headers in server.seen] == [None, "bytes=5-", None]
+
+
+@pytest.mark.contract("M3")
+def test_bytes_of_one_validator_never_stand_under_another(tmp_path: Path, server: MediaServer) -> None:
+    """A run that ends before the old bytes are away must not leave them for the next run to go on from."""
+    layout = TargetLayout(tmp_path / "target")
+    store = MediaStore(layout)
+    store.parts.mkdir(parents=True)
+    index = MediaIndex(tmp_path / "index.sqlite", tmp_path / "ledger.jsonl")
+    reference = MediaReference(url=f"{server.base}/a.png", kind=MediaKind.AVATAR, name="a.png")
+    index.offer([reference])
+    index.etag(reference.url, '"old"')
+    part = store.part(reference.url)
+    part.write_bytes(b"old")
+
+    def lock_up(_handler: Any, _data: bytes) -> bool:
+        part.rename(tmp_path / "aside")
+        part.symlink_to(tmp_path / "aside")  # which no fetch opens
+        return False
+
+    server.trouble["/a.png"] = lock_up
+    downloader = Downloader(store, index, MediaPolicy(), Hosts([server.base]), clock=FakeClock(), beat=nothing)
+    try:
+        with pytest.raises(OSError, match=r"part"):
+            downloader.fetch(reference, reference.url)
+        assert index.etag(reference.url) == '"old"'
+        assert (tmp_path / "aside").read_bytes() == b"old"
+    finally:
+        downloader.close()
+        index.close()
