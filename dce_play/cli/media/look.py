@@ -86,7 +86,8 @@ def gc(target: str | None, *, config: Path | None, apply_it: bool, lock_wait_s: 
     Example:
       dce-play media gc my-server --apply
 
-    Exit 0: told or removed. Exit 5: no such target. Exit 75: the archive is locked.
+    Exit 0: told or removed. Exit 1: the ledger is damaged or missing, nothing is removed. Exit 5: no such target.
+    Exit 75: the archive is locked.
     """
     targets_file, targets = chosen_targets(target, config)
     root = targets_file.archive_root
