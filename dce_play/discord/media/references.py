@@ -8,8 +8,6 @@ from dce_play.discord.media_store.policy import MediaKind, MediaMode, MediaRefer
 from dce_play.discord.media_store.urls import last_part
 
 _CDN = "https://cdn.discordapp.com/attachments"
-_LARGEST = 2**63 - 1
-"""The largest size that a file, or the index, can have."""
 
 
 def message_references(message: Mapping[str, Any], channel_id: str, mode: MediaMode) -> Iterator[MediaReference]:
@@ -131,7 +129,7 @@ def _text(value: object) -> str:
 
 
 def _size(value: object) -> int | None:
-    return value if type(value) is int and 0 <= value <= _LARGEST else None
+    return value if type(value) is int and value >= 0 and value.bit_length() < 64 else None  # as sizes of files are
 
 
 def _is_web(url: str) -> bool:
