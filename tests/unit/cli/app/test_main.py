@@ -78,7 +78,7 @@ def modules_of(terminal: Terminal, *words: str) -> set[str]:
 @pytest.mark.parametrize("command", NEEDLESS)
 def test_a_command_that_scripts_call_often_imports_nothing_needless(command: str, tmp_path: Path) -> None:
     terminal = terminal_in(tmp_path)
-    write_export(terminal.folder / "room.json", [1])
+    write_export(terminal.folder / "room.json", range(1))
     (terminal.folder / "hello.yml").write_text("name: hello\nsteps: [{assert.that: {conditions: [true]}}]\n")
     found = modules_of(terminal, *command.split())
     needless = NEEDLESS[command]
