@@ -105,8 +105,8 @@ class Produced(msgspec.Struct, frozen=True, kw_only=True):
     compose: ComposeFacts | None = None
     warnings: tuple[Warned, ...] = ()
     checked: bool = False
-    """The engine's own tool has read every byte of the stream on its way: what is stored needs it no more, if its sum
-    is the stream's."""
+    """What level 2 reads contents with has read every byte of the stream on its way: what is stored needs it no more,
+    if its sum is the stream's."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

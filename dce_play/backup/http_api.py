@@ -108,7 +108,7 @@ class HttpApi:
             timeout=httpx2.Timeout(silence_s, connect=min(CONNECT_S, silence_s)),
             follow_redirects=False,
             trust_env=not _is_loopback(parts.hostname),
-            verify=_authorities(ca_file) if parts.scheme == "https" else True,
+            verify=_authorities(ca_file) if parts.scheme == "https" else _nobody(),
             headers={"Accept-Encoding": "identity", **(headers or {})},
         )
 
@@ -177,6 +177,11 @@ def _authorities(ca_file: str) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=ca_file or None)
     except OSError as error:
         raise BackupError(ErrorId.INVALID, f"cannot read the authorities in {ca_file}: {error}") from error
+
+
+def _nobody() -> ssl.SSLContext:
+    """Return a context that trusts no authority, for plain http: reading all of them takes 40 ms, for nothing."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _is_loopback(host: str) -> bool:

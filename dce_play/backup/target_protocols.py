@@ -48,6 +48,12 @@ class Target(Protocol):
         Raises: BackupError.
         """
 
+    def left_by(self, module: str, /) -> Sequence[RemoteBackup]:
+        """Return what removals of a module's copies that were killed have left: manifests whose data is gone.
+
+        Raises: BackupError.
+        """
+
     def read_again(self, backup: RemoteBackup, /) -> None:
         """Read a copy whole and compare its size and sum.
 

@@ -9,7 +9,7 @@ import msgspec
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.keep.prune import KeepRules
 from dce_play.backup.keep.retention import Candidate, Retention, retain
-from dce_play.backup.manifest import CheckRecord
+from dce_play.backup.manifest import SUFFIX, CheckRecord
 from dce_play.backup.protocols import Services
 from dce_play.backup.store.catalog import SAFETY
 from dce_play.backup.store.root import make_safe_root, module_lock
@@ -46,30 +46,36 @@ def retain_copies(backups: Sequence[RemoteBackup], rules: KeepRules, *, now: dat
 def apply_remote(planned: RemotePlan, root: Path, services: Services) -> tuple[str, ...]:
     """Remove what was planned, under the module's lock; return the files whose copies are gone.
 
-    The newest good copy is read again, whole, before anything goes.
+    The newest good copy is read again, whole, before anything goes. What a killed prune left goes too.
 
     Raises: BackupError: ``lock-held``; ``changed``, when other copies are there by now; ``verify-failed``, for a newest
     good copy that is rotten: it is marked, and nothing goes.
     """
-    if not planned.retention.remove:
+    target = planned.target
+    if not planned.retention.remove and not target.left_by(planned.module):
         return ()
     make_safe_root(root)
     with module_lock(root, planned.module):
-        again = plan_remote(planned.module, planned.target, planned.rules, now=services.clock.now())
+        for left in target.left_by(planned.module):
+            target.remove(left)
+            services.say(f"removed what a killed prune left at {target.name}: {left.file}{SUFFIX}")
+        if not planned.retention.remove:
+            return ()
+        again = plan_remote(planned.module, target, planned.rules, now=services.clock.now())
         going = [each.file for each in again.retention.remove]
         if set(going) != {each.file for each in planned.retention.remove}:
             raise BackupError(
                 ErrorId.CHANGED,
-                f"the copies of {planned.module} at {planned.target.name} are others than when it was planned",
+                f"the copies of {planned.module} at {target.name} are others than when it was planned",
                 hint="plan it again",
             )
         copies = {each.file: each for each in again.backups}
         newest = copies.get(again.retention.newest_good or "")
         if newest is None:
             raise BackupError(ErrorId.VERIFY_FAILED, f"{planned.module} has no good copy: nothing goes")
-        _read_again(planned.target, newest, services)
+        _read_again(target, newest, services)
         for file in reversed(going):
-            planned.target.remove(copies[file])
+            target.remove(copies[file])
         return tuple(reversed(going))
 
 

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -115,18 +115,30 @@ class S3Target:
 
         Raises: BackupError: ``auth``, ``forbidden``, ``unreachable``, ``not-found``.
         """
-        found: list[RemoteBackup] = []
         with in_our_words():
-            sizes = {each.key: each.size_bytes for page in self._bucket.pages(self._prefix) for each in page}
-            for key, size in sizes.items():
-                if not key.endswith(SUFFIX) or size > _LARGEST_MANIFEST_BYTES:
-                    continue
-                data_key = key.removesuffix(SUFFIX)
-                manifest = self._manifest(key)
-                file = data_key.removeprefix(self._prefix)
-                if manifest is not None and manifest.file == file and data_key in sizes:
-                    found.append(RemoteBackup(file=file, key=data_key, bytes=sizes[data_key], manifest=manifest))
+            sizes = self._sizes()
+            found = list(self._told(sizes, [key for key in _told_keys(sizes) if key in sizes]))
         return sorted(found, key=lambda each: (each.manifest.ended, each.file))
+
+    def left_by(self, module: str, /) -> Sequence[RemoteBackup]:
+        """Return what removals that were killed have left. A copy that arrives while the pages are read is none of it.
+
+        Raises: BackupError: ``auth``, ``forbidden``, ``unreachable``, ``not-found``.
+        """
+        with in_our_words():
+            sizes = self._sizes()
+            bare = self._told(sizes, [key for key in _told_keys(sizes) if key not in sizes])
+            return [each for each in bare if each.manifest.module == module and self._bucket.head(each.key) is None]
+
+    def _sizes(self) -> dict[str, int]:
+        return {each.key: each.size_bytes for page in self._bucket.pages(self._prefix) for each in page}
+
+    def _told(self, sizes: Mapping[str, int], keys: Iterable[str]) -> Iterator[RemoteBackup]:
+        for key in keys:
+            manifest = self._manifest(f"{key}{SUFFIX}")
+            file = key.removeprefix(self._prefix)
+            if manifest is not None and manifest.file == file:
+                yield RemoteBackup(file=file, key=key, bytes=sizes.get(key, 0), manifest=manifest)
 
     def _manifest(self, key: str) -> Manifest | None:
         with self._bucket.open(key) as stream:
@@ -154,6 +166,15 @@ class S3Target:
         with in_our_words(has_begun=True):
             self._bucket.delete(backup.key)
             self._bucket.delete(f"{backup.key}{SUFFIX}")
+
+
+def _told_keys(sizes: Mapping[str, int]) -> list[str]:
+    """Return the keys of the data that manifests of a sensible size tell of, whether it is there or not."""
+    return [
+        key.removesuffix(SUFFIX)
+        for key, size in sizes.items()
+        if key.endswith(SUFFIX) and size <= _LARGEST_MANIFEST_BYTES
+    ]
 
 
 def _compare(found: str, expected: str, otherwise: str) -> None:

@@ -3,6 +3,11 @@
 import click
 from click.shell_completion import get_completion_class
 
+_ZSH_NEEDS = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit; }"
+"""Click's script registers itself with a function that a bare ``.zshrc`` has not loaded."""
+_FISH_SPLIT = 'string split "," $completion'
+"""Click's script cuts an offer at every comma, and ours have some: ``--target demo,den``."""
+
 
 @click.command(
     short_help="Print the completion script of a shell.",
@@ -11,6 +16,7 @@ from click.shell_completion import get_completion_class
     \b
     Examples:
       eval "$(dce-play completion bash)"
+      eval "$(dce-play completion zsh)"
       dce-play completion fish > ~/.config/fish/completions/dce-play.fish
 
     Exit 0: told. Exit 2: no such shell.
@@ -23,4 +29,7 @@ def command(ctx: click.Context, shell: str) -> None:
     found = get_completion_class(shell)
     if found is None:
         raise click.UsageError(f"no completion for {shell}", ctx)
-    click.echo(found(ctx.find_root().command, {}, "dce-play", "_DCE_PLAY_COMPLETE").source())
+    script = found(ctx.find_root().command, {}, "dce-play", "_DCE_PLAY_COMPLETE").source()
+    if shell == "zsh":
+        script = script.replace("    compdef ", f"    {_ZSH_NEEDS}\n    compdef ")
+    click.echo(script.replace(_FISH_SPLIT, _FISH_SPLIT.replace("split", "split --max 1")))

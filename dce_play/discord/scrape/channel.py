@@ -1,7 +1,6 @@
 """One channel: cursor, export into a temp, checks, append, clean-up."""
 
 import contextlib
-import errno
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
@@ -34,6 +33,7 @@ from dce_play.discord.scrape.tools import Tools
 from dce_play.errors import DcePlayError
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId, MessageId
+from dce_play.system.disk import NO_ROOM
 from dce_play.system.lock.file_lock import flock_file
 
 
@@ -102,7 +102,7 @@ class _ChannelScrape:
             reason = f"{error}{f' ({error.hint})' if error.hint else ''}"
             self._note(action=ChannelAction.FAILED, reason=reason, error=error)
         except OSError as error:
-            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            if error.errno not in NO_ROOM:
                 self._note(action=ChannelAction.FAILED, reason=f"{error.strerror}: {error.filename}")
             else:
                 full = DiskFull(f"no space left for channel {self._chosen.channel_id}", hint="free some and run again")

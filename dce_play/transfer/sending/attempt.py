@@ -1,11 +1,11 @@
 """One episode in one pass: from whatever state it is in as far as it gets."""
 
-import errno
 import os
 
 import msgspec
 
 from dce_play.system.clock import utc_stamp
+from dce_play.system.disk import NO_ROOM
 from dce_play.system.lock.file_lock import FileBusy
 from dce_play.transfer.ids import EpisodeId
 from dce_play.transfer.sending.connection.delivery import Delivery
@@ -62,7 +62,7 @@ class Attempt:
         try:
             result = self._go(identifier, obey=obey)
         except OSError as error:
-            code = "no_space" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "io_error"
+            code = "no_space" if error.errno in NO_ROOM else "io_error"
             self._backoff.failed(identifier, None)
             result = Result(id=identifier, verdict=Verdict(outcome=Outcome.RETRY, code=code, detail=_told(error)))
         except FileBusy as error:

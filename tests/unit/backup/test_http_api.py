@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -82,3 +83,11 @@ def test_a_service_that_falls_silent_is_given_up() -> None:
         with pytest.raises(BackupError, match="timed out") as caught:
             quick.ask("GET", "/")
     assert caught.value.error_id is ErrorId.TRUNCATED
+
+
+def test_plain_http_reads_no_authorities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take long to read, and what is wrong with them hinders no server that needs none."""
+    (tmp_path / "authorities.pem").write_text("none")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authorities.pem"))
+    with HttpApi("http://192.0.2.1:8200") as api:
+        assert api.where == "http://192.0.2.1:8200"

@@ -64,6 +64,7 @@ class SnapshotSource:
             format=FORMAT,
             consistency=Consistency.LOGICAL,
             counts=reader.result.counts(),
+            checked=True,
         )
 
 

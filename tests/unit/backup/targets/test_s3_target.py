@@ -10,7 +10,9 @@ import pytest
 from dce_play.backup.definitions.model import ModuleKeys, S3Keys, TargetKeys
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import Consistency, EngineFacts, Produced, RemoteCopy, SourceFacts
+from dce_play.backup.keep.prune import KeepRules
 from dce_play.backup.manifest import SUFFIX, Manifest, encode_manifest
+from dce_play.backup.targets.prune import apply_remote, plan_remote
 from dce_play.backup.targets.s3 import _LARGEST_MANIFEST_BYTES, S3Target, open_target
 from dce_play.system.s3.bucket import Bucket
 from tests.support.engine_services import EngineServices, manifest_of, module_of
@@ -134,6 +136,27 @@ def test_only_what_has_a_manifest_of_ours_and_its_data_is_a_backup(seaweed: Seaw
     bucket.put("host-one/other", b"x", only_new=True)
     bucket.put("elsewhere", b"x", only_new=True)
     assert [each.file for each in place.backups()] == ["thing-20261128T010000Z.tar.gz", "thing-20261128T020000Z.tar.gz"]
+
+
+@pytest.mark.contract("N10", "N11")
+def test_what_a_killed_prune_left_goes_with_the_next_one_and_nothing_else(seaweed: SeaweedFS, tmp_path: Path) -> None:
+    bucket = seaweed.new_bucket()
+    place = target(seaweed, bucket)
+    services = EngineServices()
+    names = [f"thing-20261128T0{hour}0000Z.tar.gz" for hour in (1, 2)]
+    copies = [backup(tmp_path, name, b"data") for name in (*names, "other-20261128T030000Z.tar.gz")]
+    for path, manifest in copies:
+        own = msgspec.structs.replace(manifest, module=path.name.partition("-")[0])
+        place.store(path, own, encoder(own))
+    for gone in (names[0], copies[2][0].name):
+        bucket.delete(f"host-one/{gone}")
+    bucket.put(f"host-one/strange{SUFFIX}", b"{}", only_new=True)
+
+    plan = plan_remote("thing", place, KeepRules(last=1), now=services.clock.now())
+    assert apply_remote(plan, tmp_path / "root", services) == ()
+    assert services.said == [f"removed what a killed prune left at {place.name}: {names[0]}{SUFFIX}"]
+    left = {each.key.removeprefix("host-one/") for page in bucket.pages() for each in page}
+    assert left == {names[1], f"{names[1]}{SUFFIX}", f"{copies[2][0].name}{SUFFIX}", f"strange{SUFFIX}"}
 
 
 @pytest.mark.contract("E5")
