@@ -208,8 +208,7 @@ class _Running:
 
     def _guard(self, stack: ExitStack) -> None:
         if self._settings.mode is Mode.DRY_RUN:
-            # Inside the function for start-up time: sockets, ctypes and logging, for dry runs alone.
-            from dce_play.runner.dry_run.guard import dry_run, seal_process
+            from dce_play.runner.dry_run.guard import dry_run, seal_process  # start-up time: sockets, ctypes, logging
 
             allowed = (self._settings.run_folder,)
             steps = reachable_steps(self._plan, first_names(self._settings))
