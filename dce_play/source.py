@@ -1,6 +1,5 @@
 """Documents as values with places, and the problems found in them."""
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -100,6 +99,8 @@ class InvalidDocument(DcePlayError):
 
 def nearest(name: str, candidates: Iterable[str]) -> str | None:
     """Return the candidate that the name is most likely a typo of, or ``None``."""
+    import difflib  # start-up time: most names are known
+
     found = difflib.get_close_matches(name, list(candidates), n=1, cutoff=0.6)
     return found[0] if found else None
 

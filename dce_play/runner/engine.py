@@ -24,7 +24,6 @@ from dce_play.plugin import programs_of
 from dce_play.runner.cancel import Reason, Stopper
 from dce_play.runner.context import RunServices
 from dce_play.runner.definition import define, save_definition
-from dce_play.runner.dry_run.guard import dry_run, seal_process
 from dce_play.runner.event_emitter import EventEmitter
 from dce_play.runner.fan_loop import FanLoop
 from dce_play.runner.fan_out.executor import FanOut, Inherited, ItemWork
@@ -209,6 +208,8 @@ class _Running:
 
     def _guard(self, stack: ExitStack) -> None:
         if self._settings.mode is Mode.DRY_RUN:
+            from dce_play.runner.dry_run.guard import dry_run, seal_process  # start-up time: sockets, ctypes, logging
+
             allowed = (self._settings.run_folder,)
             steps = reachable_steps(self._plan, first_names(self._settings))
             programs = frozenset[str]().union(*(programs_of(step.plugin) for step in steps))

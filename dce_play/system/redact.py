@@ -4,11 +4,8 @@ A ``Masker`` belongs to a run: whatever is a secret is added to it, whatever is 
 knows those of every run of this process, and stands before the terminal.
 """
 
-import base64
-import html
 import json
 import re
-import shlex
 from collections.abc import Iterator
 from urllib.parse import quote, quote_plus
 
@@ -151,6 +148,8 @@ def _spellings(secret: str) -> set[str]:
 
 
 def _encodings(text: str) -> Iterator[str]:
+    import html  # start-up time: only where there is a secret, as all below
+
     yield text
     yield from _json(text)
     yield from _python(text)
@@ -193,6 +192,8 @@ def _python(text: str) -> Iterator[str]:
 
 def _shell(text: str) -> Iterator[str]:
     """Yield what shells write: in single quotes, in double quotes, with backslashes, and as ``set -x`` shows it."""
+    import shlex
+
     yield shlex.quote(text)[1:-1] if shlex.quote(text) != text else text
     yield text.replace("'", "'\\''")
     yield _UNSAFE_IN_SHELL.sub(lambda found: "\\" + found[0], text)
@@ -216,6 +217,8 @@ def _base64(data: bytes) -> Iterator[str]:
 
     Of one that begins a line and is longer than it, yield what stands on each line too.
     """
+    import base64
+
     for before in range(3):
         first = -(-before * 8 // 6)
         last = (before + len(data)) * 8 // 6

@@ -8,12 +8,12 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import wraps
+from pathlib import Path
 
 import click
 from click.shell_completion import CompletionItem
 
 from dce_play.cli.app.working_folder import working_folder
-from dce_play.discord.targets.model import Target
 from dce_play.errors import DcePlayError
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
@@ -56,7 +56,7 @@ def playbooks(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> 
 @_completer(splits=True)
 def targets(ctx: click.Context) -> _Words:
     """Offer the names of the targets file."""
-    return [(each.name, each.disabled_reason or "") for each in _targets(ctx)]
+    return [(name, why_not) for name, why_not, _, _ in _targets(ctx)]
 
 
 @_completer()
@@ -65,16 +65,14 @@ def channels(ctx: click.Context) -> _Words:
     from dce_play.discord.archive.folder.seeds import find_seeds
 
     chosen = ctx.params.get("targets") or ()
-    of = [each for each in _targets(ctx) if not chosen or each.name in chosen]
-    return [
-        (seed.channel_id, seed.path.name.rpartition(" [")[0]) for each in of for seed in find_seeds(each.output_dir)
-    ]
+    of = [folder for name, _, folder, _ in _targets(ctx) if not chosen or name in chosen]
+    return [(seed.channel_id, seed.path.name.rpartition(" [")[0]) for folder in of for seed in find_seeds(folder)]
 
 
 @_completer()
 def guilds(ctx: click.Context) -> _Words:
     """Offer the guilds that targets name."""
-    return [(guild, each.name) for each in _targets(ctx) for guild in each.guild_ids]
+    return [(guild, name) for name, _, _, guilds_of in _targets(ctx) for guild in guilds_of]
 
 
 @_completer(splits=True)
@@ -112,11 +110,16 @@ def step_names(ctx: click.Context) -> _Words:
     return [(name, step_summary(step)) for name, step in sorted(table.items())]
 
 
-def _targets(ctx: click.Context) -> tuple[Target, ...]:
-    from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
+def _targets(ctx: click.Context) -> list[tuple[str, str, Path, tuple[str, ...]]]:
+    """Return name, why it is disabled, folder and guilds of each target."""
+    from dce_play.cli.app.targets_file import load_targets_file
+    from dce_play.discord.targets.usual_file import find_targets_file
 
     path = find_targets_file(ctx.params.get("config"), os.environ, working_folder())
-    return load_targets_file(path).targets if path is not None else ()
+    if path is None:
+        return []
+    found = load_targets_file(path).targets
+    return [(each.name, each.disabled_reason or "", each.output_dir, each.guild_ids) for each in found]
 
 
 def _steps(ctx: click.Context) -> list[tuple[str, str, tuple[str, ...]]]:

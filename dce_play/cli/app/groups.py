@@ -6,8 +6,6 @@ from typing import Any
 
 import click
 
-from dce_play.source import did_you_mean
-
 
 class Group(click.Group):
     """A group of ours. ``verbs`` are commands by name as ``module:attribute``, besides those defined in place."""
@@ -28,6 +26,8 @@ class Group(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if not name.startswith("-") and self.get_command(ctx, name) is None and not ctx.resilient_parsing:
+            from dce_play.source import did_you_mean  # start-up time: most names are known
+
             hint = did_you_mean(name, self.list_commands(ctx))
             raise click.UsageError(f'no command "{name}"; {hint}', ctx)
         return super().resolve_command(ctx, args)

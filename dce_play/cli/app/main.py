@@ -11,12 +11,9 @@ import click
 
 from dce_play import __version__
 from dce_play.cli.app.commands import TopGroup
-from dce_play.cli.app.misuse import misuse
 from dce_play.cli.app.working_folder import WorkingFolderGone, is_gone, working_folder
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.layout import state_folder
-from dce_play.render.problems import render_problems
-from dce_play.source import InvalidDocument
 from dce_play.system.clock import file_stamp
 from dce_play.system.masked_output import STANDARD_OUTPUT, forget_descriptor, painted
 from dce_play.system.redact import PROCESS
@@ -97,9 +94,6 @@ def _run(arguments: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         _tell("interrupted")
         return ExitCode.INTERRUPTED
-    except InvalidDocument as error:
-        _tell_problems(error)
-        return error.exit_code
     except DcePlayError as error:
         return _tell_error(error)
     except OSError as error:
@@ -116,6 +110,9 @@ def _tell_misuse(error: click.ClickException, arguments: Sequence[str]) -> None:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):  # a group without a command, which is its help
         error.show()
         return
+    # Inside the function for start-up time: most command lines are right.
+    from dce_play.cli.app.misuse import misuse
+
     message, hint = misuse(error, asked=_command_among(arguments).command_path)
     _tell(f"error: {message}", hint)
 
@@ -133,7 +130,17 @@ def _command_among(arguments: Sequence[str]) -> click.Context:
 
 
 def _tell_error(error: DcePlayError) -> int:
-    _tell(f"error: {error}", error.hint)
+    from dce_play.source import InvalidDocument  # start-up time: whoever raises one has it
+
+    if isinstance(error, InvalidDocument):
+        from dce_play.render.problems import render_problems
+
+        colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+        text = render_problems(error.problems, error.texts, folder=working_folder(), colour=colour)
+        with suppress(OSError):
+            click.echo(text, file=painted(sys.stderr))
+    else:
+        _tell(f"error: {error}", error.hint)
     return error.exit_code
 
 
@@ -155,13 +162,6 @@ def _tell(line: str, hint: str = "") -> None:
         click.echo(line, err=True)
         if hint:
             click.echo("  hint: " + hint.replace("\n", "\n        "), err=True)
-
-
-def _tell_problems(error: InvalidDocument) -> None:
-    colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    text = render_problems(error.problems, error.texts, folder=working_folder(), colour=colour)
-    with suppress(OSError):
-        click.echo(text, file=painted(sys.stderr))
 
 
 def _tell_bug(error: Exception) -> int:

@@ -1,7 +1,6 @@
 """Tables and pages of text on standard output: how wide they may be, which signs and whether colours can be shown."""
 
 import os
-import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,7 +18,11 @@ def can_show_signs() -> bool:
 
 def room(*, piped: int) -> int:
     """Return how many cells a line may have: the terminal's, or ``piped`` where there is none."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else piped
+    if not sys.stdout.isatty():
+        return piped
+    import shutil  # start-up time: it knows archives and compression
+
+    return shutil.get_terminal_size().columns
 
 
 def coloured(text: str, colour: str) -> str:

@@ -12,9 +12,9 @@ from typing import assert_never
 import click
 
 from dce_play.cli.app.project_file import wants_plugins
-from dce_play.cli.app.targets_file import find_targets_file
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.discord.auth.git_ignore import loose_secrets
+from dce_play.discord.targets.usual_file import find_targets_file
 from dce_play.errors import ExitCode
 from dce_play.playbook.document.cache import Cache, cache_folder, own_fingerprint
 from dce_play.playbook.lint.files import NothingToLint

@@ -1,21 +1,16 @@
-"""Where the items of loops with ``fan_out`` run, by the options of the run."""
+"""Where the items of loops with ``fan_out`` run, by the options of the run.
+
+Each place is imported when it is chosen: most runs have none, and a run of one step would wait for all.
+"""
 
 import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dce_play import __version__
-from dce_play.cli.fan_out.address import need_dask
-from dce_play.cli.fan_out.brief import make_brief
-from dce_play.cli.fan_out.item_hosts import ItemHosts
-from dce_play.cli.fan_out.item_program import item_program
-from dce_play.cli.fan_out.item_report import leave_item_report
 from dce_play.events import Mode
 from dce_play.playbook.plan.plan import Plan, walk
-from dce_play.runner.fan_out.cluster_checks import check_hosts, check_same, reach
 from dce_play.runner.fan_out.executor import FanOut
-from dce_play.runner.fan_out.jobs import Jobs
-from dce_play.runner.in_turn import InTurn
 from dce_play.runner.settings import RunSettings
 
 
@@ -34,15 +29,27 @@ def fan_out_of(
         with _on_cluster(plan, settings, cluster, plugins=plugins) as place:
             yield place
     elif jobs is not None:
+        from dce_play.cli.fan_out.brief import make_brief
+        from dce_play.cli.fan_out.item_program import item_program
+        from dce_play.runner.fan_out.jobs import Jobs
+
         brief = make_brief(plan, settings, plugins=plugins)
         runs, said = settings.run_folder.parent, settings.run_folder / "scratch"
         yield Jobs(jobs, item_program(brief, settings.environment, runs=runs, said=said))
     else:
+        from dce_play.cli.fan_out.item_report import leave_item_report
+        from dce_play.runner.in_turn import InTurn
+
         yield InTurn(plan, settings, leave_item_report)
 
 
 @contextmanager
 def _on_cluster(plan: Plan, settings: RunSettings, address: str, *, plugins: bool) -> Iterator[FanOut]:
+    from dce_play.cli.fan_out.address import need_dask
+    from dce_play.cli.fan_out.brief import make_brief
+    from dce_play.cli.fan_out.item_hosts import ItemHosts
+    from dce_play.runner.fan_out.cluster_checks import check_hosts, check_same, reach
+
     need_dask()
     hosts = ItemHosts(plan, settings)
     reach(address)

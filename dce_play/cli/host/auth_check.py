@@ -5,7 +5,7 @@ import os
 
 import click
 
-from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
+from dce_play.cli.app.targets_file import load_targets_file
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.discord.auth.discovery import discover_token, places
 from dce_play.discord.exporters.choose import api_base
@@ -13,6 +13,7 @@ from dce_play.discord.exporters.discord_api.exporter import DiscordApiExporter
 from dce_play.discord.exporters.discord_api.rest.client import ClientLimits, RequestGivenUp
 from dce_play.discord.scrape.asking import unseen_guilds, visible_guilds
 from dce_play.discord.scrape.preflight import preflight_target
+from dce_play.discord.targets.usual_file import find_targets_file
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.system.clock import SystemClock
 

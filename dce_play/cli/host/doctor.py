@@ -9,8 +9,9 @@ import click
 import msgspec
 
 from dce_play.cli.app.tables import reader_may_leave
-from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
+from dce_play.cli.app.targets_file import load_targets_file
 from dce_play.cli.ship.options import Duration
+from dce_play.discord.targets.usual_file import find_targets_file
 from dce_play.doctor.checkup import DEFAULT_UNIT, Subject, checkup, nothing_to_look_at
 from dce_play.doctor.rows import Level, Row, all_green
 from dce_play.errors import DcePlayError, ExitCode

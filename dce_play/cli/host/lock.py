@@ -14,9 +14,9 @@ import click
 
 from dce_play.cli.app.groups import Group
 from dce_play.cli.app.tables import reader_may_leave
-from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.discord.lock.places import SCRAPE_WORDS, guarding_root, lock_path
+from dce_play.discord.targets.usual_file import find_targets_file
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.system.lock.held import LockHeld
 from dce_play.system.lock.note import meta_path
@@ -118,6 +118,9 @@ def _place(root: Path | None, config: Path | None) -> tuple[Path | None, Path]:
     folder = working_folder()
     if root is not None:
         return None, lock_path(folder / root, os.environ)
+    # Inside the function for start-up time: who names the root needs no targets file.
+    from dce_play.cli.app.targets_file import load_targets_file
+
     found = find_targets_file(config, os.environ, folder)
     if found is None:
         return None, lock_path(guarding_root(folder), os.environ)

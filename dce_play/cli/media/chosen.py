@@ -7,10 +7,11 @@ from typing import Any
 import click
 
 from dce_play.cli.app import completers
-from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
+from dce_play.cli.app.targets_file import load_targets_file
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.discord.targets.model import Target, TargetsFile
 from dce_play.discord.targets.select import select_targets
+from dce_play.discord.targets.usual_file import find_targets_file
 from dce_play.errors import UsageError
 
 

@@ -9,12 +9,13 @@ from typing import Any
 import click
 
 from dce_play.cli.app import completers
-from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
+from dce_play.cli.app.targets_file import load_targets_file
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.cli.run.options import options_from, run_options
 from dce_play.cli.run.running import RunRequest, execute
 from dce_play.cli.run.sinks import now_stamp
 from dce_play.cli.run.watching import run_watched
+from dce_play.discord.targets.usual_file import find_targets_file
 from dce_play.layout import runs_folder
 from dce_play.runner.record.folders import RunInfo, find_run, newest_unfinished
 from dce_play.runner.resume import open_earlier

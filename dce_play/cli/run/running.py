@@ -12,7 +12,6 @@ from dce_play.cli.app.playbook_params import as_texts
 from dce_play.cli.app.project_file import kept_runs
 from dce_play.cli.app.step_table import open_library
 from dce_play.cli.app.steps_used import steps_used
-from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
 from dce_play.cli.fan_out.places import fan_out_of
 from dce_play.cli.run.flags import said
 from dce_play.cli.run.forgetting import forget_old_runs
@@ -22,6 +21,7 @@ from dce_play.cli.run.sinks import asker, leave_report, lost_outputs, open_sinks
 from dce_play.discord.auth.known_secrets import known_secrets
 from dce_play.discord.targets.model import TargetsFile
 from dce_play.discord.targets.select import check_narrowing, select_targets
+from dce_play.discord.targets.usual_file import find_targets_file
 from dce_play.errors import DcePlayError, ExitCode, UsageError
 from dce_play.events import Mode, Sink
 from dce_play.layout import runs_folder
@@ -213,6 +213,8 @@ def new_run_id() -> str:
 def _targets(request: RunRequest, plan: Plan) -> TargetsFile | None:
     path = find_targets_file(request.options.config, request.environment, request.folder)
     if path is not None:
+        from dce_play.cli.app.targets_file import load_targets_file  # start-up time: not every folder has one
+
         return load_targets_file(path)
     narrowed = request.options.targets or request.options.channels or request.options.guilds
     if "targets" in plan.names or Effects.ARCHIVE in plan.effects or narrowed:

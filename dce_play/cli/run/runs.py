@@ -14,15 +14,13 @@ import click
 from dce_play.cli.app import completers
 from dce_play.cli.app.groups import Group
 from dce_play.cli.app.tables import coloured, print_lines, room
-from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.cli.run.flags import DurationType
-from dce_play.cli.run.options import RunOptions, command_line, resume_words
+from dce_play.discord.targets.usual_file import find_targets_file
 from dce_play.errors import DcePlayError, ExitCode, UsageError
 from dce_play.history.columns import GAP
 from dce_play.history.nights import runs_of
 from dce_play.history.run_rows import RunRow, row_lines, run_row
-from dce_play.history.story import read_story, story_lines
 from dce_play.layout import runs_folder
 from dce_play.render.text import one_line
 from dce_play.runner.record.folders import (
@@ -105,7 +103,11 @@ def _archive_root() -> Path | None:
     """Return the archive root of this folder's targets file; ``None`` where there is none, or it is not valid."""
     try:
         path = find_targets_file(None, os.environ, working_folder())
-        return load_targets_file(path).archive_root if path is not None and path.is_file() else None
+        if path is None or not path.is_file():
+            return None
+        from dce_play.cli.app.targets_file import load_targets_file  # start-up time: many folders have none
+
+        return load_targets_file(path).archive_root
     except DcePlayError:
         return None
 
@@ -153,6 +155,10 @@ def show(run: str | None, output_format: str, html: Path | None, state_dir: Path
 
     Exit 0: told. Exit 1: the page cannot be written. Exit 2: there are no runs. Exit 5: no such run.
     """
+    # Inside the function for start-up time: only this command needs them.
+    from dce_play.cli.run.options import RunOptions, command_line, resume_words
+    from dce_play.history.story import read_story, story_lines
+
     runs = runs_folder(state_dir, os.environ)
     info = _newest(runs, of_all=of_all) if run is None else find_run(runs, run)
     story = read_story(info)

@@ -10,9 +10,10 @@ from typing import ClassVar
 import click
 
 from dce_play.cli.app.tables import can_show_signs, print_lines, room
-from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
+from dce_play.cli.app.targets_file import load_targets_file
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.cli.run.flags import DurationType
+from dce_play.discord.targets.usual_file import find_targets_file
 from dce_play.errors import ExitCode, UsageError
 from dce_play.history.scheduled import read_schedule
 from dce_play.history.standing import Standing, limits_for, read_standing

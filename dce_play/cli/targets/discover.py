@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from dce_play.cli.app import completers
-from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
+from dce_play.cli.app.targets_file import load_targets_file
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.discord.exporters.choose import AUTO, ExporterName
 from dce_play.discord.exporters.protocol import ChannelListing, Exporter
@@ -20,6 +20,7 @@ from dce_play.discord.scrape.target import known_seeds
 from dce_play.discord.targets.guilds import match_guilds
 from dce_play.discord.targets.model import Target, TargetKind, TargetsFile
 from dce_play.discord.targets.select import select_targets
+from dce_play.discord.targets.usual_file import find_targets_file
 from dce_play.errors import ExitCode, UsageError
 from dce_play.snowflake import ChannelId, GuildId, is_number
 from dce_play.system.clock import SystemClock

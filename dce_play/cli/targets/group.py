@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from dce_play.cli.app.groups import Group
-from dce_play.cli.app.targets_file import find_targets_file, load_targets_file
+from dce_play.cli.app.targets_file import load_targets_file
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.discord.targets.model import TargetsFile
 from dce_play.discord.targets.parse import parse_targets
+from dce_play.discord.targets.usual_file import find_targets_file
 from dce_play.errors import ExitCode, UsageError
 from dce_play.playbook.document.document import load_document, read_document
 from dce_play.playbook.document.edit_targets import new_targets_file, with_target

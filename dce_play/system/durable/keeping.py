@@ -5,13 +5,11 @@ where the group could not be kept, the new group gets no more than everybody has
 """
 
 import errno
-import logging
 import os
 from functools import cache
 from pathlib import Path
 from typing import Protocol
 
-_LOG = logging.getLogger("dce-play")
 _MAY_NOT = frozenset({errno.EPERM, errno.EACCES, errno.EINVAL, errno.EROFS, errno.EOPNOTSUPP, errno.ENODATA})
 _SET_IDS = 0o6000
 
@@ -98,5 +96,8 @@ def _copy_attributes(descriptor: int, source: Path) -> list[str]:
 @cache
 def _tell(lost: str, place: str) -> None:
     """Say it once for a folder: a thousand files that are written anew have one and the same trouble."""
+    import logging  # start-up time: hardly anybody is ever told
+
     where = f" in {place}" if place else ""
-    _LOG.warning("warning: files written anew%s could not keep their %s; nobody may do more with them", where, lost)
+    told = "warning: files written anew%s could not keep their %s; nobody may do more with them"
+    logging.getLogger("dce-play").warning(told, where, lost)

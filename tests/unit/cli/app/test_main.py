@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.generate import write_export
 from dce_play import __version__
 from dce_play.cli.app.commands import COMMANDS
 from tests.support.command_line import Terminal, terminal_in
@@ -31,8 +32,37 @@ HEAVY = (
 )
 
 
+NEEDLESS = {
+    "archive cursor room.json": (
+        *("difflib", "html", "logging", "shutil", "subprocess", "filelock"),
+        *("dce_play.source", "dce_play.events", "dce_play.plugin", "dce_play.playbook", "dce_play.discord.targets"),
+        *("dce_play.cli.app.misuse", "dce_play.render"),
+    ),
+    "lock status --root .": (
+        *("difflib", "hashlib", "html", "logging", "shutil", "subprocess", "filelock"),
+        *("dce_play.source", "dce_play.events", "dce_play.plugin", "dce_play.playbook", "dce_play.system.process"),
+        *("dce_play.discord.targets.model", "dce_play.discord.targets.parse", "dce_play.cli.app.targets_file"),
+    ),
+    "runs list": (
+        *("difflib", "html", "logging", "subprocess", "filelock"),
+        *("dce_play.plugin", "dce_play.playbook", "dce_play.discord.targets.model", "dce_play.discord.targets.parse"),
+        *("dce_play.history.story", "dce_play.cli.run.options", "dce_play.runner.engine"),
+    ),
+    "run hello.yml": (
+        *("html", "dce_play.runner.in_turn", "dce_play.runner.fan_out.jobs", "dce_play.cli.fan_out.brief"),
+        *("dce_play.runner.dry_run.guard", "dce_play.cli.app.targets_file", "ctypes"),
+    ),
+}
+"""What each of the commands that scripts call often has no use for: our modules with all below them, and Python's."""
+
+
 def imported(terminal: Terminal, *words: str) -> set[str]:
     """Return the top-level packages that a command imports."""
+    return {name.partition(".")[0] for name in modules_of(terminal, *words)}
+
+
+def modules_of(terminal: Terminal, *words: str) -> set[str]:
+    """Return the modules that a command imports."""
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "dce_play", *words],
         env=terminal.environment,
@@ -42,7 +72,17 @@ def imported(terminal: Terminal, *words: str) -> set[str]:
         check=True,
     )
     lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
-    return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+    return {line.rpartition("|")[2].strip() for line in lines}
+
+
+@pytest.mark.parametrize("command", NEEDLESS)
+def test_a_command_that_scripts_call_often_imports_nothing_needless(command: str, tmp_path: Path) -> None:
+    terminal = terminal_in(tmp_path)
+    write_export(terminal.folder / "room.json", range(1))
+    (terminal.folder / "hello.yml").write_text("name: hello\nsteps: [{assert.that: {conditions: [true]}}]\n")
+    found = modules_of(terminal, *command.split())
+    needless = NEEDLESS[command]
+    assert not {name for name in found if any(name == each or name.startswith(f"{each}.") for each in needless)}
 
 
 @pytest.mark.parametrize("words", [["--version"], ["--help"], ["version"], ["completion", "bash"]])

@@ -4,7 +4,9 @@ import os
 import shutil
 import stat
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import pytest
@@ -20,15 +22,14 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: files of 
 
 
 @pytest.fixture
-def open_folder(tmp_path: Path) -> Path:
-    """Return a folder of nobody's that nobody can reach."""
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_uid == os.getuid() and folder != Path("/tmp"):
-            folder.chmod(folder.stat().st_mode | 0o755)
-    place = tmp_path / "place"
-    place.mkdir()
-    os.chown(place, 65534, 65534)
-    return place
+def open_folder() -> Iterator[Path]:
+    """Yield a folder of nobody's. It is not below ``tmp_path``: every pytest that starts closes that to others."""
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        place = Path(folder) / "place"
+        place.mkdir()
+        os.chown(place, 65534, 65534)
+        yield place
 
 
 def foreign_group(path: Path, mode: int) -> Path:
