@@ -4,6 +4,7 @@ import shlex
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from dce_play.discord.archive.folder.naming import shown
@@ -108,12 +109,18 @@ class Garbage:
 def find_garbage(target: Target) -> Garbage:
     """Return the files of a store that no line names, and what fetches left. What any line ever kept stays.
 
-    Raises: LedgerUnsure, when a line is damaged, or the ledger is not there and files are; OSError.
+    A damaged line that is too short for a digest named no file.
+
+    Raises: LedgerUnsure, when a line that may have named one is damaged, or files are there and no ledger; OSError.
     """
     layout = TargetLayout(target.output_dir)
     store = MediaStore(layout)
     named: set[str] = set()
+    begin = 0
     for line in read_ledger(layout.media_ledger):
+        size_bytes, begin = line.end - begin, line.end
+        if line.value is None and size_bytes <= 2 * sha256().digest_size:
+            continue
         if line.value is None or (line.value.state == MediaState.KEPT and line.value.digest is None):
             raise LedgerUnsure(f"{shown(layout.media_ledger)}:{line.number}: no line of media", target.name)
         if line.value.digest is not None:
