@@ -104,12 +104,17 @@ def is_command(text: str, /) -> bool:
 
 
 def hint(text: str, fit: Fitting, indent: str, /) -> Iterator[Line]:
-    """Yield a hint; one that is a command stands so that it can be typed."""
+    """Yield a hint; one that is a command stands so that it can be typed, as does one behind a word (``look: …``)."""
     if is_command(text):
         yield from fit.command((f"{indent}fix   ", "dim"), clean(text))
         return
     for number, line in enumerate(clean(text).splitlines()):
-        yield from fit.wrapped((f"{indent}{'hint  ' if number == 0 else '      '}", "dim"), line, whole=True)
+        before = f"{indent}{'hint  ' if number == 0 else '      '}"
+        word, colon, rest = line.partition(": ")
+        if colon and is_command(rest):
+            yield from fit.command((f"{before}{word}: ", "dim"), rest)
+        else:
+            yield from fit.wrapped((before, "dim"), line, whole=True)
 
 
 def changes(body: StepEnded, fit: Fitting, indent: str, /, *, diff: bool) -> Iterator[Line]:

@@ -2,6 +2,8 @@
 
 import io
 import re
+import shlex
+import subprocess
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -26,6 +28,7 @@ from dce_play.plugin import Context, StepFailed, StepResult
 from dce_play.render.page.display import DisplayOptions
 from dce_play.render.page.fitting import Fitting
 from dce_play.render.page.page import Page
+from dce_play.render.page.step_lines import hint
 from dce_play.render.terminal import PlainTerminal
 from dce_play.render.text import ASCII
 from dce_play.source import JsonValue
@@ -171,6 +174,18 @@ def test_a_commands_lines_are_indented_no_farther_than_its_widest_word_leaves_ro
     lines = fit.command(("      fix   ", ""), f"dce-play archive salvage {path}")
     told = ["".join(text for text, _ in line) for line in lines]
     assert told == ["      fix   dce-play archive salvage \\", " " * indent + path]
+
+
+def test_a_command_in_a_hint_of_several_lines_can_be_typed_from_the_screen() -> None:
+    command = "dce-play lock status --root '/srv/archives of the lab/2026/with a long name'"
+    fit = Fitting(DisplayOptions(width=60, breaks=True))
+    said = ["".join(text for text, _ in line) for line in hint(f"the lock is held\n  look: {command}", fit, "    ")]
+    typed = "\n".join(said).split("look: ", 1)[1]
+    read = subprocess.run(
+        ["sh", "-c", typed.replace("dce-play", "printf '%s\\n'", 1)], capture_output=True, text=True, check=True
+    )
+    assert read.stdout.splitlines() == shlex.split(command)[1:]
+    assert all(width(line) <= 60 for line in said)
 
 
 def test_quiet_says_nothing_of_a_run_that_went_well_and_of_others_what_failed_and_what_mends_it(tmp_path: Path) -> None:
