@@ -31,7 +31,7 @@ def test_a_size_that_no_file_has_stops_no_other_file(shop: Shop) -> None:
 
 
 @pytest.mark.contract("M7")
-@pytest.mark.parametrize("harm", ["damaged", "missing"])
+@pytest.mark.parametrize("harm", ["damaged", "missing", "emptied", "begun anew"])
 def test_gc_removes_nothing_where_the_ledger_does_not_say_all(shop: Shop, harm: str) -> None:
     shop.attach("a.bin", b"first")
     shop.attach("b.bin", b"second")
@@ -40,13 +40,18 @@ def test_gc_removes_nothing_where_the_ledger_does_not_say_all(shop: Shop, harm: 
     whole = ledger.read_bytes()
     if harm == "damaged":
         ledger.write_bytes(b"\0" * 40 + whole[40:])
+    elif harm == "emptied":
+        ledger.write_bytes(b"")
     else:
         ledger.unlink()
+    if harm == "begun anew":
+        shop.server.files.clear()
+        shop.fetch()
     said = shop.terminal.run("media", "gc", "t", "--apply")
     assert shop.stored(b"first"), said.out
     assert shop.stored(b"second"), said.out
     assert said.code == 1
-    assert "dce-play media verify t" in said.err
+    assert f"dce-play media {'verify' if harm in {'damaged', 'missing'} else 'fetch'} t" in said.err
 
 
 @pytest.mark.contract("M7", "M9")

@@ -10,7 +10,7 @@ from dce_play.cli.app.step_verb import declared
 from dce_play.cli.app.verb import format_option, lock_wait_option, tell
 from dce_play.cli.media.chosen import chosen_targets, target_options
 from dce_play.discord.archive.folder.naming import shown
-from dce_play.discord.media.backlog import find_garbage
+from dce_play.discord.media.garbage import find_garbage
 from dce_play.discord.media.summary import summarise
 from dce_play.discord.media_store.verify import verify_store
 from dce_play.errors import ExitCode
@@ -80,14 +80,15 @@ def status(target: str | None, *, config: Path | None, output_format: str) -> in
 def gc(target: str | None, *, config: Path | None, apply_it: bool, lock_wait_s: float, output_format: str) -> int:
     """Show what is in the store and of no use: files that no line of media.jsonl names, and unfinished fetches.
 
-    What a line names is never removed, so nothing that a channel file names is. Without --apply nothing is removed.
+    What a line names is never removed, nor is anything while a URL in a channel file has no bytes that are kept: the
+    file may be theirs. Without --apply nothing is removed.
 
     \b
     Example:
       dce-play media gc my-server --apply
 
-    Exit 0: told or removed. Exit 1: the ledger is damaged or missing, nothing is removed. Exit 5: no such target.
-    Exit 75: the archive is locked.
+    Exit 0: told or removed. Exit 1: the ledger is damaged or missing, or files may be needed: nothing is
+    removed. Exit 5: no such target. Exit 75: the archive is locked.
     """
     targets_file, targets = chosen_targets(target, config)
     root = targets_file.archive_root

@@ -1,13 +1,8 @@
 """A target's backlog: its channel files looked through, and what they name fetched; and what is tried again."""
 
-import shlex
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
-from hashlib import sha256
-from pathlib import Path
 
-from dce_play.discord.archive.folder.naming import shown
 from dce_play.discord.media.opened import MediaTools, fetching
 from dce_play.discord.media.outcome import MediaOutcome
 from dce_play.discord.media.run import INDEX_NAME
@@ -19,16 +14,6 @@ from dce_play.discord.media_store.store import MediaStore
 from dce_play.discord.targets.model import Target
 from dce_play.errors import DcePlayError, UsageError
 from dce_play.layout import TargetLayout
-
-
-class LedgerUnsure(DcePlayError):
-    """A ledger does not say of every file what it is of use for, so none can be called garbage."""
-
-    def __init__(self, place: str, target: str) -> None:
-        super().__init__(
-            f"{place}: which files it named is not known, so nothing is removed",
-            hint=f"put the ledger back from a backup; what is wrong: dce-play media verify {shlex.quote(target)}",
-        )
 
 
 class MediaOff(UsageError):
@@ -96,37 +81,3 @@ def _with_index(target: Target, queue: Callable[[MediaIndex], int]) -> int:
         return queue(index)
     finally:
         index.close()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Garbage:
-    """What the store has and nothing names."""
-
-    paths: tuple[Path, ...]
-    size_bytes: int
-
-
-def find_garbage(target: Target) -> Garbage:
-    """Return the files of a store that no line names, and what fetches left. What any line ever kept stays.
-
-    A damaged line that is too short for a digest named no file.
-
-    Raises: LedgerUnsure, when a line that may have named one is damaged, or files are there and no ledger; OSError.
-    """
-    layout = TargetLayout(target.output_dir)
-    store = MediaStore(layout)
-    named: set[str] = set()
-    begin = 0
-    for line in read_ledger(layout.media_ledger):
-        size_bytes, begin = line.end - begin, line.end
-        if line.value is None and size_bytes <= 2 * sha256().digest_size:
-            continue
-        if line.value is None or (line.value.state == MediaState.KEPT and line.value.digest is None):
-            raise LedgerUnsure(f"{shown(layout.media_ledger)}:{line.number}: no line of media", target.name)
-        if line.value.digest is not None:
-            named.add(line.value.digest)
-    paths = [path for path in store.files() if path.name not in named or path != store.path(path.name)]
-    if paths and not layout.media_ledger.exists():
-        raise LedgerUnsure(f"{shown(layout.media_ledger)} is not there", target.name)
-    paths += store.leftover_parts()
-    return Garbage(paths=tuple(paths), size_bytes=sum(path.lstat().st_size for path in paths))
