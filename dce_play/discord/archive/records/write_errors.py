@@ -1,11 +1,13 @@
 """What goes wrong when the disk does not take what is written."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from dce_play.errors import DcePlayError
-from dce_play.system.disk import NO_ROOM
+
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class NotEnoughSpace(DcePlayError):
@@ -50,6 +52,6 @@ def disk_errors(archive: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except OSError as error:
-        if error.errno in NO_ROOM:
+        if error.errno in _NO_SPACE:
             raise NotEnoughSpace(archive.parent, str(error)) from error
         raise WriteFailed(archive, str(error)) from error

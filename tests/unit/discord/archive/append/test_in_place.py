@@ -47,9 +47,7 @@ def run(layout: TargetLayout, disk: Disk) -> Path:
 
 
 @pytest.mark.contract("R-3.12", "D-52", "R-19.04")
-@pytest.mark.parametrize(
-    ("number", "kind"), [(errno.ENOSPC, NotEnoughSpace), (errno.EFBIG, NotEnoughSpace), (errno.EIO, WriteFailed)]
-)
+@pytest.mark.parametrize(("number", "kind"), [(errno.ENOSPC, NotEnoughSpace), (errno.EIO, WriteFailed)])
 @pytest.mark.parametrize("at", [1, 2])
 def test_a_write_that_fails_is_undone_at_once(
     layout: TargetLayout, at: int, number: int, kind: type[DcePlayError]
