@@ -37,7 +37,8 @@ class MayBeNeeded(DcePlayError):
     def __init__(self, files: int, url: str, target: str) -> None:
         super().__init__(
             f"{files} file(s) that no line names may be needed: {url} is in a channel file and has no bytes here",
-            hint=f"fetch what can be had, then look again: dce-play media fetch {shlex.quote(target)}",
+            hint="put media.jsonl back from a backup if it was lost; else fetch what can be had, then look again: "
+            f"dce-play media fetch {shlex.quote(target)}",
         )
 
 
