@@ -18,7 +18,7 @@ _RANDOM = re.compile(r"\b[0-9a-f]{32}\b|(?<=\.)[0-9a-f]{8}(?=\.tmp\b)")
 
 
 def strace(log: Path, *more: str) -> tuple[str, ...]:
-    """Return the words that go before a command, so that its calls are written to ``log``; ``more`` names more calls."""
+    """Return the words before a command that have its calls written to ``log``; ``more`` names more calls."""
     return ("strace", "-f", "-y", "-qq", "-s", "200", "-o", str(log), "-e", ",".join((_CHANGES, *more)))
 
 
@@ -48,7 +48,7 @@ def changes(log: Path, root: Path, *, sends: str = "") -> list[str]:
 
 
 def _calls(log: Path) -> Iterator[tuple[str, str]]:
-    """Yield each call's name and words, where it ended; what was interrupted by another thread's call is put together."""
+    """Yield each call's name and words where it ended; what another thread's call cut in two is put together."""
     begun: dict[str, tuple[str, str]] = {}
     for line in log.read_text(errors="replace").splitlines():
         piece = _PIECE.match(line)
