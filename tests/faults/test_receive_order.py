@@ -103,7 +103,7 @@ class Counting(Disk):
 
 
 def row(identifier: str) -> IndexRow:
-    return IndexRow(v=1, id=identifier, host_id="lab-1", size=1, sha256="", manifest_digest="", commit=None, files=1,
+    return IndexRow(v=1, id=identifier, host_id="lab-1", size=1, sha256="", manifest_digest="", files=1,
                     bytes=1, stored_at="", source="put")  # fmt: skip
 
 
