@@ -106,7 +106,7 @@ class Produced(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[Warned, ...] = ()
     checked: bool = False
     """What level 2 reads contents with has read every byte of the stream on its way: what is stored needs it no more,
-    if its sum is the stream's."""
+    if its sum is the stream's or it is encrypted."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

@@ -147,7 +147,10 @@ class EngineSource(Protocol):
         """Return about how many bytes the stream will have, or ``None`` when nobody knows. Touches nothing."""
 
     def check(self) -> Sink | None:
-        """Return a new level 2 check to push the plain stream through; ``None`` when the engine has no tool for it."""
+        """Return a new level 2 check to push the plain stream through.
+
+        ``None`` when the engine has no tool for it, or checks all that it writes itself and says so in ``Produced``.
+        """
 
     def produce(self, out: Sink, /, *, quiesced: bool) -> Produced:
         """Write the whole stream into ``out`` (which the caller finishes) and return what it holds.

@@ -1,6 +1,7 @@
 """The protocol between the framework and places off the machine: one module below ``targets`` for each kind."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -25,6 +26,15 @@ class RemoteBackup(msgspec.Struct, frozen=True, kw_only=True):
         """Return whether the copy is good: what its manifest says, and of the size that it says."""
         verification = self.manifest.verification
         return verification.level >= 1 and verification.good and self.bytes == self.manifest.bytes
+
+
+class DeadUpload(msgspec.Struct, frozen=True, kw_only=True):
+    """Data of ours that a target has no manifest of: whoever sent it died before the end."""
+
+    file: str
+    key: str
+    taken: datetime
+    """When the backup was, as its name says."""
 
 
 class Target(Protocol):
@@ -53,6 +63,15 @@ class Target(Protocol):
 
         Raises: BackupError.
         """
+
+    def dead_uploads(self, module: str, /, *, before: datetime) -> Sequence[DeadUpload]:
+        """Return the data of a module that were sent before a time, bear our mark, and have no manifest.
+
+        Raises: BackupError.
+        """
+
+    def remove_dead(self, upload: DeadUpload, /) -> None:
+        """Remove such data, unless they have a manifest by now. Raises: BackupError."""
 
     def read_again(self, backup: RemoteBackup, /) -> None:
         """Read a copy whole and compare its size and sum.

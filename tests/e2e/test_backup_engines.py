@@ -400,6 +400,7 @@ def test_no_secret_is_anywhere_but_in_the_encrypted_backup(
         shell.run("backup", "verify", "--all", "--identity", f"file:{tmp_path / 'key.txt'}"),
     ]
     assert [each.code for each in said] == [0, 0, 0], said
+    assert [row["level"] for row in json.loads(said[1].out)["backups"]] == [2, 2]
     secrets = [seaweed.admin[1], bao.limited, str(identity), "two/three", CONTENT.decode()[:30]]
     for text in [*everything_said(said), *everything_in(shell.folder), *everything_in(tmp_path / "tmp")]:
         assert not [secret for secret in secrets if secret.encode() in text]

@@ -175,8 +175,11 @@ class TakeRun:
                 tool=ToolFacts(name="dce-play", version=self._options.tool_version),
                 hooks=hooks.record(),
             )
-            is_stored_as_checked = produced.checked and part.sha256 == pipeline.top.sha256 and self._level > 1
-            manifest = self._verified(part, manifest, was_checked=check is not None or is_stored_as_checked)
+            is_whole = (
+                encryption is not None or part.sha256 == pipeline.top.sha256
+            )  # what was checked is what is stored
+            checked_itself = produced.checked and is_whole and self._level > 1
+            manifest = self._verified(part, manifest, was_checked=check is not None or checked_itself)
             manifest = self._told(manifest, produced, previous)
             part.publish(encode_manifest(manifest))
         except BaseException:

@@ -1,7 +1,7 @@
 """Removing copies at a target by the rules that hold here: planned first, then exactly that or nothing."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -14,8 +14,12 @@ from dce_play.backup.protocols import Services
 from dce_play.backup.store.catalog import SAFETY
 from dce_play.backup.store.root import make_safe_root, module_lock
 from dce_play.backup.take.verify import STORED, with_checks
-from dce_play.backup.target_protocols import RemoteBackup, Target
+from dce_play.backup.target_protocols import DeadUpload, RemoteBackup, Target
 from dce_play.system.clock import utc_stamp
+
+LONGEST_UPLOAD_S = 86_400.0
+"""So long after data came to a target, somebody may still be about to write their manifest."""
+_DEAD = "upload-died"
 
 
 class RemotePlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +30,7 @@ class RemotePlan(msgspec.Struct, frozen=True, kw_only=True):
     rules: KeepRules
     retention: Retention
     backups: tuple[RemoteBackup, ...]
+    dead: tuple[DeadUpload, ...] = ()
 
 
 def plan_remote(module: str, target: Target, rules: KeepRules, *, now: datetime) -> RemotePlan:
@@ -34,13 +39,23 @@ def plan_remote(module: str, target: Target, rules: KeepRules, *, now: datetime)
     Raises: BackupError: ``auth``, ``forbidden``, ``unreachable``, ``not-found``.
     """
     backups = tuple(each for each in target.backups() if each.manifest.module == module)
-    retention = retain_copies(backups, rules, now=now)
-    return RemotePlan(module=module, target=target, rules=rules, retention=retention, backups=backups)
+    dead = tuple(target.dead_uploads(module, before=now - timedelta(seconds=LONGEST_UPLOAD_S)))
+    retention = retain_copies(backups, dead, rules, now=now)
+    return RemotePlan(module=module, target=target, rules=rules, retention=retention, backups=backups, dead=dead)
 
 
-def retain_copies(backups: Sequence[RemoteBackup], rules: KeepRules, *, now: datetime) -> Retention:
-    """Return which copies stay and which may go. A pure function."""
-    return retain([_candidate(each) for each in backups], now=now, keep_last=rules.last, keep_within_s=rules.within_s)
+def retain_copies(
+    backups: Sequence[RemoteBackup], dead: Sequence[DeadUpload], rules: KeepRules, *, now: datetime
+) -> Retention:
+    """Return which copies stay and which may go. A pure function.
+
+    Data without a manifest are as good as a bad backup: they go once a good copy is newer.
+    """
+    candidates = [_candidate(each) for each in backups] + [_dead_candidate(each) for each in dead]
+    found = retain(candidates, now=now, keep_last=rules.last, keep_within_s=rules.within_s)
+    names = frozenset(each.file for each in dead)
+    remove = (msgspec.structs.replace(each, reasons=(_DEAD,)) if each.file in names else each for each in found.remove)
+    return msgspec.structs.replace(found, remove=tuple(remove))
 
 
 def apply_remote(planned: RemotePlan, root: Path, services: Services) -> tuple[str, ...]:
@@ -74,8 +89,12 @@ def apply_remote(planned: RemotePlan, root: Path, services: Services) -> tuple[s
         if newest is None:
             raise BackupError(ErrorId.VERIFY_FAILED, f"{planned.module} has no good copy: nothing goes")
         _read_again(target, newest, services)
+        uploads = {each.file: each for each in again.dead}
         for file in reversed(going):
-            target.remove(copies[file])
+            if file in uploads:
+                target.remove_dead(uploads[file])
+            else:
+                target.remove(copies[file])
         return tuple(reversed(going))
 
 
@@ -92,6 +111,10 @@ def _read_again(target: Target, newest: RemoteBackup, services: Services) -> Non
             f"{newest.file}, the newest good copy at {target.name}, is rotten: nothing was removed",
             hint=f"take a new one first: dce-play backup run {newest.manifest.module}",
         ) from error
+
+
+def _dead_candidate(upload: DeadUpload) -> Candidate:
+    return Candidate(file=upload.file, ended=upload.taken, level=0, is_good=False, is_safety=False)
 
 
 def _candidate(backup: RemoteBackup) -> Candidate:

@@ -13,13 +13,16 @@ from dce_play.backup.facts import RemoteCopy
 from dce_play.backup.manifest import SUFFIX, Manifest, decode_manifest, encode_manifest
 from dce_play.backup.protocols import Services
 from dce_play.backup.s3_bucket import in_our_words, open_bucket
-from dce_play.backup.target_protocols import RemoteBackup
+from dce_play.backup.store.names import split_name, stamp_time
+from dce_play.backup.target_protocols import DeadUpload, RemoteBackup
 from dce_play.system.s3.bucket import Bucket
 from dce_play.system.s3.errors import S3Error
 from dce_play.system.s3.upload import part_bytes
 
 PART_BYTES = 16 << 20
 _LARGEST_MANIFEST_BYTES = 4 << 20
+MARK = "dce-play-backup"
+"""The key of an object's metadata that says that we sent it; its value is the sha256 of all of it."""
 
 
 def open_target(keys: TargetKeys, services: Services, /) -> "S3Target":
@@ -70,7 +73,7 @@ class S3Target:
         """
         parts = _parts(path, part_bytes(manifest.bytes, PART_BYTES))
         digest = hashlib.sha256()
-        upload = self._bucket.begin(key)
+        upload = self._bucket.begin(key, metadata={MARK: manifest.sha256})
         try:
             for part in parts:
                 digest.update(part)
@@ -130,6 +133,37 @@ class S3Target:
             bare = self._told(sizes, [key for key in _told_keys(sizes) if key not in sizes])
             return [each for each in bare if each.manifest.module == module and self._bucket.head(each.key) is None]
 
+    def dead_uploads(self, module: str, /, *, before: datetime) -> Sequence[DeadUpload]:
+        """Return data of ours without a manifest. Only what bears our mark is ours, whatever its name says.
+
+        Raises: BackupError: ``auth``, ``forbidden``, ``unreachable``, ``not-found``.
+        """
+        with in_our_words():
+            listed = {each.key: each for page in self._bucket.pages(self._prefix) for each in page}
+            found = []
+            for key, each in listed.items():
+                name = split_name(key.removeprefix(self._prefix))
+                if name is None or name.module != module or f"{key}{SUFFIX}" in listed:
+                    continue
+                taken = stamp_time(name.stamp)
+                if taken is not None and _is_before(each.last_modified, before) and self._is_dead(key):
+                    found.append(DeadUpload(file=str(name), key=key, taken=taken))
+        return found
+
+    def _is_dead(self, key: str) -> bool:
+        """Return whether an object bears our mark and has no manifest, which may have come since it was listed."""
+        facts = self._bucket.head(key)
+        return facts is not None and MARK in facts.metadata and self._bucket.head(f"{key}{SUFFIX}") is None
+
+    def remove_dead(self, upload: DeadUpload, /) -> None:
+        """Remove data without a manifest.
+
+        Raises: BackupError.
+        """
+        with in_our_words(has_begun=True):
+            if self._is_dead(upload.key):
+                self._bucket.delete(upload.key)
+
     def _sizes(self) -> dict[str, int]:
         return {each.key: each.size_bytes for page in self._bucket.pages(self._prefix) for each in page}
 
@@ -175,6 +209,14 @@ def _told_keys(sizes: Mapping[str, int]) -> list[str]:
         for key, size in sizes.items()
         if key.endswith(SUFFIX) and size <= _LARGEST_MANIFEST_BYTES
     ]
+
+
+def _is_before(stamp: str, moment: datetime) -> bool:
+    """Return whether a store's time is before a moment; of one that cannot be read nobody knows it."""
+    try:
+        return datetime.fromisoformat(stamp).astimezone(UTC) < moment
+    except ValueError:
+        return False
 
 
 def _compare(found: str, expected: str, otherwise: str) -> None:

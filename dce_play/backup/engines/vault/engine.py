@@ -38,9 +38,8 @@ class SnapshotSource:
     def estimate_bytes(self) -> None:
         """Return nothing: the server does not tell."""
 
-    def check(self) -> Sink:
-        """Return the reader of snapshots."""
-        return checking()
+    def check(self) -> None:
+        """Return nothing: the snapshot is read whole on its way."""
 
     def produce(self, out: Sink, /, *, quiesced: bool) -> Produced:  # noqa: ARG002  # a snapshot needs no quiescing
         """Fetch the snapshot and read all of it on its way.

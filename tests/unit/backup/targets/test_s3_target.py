@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -12,10 +13,12 @@ from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import Consistency, EngineFacts, Produced, RemoteCopy, SourceFacts
 from dce_play.backup.keep.prune import KeepRules
 from dce_play.backup.manifest import SUFFIX, Manifest, encode_manifest
-from dce_play.backup.targets.prune import apply_remote, plan_remote
+from dce_play.backup.targets.prune import LONGEST_UPLOAD_S, apply_remote, plan_remote
 from dce_play.backup.targets.s3 import _LARGEST_MANIFEST_BYTES, S3Target, open_target
+from dce_play.system.clock import SystemClock
 from dce_play.system.s3.bucket import Bucket
 from tests.support.engine_services import EngineServices, manifest_of, module_of
+from tests.support.fakes import FakeClock
 from tests.support.real_engines import SeaweedFS
 from tests.support.tampering import Last, tampering
 
@@ -157,6 +160,66 @@ def test_what_a_killed_prune_left_goes_with_the_next_one_and_nothing_else(seawee
     assert services.said == [f"removed what a killed prune left at {place.name}: {names[0]}{SUFFIX}"]
     left = {each.key.removeprefix("host-one/") for page in bucket.pages() for each in page}
     assert left == {names[1], f"{names[1]}{SUFFIX}", f"{copies[2][0].name}{SUFFIX}", f"strange{SUFFIX}"}
+
+
+def sent(place: S3Target, folder: Path, hour: int, *, module: str = "thing") -> str:
+    """Store a copy taken at this hour and return its file's name."""
+    name = f"{module}-20261128T{hour:02}0000Z.tar.gz"
+    path, manifest = backup(folder, name, b"data", ended=f"2026-11-28T{hour:02}:00:01Z")
+    manifest = msgspec.structs.replace(manifest, module=module)
+    place.store(path, manifest, encoder(manifest))
+    return name
+
+
+@pytest.mark.contract("N10", "N11")
+def test_data_of_an_upload_that_died_go_by_the_plan_and_nothing_that_is_foreign_or_newer(
+    seaweed: SeaweedFS, tmp_path: Path
+) -> None:
+    bucket = seaweed.new_bucket()
+    place = target(seaweed, bucket)
+    services = EngineServices()
+    dead, good, newer = (sent(place, tmp_path, hour) for hour in (1, 2, 3))
+    other = sent(place, tmp_path, 1, module="thing-else")
+    foreign = "thing-20261128T000000Z.tar.gz"
+    bucket.put(f"host-one/{foreign}", b"of our name, and not of ours", only_new=True)
+    for name in (dead, newer, other):
+        bucket.delete(f"host-one/{name}{SUFFIX}")  # as whoever is killed before the manifest leaves it
+
+    later = services.clock.now() + timedelta(seconds=LONGEST_UPLOAD_S + 60)
+    plan = plan_remote("thing", place, KeepRules(last=1), now=later)
+    assert [(each.file, each.reasons) for each in plan.retention.remove] == [(dead, ("upload-died",))]
+    assert [each.file for each in plan.retention.keep] == [newer, good]
+    services.clock = FakeClock(later)
+    assert apply_remote(plan, tmp_path / "root", services) == (dead,)
+    left = {each.key.removeprefix("host-one/") for page in bucket.pages() for each in page}
+    assert left == {good, f"{good}{SUFFIX}", newer, other, foreign}
+
+
+@pytest.mark.contract("N11")
+@pytest.mark.parametrize(("early_s", "count"), [(-60, 1), (60, 0)], ids=["a day ago", "less"])
+def test_data_whose_manifest_may_still_come_are_left_alone(
+    seaweed: SeaweedFS, tmp_path: Path, early_s: float, count: int
+) -> None:
+    bucket = seaweed.new_bucket()
+    place = target(seaweed, bucket)
+    dead, _good = sent(place, tmp_path, 1), sent(place, tmp_path, 2)
+    bucket.delete(f"host-one/{dead}{SUFFIX}")
+    now = SystemClock().now() + timedelta(seconds=LONGEST_UPLOAD_S - early_s)
+    assert len(plan_remote("thing", place, KeepRules(last=1), now=now).retention.remove) == count
+
+
+@pytest.mark.contract("N11")
+def test_data_that_get_their_manifest_after_the_plan_stay(seaweed: SeaweedFS, tmp_path: Path) -> None:
+    bucket = seaweed.new_bucket()
+    place = target(seaweed, bucket)
+    name = sent(place, tmp_path, 1)
+    with bucket.open(f"host-one/{name}{SUFFIX}") as stream:
+        manifest = b"".join(stream.chunks())
+    bucket.delete(f"host-one/{name}{SUFFIX}")
+    (upload,) = place.dead_uploads("thing", before=SystemClock().now() + timedelta(hours=1))
+    bucket.put(f"host-one/{name}{SUFFIX}", manifest, only_new=True)
+    place.remove_dead(upload)
+    assert [each.file for each in place.backups()] == [name]
 
 
 @pytest.mark.contract("E5")
