@@ -13,8 +13,17 @@ _NETWORK = frozenset({
 })  # fmt: skip
 
 
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""Error numbers of a disk that is full, of a quota that is used up, and of a file that may not grow."""
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""Error numbers of a disk that is full and of a quota that is used up: free space helps."""
+NO_ROOM = FULL | {errno.EFBIG}
+"""And of a file that may not grow."""
+
+
+def growth_hint(error: OSError) -> str:
+    """Return what helps a file that may not grow, in parentheses; empty where something else is the matter."""
+    if error.errno != errno.EFBIG:
+        return ""
+    return " (free space does not help: raise the limit on the size of files, ulimit -f)"
 
 
 class NoSuchPlace(DcePlayError):

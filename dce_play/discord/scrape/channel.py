@@ -33,7 +33,7 @@ from dce_play.discord.scrape.tools import Tools
 from dce_play.errors import DcePlayError
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId, MessageId
-from dce_play.system.disk import NO_ROOM
+from dce_play.system.disk import FULL, growth_hint
 from dce_play.system.lock.file_lock import flock_file
 
 
@@ -102,13 +102,17 @@ class _ChannelScrape:
             reason = f"{error}{f' ({error.hint})' if error.hint else ''}"
             self._note(action=ChannelAction.FAILED, reason=reason, error=error)
         except OSError as error:
-            if error.errno not in NO_ROOM:
-                self._note(action=ChannelAction.FAILED, reason=f"{error.strerror}: {error.filename}")
+            if error.errno not in FULL:
+                self._note(action=ChannelAction.FAILED, reason=self._unwritten(error))
             else:
                 full = DiskFull(f"no space left for channel {self._chosen.channel_id}", hint="free some and run again")
                 self._note(reason=str(full))
                 raise RunMustStop(full, self._timed()) from error
         return self._timed()
+
+    def _unwritten(self, error: OSError) -> str:
+        """Return what went wrong and where; a write that fails does not say of which file."""
+        return f"{error.strerror}: {error.filename or self._place.layout.folder}{growth_hint(error)}"
 
     def _scrape(self) -> None:
         tools, place, channel_id = self._tools, self._place, self._chosen.channel_id

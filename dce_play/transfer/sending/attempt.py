@@ -5,7 +5,7 @@ import os
 import msgspec
 
 from dce_play.system.clock import utc_stamp
-from dce_play.system.disk import NO_ROOM
+from dce_play.system.disk import FULL, growth_hint
 from dce_play.system.lock.file_lock import FileBusy
 from dce_play.transfer.ids import EpisodeId
 from dce_play.transfer.sending.connection.delivery import Delivery
@@ -62,14 +62,20 @@ class Attempt:
         try:
             result = self._go(identifier, obey=obey)
         except OSError as error:
-            code = "no_space" if error.errno in NO_ROOM else "io_error"
+            code = "no_space" if error.errno in FULL else "io_error"
             self._backoff.failed(identifier, None)
-            result = Result(id=identifier, verdict=Verdict(outcome=Outcome.RETRY, code=code, detail=_told(error)))
+            told = self._unwritten(error, identifier)
+            result = Result(id=identifier, verdict=Verdict(outcome=Outcome.RETRY, code=code, detail=told))
         except FileBusy as error:
             result = Result(id=identifier, verdict=Verdict(outcome=Outcome.RETRY, code="busy", detail=str(error)))
         if result is not None and result.tried:
             self._tell(result, round(1000 * (self._clock.monotonic() - began)))
         return result
+
+    def _unwritten(self, error: OSError, identifier: EpisodeId) -> str:
+        """Return what went wrong and where; a write that fails does not say of which file: most often it is this."""
+        file = os.fsdecode(error.filename) if error.filename else self._spool.file(identifier, Suffix.PART)
+        return f"{file}: {(error.strerror or str(error)).lower()}{growth_hint(error)}"
 
     def _go(self, identifier: EpisodeId, *, obey: bool) -> Result | None:
         if self._spool.has_reason(identifier):
@@ -234,8 +240,3 @@ class Attempt:
             self._log.event("ship.unexpected", Level.WARNING, id=result.id, http=verdict.http)
         if verdict.http in LOGGED_WITH_FIX:
             self._log.fix(verdict.fix)
-
-
-def _told(error: OSError) -> str:
-    place = f"{os.fsdecode(error.filename)}: " if error.filename else ""
-    return f"{place}{(error.strerror or str(error)).lower()}"

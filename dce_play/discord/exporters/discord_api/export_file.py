@@ -9,7 +9,7 @@ from dce_play.discord.archive.scan.scanner import MAX_MESSAGE_BYTES
 from dce_play.discord.exporters.discord_api.convert.json_writer import JsonObject, rendered
 from dce_play.discord.exporters.protocol import DiskFull, ExportFailed
 from dce_play.snowflake import ChannelId, MessageId
-from dce_play.system.disk import NO_ROOM
+from dce_play.system.disk import FULL, growth_hint
 
 _BUFFER_BYTES = 1 << 20
 LARGEST_MESSAGE_BYTES = MAX_MESSAGE_BYTES - 4096
@@ -104,10 +104,11 @@ class ExportFile:
             return
 
     def _failure(self, error: OSError) -> DiskFull | ExportFailed:
-        if error.errno in NO_ROOM:
+        if error.errno in FULL:
             return DiskFull(
                 f"no space left to export channel {self._channel_id} into {self._path}",
                 channel_id=self._channel_id,
                 hint="free some space; the partial export is kept and the next run goes on from it",
             )
-        return ExportFailed(f"cannot write {self._path}: {error.strerror}", channel_id=self._channel_id)
+        why = f"{error.strerror}{growth_hint(error)}"
+        return ExportFailed(f"cannot write {self._path}: {why}", channel_id=self._channel_id)

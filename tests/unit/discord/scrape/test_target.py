@@ -2,6 +2,7 @@ import contextlib
 import gzip
 import json
 import os
+import resource
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -289,6 +290,19 @@ def test_a_full_disk_stops_the_run_and_keeps_the_partial(scene: Scene) -> None:
     assert (first.action, second.action) == ("NOT_TRIED", "NOT_TRIED")
     assert first.temp_kept is not None
     assert len(scene.exporter.requests) == 1
+
+
+def test_a_file_that_may_not_grow_fails_its_channel_and_no_other(scene: Scene) -> None:
+    scene.channels(ROOM, OTHER)
+    scene.exporter.messages = {ROOM: list(range(1, 500)), OTHER: [5]}
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
+    try:
+        first, second = scene.scrape().channels
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (first.action, second.action) == ("FAILED", "CREATED")
+    assert first.reason.startswith(f"File too large: {scene.folder} (free space does not help")
 
 
 @pytest.mark.contract("R-3.22", "R-11.09", "R-11.12", "H-02", "H-03", "E-17")

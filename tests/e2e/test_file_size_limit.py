@@ -1,0 +1,52 @@
+"""Commands whose files may not grow (``ulimit -f``): told as that, and not as a full disk."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from dce_play.discord.simulator.server import running_simulator
+from dce_play.discord.simulator.worlds import Size, build_world
+from tests.support.lab_hosts import LabHost
+from tests.support.stand_in_receiver import receiving
+
+LIMIT = ("prlimit", "--fsize=200000")
+HELP = "free space does not help"
+
+
+def test_an_episode_that_is_packed_into_a_file_that_may_not_grow_is_tried_again_and_said_to_be_that(
+    tmp_path: Path,
+) -> None:
+    with receiving() as receiver:
+        host = LabHost(folder=tmp_path, url=receiver.url)
+        host.write_config()
+        host.episode("large", files={"x": os.urandom(1_000_000)})
+        host.episode("small")
+        done = host.run("ship", "once", "--format", "json", prefix=LIMIT)
+    rows = {row["id"]: row for row in json.loads(done.stdout)["episodes"]}
+    assert (rows["large"]["outcome"], rows["large"]["code"]) == ("retry", "io_error")
+    assert rows["small"]["outcome"] == "stored"
+    assert f"{host.data}/outbox/large.tar.zst.part: file too large ({HELP}" in json.dumps(rows["large"])
+    assert host.where()["episodes"] == ["large"]
+
+
+def test_a_channel_whose_export_may_not_grow_is_said_to_be_that(tmp_path: Path) -> None:
+    with running_simulator(build_world(7, size=Size(messages=3000))) as simulator:
+        target = tmp_path / "archives" / "demo"
+        targets = [{"name": "demo", "output_dir": str(target), "guild_ids": list(simulator.world.guilds)}]
+        config = {"archive_root": str(tmp_path / "archives"), "targets": targets}
+        (tmp_path / "scrape-targets.json").write_text(json.dumps(config))
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "DISCORD_TOKEN": simulator.token,
+            "DCE_DISCORD_API_BASE": simulator.base_url,
+            "DCE_MIN_FREE_MB": "0",
+        }
+        argv = [*LIMIT, sys.executable, "-m", "dce_play", "run", "scrape", "--skip-preflight", "--output", "jsonl"]
+        done = subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    said = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert f"export.json: File too large ({HELP}" in said
+    assert "no space left" not in said
