@@ -103,16 +103,13 @@ class _ChannelScrape:
             self._note(action=ChannelAction.FAILED, reason=reason, error=error)
         except OSError as error:
             if error.errno not in FULL:
-                self._note(action=ChannelAction.FAILED, reason=self._unwritten(error))
+                where = error.filename or self._place.layout.folder  # a write that fails does not say of which file
+                self._note(action=ChannelAction.FAILED, reason=f"{error.strerror}: {where}{growth_hint(error)}")
             else:
                 full = DiskFull(f"no space left for channel {self._chosen.channel_id}", hint="free some and run again")
                 self._note(reason=str(full))
                 raise RunMustStop(full, self._timed()) from error
         return self._timed()
-
-    def _unwritten(self, error: OSError) -> str:
-        """Return what went wrong and where; a write that fails does not say of which file."""
-        return f"{error.strerror}: {error.filename or self._place.layout.folder}{growth_hint(error)}"
 
     def _scrape(self) -> None:
         tools, place, channel_id = self._tools, self._place, self._chosen.channel_id
