@@ -26,6 +26,11 @@ def growth_hint(error: OSError) -> str:
     return " (free space does not help: raise the limit on the size of files, ulimit -f)"
 
 
+def unwritten(error: OSError, near: Path) -> str:
+    """Return what went wrong with which file; a write that fails does not say, and then it was ``near`` this."""
+    return f"{error.strerror}: {error.filename or near}{growth_hint(error)}"
+
+
 class NoSuchPlace(DcePlayError):
     """Neither a path nor any of its parents exists."""
 

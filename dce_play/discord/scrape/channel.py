@@ -33,7 +33,7 @@ from dce_play.discord.scrape.tools import Tools
 from dce_play.errors import DcePlayError
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId, MessageId
-from dce_play.system.disk import FULL, growth_hint
+from dce_play.system.disk import FULL, unwritten
 from dce_play.system.lock.file_lock import flock_file
 
 
@@ -103,8 +103,7 @@ class _ChannelScrape:
             self._note(action=ChannelAction.FAILED, reason=reason, error=error)
         except OSError as error:
             if error.errno not in FULL:
-                where = error.filename or self._place.layout.folder  # a write that fails does not say of which file
-                self._note(action=ChannelAction.FAILED, reason=f"{error.strerror}: {where}{growth_hint(error)}")
+                self._note(action=ChannelAction.FAILED, reason=unwritten(error, self._place.layout.folder))
             else:
                 full = DiskFull(f"no space left for channel {self._chosen.channel_id}", hint="free some and run again")
                 self._note(reason=str(full))
