@@ -93,23 +93,26 @@ def test_so_many_buffers_are_kept_for_later() -> None:
 
 
 def test_a_body_is_never_further_ahead_of_its_check_than_so_many_pieces() -> None:
-    goes_on = threading.Event()
+    begun, goes_on = threading.Event(), threading.Event()
 
     class Slow(ArchiveCheck):
         def feed(self, data: bytes | memoryview) -> None:  # noqa: ARG002 - as the check has it
+            begun.set()
             goes_on.wait(30)
 
     check = RunningCheck(Slow("ep-1", ArchiveLimits()))
     fed: list[int] = []
 
     def feed_all() -> None:
-        for number in range(50):
-            check.feed(Piece(bytes(8 << 20)))
-            fed.append(number)
+        for size in (8 << 20, *[1] * 49):
+            check.feed(Piece(bytes(size)))
+            fed.append(size)
 
     feeder = threading.Thread(target=feed_all)
     feeder.start()
-    time.sleep(1.0)
+    assert begun.wait(30)
+    while check._side is None or not check._side._changed._waiters:  # type: ignore[attr-defined]
+        time.sleep(0.001)  # until it has to wait
     lay = len(fed)
     goes_on.set()
     feeder.join(30)

@@ -47,8 +47,16 @@ class KnowsNoBypass(Watched):
 
 
 class Breaks(Watched):
-    def write_view(self, descriptor: int, view: memoryview, offset: int) -> None:  # noqa: ARG002 - as the disk has it
-        raise OSError(errno.EIO, "broken")
+    """Fails what goes around the cache."""
+
+    def bypass_cache(self, descriptor: int, *, bypass: bool) -> bool:  # noqa: ARG002 - as the disk has it
+        self.bypass = bypass
+        return bypass
+
+    def write_view(self, descriptor: int, view: memoryview, offset: int) -> None:
+        if self.bypass:
+            raise OSError(errno.EIO, "broken")
+        super().write_view(descriptor, view, offset)
 
 
 @pytest.fixture
