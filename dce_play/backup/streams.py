@@ -7,7 +7,7 @@ the way (an exit code, a bad sum), and ``abort``, which lets go and never raises
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import BinaryIO, Generic, Protocol, TypeVar
 
 from dce_play.system.process.streaming import widen
@@ -64,6 +64,20 @@ def chunks(source: Source) -> Iterator[bytes]:
     while data := source.read(CHUNK_BYTES):
         yield data
     source.finish()
+
+
+def push_all(opening: AbstractContextManager[Source], sink: Sink) -> None:
+    """Push a stream to its end into a sink and finish that; whatever comes of it, the sink is let go of.
+
+    Raises: BackupError.
+    """
+    try:
+        with opening as source:
+            for data in chunks(source):
+                sink.write(data)
+        sink.finish()
+    finally:
+        sink.abort()
 
 
 class PulledSink(Generic[_Result]):
