@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from typing import BinaryIO, Generic, Protocol, TypeVar
 
+from dce_play.system.descriptors import write_all
 from dce_play.system.process.streaming import widen
 
 CHUNK_BYTES = 1 << 18
@@ -104,10 +105,8 @@ class PulledSink(Generic[_Result]):
     def write(self, data: "bytes | memoryview", /) -> None:
         if self._stopped:
             return
-        view = memoryview(data)
         try:
-            while view:
-                view = view[os.write(self._write_fd, view) :]
+            write_all(self._write_fd, data)
         except BrokenPipeError:
             self._stopped = True
             self._thread.join()

@@ -37,7 +37,7 @@ class ComposeEngine(TreeEngine):
 
     def probe(self, module: Module, services: Services, /, *, timeout_s: float) -> Health:  # noqa: ARG002
         try:
-            containers = services.compose_containers(module, _project(module))
+            containers = services.compose_containers(module, module.project)
         except BackupError:
             return Health.UNHEALTHY
         if not containers:
@@ -56,7 +56,7 @@ class ComposeEngine(TreeEngine):
     def open(self, module: Module, services: Services, /, *, dry_run: bool, excluding: Path) -> Iterator[EngineSource]:
         roots = self.roots(module, services)
         refuse_missing(roots, what=module.name)
-        services.compose_containers(module, _project(module))  # an engine that does not answer is told before all else
+        services.compose_containers(module, module.project)  # an engine that does not answer is told before all else
         yield _ComposeSource(module, services, roots, excluding, dry_run=dry_run)
 
 
@@ -109,7 +109,7 @@ class _ComposeSource(TreeSource):
     def _images(self, text: str) -> tuple[ImageFacts, ...]:
         found = {
             each.image: each.image_digest
-            for each in self._services.compose_containers(self._module, _project(self._module))
+            for each in self._services.compose_containers(self._module, self._module.project)
         }
         for name in _IMAGE.findall(text):
             found.setdefault(name, "")
@@ -123,11 +123,6 @@ def _programs() -> list[tuple[str, ...]]:
     if shutil.which("podman-compose"):
         found.append(("podman-compose",))
     return found
-
-
-def _project(module: Module) -> str:
-    keys = module.keys.compose
-    return keys.project or Path(keys.project_root).name
 
 
 ENGINE = ComposeEngine()
