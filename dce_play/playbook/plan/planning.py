@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from dataclasses import replace as with_changes
+from operator import attrgetter
 from pathlib import Path
 
 from dce_play.playbook.check.contents import names_read
@@ -42,6 +43,8 @@ MAX_INCLUDES = 50
 MAX_LEVELS = 60
 """Blocks and included files inside each other."""
 _KEYWORD_NAMES = tuple(each.name for each in fields(Keywords) if each.name != "tags")  # tags only choose
+_all_of = attrgetter(*_KEYWORD_NAMES)
+_encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
 
 
 def make_plan(
@@ -288,11 +291,15 @@ def _base_key(statement: Statement) -> str:
 
 
 def _digest(written: object) -> str:
-    return hashlib.sha256(json.dumps(_written(written), sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:32]
+    return hashlib.sha256(_encode(_written(written)).encode()).hexdigest()[:32]
 
 
 def _written(value: object) -> object:
     """Return what was written, without places."""
+    return value if not value or isinstance(value, str) else _without_places(value)  # most of a step is empty
+
+
+def _without_places(value: object) -> object:
     match value:
         case Literal(value=plain):
             return plain
@@ -303,7 +310,10 @@ def _written(value: object) -> object:
         case Items(items=inner) | Fields(fields=inner):
             return _written(inner)
         case Keywords():
-            return {name: _written(getattr(value, name)) for name in _KEYWORD_NAMES}
+            return {
+                name: _written(each) if each else each
+                for name, each in zip(_KEYWORD_NAMES, _all_of(value), strict=True)
+            }
         case Mapping():
             return {str(key): _written(item) for key, item in value.items()}
         case list() | tuple():
