@@ -66,25 +66,6 @@ def chunks(source: Source) -> Iterator[bytes]:
     source.finish()
 
 
-class Tee:
-    """A sink that hands everything to several, in order."""
-
-    def __init__(self, *sinks: Sink) -> None:
-        self._sinks = sinks
-
-    def write(self, data: "bytes | memoryview", /) -> None:
-        for sink in self._sinks:
-            sink.write(data)
-
-    def finish(self) -> None:
-        for sink in self._sinks:
-            sink.finish()
-
-    def abort(self) -> None:
-        for sink in self._sinks:
-            sink.abort()
-
-
 class PulledSink(Generic[_Result]):
     """A sink whose reader is a function that pulls: it runs in a thread, at the other end of a pipe.
 

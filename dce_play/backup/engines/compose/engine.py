@@ -100,7 +100,6 @@ class _ComposeSource:
 
     extension = "tar"
     is_compressible = True
-    quiesces_itself = False
 
     def __init__(
         self, module: Module, services: Services, roots: tuple[RootFacts, ...], excluding: Path, *, quick: bool

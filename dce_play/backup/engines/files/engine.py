@@ -95,7 +95,6 @@ class _FilesSource:
 
     extension = "tar"
     is_compressible = True
-    quiesces_itself = False
 
     def __init__(
         self, module: Module, container: Container | None, roots: tuple[RootFacts, ...], excluding: Path, *, quick: bool

@@ -45,7 +45,6 @@ class DumpSource:
 
     extension = "dump"
     is_compressible = False
-    quiesces_itself = True
 
     def __init__(self, keys: MeilisearchKeys, services: Services, *, folder: Path, key: str) -> None:
         self._keys = keys

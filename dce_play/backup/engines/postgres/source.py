@@ -21,7 +21,6 @@ class SqlSource:
 
     extension = "sql"
     is_compressible = True
-    quiesces_itself = True
 
     def __init__(self, server: Server, facts: ServerFacts) -> None:
         self._server = server

@@ -36,7 +36,6 @@ class CustomSource:
 
     extension = "pg.tar"
     is_compressible = False
-    quiesces_itself = True
 
     def __init__(self, server: Server, facts: ServerFacts) -> None:
         self._server = server
