@@ -148,3 +148,15 @@ def test_a_time_that_is_longer_than_the_calendar_keeps_all() -> None:
     found = retain(HISTORY, now=NOW, keep_last=1, keep_within_s=1e15)
     assert len(found.keep) == len(HISTORY)
     assert all("within" in each.reasons for each in found.keep)
+
+
+@pytest.mark.parametrize("last", [1, 2, 3])
+def test_so_many_good_ones_stay_and_no_more(last: int) -> None:
+    good = [ended(f"k-{day}", day) for day in range(4)]
+    found = retain(good, now=NOW, keep_last=last, keep_within_s=None)
+    assert [each.file for each in found.keep] == [f"k-{day}" for day in range(last)]
+
+
+def test_what_is_just_as_old_as_may_be_stays() -> None:
+    found = retain([ended("new", 0), ended("old", 1)], now=NOW, keep_last=1, keep_within_s=24 * HOUR)
+    assert [each.file for each in found.keep] == ["new", "old"]
