@@ -93,7 +93,7 @@ def test_what_was_undone_before_is_not_replaced(tmp_path: Path) -> None:
 def test_the_file_goes_back_as_a_program_of_its_own(tmp_path: Path) -> None:
     swap = prepared(tmp_path, "a")
     go(swap, 1)
-    argv = [sys.executable, "-I", "-S", swaps.__file__, json.dumps([swap])]
+    argv = [sys.executable, "-I", swaps.__file__, json.dumps([swap])]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, f"{swap['place']} is what it was\n")
     assert content(swap["place"]) == ["old"]
