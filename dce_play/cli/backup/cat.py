@@ -11,6 +11,7 @@ import click
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.store.opened import StoredBackup
 from dce_play.backup.streams import Source
+from dce_play.cli.backup.doors import services_of
 from dce_play.cli.backup.ending import Stopped, stoppable
 from dce_play.cli.backup.office import Office, common_options
 from dce_play.errors import ExitCode
@@ -32,7 +33,7 @@ def cat(backup: str, **options: Any) -> int:
     """
     office = Office("cat", {**options, "output_format": "text"})
     entry = office.desk.entry(backup)
-    opened = StoredBackup(entry.path, entry.manifest, office.services, identity=options["identity"])
+    opened = StoredBackup(entry.path, entry.manifest, services_of(office), identity=options["identity"])
     try:
         with stoppable(options["timeout_s"]), _chosen(opened, options) as source:
             _copy(source)

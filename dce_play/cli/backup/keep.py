@@ -7,6 +7,7 @@ import click
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.keep.recover import recover
 from dce_play.backup.keep.require import require
+from dce_play.cli.backup.doors import services_of
 from dce_play.cli.backup.office import Answer, Office, Verb, common_options, duration, split_words
 from dce_play.errors import ExitCode
 from dce_play.system.quantities import show_duration
@@ -67,7 +68,7 @@ def recover_runs(restored: str, **options: Any) -> int:
     office = Office("recover", options)
 
     def act() -> Answer:
-        found = recover(office.desk.root, office.services, restored=restored)
+        found = recover(office.desk.root, services_of(office), restored=restored)
         lines = [f"{each.module}: {each.what}" for each in found.undone]
         lines += [f"removed {path}" for path in found.removed]
         facts = {"undone": found.undone, "removed": found.removed}

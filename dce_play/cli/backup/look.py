@@ -1,5 +1,6 @@
 """``dce-play backup list`` and ``show``: what is there, and what one backup is."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
@@ -36,8 +37,7 @@ def list_backups(modules_named: tuple[str, ...], *, remote: bool, **options: Any
 
             rows = add_remote(office, names, rows)
         left = [_leftover(each) for each in catalog.leftovers if not modules_named or _is_of(each, names)]
-        lines = aligned([_cells(row) for row in rows], right={2, 3, 4}) + aligned([_left_cells(each) for each in left])
-        return Answer(facts={"backups": rows, "leftovers": left}, lines=lines)
+        return Answer(facts={"backups": rows, "leftovers": left}, lines=_lines(rows, left))
 
     return office.answer(act)
 
@@ -83,6 +83,12 @@ def _row(office: Office, entry: Entry) -> ListRow:
         warnings=tuple(warning.id for warning in manifest.warnings),
         remote=manifest.remote,
     )
+
+
+def _lines(rows: Sequence[ListRow], left: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Give the lines for people; none is made where nobody asks for them."""
+    yield from aligned([_cells(row) for row in rows], right={2, 3, 4})
+    yield from aligned([_left_cells(each) for each in left])
 
 
 def _cells(row: ListRow) -> tuple[str, ...]:

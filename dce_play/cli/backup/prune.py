@@ -6,6 +6,7 @@ import click
 
 from dce_play.backup.keep.prune import apply_prune, plan_prune, total_bytes
 from dce_play.cli.backup.asking import ask_for_person, confirm, plan_lines, removed_by, rules_of
+from dce_play.cli.backup.doors import services_of
 from dce_play.cli.backup.office import Answer, Office, Verb, common_options, duration
 from dce_play.errors import ExitCode
 
@@ -55,7 +56,7 @@ def _act(office: Office, names: tuple[str, ...], options: dict[str, Any]) -> Ans
         size = total_bytes(catalog, [each.file for each in remove])
         confirm(office, lines, f"Remove {len(remove)} backup(s), {size} bytes?")
     removed, error = removed_by(
-        plans, lambda name: apply_prune(name, plans[name], rules[name], office.desk.root, office.services)
+        plans, lambda name: apply_prune(name, plans[name], rules[name], office.desk.root, services_of(office))
     )
     facts |= {"removed": removed, "applied": error is None}
     return Answer(facts=facts, lines=[*lines, *(f"removed {file}" for file in removed)], error=error)
