@@ -11,15 +11,17 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.tasks import task
 
+from tools.mutate import prepare
+
 TOP = Path(__file__).parent
 BIN = Path(sys.executable).parent
 
 
-def _run(c: Context, *words: str) -> None:
-    """Run a tool of this environment in the project's folder; its exit code becomes ours."""
+def _run(c: Context, *words: str, folder: Path = TOP) -> None:
+    """Run a tool of this environment, in the project's folder unless told; its exit code becomes ours."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     program, *rest = words
-    with c.cd(str(TOP)):
+    with c.cd(str(folder)):
         c.run(shlex.join([str(BIN / program), *rest]), pty=False, in_stream=False, env={"PYTHONUNBUFFERED": "1"})
 
 
@@ -96,11 +98,20 @@ def _names() -> list[str]:
     return sorted(path.stem.removeprefix("bench_") for path in (TOP / "benchmarks").rglob("bench_*.py"))
 
 
-@task(help={"package": "the core to mutate, as a folder"})
-def mutate(c: Context, package: str = "dce_play/system/durable") -> None:
-    """Change the code a little at a time, and list the changes that no test noticed."""
-    _run(c, "mutmut", "run", f"{package.replace('/', '.')}*")
-    _run(c, "mutmut", "results")
+@task(
+    help={
+        "package": "the core to mutate, as a folder or a module",
+        "tests": "the tests that must notice, with spaces between; without it those that mirror the package",
+    }
+)
+def mutate(c: Context, package: str = "dce_play/system/durable", tests: str = "") -> None:
+    """Change the code a little at a time, and list the changes that no test noticed.
+
+    Example: inv mutate --package dce_play/system/durable/names
+    """
+    folder = prepare(package, tests.split())
+    _run(c, "mutmut", "run", "--max-children", "2", folder=folder)
+    _run(c, "mutmut", "results", folder=folder)
 
 
 @task

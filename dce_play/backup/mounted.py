@@ -55,11 +55,6 @@ class MountedSource:
         """Return whether the stream is compressed by us."""
         return self._inner.is_compressible
 
-    @property
-    def quiesces_itself(self) -> bool:
-        """Return that the data are as consistent as quiescing makes them."""
-        return False
-
     def estimate_bytes(self) -> int | None:
         """Return about how large the folders are."""
         return self._inner.estimate_bytes()

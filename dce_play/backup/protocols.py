@@ -143,10 +143,6 @@ class EngineSource(Protocol):
     def is_compressible(self) -> bool:
         """Return whether the stream is compressed by us: not what its engine compressed already."""
 
-    @property
-    def quiesces_itself(self) -> bool:
-        """Return whether the data are consistent without quiescing (a dump, a snapshot)."""
-
     def estimate_bytes(self) -> int | None:
         """Return about how many bytes the stream will have, or ``None`` when nobody knows. Touches nothing."""
 

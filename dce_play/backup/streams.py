@@ -7,9 +7,10 @@ the way (an exit code, a bad sum), and ``abort``, which lets go and never raises
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import BinaryIO, Generic, Protocol, TypeVar
 
+from dce_play.system.descriptors import write_all
 from dce_play.system.process.streaming import widen
 
 CHUNK_BYTES = 1 << 18
@@ -66,23 +67,18 @@ def chunks(source: Source) -> Iterator[bytes]:
     source.finish()
 
 
-class Tee:
-    """A sink that hands everything to several, in order."""
+def push_all(opening: AbstractContextManager[Source], sink: Sink) -> None:
+    """Push a stream to its end into a sink and finish that; whatever comes of it, the sink is let go of.
 
-    def __init__(self, *sinks: Sink) -> None:
-        self._sinks = sinks
-
-    def write(self, data: "bytes | memoryview", /) -> None:
-        for sink in self._sinks:
-            sink.write(data)
-
-    def finish(self) -> None:
-        for sink in self._sinks:
-            sink.finish()
-
-    def abort(self) -> None:
-        for sink in self._sinks:
-            sink.abort()
+    Raises: BackupError.
+    """
+    try:
+        with opening as source:
+            for data in chunks(source):
+                sink.write(data)
+        sink.finish()
+    finally:
+        sink.abort()
 
 
 class PulledSink(Generic[_Result]):
@@ -109,10 +105,8 @@ class PulledSink(Generic[_Result]):
     def write(self, data: "bytes | memoryview", /) -> None:
         if self._stopped:
             return
-        view = memoryview(data)
         try:
-            while view:
-                view = view[os.write(self._write_fd, view) :]
+            write_all(self._write_fd, data)
         except BrokenPipeError:
             self._stopped = True
             self._thread.join()

@@ -10,7 +10,6 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _PART = re.compile(r"(?:\*|([0-9]+|[a-z]{3})(?:-([0-9]+|[a-z]{3}))?)(?:/([0-9]+))?")
 _AT = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
-INTERVALS = ("monthly", "weekly", "daily")
 
 
 class InvalidSchedule(DcePlayError):

@@ -23,13 +23,13 @@ def _end(pair: _Pair) -> None:
             each.shutdown(socket.SHUT_RDWR)
 
 
-def _to_server(pair: _Pair, hear: Callable[[], bool]) -> None:
+def _to_server(pair: _Pair, hear: Callable[[bytes], bool]) -> None:
     client, server = pair
     with suppress(OSError), client.makefile("rb") as stream:
         kind = b""
         while len(size := stream.read(4)) == 4:
             body = stream.read(struct.unpack("!I", size)[0] - 4)
-            if kind != _GOODBYE and not hear():
+            if kind != _GOODBYE and not hear(body):
                 _end(pair)
                 return
             server.sendall(kind + size + body)
@@ -46,11 +46,11 @@ def _to_client(pair: _Pair) -> None:
 
 
 @contextmanager
-def postgres_proxy(target: Path, hear: Callable[[], bool]) -> Iterator[Path]:
+def postgres_proxy(target: Path, hear: Callable[[bytes], bool]) -> Iterator[Path]:
     """Run one in front of the server whose socket lies in a folder; give the folder of its own socket.
 
-    ``hear`` is called, one call at a time, before each message of a client but its goodbye is passed on: ``False`` ends
-    the connection instead.
+    ``hear`` is called with its contents, one call at a time, before each message of a client but its goodbye is passed
+    on: ``False`` ends the connection instead.
     """
     folder = Path(tempfile.mkdtemp(prefix="dce-proxy-", dir="/tmp"))
     listening = socket.socket(socket.AF_UNIX)
@@ -60,9 +60,9 @@ def postgres_proxy(target: Path, hear: Callable[[], bool]) -> Iterator[Path]:
     threads: list[threading.Thread] = []
     turn = threading.Lock()
 
-    def in_turn() -> bool:
+    def in_turn(body: bytes) -> bool:
         with turn:
-            return hear()
+            return hear(body)
 
     def serve() -> None:
         with suppress(OSError):

@@ -15,7 +15,8 @@ ReadDocument: TypeAlias = Callable[[Path], Document]
 MODULES_VARIABLE = "DCE_BACKUP_MODULES"
 CLASSES_VARIABLE = "DCE_BACKUP_CLASSES"
 _OWN_CLASSES = Path(__file__).resolve().parent.parent / "classes.yaml"
-_MODULE_FILE = "module.yaml"
+MODULE_FILE = "module.yaml"
+"""Of an operator's tree: most of it is theirs."""
 _USUAL = ("modules", "backup.yml")
 
 
@@ -53,7 +54,7 @@ def load_definitions(place: Path | None, rows: Sequence[ClassRow], read: ReadDoc
         return Definitions()
     if not place.is_dir():
         return read_modules_file(read(place), rows)
-    files = sorted(place.glob(f"*/{_MODULE_FILE}")) or sorted(place.glob(f"modules/*/{_MODULE_FILE}"))
+    files = sorted(place.glob(f"*/{MODULE_FILE}")) or sorted(place.glob(f"modules/*/{MODULE_FILE}"))
     modules: dict[str, Module] = {}
     problems: list[Problem] = []
     texts: dict[Path, str] = {}

@@ -94,13 +94,14 @@ def read_catalog(root: Path, *, now: datetime) -> Catalog:
     entries: list[Entry] = []
     leftovers: list[Leftover] = []
     for name in names:
-        path = root / name
         if part_of(name) is not None:
-            leftovers.append(_leftover(path, "part", now))
-        elif name.endswith(SUFFIX) and split_name(name.removesuffix(SUFFIX)) is not None:
-            if name.removesuffix(SUFFIX) not in known:
-                leftovers.append(_leftover(path, "orphan-manifest", now))
+            leftovers.append(_leftover(root / name, "part", now))
+        elif name.endswith(SUFFIX):
+            data = name.removesuffix(SUFFIX)
+            if data not in known and split_name(data) is not None:
+                leftovers.append(_leftover(root / name, "orphan-manifest", now))
         elif split_name(name) is not None:
+            path = root / name
             entry = read_entry(path) if manifest_name(name) in known else None
             if entry is None:
                 leftovers.append(_leftover(path, "no-manifest", now))
@@ -125,7 +126,7 @@ def read_entry(path: Path) -> Entry | None:
     """Return the backup at a path, or ``None`` when it has no manifest of ours that tells of this very file."""
     name = split_name(path.name)
     try:
-        data = _read_plain(path.with_name(manifest_name(path.name)))
+        data = _read_plain(manifest_name(os.fspath(path)))
         size = path.lstat().st_size
         manifest = decode_manifest(data, name=manifest_name(path.name))
         ended = datetime.fromisoformat(manifest.ended)
@@ -136,17 +137,19 @@ def read_entry(path: Path) -> Entry | None:
     return Entry(path=path, manifest=manifest, stored_bytes=size, ended=ended)
 
 
-def _read_plain(path: Path) -> bytes:
+def _read_plain(path: str) -> bytes:
     """Read a small plain file: no link is followed, and no pipe waited for.
 
     Raises: OSError.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_MANIFEST_BYTES:
-            raise OSError(errno.EINVAL, "it is no manifest", str(path))
-        return file.read()
+            raise OSError(errno.EINVAL, "it is no manifest", path)
+        return os.read(descriptor, status.st_size)  # a file object would cost as much as opening and reading
+    finally:
+        os.close(descriptor)
 
 
 def find_backup(reference: str, root: Path, *, now: datetime) -> Entry:

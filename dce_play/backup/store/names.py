@@ -11,6 +11,7 @@ from dce_play.backup.manifest import SUFFIX
 _STAMP = r"[0-9]{8}T[0-9]{6}Z"
 _NAME = re.compile(rf"(?P<module>{NAME_PATTERN[1:-1]})-(?P<stamp>{_STAMP})\.(?P<extension>[a-z0-9.]+)")
 STAMP_FORMAT = "%Y%m%dT%H%M%SZ"
+_STAMP_LENGTH = 16
 
 
 class BackupName(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,8 +39,14 @@ def split_name(name: str) -> BackupName | None:
 
 def stamp_time(stamp: str) -> datetime | None:
     """Return the time that a stamp says, or ``None`` for one that is no time."""
-    try:
-        return datetime.strptime(stamp, STAMP_FORMAT).replace(tzinfo=UTC)
+    digits = stamp[:8] + stamp[9:15]
+    if len(stamp) != _STAMP_LENGTH or stamp[8] + stamp[15] != "TZ" or not (digits.isascii() and digits.isdigit()):
+        return None
+    try:  # by hand: strptime takes five times as long, and a list asks for every name
+        return datetime(
+            int(stamp[:4]), int(stamp[4:6]), int(stamp[6:8]),
+            int(stamp[9:11]), int(stamp[11:13]), int(stamp[13:15]), tzinfo=UTC,
+        )  # fmt: skip
     except ValueError:
         return None
 

@@ -1,6 +1,5 @@
 """``dce-play backup cat``: a backup's bytes on standard output, with its sums checked on the way."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -11,9 +10,11 @@ import click
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.store.opened import StoredBackup
 from dce_play.backup.streams import Source
+from dce_play.cli.backup.doors import services_of
 from dce_play.cli.backup.ending import Stopped, stoppable
 from dce_play.cli.backup.office import Office, common_options
 from dce_play.errors import ExitCode
+from dce_play.system.descriptors import write_all
 
 
 @click.command("cat")
@@ -32,7 +33,7 @@ def cat(backup: str, **options: Any) -> int:
     """
     office = Office("cat", {**options, "output_format": "text"})
     entry = office.desk.entry(backup)
-    opened = StoredBackup(entry.path, entry.manifest, office.services, identity=options["identity"])
+    opened = StoredBackup(entry.path, entry.manifest, services_of(office), identity=options["identity"])
     try:
         with stoppable(options["timeout_s"]), _chosen(opened, options) as source:
             _copy(source)
@@ -64,9 +65,7 @@ def _copy(source: Source) -> None:
     sys.stdout.flush()
     try:
         while data := source.read():
-            view = memoryview(data)
-            while view:
-                view = view[os.write(1, view) :]
+            write_all(1, data)
     except BrokenPipeError:
         raise BackupError(ErrorId.WRITE_FAILED, "whoever reads it has gone away") from None
     source.finish()

@@ -10,6 +10,7 @@ from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import Drilled
 from dce_play.backup.protocols import DrillOptions
 from dce_play.backup.restore.drill import drill_entry
+from dce_play.cli.backup.doors import services_of
 from dce_play.cli.backup.office import Answer, Office, Verb, common_options
 
 
@@ -39,7 +40,7 @@ def drill(backup: str, **options: Any) -> int:
         entry = office.desk.entry(backup)
         wanted = DrillOptions(folder=options["drill_dir"], keep=options["keep"], unseal=options["unseal"])
         begun = time.monotonic()
-        drilled = drill_entry(entry, office.services, wanted, identity=options["identity"])
+        drilled = drill_entry(entry, services_of(office), wanted, identity=options["identity"])
         facts = {
             "file": entry.file,
             "engine": {"name": drilled.engine.name, "version": drilled.engine.server_version},

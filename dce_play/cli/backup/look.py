@@ -1,11 +1,12 @@
 """``dce-play backup list`` and ``show``: what is there, and what one backup is."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
 
 from dce_play.backup.store.catalog import Catalog, Entry, Leftover
-from dce_play.cli.backup.list_row import ListRow
+from dce_play.cli.backup.list_row import ListRow, row_of
 from dce_play.cli.backup.office import Answer, Office, Verb, common_options
 from dce_play.system.cells import aligned
 from dce_play.system.quantities import show_duration
@@ -36,8 +37,7 @@ def list_backups(modules_named: tuple[str, ...], *, remote: bool, **options: Any
 
             rows = add_remote(office, names, rows)
         left = [_leftover(each) for each in catalog.leftovers if not modules_named or _is_of(each, names)]
-        lines = aligned([_cells(row) for row in rows], right={2, 3, 4}) + aligned([_left_cells(each) for each in left])
-        return Answer(facts={"backups": rows, "leftovers": left}, lines=lines)
+        return Answer(facts={"backups": rows, "leftovers": left}, lines=_lines(rows, left))
 
     return office.answer(act)
 
@@ -66,23 +66,20 @@ def show(backup: str, **options: Any) -> int:
 
 
 def _row(office: Office, entry: Entry) -> ListRow:
-    manifest = entry.manifest
-    return ListRow(
+    return row_of(
+        entry.manifest,
         file=entry.file,
-        module=manifest.module,
-        class_name=manifest.class_name,
-        purpose=manifest.purpose,
-        ended=manifest.ended,
-        age_s=round((office.desk.now - entry.ended).total_seconds(), 3),
-        bytes=entry.stored_bytes,
-        level=manifest.verification.level,
+        stored_bytes=entry.stored_bytes,
         good=entry.is_good,
-        consistency=manifest.consistency,
-        encrypted=manifest.encryption is not None,
-        change_percent=manifest.previous.change_percent if manifest.previous is not None else None,
-        warnings=tuple(warning.id for warning in manifest.warnings),
-        remote=manifest.remote,
+        remote=entry.manifest.remote,
+        age=office.desk.now - entry.ended,
     )
+
+
+def _lines(rows: Sequence[ListRow], left: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Give the lines for people; none is made where nobody asks for them."""
+    yield from aligned([_cells(row) for row in rows], right={2, 3, 4})
+    yield from aligned([_left_cells(each) for each in left])
 
 
 def _cells(row: ListRow) -> tuple[str, ...]:

@@ -15,20 +15,17 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
+from dce_play.backup.definitions.find import MODULE_FILE
 from dce_play.backup.desk import Desk, Places
 from dce_play.backup.errors import BackupError, ErrorId
-from dce_play.backup.service.services import SECRET_VARIABLES, LocalServices
-from dce_play.cli.app.misuse import misuse
+from dce_play.cli.app.verb import DURATION, format_option
 from dce_play.cli.backup.ending import Stopped, stoppable
 from dce_play.cli.run.watched_verb import watch_verb
 from dce_play.errors import DcePlayError, ExitCode
-from dce_play.playbook.document.document import load_document
+from dce_play.playbook.document.kept import KeptDocuments
 from dce_play.runner.secrets import RunSecrets
 from dce_play.source import InvalidDocument
 from dce_play.system.clock import SystemClock
-from dce_play.system.process.executor import LocalExecutor
-from dce_play.system.process.streaming import Streams
-from dce_play.system.quantities import parse_duration
 
 _Verb = TypeVar("_Verb", bound=Callable[..., Any])
 _IDS = {
@@ -69,15 +66,15 @@ class Office:
         self._log: Path | None = options["log_file"]
         self.secrets = RunSecrets(environment=os.environ, folder=Path.cwd())
         self.clock = SystemClock()
-        self._hidden = set(SECRET_VARIABLES)
-        self.services = self._services()
+        self.hidden: frozenset[str] = frozenset()
         places = Places(
             folder=Path.cwd(),
             modules=options["modules"],
             backup_root=options["backup_root"],
             classes=options["classes"],
         )
-        self.desk = Desk(places, os.environ, self.clock, load_document)
+        self._documents = KeptDocuments(os.environ, never=(MODULE_FILE,))
+        self.desk = Desk(places, os.environ, self.clock, self._documents.load)
 
     def say(self, line: str) -> None:
         """Tell people one line, on standard error and in the log."""
@@ -86,20 +83,8 @@ class Office:
         self._note(shown)
 
     def hide(self, names: Iterable[str]) -> None:
-        """Take variables out of what programs inherit: they hold secrets that are handed out by name."""
-        self._hidden |= set(names)
-        self.services = self._services()
-
-    def _services(self) -> LocalServices:
-        child = {name: value for name, value in os.environ.items() if name not in self._hidden}
-        return LocalServices(
-            executor=LocalExecutor(child, self.secrets),
-            streams=Streams(child, self.secrets),
-            environment=os.environ,
-            clock=self.clock,
-            resolve=self.secrets.resolve,
-            say=self.say,
-        )
+        """Take variables out of what programs inherit from now on: they hold secrets that are handed out by name."""
+        self.hidden |= frozenset(names)
 
     def answer(
         self, act: Callable[[], Answer], *, empty: Mapping[str, Any] | None = None, watched: bool = False
@@ -122,6 +107,7 @@ class Office:
         try:
             with stoppable(self._timeout_s):
                 answer = act()
+            self._documents.keep()
         except Stopped as stop:
             self._failed(stop.error, empty or {})
             raise stop.error from None
@@ -213,6 +199,9 @@ class Verb(click.Command):
 
 
 def _tell_misuse(verb: str, error: click.UsageError) -> None:
+    # Inside the function for start-up time: most command lines are right.
+    from dce_play.cli.app.misuse import misuse
+
     message, hint = misuse(error)
     told = {"id": ErrorId.USAGE, "message": message, "hint": hint}
     facts = {"schema": f"dce-play/backup-{verb}/1", "ok": False, "backup_root": "", "error": told}
@@ -227,26 +216,13 @@ def common_options(verb: _Verb) -> _Verb:
         click.option("--modules", type=click.Path(path_type=Path), help="A folder with */module.yaml, or a file."),
         click.option("--backup-root", type=click.Path(path_type=Path), help="The folder of backups."),
         click.option("--classes", type=click.Path(path_type=Path), help="A class table that is asked before ours."),
-        click.option(
-            "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True
-        ),
-        click.option("--timeout", "timeout_s", type=duration, metavar="TIME", help="End it after this long, as 10m."),
+        format_option,
+        click.option("--timeout", "timeout_s", type=DURATION, metavar="TIME", help="End it after this long, as 10m."),
         click.option("--log-file", type=click.Path(path_type=Path), help="Note every line here too."),
     )
     for option in reversed(options):
         verb = option(verb)
     return verb
-
-
-def duration(text: str) -> float:
-    """Return seconds.
-
-    Raises: click.BadParameter.
-    """
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
 
 
 def split_words(_ctx: click.Context, _option: click.Parameter, values: Iterable[str]) -> tuple[str, ...]:

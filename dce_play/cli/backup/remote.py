@@ -10,7 +10,8 @@ from dce_play.backup.target_protocols import RemoteBackup, Target
 from dce_play.backup.targets.prune import apply_remote, plan_remote
 from dce_play.backup.targets.upload import targets_of
 from dce_play.cli.backup.asking import ask_for_person, confirm, plan_lines, removed_by, rules_of
-from dce_play.cli.backup.list_row import ListRow
+from dce_play.cli.backup.doors import services_of
+from dce_play.cli.backup.list_row import ListRow, row_of
 from dce_play.cli.backup.office import Answer, Office
 from dce_play.errors import ExitCode
 
@@ -38,7 +39,7 @@ def prune_remote(office: Office, names: tuple[str, ...], options: dict[str, Any]
     plans = [
         plan_remote(name, target, rules_of(office, name, options), now=office.desk.now)
         for name in chosen
-        for target in targets_of(office.desk.module(name), office.services)
+        for target in targets_of(office.desk.module(name), services_of(office))
     ]
     keep = [each for plan in plans for each in plan.retention.keep]
     remove = [each for plan in plans for each in plan.retention.remove]
@@ -49,7 +50,7 @@ def prune_remote(office: Office, names: tuple[str, ...], options: dict[str, Any]
         return Answer(facts=facts, lines=lines, code=code)
     if remove and not options["yes"]:
         confirm(office, lines, f"Remove {len(remove)} copies at the targets?")
-    removed, error = removed_by(plans, lambda plan: apply_remote(plan, office.desk.root, office.services))
+    removed, error = removed_by(plans, lambda plan: apply_remote(plan, office.desk.root, services_of(office)))
     facts |= {"removed": removed, "applied": error is None}
     return Answer(facts=facts, lines=[*lines, *(f"removed {file}" for file in removed)], error=error)
 
@@ -61,28 +62,18 @@ def _backups(office: Office, names: Sequence[str]) -> list[tuple[Target, RemoteB
     return [
         (target, backup)
         for module in modules
-        for target in targets_of(module, office.services)
+        for target in targets_of(module, services_of(office))
         for backup in target.backups()
         if backup.manifest.module == module.name
     ]
 
 
 def _row(office: Office, backup: RemoteBackup, copies: list[dict[str, Any]]) -> ListRow:
-    manifest = backup.manifest
-    ended = datetime.fromisoformat(manifest.ended)
-    return ListRow(
+    return row_of(
+        backup.manifest,
         file=backup.file,
-        module=manifest.module,
-        class_name=manifest.class_name,
-        purpose=manifest.purpose,
-        ended=manifest.ended,
-        age_s=round((office.desk.now - ended).total_seconds(), 3),
-        bytes=backup.bytes,
-        level=manifest.verification.level,
+        stored_bytes=backup.bytes,
         good=backup.is_good,
-        consistency=manifest.consistency,
-        encrypted=manifest.encryption is not None,
-        change_percent=manifest.previous.change_percent if manifest.previous is not None else None,
-        warnings=tuple(warning.id for warning in manifest.warnings),
-        remote=tuple(copies),
+        remote=copies,
+        age=office.desk.now - datetime.fromisoformat(backup.manifest.ended),
     )

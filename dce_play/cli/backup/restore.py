@@ -16,6 +16,7 @@ from dce_play.backup.restore.into import check_empty
 from dce_play.backup.restore.restore import RestoreRun
 from dce_play.backup.store.catalog import Entry
 from dce_play.backup.take.options import TakeOptions
+from dce_play.cli.backup.doors import services_of
 from dce_play.cli.backup.office import Answer, Office, Verb, common_options
 
 
@@ -55,7 +56,7 @@ def _act(office: Office, backup: str, options: dict[str, Any]) -> Answer:
         check_empty(into)
     module = _module(office, entry, name, wanted=into is None or options["to"] is not None)
     office.hide(secret_variables(module.keys))
-    run = RestoreRun(entry, module, office.services, office.desk.root, into=into, identity=options["identity"])
+    run = RestoreRun(entry, module, services_of(office), office.desk.root, into=into, identity=options["identity"])
     plan = run.plan(safety=not options["no_safety_backup"])
     if operator is None:
         lines = [*_lines(plan), f"nothing was touched; to do it: dce-play backup restore {backup} --apply"]

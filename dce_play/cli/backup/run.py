@@ -11,6 +11,7 @@ from dce_play.backup.definitions.model import secret_variables
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.take.options import Planned, TakeOptions
 from dce_play.backup.take.take import TakeRun
+from dce_play.cli.backup.doors import services_of
 from dce_play.cli.backup.office import Answer, Office, Verb, common_options, split_words
 from dce_play.cli.backup.several import FailedRow, Outcome, failed_row, take_all
 from dce_play.errors import DcePlayError, ExitCode
@@ -62,7 +63,7 @@ def _take(office: Office, names: tuple[str, ...], options: dict[str, Any]) -> An
         include_excluded=options["include_excluded"],
         drill=options["drill"],
     )
-    outcome = take_all(modules, office.services, office.desk.root, wanted, jobs=options["jobs"])
+    outcome = take_all(modules, services_of(office), office.desk.root, wanted, jobs=options["jobs"])
     return _answer(outcome, strict=options["strict"])
 
 
@@ -79,7 +80,7 @@ def _plan(office: Office, names: tuple[str, ...], options: dict[str, Any]) -> An
     failed: list[FailedRow] = []
     for module in _chosen(office, names, options):
         try:
-            planned.append(TakeRun(module, office.services, office.desk.root, wanted).plan())
+            planned.append(TakeRun(module, services_of(office), office.desk.root, wanted).plan())
         except DcePlayError as error:
             failed.append(failed_row(module.name, error))
     answer = _answer(Outcome(failed=tuple(failed)), strict=False)

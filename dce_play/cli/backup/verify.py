@@ -9,6 +9,7 @@ from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import Finding
 from dce_play.backup.store.catalog import Entry
 from dce_play.backup.take.verify import verify_entry
+from dce_play.cli.backup.doors import services_of
 from dce_play.cli.backup.office import Answer, Office, Verb, common_options
 from dce_play.errors import ExitCode
 from dce_play.system.cells import aligned
@@ -64,7 +65,7 @@ def verify(backups: tuple[str, ...], **options: Any) -> int:
 def _verify(office: Office, entry: Entry, options: dict[str, Any]) -> VerifyRow:
     verified = verify_entry(
         entry,
-        office.services,
+        services_of(office),
         level=options["level"],
         identity=options["identity"],
         record=not options["no_record"],

@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -61,12 +60,6 @@ class MediaStore:
     def leftover_parts(self) -> list[Path]:
         """Return the files that no fetch finished."""
         return [self.parts / name for name in self._disk.names(self.parts)]
-
-    def drop_parts(self) -> None:
-        """Remove what no fetch finished; what cannot be removed stays."""
-        for part in self.leftover_parts():
-            with suppress(OSError):
-                self._disk.unlink(part)
 
     def copy(self, digest: str, target: Path) -> bool:
         """Copy a kept file to a new one; return whether it is there with its own bytes. Raises: OSError."""

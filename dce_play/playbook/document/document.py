@@ -19,7 +19,6 @@ from dce_play.source import Document, InvalidDocument, JsonValue, NodeSpan, Poin
 MAX_BYTES = 8 << 20
 _MAX_REPAIRS = 25
 _UNQUOTED = re.compile(r"^[ ]*(?:- +)*(?:[^\s#:'\"{}\[\],]+:[ ]+)?(?:- +)*(?P<value>\{\{.*?)(?P<comment>\s+#.*)?\s*$")
-_TAB = "found character '\\t' that cannot start any token"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,10 +18,8 @@ from dce_play.playbook.types.coerce import WrongValue, check, to_python
 from dce_play.playbook.types.shapes import DURATION, INT, Shape, shape_of, signature
 from dce_play.playbook.types.values import (
     UNREADY,
-    SecretReference,
     SecretTouched,
     UnknownTouched,
-    Unready,
     holds_unknown,
 )
 from dce_play.plugin import UNKNOWN, Unknown
@@ -255,13 +253,3 @@ def bind_vars(templates: Mapping[str, Template], names: Names, /) -> dict[str, o
         value = evaluate(template, {**names, "vars": found})
         found[name] = UNREADY if isinstance(value, Unknown) else value
     return found
-
-
-def is_known(value: object, /) -> bool:
-    """Return whether a value in a scope is known."""
-    return not isinstance(value, Unready | Unknown)
-
-
-def secret_reference(value: object, /) -> str | None:
-    """Return the reference when the value is a secret's."""
-    return value.reference if isinstance(value, SecretReference) else None

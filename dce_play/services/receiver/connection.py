@@ -22,7 +22,6 @@ from dce_play.transfer.wire import PROBLEM_TYPE
 
 LINGER_S = 1.0
 """How long a connection stays open after an answer to what was not read to its end."""
-_HEADERS_TOO_LARGE = 431
 
 
 class ReceiverProtocol(H11Protocol, asyncio.BufferedProtocol):

@@ -14,21 +14,12 @@ NO_LINK = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.EXDEV, errno.EMLINK, e
 """What ``link(2)`` says where the file system, or these two folders, cannot have it."""
 
 
-def publish_new(source: Path, name: Path, *, disk: Disk = REAL) -> None:
-    """Give a finished file a name that must be free, durably, and take its old name away.
+def link_new(source: Path, name: Path, *, disk: Disk = REAL) -> None:
+    """Give a finished file a second name that must be free, durably. Its first name stays.
 
     Its bytes are synced before. What stands under the name already is never replaced and never touched.
 
     Raises: FileExistsError, when the name is taken; OSError, one of ``NO_LINK`` where links cannot be had.
-    """
-    link_new(source, name, disk=disk)
-    remove(source, disk=disk)
-
-
-def link_new(source: Path, name: Path, *, disk: Disk = REAL) -> None:
-    """Give a finished file a second name that must be free, durably. Its first name stays.
-
-    Raises: as ``publish_new``.
     """
     descriptor = disk.open(source, os.O_RDONLY)
     try:

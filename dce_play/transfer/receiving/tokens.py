@@ -8,7 +8,7 @@ import hmac
 import os
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -24,7 +24,6 @@ from dce_play.transfer.ids import episode_id
 
 _TOKEN = re.compile(r"dcp_(?P<id>[0-9a-f]{8})_[0-9a-f]{64}", re.ASCII)
 _LOCK_WAIT_S = 10.0
-ROLES = ("ship", "monitor")
 
 
 class TokenRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,18 +126,13 @@ class FileTokens:
 
         self._change(without)
 
-    def _change(self, change: "_Change") -> None:
+    def _change(self, change: Callable[[tuple[TokenRecord, ...]], tuple[TokenRecord, ...]]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         with flock_file(self._path, wait_s=_LOCK_WAIT_S):
             tokens = change(self.all())
             data = msgspec.json.format(msgspec.json.encode(_TokensFile(tokens=tokens)), indent=2) + b"\n"
             write_atomic(self._path, data, mode=0o600)
-
-
-class _Change(Protocol):
-    def __call__(self, tokens: tuple[TokenRecord, ...], /) -> tuple[TokenRecord, ...]:
-        """Return the tokens as they shall be."""
 
 
 def new_token(host: str, *, role: str, expires: str | None, now: datetime) -> tuple[TokenRecord, str]:

@@ -90,6 +90,3 @@ class Pacer:
         while (left := begin - self._clock.monotonic()) > 0:
             self._clock.sleep(min(left, 0.5))
             moved(0)
-
-
-NO_LIMIT = Timetable(((0, 0),))

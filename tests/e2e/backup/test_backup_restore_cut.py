@@ -37,6 +37,8 @@ class Shop:
     at: int = 0
     end: End = End.KILLED
     seen: int = 0
+    renames: list[int] = field(default_factory=list)
+    """Which of the messages put a database aside."""
     is_out_of_reach: bool = False
     said: str = ""
     running: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
@@ -63,9 +65,11 @@ class Shop:
         """Return the rows of both databases, or of those that wait under other names."""
         return " ".join(self.server.sql("SELECT count(*) FROM t", database=name) for name in names or ("shop", "wiki"))
 
-    def hear(self) -> bool:
+    def hear(self, message: bytes) -> bool:
         """Take note of a message; return whether the connection lives on."""
         self.seen += 1
+        if b" RENAME TO " in message:
+            self.renames.append(self.seen)
         if self.seen == self.at and self.end is End.KILLED:
             self.running[-1].send_signal(signal.SIGKILL)
         self.is_out_of_reach |= self.end is End.ALL_LOST and 0 < self.at <= self.seen
@@ -73,7 +77,7 @@ class Shop:
 
     def restored(self, *, at: int = 0, end: End = End.KILLED) -> int:
         """Restore, ending early at a message; return the exit code once nobody is connected any more."""
-        self.at, self.end, self.seen, self.is_out_of_reach = at, end, 0, False
+        self.at, self.end, self.seen, self.renames, self.is_out_of_reach = at, end, 0, [], False
         self.running.append(self.yard.start(*self.words))
         self.said = self.running[-1].communicate(timeout=120)[1].decode()
         wait_for(lambda: self.server.sql(OTHERS) == "0", within_s=60, what="the end of every connection")
@@ -118,11 +122,18 @@ def shop(own_postgres: Postgres, tmp_path: Path) -> Iterator[Shop]:
 def test_a_restore_that_ends_early_leaves_all_as_before_or_says_that_it_is_not_restored(shop: Shop) -> None:
     assert shop.restored() == 0
     assert shop.rows() == OLD
-    middle = shop.seen // 2
-    for end, is_told in ((End.ONE_LOST, False), (End.ALL_LOST, True), (End.KILLED, True)):
+    middle, second_rename = shop.seen // 2, shop.renames[1]
+    for at, end, is_told in (
+        (second_rename, End.ONE_LOST, False),
+        (second_rename, End.ALL_LOST, True),
+        (second_rename + 1, End.ONE_LOST, False),
+        (middle, End.ONE_LOST, False),
+        (middle, End.ALL_LOST, True),
+        (middle, End.KILLED, True),
+    ):
         shop.fill(101)
-        assert shop.restored(at=middle, end=end) != 0
-        assert shop.judge() is is_told, end
+        assert shop.restored(at=at, end=end) != 0
+        assert shop.judge() is is_told, (at, end)
     code, found = shop.yard.ask("require", MODULE)
     assert code == 4
     assert "has not ended" in found["reason"]

@@ -5,6 +5,7 @@ not be let in when it is needed most.
 """
 
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -20,6 +21,8 @@ from dce_play.system.process.executor import NoSuchProgram
 from dce_play.system.process.streaming import StreamedProgram
 
 _LONGEST_NAME_BYTES = 63
+_LOST_S = 60.0
+_TICK_S = 0.05
 _PROCEDURES = 11
 """From this version on a block of the server's own language may commit in between."""
 
@@ -28,14 +31,23 @@ class Session:
     """A connection that stays open, with answers to one statement at a time."""
 
     def __init__(self, program: StreamedProgram, server: Server, *, major: int) -> None:
+        """Raises: BackupError (``engine-failed``), when nobody answers."""
         self.major = major
         """The server's major version."""
         self._program = program
         self._server = server
         self._rest = b""
+        self._backend = int(self.ask("SELECT pg_catalog.pg_backend_pid()"))
 
     def do(self, statement: str, *, told: str = "") -> None:
         """Run one statement to its end; ``told`` is what a failure calls it.
+
+        Raises: BackupError (``engine-failed``), when the server refuses it or is gone.
+        """
+        self.ask(statement, told=told)
+
+    def ask(self, statement: str, *, told: str = "") -> str:
+        """Run one statement to its end and return what it prints, a line a row.
 
         Raises: BackupError (``engine-failed``), when the server refuses it or is gone.
         """
@@ -44,28 +56,62 @@ class Session:
             self._program.write(f"{statement};\n\\echo {mark} :ERROR\n".encode("utf-8", "surrogateescape"))
         except BrokenPipeError:
             raise self._failed(told or statement) from None
-        if self._answer(mark.encode()) != b"false":
+        printed, has_failed = self._answer(mark.encode())
+        if has_failed != b"false":
             raise self._failed(told or statement)
+        return printed.decode("utf-8", "surrogateescape")
 
     def has(self, database: str) -> bool:
-        """Return whether there is a database of this name, once everything that was asked before is done."""
-        try:
-            self.do(f"SELECT 1 / count(*) FROM pg_catalog.pg_database WHERE datname = {literal(database).strip()}")  # noqa: S608 - quoted
-        except BackupError:
-            return False
-        return True
+        """Return whether there is a database of this name, once everything that was asked before is done.
 
-    def _answer(self, mark: bytes) -> bytes:
+        Raises: BackupError, when nobody can tell.
+        """
+        named = literal(database).strip()
+        return self.ask(f"SELECT count(*) FROM pg_catalog.pg_database WHERE datname = {named}") == "1"  # noqa: S608 - quoted
+
+    @contextmanager
+    def alive(self) -> Iterator["Session"]:
+        """Give this connection, or a new one if it is lost, once the server has ended what the lost one began.
+
+        Raises: BackupError, when the server is out of reach or still at work for the lost one.
+        """
+        try:
+            self.do("SELECT 1")
+        except BackupError:
+            with session(self._server, major=self.major) as another:
+                another.wait_for(self._backend)
+                yield another
+        else:
+            yield self
+
+    def wait_for(self, backend: int) -> None:
+        """Wait until the server's process of a lost connection has ended: a statement that runs is run to its end.
+
+        Raises: BackupError, when it has not after a minute.
+        """
+        deadline = time.monotonic() + _LOST_S
+        there = f"SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE pid = {backend}"  # noqa: S608 - a number
+        while self.ask(there) != "0":
+            if time.monotonic() >= deadline:
+                raise BackupError(
+                    ErrorId.ENGINE_FAILED,
+                    f"{self._server.where}: the lost connection's process {backend} is still at work",
+                )
+            time.sleep(_TICK_S)
+
+    def _answer(self, mark: bytes) -> tuple[bytes, bytes]:
+        printed: list[bytes] = []
         while True:
             line, found, rest = self._rest.partition(b"\n")
             if found:
                 self._rest = rest
                 if line.startswith(mark):
-                    return line[len(mark) :].strip()
+                    return b"\n".join(printed), line[len(mark) :].strip()
+                printed.append(line)
             elif more := self._program.read():
                 self._rest += more
             else:
-                return b"gone"
+                return b"", b"gone"
 
     def _failed(self, statement: str) -> BackupError:
         said = self._program.last_words().splitlines()
@@ -166,12 +212,30 @@ def _allow(held: Session, name: str, *, connectable: bool) -> None:
 def put_back(held: Session, moved: list[Moved], created: list[str], *, force: bool) -> None:
     """Remove the databases that the load has made, and give those that wait their names again.
 
-    ``moved`` may name one that was not renamed any more.
+    ``moved`` may name one that was not renamed any more. A lost connection is opened anew.
 
     ``force``: the server is 13 or newer, and ends the sessions of what it drops.
 
     Raises: BackupError, which says what waits where, after all that can be put back is back.
     """
+    if not moved and not created:
+        return
+    try:
+        with held.alive() as whole:
+            failures = _all_back(whole, moved, created, force=force)
+    except BackupError as error:
+        failures = [*(f"{each.name} may wait as {each.aside}" for each in moved), str(error)]
+    if failures:
+        raise BackupError(
+            ErrorId.ENGINE_FAILED,
+            f"not all could be put back: {'; '.join(failures)}",
+            hint="rename what waits by hand: ALTER DATABASE … RENAME TO …",
+            exit_code=ExitCode.FAILED,
+        )
+
+
+def _all_back(held: Session, moved: list[Moved], created: list[str], *, force: bool) -> list[str]:
+    """Return what could not be put back, and why."""
     failures = []
     for name in created:
         try:
@@ -183,14 +247,8 @@ def put_back(held: Session, moved: list[Moved], created: list[str], *, force: bo
             if held.has(each.aside):
                 _rename(held, each.aside, each.name, connectable=each.connectable)
         except BackupError as error:
-            failures.append(f"{each.name} waits as {each.aside}: {error}")
-    if failures:
-        raise BackupError(
-            ErrorId.ENGINE_FAILED,
-            f"not all could be put back: {'; '.join(failures)}",
-            hint="rename what waits by hand: ALTER DATABASE … RENAME TO …",
-            exit_code=ExitCode.FAILED,
-        )
+            failures.append(f"{each.name} may wait as {each.aside}: {error}")
+    return failures
 
 
 def _remove(held: Session, name: str, *, force: bool) -> None:

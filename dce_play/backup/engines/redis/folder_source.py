@@ -26,7 +26,6 @@ class FolderSource:
 
     extension = "tar"
     is_compressible = True
-    quiesces_itself = True
 
     def __init__(self, link: Link, place: DataPlace, *, version: str) -> None:
         self._link = link

@@ -20,7 +20,6 @@ class StreamSource:
 
     extension = "rdb"
     is_compressible = True
-    quiesces_itself = True
 
     def __init__(self, link: Link, *, version: str) -> None:
         self._link = link

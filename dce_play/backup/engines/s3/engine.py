@@ -65,7 +65,6 @@ class BucketSource:
 
     extension = "tar"
     is_compressible = True
-    quiesces_itself = True
 
     def __init__(self, module: Module, services: Services, bucket: Bucket) -> None:
         self._keys = module.keys

@@ -29,7 +29,6 @@ class SnapshotSource:
 
     extension = "snap"
     is_compressible = False
-    quiesces_itself = True
 
     def __init__(self, place: VaultPlace, token: str, version: str) -> None:
         self._place = place

@@ -48,6 +48,11 @@ NEEDLESS = {
         *("dce_play.plugin", "dce_play.playbook", "dce_play.discord.targets.model", "dce_play.discord.targets.parse"),
         *("dce_play.history.story", "dce_play.cli.run.options", "dce_play.runner.engine"),
     ),
+    "backup list": (
+        *("ruamel", "boto3", "pyrage", "httpx2", "difflib", "subprocess", "tempfile", "filelock"),
+        *("dce_play.playbook.document.document", "dce_play.backup.engines", "dce_play.backup.service"),
+        *("dce_play.system.process", "dce_play.cli.app.misuse"),
+    ),
     "run hello.yml": (
         *("html", "dce_play.runner.in_turn", "dce_play.runner.fan_out.jobs", "dce_play.cli.fan_out.brief"),
         *("dce_play.runner.dry_run.guard", "dce_play.cli.app.targets_file", "ctypes"),
@@ -97,6 +102,13 @@ def test_a_playbook_that_was_read_before_runs_with_jinja_and_a_lock_and_nothing_
     hello = str(Path(__file__).parents[4] / "examples" / "hello.yml")
     assert terminal.run("run", hello).code == 0
     assert imported(terminal, "run", hello) & set(HEAVY) == {"jinja2", "filelock"}
+
+
+def test_a_list_of_backups_whose_modules_were_read_before_needs_no_reader_of_yaml(tmp_path: Path) -> None:
+    terminal = terminal_in(tmp_path)
+    terminal.write("backup.yml", f"version: 1\nbackup_root: {tmp_path}/root\nmodules: [{{name: a, class: E}}]\n")
+    assert terminal.run("backup", "list").code == 0
+    assert imported(terminal, "backup", "list") & {*HEAVY, "boto3", "pyrage", "subprocess"} == {"msgspec"}
 
 
 def test_the_version_is_told_without_click(tmp_path: Path) -> None:

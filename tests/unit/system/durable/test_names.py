@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from dce_play.system.durable.names import move, publish_new, remove
+from dce_play.system.durable.disk import Disk
+from dce_play.system.durable.names import link_new, move, remove
 from tests.faults.simulated_disk import DiskState, PowerLoss, SimulatedDisk
 
 
@@ -21,12 +22,17 @@ def test_a_name_that_is_taken_stays_with_who_has_it(folders: Path) -> None:
     name.write_bytes(b"theirs")
 
     with pytest.raises(FileExistsError):
-        publish_new(source, name)
+        link_new(source, name)
 
     assert (source.read_bytes(), name.read_bytes()) == (b"mine", b"theirs")
 
 
-@pytest.mark.parametrize("act", [publish_new, move])
+def link_and_remove(source: Path, name: Path, *, disk: Disk) -> None:
+    link_new(source, name, disk=disk)
+    remove(source, disk=disk)
+
+
+@pytest.mark.parametrize("act", [link_and_remove, move])
 def test_a_power_loss_leaves_the_old_name_or_the_new_one(folders: Path, act: object) -> None:
     assert callable(act)
     root, stash = folders / "root", folders / "stash"
