@@ -117,4 +117,4 @@ def test_a_long_body_whose_write_fails_is_stored_once_in_the_end(tmp_path: Path,
         if seen is None:
             break
         came.append(seen)
-    assert sum(".part>" in each for each in came) >= 4, came
+    assert len(came) >= 4 + 2, came  # of the archive, and of the receipt and the row
