@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-from dce_play.plugin import UNKNOWN, Change, Context, Duration, Effects, Info, StepFailed, StepPlan, StepResult, View
-from dce_play.system.process.executor import Command, Finished
+from dce_play.plugin import UNKNOWN, Change, Context, Duration, Effects, Info, StepPlan, StepResult, View
+from dce_play.steps.program_end import judged
+from dce_play.system.process.executor import Command
 from dce_play.system.process.prompts import Answer
 
 NAME = "shell.run"
@@ -18,7 +19,6 @@ REPEATABLE = False
 REHEARSABLE = False
 
 _HOUR = Duration(3600.0)
-_TOLD_LINES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,11 +114,4 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         stderr=finished.stderr,
         duration_s=finished.duration_s,
     )
-    if finished.exit_code not in params.exit_codes:
-        raise StepFailed(f"the line ended with exit code {finished.exit_code}", hint=_last(finished), outputs=outputs)
-    return StepResult(changed=True, summary=f"the line ended with {finished.exit_code}", outputs=outputs)
-
-
-def _last(finished: Finished) -> str:
-    said = finished.stderr.strip() or finished.stdout.strip()
-    return "\n".join(said.splitlines()[-_TOLD_LINES:])
+    return judged(finished, outputs, what="the line", exit_codes=params.exit_codes)
