@@ -4,7 +4,6 @@ import glob
 import heapq
 import itertools
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -267,6 +266,8 @@ def remove_run(info: RunInfo, /) -> None:
 
 def remove_leftovers(runs: Path, /) -> Iterator[OSError]:
     """Remove what is left of run folders whose removal was cut off; nobody lists them. Yield what cannot be removed."""
+    import shutil  # start-up time: it takes as long to import as five modules of ours, and few commands remove
+
     for folder in runs.glob(f"{_REMOVING}*"):
         try:
             shutil.rmtree(folder)
@@ -275,6 +276,8 @@ def remove_leftovers(runs: Path, /) -> Iterator[OSError]:
 
 
 def _remove(folder: Path) -> None:
+    import shutil  # start-up time, as above
+
     journal = folder / JOURNAL_NAME
     descriptor = open_locked(journal, os.O_RDWR) if journal.is_file() else None
     if descriptor is None and journal.is_file():
