@@ -1,6 +1,5 @@
 """The run folders of a state folder: which runs there are, how each ended, and removing old ones."""
 
-import glob
 import heapq
 import itertools
 import os
@@ -260,6 +259,8 @@ def remove_run(info: RunInfo, /) -> None:
 
     Raises: RunStillGoing, when somebody goes on with it at this moment; OSError.
     """
+    import glob  # start-up time: few commands remove
+
     for folder in (*sorted(info.folder.parent.glob(f"{glob.escape(info.run_id)}.*")), info.folder):
         _remove(folder)
 

@@ -44,7 +44,7 @@ NEEDLESS = {
         *("dce_play.discord.targets.model", "dce_play.discord.targets.parse", "dce_play.cli.app.targets_file"),
     ),
     "runs list": (
-        *("difflib", "html", "logging", "subprocess", "filelock"),
+        *("difflib", "glob", "hashlib", "html", "logging", "shutil", "subprocess", "filelock", "traceback"),
         *("dce_play.plugin", "dce_play.playbook", "dce_play.discord.targets.model", "dce_play.discord.targets.parse"),
         *("dce_play.history.story", "dce_play.cli.run.options", "dce_play.runner.engine"),
     ),
