@@ -1,10 +1,18 @@
-"""How a program that a step ran has ended: a result, or a failure with its last words."""
+"""What steps that run a program take, and how it has ended: a result, or a failure with its last words."""
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
 
-from dce_play.plugin import StepFailed, StepResult
+from dce_play.plugin import Info, StepFailed, StepResult
 from dce_play.system.process.executor import Finished
 
+Variables = Annotated[dict[str, str], Info(help="Environment variables, besides those of the run.")]
+RunFolder = Annotated[Path | None, Info(help="The folder to run it in; default: the working folder.")]
+ExitCodes = Annotated[tuple[int, ...], Info(help="Exit codes that are successes.")]
+WritesArchive = Annotated[
+    bool, Info(help="It writes the archive: it inherits the lock, which then outlives us while it runs.")
+]
 _TOLD_LINES = 5
 
 
