@@ -54,7 +54,8 @@ class _Inner:
     ],
 )
 def test_a_plain_value_becomes_what_the_hint_promises(hint: Any, value: Any, made: object) -> None:
-    assert to_python(value, shape_of(hint), folder=_FOLDER) == made
+    found = to_python(value, shape_of(hint), folder=_FOLDER)
+    assert (found, type(found)) == (made, type(made))
 
 
 @pytest.mark.parametrize(
@@ -139,6 +140,7 @@ def limited(hint: Any, **limits: Any) -> Any:
         (list[int], "1, 2,,3", [1, 2, 3]),
         (list[str], "a, b c", ["a", "b c"]),
         (list[int], " [1, 2]", [1, 2]),
+        (list[bool], "yes,0", [True, False]),
         (list[Duration], "1h,2s", [3600.0, 2.0]),
         (list[Duration], '["1h"]', [3600.0]),
         (dict[str, int], '{"a": 1}', {"a": 1}),
@@ -163,9 +165,9 @@ def test_a_secret_is_only_ever_a_reference() -> None:
         assert isinstance(made, SecretReference)
         assert made.reference == "env:TOKEN"
     for itself in ("hunter2", "env:", 3):
-        with pytest.raises(WrongValue, match="a secret is given as env:NAME, file:PATH or keyring:NAME") as caught:
+        with pytest.raises(WrongValue) as caught:
             check(itself, SECRET)
-        assert str(itself) not in str(caught.value).replace("env:NAME", "")
+        assert str(caught.value) == "a secret is given as env:NAME, file:PATH or keyring:NAME, never as itself"
 
 
 @pytest.mark.parametrize(

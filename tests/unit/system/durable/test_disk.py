@@ -235,3 +235,9 @@ def test_facts_are_the_kernels(path: Path) -> None:
 def test_room_is_told_in_bytes(tmp_path: Path) -> None:
     told = os.statvfs(tmp_path)
     assert abs(REAL.free_bytes(tmp_path) - told.f_bavail * told.f_frsize) < 1 << 30  # others write meanwhile
+
+
+@pytest.mark.parametrize("opened", [REAL.open, REAL.open_for_all])
+def test_a_new_file_gets_the_mode_that_was_asked_for(path: Path, opened: Callable[..., int]) -> None:
+    REAL.close(opened(path, os.O_RDWR | os.O_CREAT, 0o600))
+    assert path.stat().st_mode & 0o777 == 0o600

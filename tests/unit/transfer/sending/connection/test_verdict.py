@@ -181,3 +181,16 @@ def test_a_head_stops_an_episode_only_where_waiting_helps() -> None:
             retry_after_s=7.0,
             in_a_row=status in {429, 503},
         )
+
+
+@pytest.mark.parametrize("status", [401, 429, 500, 499])
+def test_a_wait_until_a_date_is_counted_from_now_where_the_receiver_tells_no_clock(status: int) -> None:
+    answer = Answer(status=status, headers={"retry-after": "Sat, 28 Nov 2026 12:01:00 GMT"})
+    assert judge(answer, identifier=ONE, digest="x", on_gate="hold", now=NOW).retry_after_s == 60.0
+    verdict = retry(answer, NOW)
+    assert status == 499 or (verdict is not None and verdict.retry_after_s == 60.0)
+
+
+def test_a_status_beyond_the_last_is_unexpected() -> None:
+    assert judge(Answer(status=600), identifier=ONE, digest="x", on_gate="hold", now=NOW).unexpected
+    assert retry(Answer(status=600), NOW) is None

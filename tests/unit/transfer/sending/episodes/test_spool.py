@@ -92,7 +92,9 @@ def test_a_record_of_another_episode_is_none(spool: Spool) -> None:
 def test_small_files_are_written_for_us_alone_and_read(spool: Spool) -> None:
     assert spool.read_file(ONE, Suffix.UPLOAD) is None
     spool.write_file(ONE, Suffix.UPLOAD, b"where")
+    (spool.outbox / ".one.receipt.json.tmp").write_bytes(b"left by one that was killed")
     spool.write_receipt(ONE, b"receipt")
+    assert sorted(path.name for path in spool.outbox.iterdir()) == ["one.receipt.json", "one.upload.json"]
     assert spool.read_file(ONE, Suffix.UPLOAD) == b"where"
     assert spool.read_file(ONE, Suffix.RECEIPT) == b"receipt"
     assert {stat.S_IMODE(path.stat().st_mode) for path in spool.outbox.iterdir()} == {0o600}
