@@ -20,8 +20,10 @@ def to_json(event: Event, /) -> dict[str, JsonValue]:
         "run": event.run,
         "type": event.body.TYPE,
     }
-    for name in _FIELDS[type(event.body)]:
-        line[name] = _plain(getattr(event.body, name))
+    body = event.body
+    for name in _FIELDS[type(body)]:
+        value = getattr(body, name)
+        line[name] = value if type(value) in _LEAVES else _plain(value)
     return line
 
 
@@ -41,14 +43,16 @@ def _plain(value: object) -> JsonValue:
     if kind in _FIELDS:
         return {name: _plain(getattr(value, name)) for name in _FIELDS[kind]}
     match value:
+        case dict():
+            return {str(key): _plain(each) for key, each in value.items()}
         case str():
             return str(value)
         case int():
             return int(value)
-        case Mapping():
-            return {str(key): _plain(each) for key, each in value.items()}
         case tuple() | list():
             return [_plain(each) for each in value]
+        case Mapping():
+            return {str(key): _plain(each) for key, each in value.items()}
         case _:
             raise TypeError(f"an event cannot hold a {kind.__name__}")
 

@@ -13,7 +13,7 @@ TOP = Path(__file__).parent.parent
 LINKED = ("dce_play", "tests", "playbooks", "roles", "schemas", "examples", "benchmarks", "docs", "pyproject.toml")
 """What the code and its tests read of the project."""
 
-OPTIONS = ("-p", "tests.support.mutation", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout", "60")
+OPTIONS = ("-p", "tests.support.mutation", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout", "300")
 """What pytest is told while mutants run."""
 
 

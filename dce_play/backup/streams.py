@@ -7,9 +7,10 @@ the way (an exit code, a bad sum), and ``abort``, which lets go and never raises
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import BinaryIO, Generic, Protocol, TypeVar
 
+from dce_play.system.descriptors import write_all
 from dce_play.system.process.streaming import widen
 
 CHUNK_BYTES = 1 << 18
@@ -66,6 +67,20 @@ def chunks(source: Source) -> Iterator[bytes]:
     source.finish()
 
 
+def push_all(opening: AbstractContextManager[Source], sink: Sink) -> None:
+    """Push a stream to its end into a sink and finish that; whatever comes of it, the sink is let go of.
+
+    Raises: BackupError.
+    """
+    try:
+        with opening as source:
+            for data in chunks(source):
+                sink.write(data)
+        sink.finish()
+    finally:
+        sink.abort()
+
+
 class PulledSink(Generic[_Result]):
     """A sink whose reader is a function that pulls: it runs in a thread, at the other end of a pipe.
 
@@ -90,10 +105,8 @@ class PulledSink(Generic[_Result]):
     def write(self, data: "bytes | memoryview", /) -> None:
         if self._stopped:
             return
-        view = memoryview(data)
         try:
-            while view:
-                view = view[os.write(self._write_fd, view) :]
+            write_all(self._write_fd, data)
         except BrokenPipeError:
             self._stopped = True
             self._thread.join()

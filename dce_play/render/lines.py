@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
-from dce_play.events import StepProgressed, StepRef
-from dce_play.render.text import Signs, amount, one_line
+from dce_play.events import LockSeen, RunResumed, StepProgressed, StepRef, StepRetried
+from dce_play.render.text import Signs, amount, duration, one_line
 from dce_play.system.foreign_text import clean
 
 Segment: TypeAlias = tuple[str, str]
@@ -26,9 +26,24 @@ STYLES: Mapping[str, str] = {
 }
 
 
-def steps_are(count: int, /) -> str:
-    """Return ``1 step is`` or ``2 steps are``."""
-    return "1 step is" if count == 1 else f"{count} steps are"
+WAITING = "waiting for the lock: "
+
+
+def resumed_text(body: RunResumed, /) -> str:
+    """Return what follows the name of a run that is resumed: `` goes on: 2 steps are done already``."""
+    steps = "1 step is" if body.reused_count == 1 else f"{body.reused_count} steps are"
+    return f" goes on: {steps} done already"
+
+
+def lock_text(body: LockSeen, /) -> str:
+    """Return how a dry run found the lock."""
+    detail = f" ({one_line(body.detail)})" if body.detail else ""
+    return f"lock {body.state}{detail}; a dry run takes nothing"
+
+
+def retry_texts(body: StepRetried, signs: Signs, /) -> tuple[str, str]:
+    """Return why a step is tried again, and when."""
+    return f"{signs.again} try {body.attempt}: {one_line(body.reason)}", f"; again in {duration(body.delay_s)}"
 
 
 def sign_of(signs: Signs, status: str, /) -> str:

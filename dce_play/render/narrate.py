@@ -33,15 +33,18 @@ from dce_play.events import (
 )
 from dce_play.render.lines import (
     STYLES,
+    WAITING,
     Line,
     Segment,
     diff_lines,
     hint_lines,
     indented,
+    lock_text,
     progress_text,
+    resumed_text,
+    retry_texts,
     sign_of,
     step_name,
-    steps_are,
 )
 from dce_play.render.pace import Pace
 from dce_play.render.page.display import DisplayOptions
@@ -89,7 +92,7 @@ class Narrator:
                 yield from self._start(body)
             case RunResumed():
                 self._name, self._step_count = one_line(body.name), body.step_count
-                yield ((self._name, "bold"), (f" goes on: {steps_are(body.reused_count)} done already", ""))
+                yield ((self._name, "bold"), (resumed_text(body), ""))
                 yield ()
             case Diagnosed():
                 style = "failed" if body.severity == "error" else "maybe"
@@ -105,13 +108,12 @@ class Narrator:
     def _of_lock(self, body: LockWaiting | LockTaken | LockReleased | LockSeen) -> Iterator[Line]:
         match body:
             case LockWaiting():
-                yield (("waiting for the lock: ", "maybe"), (clean(body.holder), ""))
+                yield ((WAITING, "maybe"), (clean(body.holder), ""))
             case LockTaken() | LockReleased():
                 verb = "holding" if isinstance(body, LockTaken) else "released"
                 yield ((f"  {verb} {clean(body.path)}", "dim"),)
             case LockSeen():
-                detail = f" ({one_line(body.detail)})" if body.detail else ""
-                yield ((f"  lock {body.state}{detail}; a dry run takes nothing", "dim"),)
+                yield ((f"  {lock_text(body)}", "dim"),)
 
     def _of_step(
         self, body: StepStarted | StepSaid | ItemTold | StepRetried | CheckpointPut | Asked | StepEnded
@@ -124,9 +126,8 @@ class Narrator:
             case ItemTold():
                 yield from self._item(body)
             case StepRetried():
-                text = f"{self.display.signs.again} try {body.attempt}: {one_line(body.reason)}"
-                wait = f"; again in {duration(body.delay_s)}"
-                yield ((self._indent(body.step), ""), (text, "maybe"), (wait, "dim"))
+                why, when = retry_texts(body, self.display.signs)
+                yield ((self._indent(body.step), ""), (why, "maybe"), (when, "dim"))
             case Asked():
                 yield ((self._indent(body.step), ""), (f"{one_line(body.question)} ", ""), (body.answer, "bold"))
             case StepEnded():

@@ -5,9 +5,7 @@ from typing import Protocol
 
 from dce_play.events import Event, RunEnded
 from dce_play.render.lines import Line
-from dce_play.render.narrate import Narrator
 from dce_play.render.page.display import DisplayOptions
-from dce_play.render.page.failures import Failures
 from dce_play.render.page.last_lines import ended_well
 from dce_play.render.page.page import Page
 
@@ -22,8 +20,12 @@ class Narrates(Protocol):
 def narrator(display: DisplayOptions, /) -> Narrates:
     """Return the page, every line with ``-v``, what failed with ``-q``, or for a rehearsal the last line."""
     if display.quiet:
+        from dce_play.render.page.failures import Failures  # start-up time: most runs show the page
+
         return Failures(display)
     if display.verbosity:
+        from dce_play.render.narrate import Narrator  # start-up time, as above
+
         return Narrator(display)
     return Brief(display) if display.brief else Page(display)
 

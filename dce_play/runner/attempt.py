@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
@@ -143,12 +144,17 @@ def _unknown_outputs(node: PlannedStep) -> dict[str, object]:
 
 def _scratch(services: RunServices, node: PlannedStep, ref: StepRef) -> Path:
     """Return the step's own folder. Steps without effects share one, which saves making a thousand empty folders."""
-    common = services.settings.run_folder / "scratch"
+    common = _common_scratch(services.settings.run_folder)
     if node.plugin.EFFECTS is Effects.NONE:
         return common
     folder = common / _folder_name(ref.id)
     folder.mkdir(exist_ok=True)
     return folder
+
+
+@lru_cache(maxsize=1)
+def _common_scratch(run_folder: Path) -> Path:
+    return run_folder / "scratch"
 
 
 def _folder_name(identifier: str) -> str:

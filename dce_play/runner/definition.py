@@ -4,7 +4,6 @@
 params as the journal shows them, and the targets file's digest. A resume compares it with what is there now.
 """
 
-import difflib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -105,6 +104,8 @@ def _mapping_differences(word: str, before: Mapping[str, JsonValue], now: Mappin
 
 
 def _text_differences(before: Mapping[str, JsonValue], now: Mapping[str, JsonValue]) -> Iterator[str]:
+    import difflib  # start-up time: only a resume compares
+
     for path in sorted({*before, *now}):
         old, new = str(before.get(path, "")), str(now.get(path, ""))
         if old == new:

@@ -25,6 +25,7 @@ from dce_play.runner.record.journal import JOURNAL_NAME, RunStillGoing, close_lo
 from dce_play.runner.record.progress import Progress, fold_progress
 from dce_play.runner.settings import RunSettings
 from dce_play.source import JsonValue
+from dce_play.system.durable.disk import REAL
 from dce_play.system.durable.regular_files import read_regular
 from dce_play.system.durable.whole_files import write_atomic
 
@@ -139,7 +140,7 @@ def _seq(event: Mapping[str, JsonValue]) -> int:
 
 
 def _remember(order: ItemOrder, folder: Path, *, from_seq: int) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    REAL.make_folder(folder)
     note: dict[str, JsonValue] = {"session": order.session, "from_seq": from_seq, "item": order.id}
     write_atomic(folder / ORDER_NAME, json.dumps(note).encode())
 

@@ -1,7 +1,6 @@
 """How a node of the plan ended, and why it failed."""
 
 import os
-import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -142,6 +141,8 @@ def crashed(error: BaseException, where: str, *, ours: bool, folder: Path, mask:
 
 
 def _traceback(error: BaseException) -> str:
+    import traceback  # start-up time: steps hardly ever crash
+
     try:
         return "".join(traceback.format_exception(error))
     except Exception:  # noqa: BLE001 - as in _first_line

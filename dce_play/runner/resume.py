@@ -1,8 +1,6 @@
 """Going on with a run: what it did already, and whether it is still the same run."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.events import Mode
@@ -11,9 +9,8 @@ from dce_play.runner.definition import ResumeRefused, define, differences, load_
 from dce_play.runner.record.child_id import parent_of
 from dce_play.runner.record.folders import RunInfo, State
 from dce_play.runner.record.journal import JOURNAL_NAME, RunStillGoing, close_lost, read_journal
-from dce_play.runner.record.progress import Progress, fold_progress
+from dce_play.runner.record.progress import EarlierRun, Progress, fold_progress
 from dce_play.runner.settings import RunSettings
-from dce_play.source import JsonValue
 
 
 class NotResumable(DcePlayError):
@@ -24,16 +21,6 @@ class NotResumable(DcePlayError):
     def __init__(self, run_id: str, reason: str) -> None:
         super().__init__(f"run {run_id} cannot be resumed: {reason}", hint="start a new run")
         self.run_id = run_id
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EarlierRun:
-    """A run that can go on."""
-
-    run_id: str
-    folder: Path
-    progress: Progress
-    definition: Mapping[str, JsonValue]
 
 
 def open_earlier(info: RunInfo, /, *, ts: str) -> EarlierRun:

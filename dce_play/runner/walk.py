@@ -211,6 +211,8 @@ class Walk:
         self._confirm(node, scope, ref)
 
         def once(timeout_s: float | None) -> NodeResult:
+            if timeout_s is None:
+                return attempt(self.services, node, scope, ref)
             with self.services.stopper.deadline(timeout_s):
                 return attempt(self.services, node, scope, ref)
 

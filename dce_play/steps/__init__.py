@@ -15,9 +15,12 @@ class StepTable(Mapping[str, CheckStep | ActionStep]):
 
     def __init__(self, modules: Mapping[str, str]) -> None:
         self._modules = modules
+        self._imported: dict[str, CheckStep | ActionStep] = {}
 
     def __getitem__(self, name: str) -> CheckStep | ActionStep:
-        return cast(CheckStep | ActionStep, import_module(f"{__name__}.{self._modules[name]}"))
+        if name not in self._imported:
+            self._imported[name] = cast(CheckStep | ActionStep, import_module(f"{__name__}.{self._modules[name]}"))
+        return self._imported[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._modules)

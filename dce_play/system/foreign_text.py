@@ -1,7 +1,8 @@
 """The one door for text that somebody else wrote, before a terminal or a log: file names, messages, answers, output.
 
 Control characters move the cursor, hide lines or set the title; marks of direction turn text around; half a surrogate
-pair stops an encoder. Three ways to make them harmless: ``clean`` leaves them out; ``visible`` writes them out, as
+pair stops an encoder. Four ways to make them harmless: ``clean`` leaves them out; ``blanked`` has
+spaces for them and for line breaks, so that no line can forge another; ``visible`` writes them out, as
 ``\\u001b``, which in JSON is the same string; ``pictures`` puts one visible character in the place of each, so that a
 caret below the line still points at the right one.
 """
@@ -28,6 +29,11 @@ def clean(text: str, /) -> str:
     if text.isascii() and text.isprintable():
         return text
     return _CONTROL.sub("", _ESCAPE.sub("", text)).replace("\t", "    ")
+
+
+def blanked(text: str, /) -> str:
+    """Return the text as one line, with a space for each character that is not printable."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def visible(text: str, /) -> str:

@@ -13,6 +13,7 @@ import sys
 from contextlib import suppress
 from typing import TextIO
 
+from dce_play.system.descriptors import write_all
 from dce_play.system.foreign_text import visible
 from dce_play.system.redact import Masker
 
@@ -64,10 +65,8 @@ class _MaskingRaw(io.RawIOBase):
         super().close()
 
     def _put(self, text: str) -> None:
-        view = memoryview(text.encode("utf-8", "surrogateescape"))
         try:
-            while view:
-                view = view[os.write(self._descriptor, view) :]
+            write_all(self._descriptor, text.encode("utf-8", "surrogateescape"))
         except OSError as error:  # named, so that it can be told as what it is
             name = STANDARD_OUTPUT if self._descriptor == 1 else "standard error"
             raise OSError(error.errno, error.strerror, name) from error

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from dce_play.system.foreign_text import blanked
+
 INITIAL_PID_NAMESPACE = "pid:[4026531836]"
 """The machine's own namespace, in which every process can be seen. Source: PROC_PID_INIT_INO of the kernel."""
 _PROC = Path("/proc")
@@ -103,7 +105,7 @@ def command_line(pid: int) -> str:
         raw = (_PROC / str(pid) / "cmdline").read_bytes()
     except OSError:
         return ""
-    return one_line(raw.replace(b"\0", b" ").decode(errors="replace").strip())[:200]
+    return blanked(raw.replace(b"\0", b" ").decode(errors="replace").strip())[:200]
 
 
 def process_names() -> frozenset[str]:
@@ -113,11 +115,6 @@ def process_names() -> frozenset[str]:
         with suppress(OSError):  # it has ended meanwhile
             found.add(path.read_text(encoding="utf-8", errors="replace").rstrip("\n"))
     return frozenset(found)
-
-
-def one_line(text: str) -> str:
-    """Return the text with control characters and line breaks as spaces: a line that is shown can forge no other."""
-    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def flocks(inode: int) -> list[LockEntry]:

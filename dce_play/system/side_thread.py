@@ -3,23 +3,27 @@
 import threading
 from collections import deque
 from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
 
 _MOST_WAITING = 8
 LINGER_S = 1.0
 
 
-class SideThread:
+class SideThread(Generic[T]):
     """Works on what is put. Nobody has to end it: without work its thread goes, and comes back with the next piece."""
 
-    def __init__(self, work: Callable[[bytes], None]) -> None:
+    def __init__(self, work: Callable[[T], None], *, most_waiting: int = _MOST_WAITING) -> None:
         self._work = work
+        self._most_waiting = most_waiting
         self._changed = threading.Condition()
-        self._waiting: deque[bytes] = deque()
+        self._waiting: deque[T] = deque()
         self._works = False
         self._lives = False
         self._error: BaseException | None = None
 
-    def put(self, piece: bytes) -> None:
+    def put(self, piece: T) -> None:
         """Hand over a piece; waits while too many lie there.
 
         Raises: whatever the work raised with an earlier one.
@@ -27,7 +31,7 @@ class SideThread:
         if self._error is not None:
             raise self._error
         with self._changed:
-            while len(self._waiting) >= _MOST_WAITING:
+            while len(self._waiting) >= self._most_waiting:
                 self._changed.wait()
             self._waiting.append(piece)
             if not self._lives:
@@ -54,7 +58,7 @@ class SideThread:
                 except BaseException as error:  # noqa: BLE001 - told by `drain`, in the thread that waits
                     self._error = error
 
-    def _next(self) -> bytes | None:
+    def _next(self) -> T | None:
         with self._changed:
             self._works = False
             self._changed.notify_all()

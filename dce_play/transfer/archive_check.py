@@ -66,7 +66,7 @@ class ArchiveCheck:
         self._meta: bytearray | None = None
         self._in_meta = False
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes | memoryview) -> None:
         """Take the next bytes of the archive.
 
         Raises: ArchiveRefused, as soon as a rule is broken.

@@ -138,8 +138,8 @@ def decode_digest(header: str | None) -> str:
     return digests.pop().hex()
 
 
-class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The receiver's word that an episode is stored. Its keys come in this order."""
+class _Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """What both records of a stored episode begin with, in this order."""
 
     v: int
     id: str
@@ -154,22 +154,17 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     bytes: int
     """Of all files unpacked."""
     stored_at: str
+
+
+class Receipt(_Stored, frozen=True, kw_only=True, omit_defaults=True):
+    """The receiver's word that an episode is stored. Its keys come in the order of its fields."""
+
     receiver: str
 
 
-class IndexRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of ``index.jsonl``. Its keys come in this order; a reader needs ``id`` only."""
+class IndexRow(_Stored, frozen=True, kw_only=True):
+    """One line of ``index.jsonl``. Its keys come in the order of its fields; a reader needs ``id`` only."""
 
-    v: int
-    id: str
-    host_id: str | None
-    size: int
-    sha256: str
-    manifest_digest: str
-    commit: str | msgspec.UnsetType = msgspec.UNSET
-    files: int
-    bytes: int
-    stored_at: str
     source: str
 
 

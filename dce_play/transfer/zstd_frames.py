@@ -139,7 +139,7 @@ class ZstdStream:
         unpacker = zstandard.ZstdDecompressor(max_window_size=LARGEST_WINDOW_BYTES)
         self._writer = unpacker.stream_writer(_Sink(take), write_size=PIECE_BYTES, closefd=False)  # type: ignore[arg-type]  # it only writes
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes | memoryview) -> None:
         """Take the next bytes. What ``take`` raises comes through.
 
         Raises: ArchiveRefused.

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from dce_play.discord.exporters.protocol import (
 from dce_play.snowflake import ChannelId
 from dce_play.system.process.executor import LocalExecutor
 from dce_play.system.redact import Masker
+from tests.support.podman import empty_podman, image
 
 pytestmark = [pytest.mark.slow, pytest.mark.root]
 
@@ -37,69 +37,18 @@ IMAGE = "localhost/dce-standin:latest"
 STANDIN = Path(__file__).parents[1] / "standins" / "dce_cli_busybox.sh"
 GOOD, HUNGRY, ENDLESS, FORBIDDEN = (ChannelId(f"79662248519270400{digit}") for digit in (1, 2, 3, 4))
 PODMAN = Engine(argv=("podman",), family=Family.PODMAN, compose=False, control=("podman",))
-CONTAINERS_CONF = """\
-[containers]
-default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
-netns = "host"
-[engine]
-cgroup_manager = "cgroupfs"
-events_logger = "none"
-runtime = "runc"
-"""
-
-
-def missing_parts() -> list[str]:
-    parts = ["podman", "runc", "busybox"]
-    missing = [part for part in parts if shutil.which(part) is None]
-    return missing if os.geteuid() == 0 else [*missing, "uid 0"]
 
 
 @pytest.fixture(scope="module")
 def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
     """Give the environment of a podman of the tests' own, with the stand-in's image in it."""
-    missing = missing_parts()
-    if missing:
-        text = f"no containers without {', '.join(missing)}: apt-get install podman runc busybox-static"
-        assert os.environ.get("CI") != "true", text
-        pytest.skip(text)
     folder = tmp_path_factory.mktemp("podman")
-    (folder / "containers.conf").write_text(CONTAINERS_CONF)
-    storage = f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/graph"\nrunroot = "{folder}/run"\n'
-    (folder / "storage.conf").write_text(storage)
-    found = {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "HOME": str(folder),
-        "CONTAINERS_CONF": str(folder / "containers.conf"),
-        "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
-    }
-    archive = make_image(folder)
-    subprocess.run(
-        ["podman", "import", "--change", 'ENTRYPOINT ["/opt/app/DiscordChatExporter.Cli"]', str(archive), IMAGE],
-        env=found,
-        check=True,
-        capture_output=True,
-    )
-    yield found
-    subprocess.run(["podman", "rm", "--all", "--force"], env=found, check=True, capture_output=True)
-    subprocess.run(["podman", "rmi", "--all", "--force"], env=found, check=True, capture_output=True)
-
-
-def make_image(folder: Path) -> Path:
-    busybox = shutil.which("busybox")
-    assert busybox is not None
-    archive = folder / "image.tar"
-    with tarfile.open(archive, "w") as tar:
-        tar.add(busybox, "bin/busybox")
-        tar.add(STANDIN, "opt/app/DiscordChatExporter.Cli")
-        for name in ("tmp", "run", "etc"):
-            entry = tarfile.TarInfo(name)
-            entry.type, entry.mode = tarfile.DIRTYPE, 0o1777
-            tar.addfile(entry)
-        for applet in ("sh", "cat", "echo", "printf", "sleep", "tail"):
-            entry = tarfile.TarInfo(f"bin/{applet}")
-            entry.type, entry.linkname = tarfile.SYMTYPE, "busybox"
-            tar.addfile(entry)
-    return archive
+    with empty_podman(folder) as podman:
+        applets = ("sh", "cat", "echo", "printf", "sleep", "tail")
+        archive = image(folder, (), applets, {"opt/app/DiscordChatExporter.Cli": STANDIN})
+        entry = 'ENTRYPOINT ["/opt/app/DiscordChatExporter.Cli"]'
+        podman.run("import", "--change", entry, str(archive), IMAGE)
+        yield {**podman.environment, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
 
 @pytest.fixture

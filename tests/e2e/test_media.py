@@ -8,7 +8,6 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +17,6 @@ from dce_play.discord.media_store.urls import exported_name
 from tests.support.command_line import Terminal
 from tests.support.media_server import MediaServer, media_server
 from tests.support.media_shop import CHANNEL, Shop
-
-
-@pytest.fixture
-def server() -> Iterator[MediaServer]:
-    with media_server() as running:
-        yield running
-
-
-@pytest.fixture
-def shop(tmp_path: Path, server: MediaServer) -> Shop:
-    return Shop(tmp_path, server)
 
 
 @pytest.mark.contract("M2", "M7")
@@ -131,8 +119,8 @@ def test_a_body_of_another_length_is_not_kept(shop: Shop, served: bytes) -> None
 
 
 @pytest.mark.contract("M1")
-def test_too_large_and_excluded_media_are_not_asked_for(tmp_path: Path, server: MediaServer) -> None:
-    shop = Shop(tmp_path, server, media_max_file="10B", media_exclude=["*.exe"])
+def test_too_large_and_excluded_media_are_not_asked_for(tmp_path: Path, media_host: MediaServer) -> None:
+    shop = Shop(tmp_path, media_host, media_max_file="10B", media_exclude=["*.exe"])
     large = shop.attach("big.png", b"x" * 11)
     program = shop.attach("evil.EXE", b"x")
     small = shop.attach("ok.png", b"x" * 10)
@@ -140,12 +128,12 @@ def test_too_large_and_excluded_media_are_not_asked_for(tmp_path: Path, server: 
     said = shop.fetch("--strict")
     assert said.code == 0, said.out
     assert [shop.state(url) for url in (large, program, small, empty)] == ["too_large", "excluded", "kept", "kept"]
-    assert len(server.seen) == 2
+    assert len(media_host.seen) == 2
 
 
 @pytest.mark.contract("M1")
-def test_a_budget_ends_a_run_and_the_next_goes_on(tmp_path: Path, server: MediaServer) -> None:
-    shop = Shop(tmp_path, server, media_budget=25, media_jobs=1)
+def test_a_budget_ends_a_run_and_the_next_goes_on(tmp_path: Path, media_host: MediaServer) -> None:
+    shop = Shop(tmp_path, media_host, media_budget=25, media_jobs=1)
     for number in range(5):
         shop.attach(f"{number}.bin", b"%d" % number * 10)
     said = shop.fetch()
@@ -348,8 +336,8 @@ def test_names_from_outside_never_become_paths(shop: Shop, name: str) -> None:
 
 
 @pytest.mark.contract("M1")
-def test_ten_gigabytes_are_broken_off_at_max_file(tmp_path: Path, server: MediaServer) -> None:
-    shop = Shop(tmp_path, server, media_max_file="1MB")
+def test_ten_gigabytes_are_broken_off_at_max_file(tmp_path: Path, media_host: MediaServer) -> None:
+    shop = Shop(tmp_path, media_host, media_max_file="1MB")
     shop.attach("huge.bin", b"x")
     del shop.messages[0]["attachments"][0]["fileSizeBytes"]
     shop.save()
@@ -367,7 +355,7 @@ def test_ten_gigabytes_are_broken_off_at_max_file(tmp_path: Path, server: MediaS
         handler.close_connection = True
         return True
 
-    server.trouble[f"/attachments/{CHANNEL}/7001/huge.bin"] = endless
+    media_host.trouble[f"/attachments/{CHANNEL}/7001/huge.bin"] = endless
     assert shop.fetch().code == 0
     assert shop.lines()[-1]["state"] == "too_large"
     assert len(sent) < 1000  # of 64 KiB
@@ -439,8 +427,8 @@ def test_killed_at_any_moment_a_file_is_whole_or_not_there(shop: Shop) -> None:
 
 
 @pytest.mark.contract("M1")
-def test_all_keeps_pictures_of_every_kind_and_nothing_of_other_servers(tmp_path: Path, server: MediaServer) -> None:
-    shop = Shop(tmp_path, server, media="all")
+def test_all_keeps_pictures_of_every_kind_and_nothing_of_other_servers(tmp_path: Path, media_host: MediaServer) -> None:
+    shop = Shop(tmp_path, media_host, media="all")
     shop.attach("a.png", b"a")
     message = shop.messages[0]
     message["embeds"] = [{"thumbnail": {"url": "https://media.discordapp.net/t.png"}}]
@@ -449,7 +437,7 @@ def test_all_keeps_pictures_of_every_kind_and_nothing_of_other_servers(tmp_path:
     message["inlineEmojis"] = [{"imageUrl": url} for url in emoji]
     shop.save()
     for path in ("/t.png", "/stickers/1.png", "/emojis/1.png", "/avatars/1/a.png", "/icons/1/i.png"):
-        server.files[path] = path.encode()
+        media_host.files[path] = path.encode()
     assert shop.fetch().code == 0
     kept = {line["kind"] for line in shop.lines() if line["state"] == "kept"}
     assert kept == {"attachment", "embed_thumbnail", "sticker", "emoji", "avatar", "guild_icon"}

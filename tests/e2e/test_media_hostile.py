@@ -1,24 +1,10 @@
 """Media stores that something went wrong with: nothing that was kept is lost, and nothing is said that is not so."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.support.media_server import MediaServer, media_server
 from tests.support.media_shop import Shop
-
-
-@pytest.fixture
-def server() -> Iterator[MediaServer]:
-    with media_server() as running:
-        yield running
-
-
-@pytest.fixture
-def shop(tmp_path: Path, server: MediaServer) -> Shop:
-    return Shop(tmp_path, server)
 
 
 @pytest.mark.contract("M5", "M6")

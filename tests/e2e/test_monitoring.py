@@ -224,7 +224,8 @@ def kill_a_run(project: Terminal) -> str:
 
     def going() -> bool:
         new = [folder for folder in project.runs() if folder not in before]
-        return bool(new) and "step.start" in (new[0] / "events.jsonl").read_text(encoding="utf-8")
+        events = [folder / "events.jsonl" for folder in new]
+        return any(path.exists() and "step.start" in path.read_text(encoding="utf-8") for path in events)
 
     wait_for(going)
     running.send_signal(signal.SIGKILL)

@@ -4,7 +4,9 @@ import hashlib
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -270,6 +272,20 @@ def test_a_connection_goes_on_behind_a_long_body(receiver: Receiver) -> None:
     answers = receiver.raw(b"".join(requests)).split(b"HTTP/1.1 ")
     assert [answer[:3] for answer in answers[1:]] == [b"201", b"201"]
     assert (receiver.store / "store" / "ep-1.tar.zst").read_bytes() == long
+
+
+@pytest.mark.contract("V2")
+def test_a_long_body_is_stored_byte_for_byte_however_it_comes(receiver: Receiver) -> None:
+    """What goes around the page cache and what does not, what is copied and what is not: all in its place."""
+    data = archive(files={"a.bin": os.urandom(9 << 20), "b.bin": os.urandom(777)})
+    request = _request(receiver, "ep-1", data, close=True)
+    cuts = [0, 40_000, 1 << 20, (3 << 20) + 5, (3 << 20) + 6, 6 << 20, len(request)]
+    with receiver.connect() as connection:
+        for start, end in pairwise(cuts):
+            connection.sendall(request[start:end])
+            time.sleep(0.1)  # longer than what came of a piece waits for the rest of it
+        assert parse_answer(read_all(connection)).status == 201
+    assert (receiver.store / "store" / "ep-1.tar.zst").read_bytes() == data
 
 
 @pytest.mark.contract("V3")

@@ -51,11 +51,13 @@ def tracing(threads: list[int], log: Path, *words: str) -> Iterator["subprocess.
             process.wait(20)
 
 
-def fault_at(folder: Path, call: str, fault: str, *, in_body: bool, number: int) -> str | None:
+def fault_at(
+    folder: Path, call: str, fault: str, *, in_body: bool, number: int, noise_bytes: int = 50_000
+) -> str | None:
     """Let one call of a PUT fail, and heal; return the call as strace shows it, None if there is none."""
     folder.mkdir()
     log = folder / "strace.log"
-    data = archive(files={"a": os.urandom(50_000)})
+    data = archive(files={"a": os.urandom(noise_bytes)})
     with Receiver(folder=folder, limits="max_inflight = 1\n") as one:
         assert one.put("ep-00", archive("ep-00")).status == 201  # its threads are there from now on
         body, others = threads_of(one, log)
@@ -102,3 +104,17 @@ def test_a_receiver_whose_call_fails_stores_once_in_the_end(
     with capsys.disabled():
         print(f"\nreceiver, {call}, {fault}: {len(came)} faults, {len(came)} episodes, 0 lost, 0 doubled")
     assert len(came) >= LEAST[call], came
+
+
+@pytest.mark.contract("V2", "V5")
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_long_body_whose_write_fails_is_stored_once_in_the_end(tmp_path: Path, fault: str) -> None:
+    """Whole pages of it go around the page cache, and its first and last bytes through it."""
+    came = []
+    for number in itertools.count(1):
+        folder = tmp_path / str(number)
+        seen = fault_at(folder, "pwrite64", fault, in_body=True, number=number, noise_bytes=(3 << 20) + 777)
+        if seen is None:
+            break
+        came.append(seen)
+    assert len(came) >= 4 + 2, came  # of the archive, and of the receipt and the row

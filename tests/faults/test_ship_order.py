@@ -4,6 +4,8 @@ docs/design/shipping.md says what each step is for. Every list here is whole: a 
 a rename on the wrong side of its sync is another list.
 """
 
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -123,6 +125,47 @@ def test_the_reason_of_an_episode_that_was_moved_back_by_hand_is_gone_durably_be
         "fsync episodes/ep",
         PACKED[0],
     ]
+
+
+@pytest.mark.contract("S1", "S2")
+def test_a_long_archive_of_which_a_sync_ahead_has_failed_is_not_sent(host: LabHost, receiver: StandIn) -> None:
+    """The kernel tells of lost bytes once: the last fsync would succeed."""
+    host.episode("ep", files={"a.bin": os.urandom(20 << 20)})
+    fail = ("-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=1")
+    log = host.folder / "calls"
+    host.run("ship", "once", prefix=("strace", "-f", "-qq", "-o", str(log), *fail))
+    assert "(INJECTED)" in log.read_text()
+    assert (receiver.stored, host.where()["outbox"]) == ({}, [])
+    ship(host)
+    assert host.where()["shipped"] == ["ep", "ep.receipt.json"]
+
+
+@pytest.mark.contract("S2")
+def test_half_an_episode_that_was_being_dropped_is_no_episode(host: LabHost) -> None:
+    host.episode("ep", commit="b2" * 20, files={str(number): b"x" for number in range(9)})
+    ship(host)
+    assert host.where()["quarantine"] == ["ep"]
+    kill = ("-e", "trace=unlinkat", "-e", "inject=unlinkat:signal=SIGKILL:when=4")
+    done = host.run("quarantine", "drop", "ep", "--yes", prefix=("strace", "-f", "-qq", "-o", "/dev/null", *kill))
+    assert done.returncode == -9, done.stderr
+    assert host.where()["quarantine"] == []
+
+
+@pytest.mark.contract("S2")
+def test_half_an_episode_that_was_being_cleaned_up_goes_with_the_next_clean_up(host: LabHost) -> None:
+    """Its receipt is what allows it to go, so that goes last."""
+    host.episode("ep", files={str(number): b"x" for number in range(9)})
+    ship(host)
+    long_ago = time.time() - 3 * 86_400
+    os.utime(host.data / "shipped" / "ep.receipt.json", (long_ago, long_ago))
+    host.more = "shipped_keep_days = 1"
+    host.write_config()
+    kill = ("-e", "trace=unlinkat", "-e", "inject=unlinkat:signal=SIGKILL:when=4")
+    done = host.run("ship", "once", prefix=("strace", "-f", "-qq", "-o", "/dev/null", *kill))
+    assert done.returncode == -9, done.stderr
+    assert host.where()["shipped"] == ["ep", "ep.receipt.json"]
+    ship(host)
+    assert host.where()["shipped"] == []
 
 
 def killed_at_sync_of(host: LabHost, folder: Path) -> None:

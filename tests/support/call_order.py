@@ -40,7 +40,8 @@ def changes(log: Path, root: Path, *, sends: str = "") -> list[str]:
             continue
         if " = -1 " in words:
             continue
-        paths = [each for each in _paths(words) if each.is_relative_to(root)]
+        found_paths = _paths(words.partition(">")[0] + ">)") if "write" in call else _paths(words)
+        paths = [each for each in found_paths if each.is_relative_to(root)]
         if paths:
             named = " to ".join(str(each.relative_to(root)) for each in paths)
             found.append(f"{call.removesuffix('at').removesuffix('at2')} {_RANDOM.sub('*', named)}")

@@ -20,7 +20,7 @@ _WARM = (
     "dce_play.cli.archive.export",
     "dce_play.discord.auth.known_secrets",
     "dce_play.discord.exporters.discord_api.exporter",
-    "dce_play.discord.exporters.discord_api.rest.guarded_network",
+    "dce_play.system.guarded_network",
     "dce_play.discord.scrape.target",
     "dce_play.playbook.document.yaml_events",
     "dce_play.steps.archive.verify",

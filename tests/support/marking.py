@@ -3,11 +3,11 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.support.command_line import Terminal
+from tests.support.command_line import Terminal, terminal_in
 from tests.support.processes import eventually
 
 _STEP = '''
@@ -60,6 +60,15 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     return StepResult(changed=True, summary="marked " + params.key,
                       outputs=Outputs(text=params.key + "x" * params.size, run=ctx.run_id))
 '''
+
+
+def marking_terminal(folder: Path, files: Mapping[str, str]) -> Terminal:
+    """Return a project that has the step, and these files."""
+    made = terminal_in(folder)
+    write_steps(made)
+    for name, text in files.items():
+        made.write(name, text)
+    return made
 
 
 def write_steps(terminal: Terminal) -> None:

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +71,16 @@ def missing_parts() -> list[str]:
 
 @contextmanager
 def own_podman(folder: Path) -> Iterator[Podman]:
-    """Give a container engine that keeps everything in a folder; skip without one."""
+    """Give a container engine that keeps everything in a folder, with a shell as its image; skip without one."""
+    with empty_podman(folder) as podman:
+        archive = image(folder, ("usr", "lib", "lib64", "data"), ("sh",))
+        podman.run("import", str(archive), IMAGE)
+        yield podman
+
+
+@contextmanager
+def empty_podman(folder: Path) -> Iterator[Podman]:
+    """Give a container engine that keeps everything in a folder, and has no image yet; skip without one."""
     if missing := missing_parts():
         text = f"no containers without {', '.join(missing)}: apt-get install podman runc busybox-static"
         if os.environ.get("CI") == "true":
@@ -87,7 +96,6 @@ def own_podman(folder: Path) -> Iterator[Podman]:
         "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
     }
     podman = Podman(environment=found)
-    podman.run("import", str(_image(folder)), IMAGE)
     try:
         yield podman
     finally:
@@ -95,17 +103,23 @@ def own_podman(folder: Path) -> Iterator[Podman]:
         podman.run("rmi", "--all", "--force")
 
 
-def _image(folder: Path) -> Path:
+def image(
+    folder: Path, folders: Iterable[str], applets: Iterable[str], files: Mapping[str, Path] | None = None
+) -> Path:
+    """Return a new archive of an image: busybox with these applets, empty folders, and files by their place in it."""
     busybox = shutil.which("busybox")
     assert busybox is not None
     archive = folder / "image.tar"
     with tarfile.open(archive, "w") as tar:
         tar.add(busybox, "bin/busybox")
-        for name in ("tmp", "run", "etc", "usr", "lib", "lib64", "data"):
+        for place, path in (files or {}).items():
+            tar.add(path, place)
+        for name in ("tmp", "run", "etc", *folders):
             entry = tarfile.TarInfo(name)
             entry.type, entry.mode = tarfile.DIRTYPE, 0o1777
             tar.addfile(entry)
-        entry = tarfile.TarInfo("bin/sh")
-        entry.type, entry.linkname = tarfile.SYMTYPE, "busybox"
-        tar.addfile(entry)
+        for applet in applets:
+            entry = tarfile.TarInfo(f"bin/{applet}")
+            entry.type, entry.linkname = tarfile.SYMTYPE, "busybox"
+            tar.addfile(entry)
     return archive

@@ -227,6 +227,11 @@ class Module(msgspec.Struct, frozen=True, kw_only=True):
         return self.keys.name
 
     @property
+    def project(self) -> str:
+        """Return the name of a compose module's project: the definition's, else its folder's."""
+        return self.keys.compose.project or Path(self.keys.compose.project_root).name
+
+    @property
     def is_excluded(self) -> bool:
         """Return whether the module is parked, sunset or not canonical."""
         return self.keys.lifecycle != "active" or not self.keys.canonical

@@ -2,7 +2,7 @@
 
 import shutil
 import zlib
-from typing import Any
+from typing import Any, Protocol
 
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.filters.programs import ProgramSink
@@ -44,7 +44,7 @@ class _Gzip:
         """Return a sink through pigz or gzip, else through zlib."""
         program = next((name for name in ("pigz", "gzip") if shutil.which(name)), None)
         if program is None:
-            return _ZlibSink(out, self._level)
+            return _DeflateSink(out, zlib.compressobj(self._level, zlib.DEFLATED, _GZIP_WINDOW))
         command = Command(argv=(program, f"-{self._level}", "-n", "-c"), timeout_s=_FOR_EVER_S)
         return ProgramSink(command, self._services.streams, out)
 
@@ -65,7 +65,7 @@ class _Zstd:
         if shutil.which("zstd") is None:
             import zstandard  # 10 ms, and not every backup is compressed so
 
-            return _ZstandardSink(out, zstandard.ZstdCompressor(level=self._level, write_checksum=True))
+            return _DeflateSink(out, zstandard.ZstdCompressor(level=self._level, write_checksum=True).compressobj())
         command = Command(argv=("zstd", f"-{self._level}", "-T0", "-q", "-c"), timeout_s=_FOR_EVER_S)
         return ProgramSink(command, self._services.streams, out)
 
@@ -73,30 +73,20 @@ class _Zstd:
         return _Unzstding(stored)
 
 
-class _ZlibSink:
-    """A sink through zlib, in this process."""
+class _Deflates(Protocol):
+    """A compressor of zlib or of zstandard."""
 
-    def __init__(self, out: Sink, level: int) -> None:
+    def compress(self, data: "bytes | memoryview", /) -> bytes: ...
+
+    def flush(self) -> bytes: ...
+
+
+class _DeflateSink:
+    """A sink through a library, in this process."""
+
+    def __init__(self, out: Sink, deflate: _Deflates) -> None:
         self._out = out
-        self._deflate = zlib.compressobj(level, zlib.DEFLATED, _GZIP_WINDOW)
-
-    def write(self, data: "bytes | memoryview", /) -> None:
-        if packed := self._deflate.compress(data):
-            self._out.write(packed)
-
-    def finish(self) -> None:
-        self._out.write(self._deflate.flush())
-
-    def abort(self) -> None:
-        """Nothing is held."""
-
-
-class _ZstandardSink:
-    """A sink through the zstandard library, in this process."""
-
-    def __init__(self, out: Sink, compressor: Any) -> None:
-        self._out = out
-        self._deflate = compressor.compressobj()
+        self._deflate = deflate
 
     def write(self, data: "bytes | memoryview", /) -> None:
         if packed := self._deflate.compress(data):

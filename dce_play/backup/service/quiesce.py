@@ -224,7 +224,7 @@ def _steps(
 def _chosen(module: Module, services: Services, containers: Containers) -> Sequence[Container]:
     names = module.keys.quiesce.containers
     if not names and module.engine == "compose":
-        return services.compose_containers(module, project_of(module))
+        return services.compose_containers(module, module.project)
     if not names:
         own = services.container(module)
         if own is None:
@@ -241,12 +241,6 @@ def _chosen(module: Module, services: Services, containers: Containers) -> Seque
             raise BackupError(ErrorId.QUIESCE_FAILED, f"no container {name} to {module.keys.quiesce.mode}")
         found.append(container)
     return found
-
-
-def project_of(module: Module) -> str:
-    """Return the name of a compose module's project: the definition's, else its folder's."""
-    keys = module.keys.compose
-    return keys.project or Path(keys.project_root).name
 
 
 def _refuse_own_file_system(mountpoint: str, root: Path) -> None:

@@ -11,7 +11,7 @@ from dce_play.backup.protocols import Services
 from dce_play.backup.registry import engine_named
 from dce_play.backup.store.catalog import Entry, rewrite_manifest
 from dce_play.backup.store.opened import StoredBackup
-from dce_play.backup.streams import chunks
+from dce_play.backup.streams import chunks, push_all
 from dce_play.system.clock import utc_stamp
 
 STORED = "stored-bytes"
@@ -40,14 +40,7 @@ def read_again(backup: StoredBackup, services: Services, *, level: int) -> int:
     check = engine_named(backup.manifest.engine.name).check(backup.manifest, services)
     if check is None:
         return read_again(backup, services, level=1)
-    try:
-        with backup.plain() as source:
-            for data in chunks(source):
-                check.write(data)
-        check.finish()
-    except BaseException:
-        check.abort()
-        raise
+    push_all(backup.plain(), check)
     return 2
 
 

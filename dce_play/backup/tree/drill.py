@@ -3,14 +3,11 @@
 import hashlib
 import json
 import os
-import shutil
 import stat
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from dce_play.backup.drills import differences, drill_folder
 from dce_play.backup.facts import Difference, Drilled, EngineFacts
 from dce_play.backup.protocols import DrillOptions, OpenBackup, Services
 from dce_play.backup.streams import CHUNK_BYTES, SourceFile
@@ -18,7 +15,6 @@ from dce_play.backup.tree.unpack import TreeUnpacker, UnpackRules
 from dce_play.source import JsonValue
 
 _MOST_NAMED = 20
-_PREFIX = "dce-play-drill-"
 
 
 def drill_tree(backup: OpenBackup, services: Services, options: DrillOptions) -> Drilled:
@@ -26,12 +22,12 @@ def drill_tree(backup: OpenBackup, services: Services, options: DrillOptions) ->
 
     Raises: BackupError (``truncated``, ``verify-failed``, ``write-failed``).
     """
-    with _folder(services, options) as folder:
+    with drill_folder(services, options) as folder:
         data, index = folder / "data", folder / "index.jsonl"
         data.mkdir(mode=0o700)
         _unpack(backup, data, index)
         expected: dict[str, JsonValue] = dict.fromkeys(("files", "folders", "links", "bytes", "contents"), 0)
-        differences: list[Difference] = []
+        unlike: list[Difference] = []
         wrong = 0
         with index.open("rb") as lines:
             for line in lines:
@@ -40,38 +36,22 @@ def drill_tree(backup: OpenBackup, services: Services, options: DrillOptions) ->
                 found = _compare(os.fsencode(data), row)
                 if found is not None:
                     wrong += row["type"] == "file"
-                    if len(differences) < _MOST_NAMED:
-                        differences.append(found)
+                    if len(unlike) < _MOST_NAMED:
+                        unlike.append(found)
         restored = _walked([data / root.label for root in backup.manifest.roots])
         restored["contents"] = _number(restored["files"]) - wrong
-        differences += _unlike(expected, restored)
+        unlike += differences(expected, restored)
         counts = backup.manifest.counts
         for key in ("files", "folders", "links", "bytes"):
             if key in counts and counts[key] != restored[key]:
-                differences.append(
-                    Difference(what=f"{key} of the manifest", expected=counts[key], restored=restored[key])
-                )
+                unlike.append(Difference(what=f"{key} of the manifest", expected=counts[key], restored=restored[key]))
         return Drilled(
             engine=EngineFacts(name=backup.manifest.engine.name),
             expected=expected,
             restored=restored,
-            differences=tuple(differences),
+            differences=tuple(unlike),
             kept=str(folder) if options.keep else "",
         )
-
-
-@contextmanager
-def _folder(services: Services, options: DrillOptions) -> Iterator[Path]:
-    if not options.keep:
-        with services.temporary_folder(_PREFIX, below=options.folder) as folder:
-            yield folder
-        return
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=options.folder))
-    try:
-        yield folder
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
 def _unpack(backup: OpenBackup, data: Path, index: Path) -> None:
@@ -161,14 +141,6 @@ def _walked(roots: list[Path]) -> dict[str, JsonValue]:
             if status.st_nlink > 1:
                 seen.add((status.st_dev, status.st_ino))
     return {"files": files, "folders": folders, "links": links, "bytes": size}
-
-
-def _unlike(expected: dict[str, JsonValue], restored: dict[str, JsonValue]) -> list[Difference]:
-    return [
-        Difference(what=key, expected=value, restored=restored[key])
-        for key, value in expected.items()
-        if value != restored[key]
-    ]
 
 
 def _number(value: JsonValue) -> int:

@@ -15,6 +15,7 @@ from typing import Any
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.tree.sqlite_open import SomebodyCame, opened_to_read
 from dce_play.errors import ExitCode
+from dce_play.system.descriptors import write_all
 from dce_play.system.disk import disk_space, mount_of
 
 MAGIC = b"SQLite format 3\0"
@@ -83,7 +84,7 @@ def _copy_of(source: Any, shown: str, *, off_disk: bool) -> int:
     size = _size(source)
     if size <= _SMALL_BYTES:
         descriptor = os.memfd_create("sqlite")
-        _write_all(descriptor, source.serialize())
+        write_all(descriptor, source.serialize())
         return descriptor
     descriptor, name = tempfile.mkstemp(prefix="dce-play-sqlite-", dir=_folder_for(size, shown, off_disk=off_disk))
     try:
@@ -98,12 +99,6 @@ def _size(source: Any) -> int:
     """Return the size in bytes of the state that the transaction sees."""
     pages = source.execute("PRAGMA page_count").fetchone()[0]
     return int(pages * source.execute("PRAGMA page_size").fetchone()[0])
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
 
 
 def _folder_for(size: int, shown: str, *, off_disk: bool) -> str:

@@ -15,6 +15,7 @@ from dce_play.backup.tree.attributes import write_attributes
 from dce_play.backup.tree.index import ContentSum, RunningIndex
 from dce_play.backup.tree.pax import Kind, Member, NotATar
 from dce_play.backup.tree.tar import INDEX, TarReader, content
+from dce_play.system.descriptors import write_all
 
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -183,12 +184,6 @@ def _fill(reader: TarReader, member: Member, descriptor: int, digest: ContentSum
         digest.feed(offset, data)
         if segments is not None:
             os.lseek(descriptor, offset, os.SEEK_SET)
-        _write(descriptor, data)
+        write_all(descriptor, data)
     if segments is not None:
         os.ftruncate(descriptor, member.content_bytes)
-
-
-def _write(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]

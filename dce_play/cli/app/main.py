@@ -2,7 +2,6 @@
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -165,6 +164,8 @@ def _tell(line: str, hint: str = "") -> None:
 
 
 def _tell_bug(error: Exception) -> int:
+    import traceback  # start-up time: hardly ever needed
+
     text = PROCESS.mask("".join(traceback.format_exception(error)))
     folder = state_folder(os.environ) / "crashes"
     path = folder / f"{file_stamp(datetime.now(UTC))}-{os.getpid()}.txt"

@@ -1,4 +1,4 @@
-"""What the archive verbs share: options, the lock, and telling how far a long one is."""
+"""What verbs share: options, the lock, and telling how far a long one is."""
 
 import json
 import time
@@ -21,10 +21,45 @@ EXISTING_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 ANY_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
+_LONGEST_S = 36_525 * 86_400.0
+"""What is longer reaches back to before there were dates."""
+
+
+class DurationType(click.ParamType[float]):
+    """``90s``, ``10m``, ``12h``, ``2d`` or a number of seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return seconds."""
+        if isinstance(value, int | float):
+            return float(value)
+        try:
+            seconds = parse_duration(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if seconds > _LONGEST_S:
+            self.fail(f"{value} is longer than a century", param, ctx)
+        return seconds
+
+
+DURATION = DurationType()
+
+
 def format_option(verb: _Verb) -> _Verb:
     """Add ``--format``."""
     return click.option(
         "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True
+    )(verb)
+
+
+def silent_format_option(verb: _Verb) -> _Verb:
+    """Add a ``--format`` that changes nothing, to a verb that says nothing on standard output."""
+    return click.option(
+        "--format",
+        type=click.Choice(["text", "json"]),
+        expose_value=False,
+        help="For all verbs alike; this one says nothing on standard output.",
     )(verb)
 
 
@@ -33,7 +68,7 @@ def lock_wait_option(verb: _Verb) -> _Verb:
     return click.option(
         "--lock-wait",
         "lock_wait_s",
-        type=parse_duration,
+        type=DURATION,
         metavar="TIME",
         default="0s",
         show_default=True,

@@ -7,14 +7,15 @@ import click
 from dce_play.backup.definitions.classes import classify
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.keep.audit import NOT_READY, AuditRow, audit, overdue
-from dce_play.cli.backup.office import Answer, Office, Verb, common_options, duration
+from dce_play.cli.app.verb import DURATION
+from dce_play.cli.backup.office import Answer, Office, Verb, common_options
 from dce_play.errors import ExitCode
 from dce_play.system.cells import aligned
 from dce_play.system.quantities import show_duration
 
 
 @click.command("audit", cls=Verb)
-@click.option("--max-age", type=duration, metavar="TIME", help="Exit 1 for an active module without a younger backup.")
+@click.option("--max-age", type=DURATION, metavar="TIME", help="Exit 1 for an active module without a younger backup.")
 @click.option("--strict", is_flag=True, help="Exit 8 when an active module is not ready.")
 @common_options
 def audit_modules(max_age: float | None, *, strict: bool, **options: Any) -> int:

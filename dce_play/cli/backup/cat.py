@@ -1,6 +1,5 @@
 """``dce-play backup cat``: a backup's bytes on standard output, with its sums checked on the way."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -15,6 +14,7 @@ from dce_play.cli.backup.doors import services_of
 from dce_play.cli.backup.ending import Stopped, stoppable
 from dce_play.cli.backup.office import Office, common_options
 from dce_play.errors import ExitCode
+from dce_play.system.descriptors import write_all
 
 
 @click.command("cat")
@@ -65,9 +65,7 @@ def _copy(source: Source) -> None:
     sys.stdout.flush()
     try:
         while data := source.read():
-            view = memoryview(data)
-            while view:
-                view = view[os.write(1, view) :]
+            write_all(1, data)
     except BrokenPipeError:
         raise BackupError(ErrorId.WRITE_FAILED, "whoever reads it has gone away") from None
     source.finish()

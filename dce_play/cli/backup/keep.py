@@ -7,15 +7,16 @@ import click
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.keep.recover import recover
 from dce_play.backup.keep.require import require
+from dce_play.cli.app.verb import DURATION
 from dce_play.cli.backup.doors import services_of
-from dce_play.cli.backup.office import Answer, Office, Verb, common_options, duration, split_words
+from dce_play.cli.backup.office import Answer, Office, Verb, common_options, split_words
 from dce_play.errors import ExitCode
 from dce_play.system.quantities import show_duration
 
 
 @click.command("require", cls=Verb)
 @click.argument("module", metavar="MODULE")
-@click.option("--max-age", type=duration, default="1h", show_default=True, metavar="TIME", help="How old at most.")
+@click.option("--max-age", type=DURATION, default="1h", show_default=True, metavar="TIME", help="How old at most.")
 @click.option("--min-level", type=click.IntRange(0, 3), default=2, show_default=True, help="Verified at least so far.")
 @click.option("--consistency", multiple=True, callback=split_words, metavar="LIST", help="One of these; default: any.")
 @common_options

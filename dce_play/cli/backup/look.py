@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from dce_play.backup.store.catalog import Catalog, Entry, Leftover
-from dce_play.cli.backup.list_row import ListRow
+from dce_play.cli.backup.list_row import ListRow, row_of
 from dce_play.cli.backup.office import Answer, Office, Verb, common_options
 from dce_play.system.cells import aligned
 from dce_play.system.quantities import show_duration
@@ -66,22 +66,13 @@ def show(backup: str, **options: Any) -> int:
 
 
 def _row(office: Office, entry: Entry) -> ListRow:
-    manifest = entry.manifest
-    return ListRow(
+    return row_of(
+        entry.manifest,
         file=entry.file,
-        module=manifest.module,
-        class_name=manifest.class_name,
-        purpose=manifest.purpose,
-        ended=manifest.ended,
-        age_s=round((office.desk.now - entry.ended).total_seconds(), 3),
-        bytes=entry.stored_bytes,
-        level=manifest.verification.level,
+        stored_bytes=entry.stored_bytes,
         good=entry.is_good,
-        consistency=manifest.consistency,
-        encrypted=manifest.encryption is not None,
-        change_percent=manifest.previous.change_percent if manifest.previous is not None else None,
-        warnings=tuple(warning.id for warning in manifest.warnings),
-        remote=manifest.remote,
+        remote=entry.manifest.remote,
+        age=office.desk.now - entry.ended,
     )
 
 

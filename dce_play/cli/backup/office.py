@@ -18,6 +18,7 @@ import msgspec
 from dce_play.backup.definitions.find import MODULE_FILE
 from dce_play.backup.desk import Desk, Places
 from dce_play.backup.errors import BackupError, ErrorId
+from dce_play.cli.app.verb import DURATION, format_option
 from dce_play.cli.backup.ending import Stopped, stoppable
 from dce_play.cli.run.watched_verb import watch_verb
 from dce_play.errors import DcePlayError, ExitCode
@@ -25,7 +26,6 @@ from dce_play.playbook.document.kept import KeptDocuments
 from dce_play.runner.secrets import RunSecrets
 from dce_play.source import InvalidDocument
 from dce_play.system.clock import SystemClock
-from dce_play.system.quantities import parse_duration
 
 _Verb = TypeVar("_Verb", bound=Callable[..., Any])
 _IDS = {
@@ -216,26 +216,13 @@ def common_options(verb: _Verb) -> _Verb:
         click.option("--modules", type=click.Path(path_type=Path), help="A folder with */module.yaml, or a file."),
         click.option("--backup-root", type=click.Path(path_type=Path), help="The folder of backups."),
         click.option("--classes", type=click.Path(path_type=Path), help="A class table that is asked before ours."),
-        click.option(
-            "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True
-        ),
-        click.option("--timeout", "timeout_s", type=duration, metavar="TIME", help="End it after this long, as 10m."),
+        format_option,
+        click.option("--timeout", "timeout_s", type=DURATION, metavar="TIME", help="End it after this long, as 10m."),
         click.option("--log-file", type=click.Path(path_type=Path), help="Note every line here too."),
     )
     for option in reversed(options):
         verb = option(verb)
     return verb
-
-
-def duration(text: str) -> float:
-    """Return seconds.
-
-    Raises: click.BadParameter.
-    """
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
 
 
 def split_words(_ctx: click.Context, _option: click.Parameter, values: Iterable[str]) -> tuple[str, ...]:

@@ -5,16 +5,17 @@ from typing import Any
 import click
 
 from dce_play.backup.keep.prune import apply_prune, plan_prune, total_bytes
+from dce_play.cli.app.verb import DURATION
 from dce_play.cli.backup.asking import ask_for_person, confirm, plan_lines, removed_by, rules_of
 from dce_play.cli.backup.doors import services_of
-from dce_play.cli.backup.office import Answer, Office, Verb, common_options, duration
+from dce_play.cli.backup.office import Answer, Office, Verb, common_options
 from dce_play.errors import ExitCode
 
 
 @click.command("prune", cls=Verb)
 @click.argument("modules_named", metavar="[MODULE...]", nargs=-1)
 @click.option("--keep-last", type=click.IntRange(1), help="So many good ones; default: the definition's, else 3.")
-@click.option("--keep-within", type=duration, metavar="TIME", help="And all that are younger, such as 30d.")
+@click.option("--keep-within", type=DURATION, metavar="TIME", help="And all that are younger, such as 30d.")
 @click.option("--apply", is_flag=True, help="Remove what the plan says. Without this nothing goes.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--remote", is_flag=True, help="At the targets instead of here.")

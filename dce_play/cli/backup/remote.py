@@ -11,7 +11,7 @@ from dce_play.backup.targets.prune import apply_remote, plan_remote
 from dce_play.backup.targets.upload import targets_of
 from dce_play.cli.backup.asking import ask_for_person, confirm, plan_lines, removed_by, rules_of
 from dce_play.cli.backup.doors import services_of
-from dce_play.cli.backup.list_row import ListRow
+from dce_play.cli.backup.list_row import ListRow, row_of
 from dce_play.cli.backup.office import Answer, Office
 from dce_play.errors import ExitCode
 
@@ -69,21 +69,11 @@ def _backups(office: Office, names: Sequence[str]) -> list[tuple[Target, RemoteB
 
 
 def _row(office: Office, backup: RemoteBackup, copies: list[dict[str, Any]]) -> ListRow:
-    manifest = backup.manifest
-    ended = datetime.fromisoformat(manifest.ended)
-    return ListRow(
+    return row_of(
+        backup.manifest,
         file=backup.file,
-        module=manifest.module,
-        class_name=manifest.class_name,
-        purpose=manifest.purpose,
-        ended=manifest.ended,
-        age_s=round((office.desk.now - ended).total_seconds(), 3),
-        bytes=backup.bytes,
-        level=manifest.verification.level,
+        stored_bytes=backup.bytes,
         good=backup.is_good,
-        consistency=manifest.consistency,
-        encrypted=manifest.encryption is not None,
-        change_percent=manifest.previous.change_percent if manifest.previous is not None else None,
-        warnings=tuple(warning.id for warning in manifest.warnings),
-        remote=tuple(copies),
+        remote=copies,
+        age=office.desk.now - datetime.fromisoformat(backup.manifest.ended),
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from dce_play.cli.app.groups import Group
+from dce_play.cli.app.verb import format_option
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.discord.auth.discovery import FoundToken, NoToken, Places, discover_token, gui_token, places
 from dce_play.discord.auth.env_file import write_env_values
@@ -41,7 +42,7 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option
 def status(output_format: str) -> int:
     """Tell where a token is found, never what it is. Asks nobody: a found token may still be refused by Discord.
 
@@ -70,7 +71,7 @@ def status(output_format: str) -> int:
 
 
 @command.command()
-@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option
 def check(output_format: str) -> int:
     """Ask Discord whether it takes the token: its guilds, and one channel of each enabled target. Writes nothing.
 

@@ -10,7 +10,7 @@ import msgspec
 
 from dce_play.cli.app.tables import reader_may_leave
 from dce_play.cli.app.targets_file import load_targets_file
-from dce_play.cli.ship.options import Duration
+from dce_play.cli.app.verb import DURATION, format_option
 from dce_play.discord.targets.usual_file import find_targets_file
 from dce_play.doctor.checkup import DEFAULT_UNIT, Subject, checkup, nothing_to_look_at
 from dce_play.doctor.rows import Level, Row, all_green
@@ -30,10 +30,10 @@ _COLOURS = {Level.RED: "red", Level.YELLOW: "yellow", Level.GREEN: "green"}
 @click.option("--config", type=_FILE, help="The ship.toml; default: DCE_SHIP_CONFIG, else the system's.")
 @click.option("--receive-config", type=_FILE, help="The receive.toml; default: DCE_RECEIVE_CONFIG, else the system's.")
 @click.option("--unit", default=DEFAULT_UNIT, show_default=True, metavar="NAME", help="The unit whose journal is read.")
-@click.option("--since", type=Duration(), default="10m", show_default=True, help="How far back the journal is read.")
+@click.option("--since", type=DURATION, default="10m", show_default=True, help="How far back the journal is read.")
 @click.option("--journal-json", type=_FILE, metavar="FILE", help="Read these journalctl -o json lines instead.")
 @click.option("--no-ping", is_flag=True, help="Do not ask the receiver.")
-@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option
 def command(
     *,
     config: Path | None,

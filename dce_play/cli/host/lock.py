@@ -14,6 +14,7 @@ import click
 
 from dce_play.cli.app.groups import Group
 from dce_play.cli.app.tables import reader_may_leave
+from dce_play.cli.app.verb import format_option
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.discord.lock.places import SCRAPE_WORDS, guarding_root, lock_path
 from dce_play.discord.targets.usual_file import find_targets_file
@@ -26,9 +27,6 @@ from dce_play.system.lock.status import LockStatus, Verdict, lock_status
 _TITLE = "Scrape lock status"
 _ROOT = click.option("--root", type=click.Path(path_type=Path), help="The archive root; default: the targets file's.")
 _CONFIG = click.option("--config", type=click.Path(path_type=Path), help="The targets file that names the root.")
-_FORMAT = click.option(
-    "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
 
 
 @click.group("lock", cls=Group)
@@ -49,7 +47,7 @@ def command() -> None:
 @command.command()
 @_ROOT
 @_CONFIG
-@_FORMAT
+@format_option
 @click.option("--reclaim-stale", is_flag=True, help="Remove the note that a dead run left.")
 def status(root: Path | None, config: Path | None, output_format: str, *, reclaim_stale: bool) -> int:
     """Tell whether the lock is held, by whom and since when. Locks nothing, creates nothing.

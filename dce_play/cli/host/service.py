@@ -13,6 +13,7 @@ import msgspec
 
 from dce_play.cli.app.groups import Group
 from dce_play.cli.app.targets_file import load_targets_file
+from dce_play.cli.app.verb import format_option
 from dce_play.discord.targets.usual_file import usual_targets_file
 from dce_play.errors import ExitCode, UsageError
 from dce_play.host.install.install import Installed, Options, install
@@ -24,9 +25,6 @@ from dce_play.system.process.executor import LocalExecutor
 from dce_play.system.redact import Masker
 from dce_play.system.toml.config import NoConfig
 
-_FORMAT = click.option(
-    "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _DRAIN_MIN_AGE_S = 600.0
 _MARKS = {"created": "+", "updated": "~", "unchanged": "=", "kept": "="}
@@ -92,7 +90,7 @@ class _Asked:
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 10 when something changed or would change.")
 @click.option("--no-venv", is_flag=True, help="Build no environment below the prefix.")
 @click.option("--no-drain", is_flag=True, help="Leave unstamped episodes where they are.")
-@_FORMAT
+@format_option
 def install_command(
     *, systemctl: str, dry_run: bool, show_diff: bool, detailed_exitcode: bool, no_venv: bool, no_drain: bool,
     output_format: str, **asked: Any,

@@ -6,21 +6,13 @@ from pathlib import Path
 import click
 
 from dce_play.cli.app.groups import Group
+from dce_play.cli.app.verb import format_option, silent_format_option
 from dce_play.errors import ExitCode
 
 CONFIG = click.option(
     "--config",
     type=click.Path(path_type=Path),
     help="receive.toml; default: DCE_RECEIVE_CONFIG, else /etc/dce-play/receive.toml.",
-)
-FORMAT = click.option(
-    "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
-NO_OUTPUT_FORMAT = click.option(
-    "--format",
-    type=click.Choice(["text", "json"]),
-    expose_value=False,
-    help="For all verbs alike; this one says nothing on standard output.",
 )
 
 
@@ -36,7 +28,7 @@ def command() -> None:
 
 @command.command()
 @CONFIG
-@NO_OUTPUT_FORMAT
+@silent_format_option
 def run(config: Path | None) -> int:
     """Serve until SIGTERM or SIGINT; running uploads get [limits].drain_s to end.
 
@@ -57,7 +49,7 @@ def run(config: Path | None) -> int:
 
 @command.command()
 @CONFIG
-@FORMAT
+@format_option
 @click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
 def backfill(config: Path | None, output_format: str, *, dry_run: bool) -> int:
     """List in the index what is stored and not listed; write receipts that are lost. Safe beside the receiver.
@@ -75,7 +67,7 @@ def backfill(config: Path | None, output_format: str, *, dry_run: bool) -> int:
 
 @command.command()
 @CONFIG
-@FORMAT
+@format_option
 @click.option("--deep", is_flag=True, help="Read every archive from end to end.")
 def verify(config: Path | None, output_format: str, *, deep: bool) -> int:
     """Compare every stored archive with its receipt.
@@ -93,7 +85,7 @@ def verify(config: Path | None, output_format: str, *, deep: bool) -> int:
 
 @command.command()
 @CONFIG
-@FORMAT
+@format_option
 def status(config: Path | None, output_format: str) -> int:
     """Tell what the receiver tells at /status.json; from the store's files when it does not run.
 
@@ -151,7 +143,7 @@ def token_group() -> None:
 @token_group.command("add")
 @click.argument("host")
 @CONFIG
-@FORMAT
+@format_option
 @click.option("--role", type=click.Choice(["ship", "monitor"]), default="ship", show_default=True)
 @click.option("--expires", metavar="DATE", help="The token's end, such as 2027-06-30.")
 def token_add(host: str, config: Path | None, output_format: str, *, role: str, expires: str | None) -> int:
@@ -170,7 +162,7 @@ def token_add(host: str, config: Path | None, output_format: str, *, role: str, 
 
 @token_group.command("list")
 @CONFIG
-@FORMAT
+@format_option
 def token_list(config: Path | None, output_format: str) -> int:
     """List the tokens, without their secrets.
 
@@ -188,7 +180,7 @@ def token_list(config: Path | None, output_format: str) -> int:
 @token_group.command("revoke")
 @click.argument("token_id")
 @CONFIG
-@FORMAT
+@format_option
 def token_revoke(token_id: str, config: Path | None, output_format: str) -> int:
     """Make a token worthless within five seconds.
 

@@ -6,16 +6,15 @@ from pathlib import Path
 
 import msgspec
 
-from dce_play.cli.receive.telling import show
+from dce_play.cli.receive.telling import settings_of, show
 from dce_play.errors import ExitCode
 from dce_play.transfer.receiving.backends import backfill_store, open_storage, verify_store
-from dce_play.transfer.receiving.config import ReceiveConfig, find_config, read_config
 from dce_play.transfer.receiving.store_check import BackfillReport, Broken
 
 
 def backfilled(config: Path | None, output_format: str, *, dry_run: bool) -> int:
     """Make the index whole, and tell what was found."""
-    read = _read(config)
+    read = settings_of(config)
     report = backfill_store(read, dict(os.environ), dry_run=dry_run)
     show(report, lambda: _backfill_text(report, dry_run=dry_run), output_format)
     return ExitCode.OK if report.sound else ExitCode.FAILED
@@ -23,7 +22,7 @@ def backfilled(config: Path | None, output_format: str, *, dry_run: bool) -> int
 
 def verified(config: Path | None, output_format: str, *, deep: bool) -> int:
     """Compare what is stored with its receipts, and tell what differs."""
-    read = _read(config)
+    read = settings_of(config)
     report = verify_store(read, dict(os.environ), deep=deep)
     text = f"{report.episodes} episodes, {report.bytes} bytes, {len(report.broken)} broken"
     show(report, lambda: "\n".join([text, *_broken_lines(report.broken)]), output_format)
@@ -32,14 +31,10 @@ def verified(config: Path | None, output_format: str, *, deep: bool) -> int:
 
 def exported(config: Path | None) -> int:
     """Write the index's lines."""
-    storage = open_storage(_read(config), dict(os.environ))
+    storage = open_storage(settings_of(config), dict(os.environ))
     for row in storage.rows():
         sys.stdout.write(msgspec.json.encode(row).decode() + "\n")
     return ExitCode.OK
-
-
-def _read(config: Path | None) -> ReceiveConfig:
-    return read_config(find_config(config, os.environ))
 
 
 def _backfill_text(report: BackfillReport, *, dry_run: bool) -> str:

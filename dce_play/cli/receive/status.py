@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from dce_play import __version__
-from dce_play.cli.receive.telling import show
+from dce_play.cli.receive.telling import settings_of, show
 from dce_play.errors import ExitCode
 from dce_play.transfer.receiving.backends import open_storage, open_tokens
-from dce_play.transfer.receiving.config import ReceiveConfig, find_config, read_config
+from dce_play.transfer.receiving.config import ReceiveConfig
 from dce_play.transfer.receiving.config_keys import Address
 from dce_play.transfer.receiving.gate import Gate
 from dce_play.transfer.receiving.gate_sources import ask_sources
@@ -22,7 +22,7 @@ _TIMEOUT_S = 5.0
 
 def status_told(config: Path | None, output_format: str) -> int:
     """Tell the status."""
-    read = read_config(find_config(config, os.environ))
+    read = settings_of(config)
     status = _asked(read.admin_bind) or _looked_up(read)
     show(status, lambda: _text(status), output_format)
     return ExitCode.OK

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import msgspec
 
-from dce_play.cli.receive.telling import show
+from dce_play.cli.receive.telling import settings_of, show
 from dce_play.errors import ExitCode
 from dce_play.transfer.receiving.backends import open_tokens
-from dce_play.transfer.receiving.config import ReceiveConfig, find_config, read_config
 from dce_play.transfer.receiving.tokens import TokenRecord, Tokens, new_token
 
 
@@ -25,7 +24,7 @@ def added(host: str, config: Path | None, output_format: str, *, role: str, expi
 
 def listed(config: Path | None, output_format: str) -> int:
     """Tell all tokens without what would let anybody in."""
-    settings = _settings(config)
+    settings = settings_of(config)
     records = open_tokens(settings, os.environ).all()
     show({"tokens": [_public(record) for record in records]}, lambda: _table(records, settings.option), output_format)
     return ExitCode.OK
@@ -38,12 +37,8 @@ def revoked(token_id: str, config: Path | None, output_format: str) -> int:
     return ExitCode.OK
 
 
-def _settings(config: Path | None) -> ReceiveConfig:
-    return read_config(find_config(config, os.environ))
-
-
 def _tokens(config: Path | None) -> Tokens:
-    return open_tokens(_settings(config), os.environ)
+    return open_tokens(settings_of(config), os.environ)
 
 
 def _public(record: TokenRecord) -> dict[str, object]:

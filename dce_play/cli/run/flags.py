@@ -8,28 +8,7 @@ from typing import Any
 import click
 
 from dce_play.cli.app.completers import Completer
-from dce_play.system.quantities import parse_duration
-
-_LONGEST_S = 36_525 * 86_400.0
-"""What is longer reaches back to before there were dates."""
-
-
-class DurationType(click.ParamType[float]):
-    """``90s``, ``10m``, ``12h``, ``2d`` or a number of seconds."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return seconds."""
-        if isinstance(value, int | float):
-            return float(value)
-        try:
-            seconds = parse_duration(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        if seconds > _LONGEST_S:
-            self.fail(f"{value} is longer than a century", param, ctx)
-        return seconds
+from dce_play.cli.app.verb import DURATION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +62,7 @@ class Declared:
             return click.Option(names, count=True, help=flag.help)
         kinds: dict[type, click.ParamType[Any]] = {
             Path: click.Path(path_type=Path),
-            float: DurationType(),
+            float: DURATION,
             int: click.IntRange(min=1),
         }
         kind: click.ParamType[Any] = (

@@ -10,7 +10,6 @@ import click
 
 from dce_play.cli.app import completers
 from dce_play.cli.app.find_playbook import find_playbook
-from dce_play.cli.app.misuse import misuse
 from dce_play.cli.app.playbook_params import given_params, param_options
 from dce_play.cli.app.step_table import open_library
 from dce_play.cli.app.working_folder import working_folder
@@ -34,6 +33,8 @@ class Typed:
 
     def tell(self, error: click.UsageError) -> None:
         """Tell machines and monitors that they could not be read."""
+        from dce_play.cli.app.misuse import misuse  # start-up time: most command lines are right
+
         message = misuse(error)[0]
         tell_unread(self.arguments, message, exit_code=error.exit_code)
         tell_unread_run(self.arguments, self.playbook, message, exit_code=error.exit_code)

@@ -34,7 +34,7 @@ from dce_play.plugin import Effects, Selection
 from dce_play.render.pace import progress_every_s
 from dce_play.render.page.display import DisplayOptions
 from dce_play.runner.engine import run
-from dce_play.runner.resume import EarlierRun, progress_for
+from dce_play.runner.record.progress import EarlierRun
 from dce_play.runner.settings import Ask, RunOutcome, RunSettings
 from dce_play.source import JsonValue
 from dce_play.system.clock import file_stamp
@@ -110,6 +110,8 @@ def execute(request: RunRequest, /, *, earlier: EarlierRun | None = None, accept
         prepared = prepare(request, ask=asker(sinks))
         progress = None
         if earlier is not None:
+            from dce_play.runner.resume import progress_for  # start-up time: a first run has nothing to compare with
+
             progress = progress_for(earlier, prepared.plan, prepared.settings, accept_changes=accept_changes)
         with fan_out_of(
             prepared.plan,

@@ -14,8 +14,8 @@ import click
 from dce_play.cli.app import completers
 from dce_play.cli.app.groups import Group
 from dce_play.cli.app.tables import coloured, print_lines, room
+from dce_play.cli.app.verb import DURATION, format_option
 from dce_play.cli.app.working_folder import working_folder
-from dce_play.cli.run.flags import DurationType
 from dce_play.discord.targets.usual_file import find_targets_file
 from dce_play.errors import DcePlayError, ExitCode, UsageError
 from dce_play.history.columns import GAP
@@ -42,9 +42,6 @@ _COLOURS = {"ok": "green", "failed": "red", "damaged": "red", "running": "cyan"}
 _state_dir = click.option(
     "--state-dir", type=click.Path(path_type=Path), help="Where run folders are.  [env: DCE_PLAY_STATE_DIR]"
 )
-_format = click.option(
-    "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
 _all = click.option("--all", "of_all", is_flag=True, help="Also runs of other projects.")
 
 
@@ -64,7 +61,7 @@ def command() -> None:
 @command.command("list")
 @click.option("-n", "limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
 @_all
-@_format
+@format_option
 @_state_dir
 def list_command(limit: int, output_format: str, state_dir: Path | None, *, of_all: bool) -> None:
     """Print the newest runs, one a line: when, how it ended, how long it took, what it did, and its short id.
@@ -139,7 +136,7 @@ def _as_json(row: RunRow) -> dict[str, object]:
 @command.command()
 @click.argument("run", required=False, shell_complete=completers.runs)
 @_all
-@_format
+@format_option
 @click.option("--html", type=click.Path(path_type=Path), help="Write it as a page into this file instead.")
 @_state_dir
 def show(run: str | None, output_format: str, html: Path | None, state_dir: Path | None, *, of_all: bool) -> None:
@@ -190,7 +187,7 @@ def _newest(runs: Path, *, of_all: bool) -> RunInfo:
 @click.option(
     "--keep", type=click.IntRange(min=0), default=20, show_default=True, help="Never remove the newest so many."
 )
-@click.option("--older-than", type=DurationType(), default="90d", show_default=True, help="Remove only older ones.")
+@click.option("--older-than", type=DURATION, default="90d", show_default=True, help="Remove only older ones.")
 @click.option("--unfinished", is_flag=True, help="Also those that could be resumed.")
 @click.option("--dry-run", is_flag=True, help="Only tell which.")
 @_state_dir

@@ -4,13 +4,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import click
 
 from dce_play.errors import DcePlayError, UsageError
 from dce_play.events import Diagnosed, ErrorFacts, Event, Outcome, RunEnded, Sink
 from dce_play.render.jsonl import JsonLines
-from dce_play.render.log_file import LogFile
 from dce_play.render.page.display import DisplayOptions
 from dce_play.render.report import report_data
 from dce_play.render.terminal import Pausable, SpareTerminal, machine_output, standard_output, terminal
@@ -21,6 +21,13 @@ from dce_play.system.durable.named_outputs import OutputNotWritten, check_named,
 from dce_play.system.durable.whole_files import write_atomic
 
 _REPORT = "the report"
+
+
+@runtime_checkable
+class MayLose(Protocol):
+    """A sink that notes why it could not keep everything, and goes on: the log file."""
+
+    lost: OutputNotWritten | None
 
 
 class ReportPlaceUnusable(UsageError):
@@ -53,6 +60,8 @@ def open_sinks(
     else:
         sinks.append(SpareTerminal(terminal(standard_output(), environment, display), sys.stderr, display))
     if log_file is not None:
+        from dce_play.render.log_file import LogFile  # start-up time: few runs have one
+
         sinks.append(LogFile(log_file))
     if report is not None:
         with suppress(OSError):  # checked next, and told there
@@ -89,7 +98,7 @@ def leave_report(run_folder: Path, /, *, also: Path | None) -> bool:
 
 def lost_outputs(sinks: Sequence[Sink], /) -> bool:
     """Tell of each log file that was asked for and could not be written to its end; return whether there is one."""
-    lost = [sink.lost for sink in sinks if isinstance(sink, LogFile) and sink.lost is not None]
+    lost = [sink.lost for sink in sinks if isinstance(sink, MayLose) and sink.lost is not None]
     for error in lost:
         _complain(error)
     return bool(lost)
@@ -152,7 +161,7 @@ def tell_stillborn(sinks: Sequence[Sink], error: DcePlayError, *, run_id: str) -
     )
     for sink in sinks:
         with suppress(OSError):  # the error itself is told on standard error
-            if isinstance(sink, JsonLines | LogFile):
+            if isinstance(sink, JsonLines | MayLose):
                 for seq, body in enumerate(bodies, start=1):
                     sink.accept(Event(seq=seq, ts=now_stamp(), run=run_id, body=body))
             sink.close()

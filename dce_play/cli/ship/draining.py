@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from dce_play.cli.ship.options import CONFIG, FORMAT, Duration, config_from, show
+from dce_play.cli.app.verb import DURATION, format_option
+from dce_play.cli.ship.options import CONFIG, config_from, show
 from dce_play.errors import ExitCode
 from dce_play.system.clock import SystemClock
 from dce_play.transfer.sending.episodes.drain import drain
@@ -14,11 +15,11 @@ from dce_play.transfer.sending.episodes.spool import Spool
 
 @click.command("drain")
 @CONFIG
-@FORMAT
+@format_option
 @click.option("--dry-run", is_flag=True, help="Only tell what would be moved.")
 @click.option(
     "--min-age",
-    type=Duration(),
+    type=DURATION,
     default="10m",
     show_default=True,
     help="How long nothing may have changed in a folder whose meta.json is missing or broken.",

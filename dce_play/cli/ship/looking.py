@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from dce_play.cli.ship.options import CONFIG, FORMAT, config_from, show
+from dce_play.cli.app.verb import format_option
+from dce_play.cli.ship.options import CONFIG, config_from, show
 from dce_play.errors import ExitCode
 from dce_play.system.clock import SystemClock
 from dce_play.system.quantities import show_duration
@@ -15,7 +16,7 @@ _REFUSED = frozenset({"auth", "tls_client_refused"})
 
 @click.command("ping")
 @CONFIG
-@FORMAT
+@format_option
 def ping_verb(config: Path | None, output_format: str) -> int:
     """Prove network, TLS, token and version gate to the receiver. Writes nothing, here or there.
 
@@ -54,7 +55,7 @@ def ping_verb(config: Path | None, output_format: str) -> int:
 
 @click.command()
 @CONFIG
-@FORMAT
+@format_option
 def status(config: Path | None, output_format: str) -> int:
     """Count where every episode is, from the folders themselves. Writes nothing.
 

@@ -9,35 +9,11 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from dce_play.system.quantities import parse_duration
 from dce_play.transfer.sending.settings import ShipConfig, find_config, load_config
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 CONFIG = click.option("--config", type=click.Path(path_type=Path), help="The ship.toml to use.")
-FORMAT = click.option(
-    "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
-NO_OUTPUT_FORMAT = click.option(
-    "--format",
-    type=click.Choice(["text", "json"]),
-    expose_value=False,
-    help="For all verbs alike; this one says nothing on standard output.",
-)
-
-
-class Duration(click.ParamType):  # type: ignore[type-arg]  # generic only in newer releases than we need
-    """A duration such as ``90s``, ``10m`` or ``2d``, as seconds."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        if isinstance(value, int | float):
-            return float(value)
-        try:
-            return parse_duration(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 def config_from(given: Path | None) -> ShipConfig:

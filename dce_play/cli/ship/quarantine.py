@@ -6,7 +6,8 @@ from typing import Any
 import click
 import msgspec
 
-from dce_play.cli.ship.options import CONFIG, FORMAT, Duration, config_from, is_terminal, show
+from dce_play.cli.app.verb import DURATION, format_option
+from dce_play.cli.ship.options import CONFIG, config_from, is_terminal, show
 from dce_play.errors import ExitCode, UsageError
 from dce_play.plugin import NobodyToAsk
 from dce_play.system.clock import SystemClock
@@ -17,14 +18,14 @@ from dce_play.transfer.sending.episodes.spool import Spool
 from dce_play.transfer.sending.own_commands import with_config
 
 _REASON = click.option("--reason", metavar="CODE", help="Only what was refused for this reason.")
-_OLDER = click.option("--older-than", type=Duration(), metavar="DURATION", help="Only what lies here longer: 2d, 12h.")
+_OLDER = click.option("--older-than", type=DURATION, metavar="DURATION", help="Only what lies here longer: 2d, 12h.")
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
 _NAMES = click.argument("names", nargs=-1, metavar="[NAME]...")
 
 
 @click.command("list")
 @CONFIG
-@FORMAT
+@format_option
 @_REASON
 @_OLDER
 def list_verb(config: Path | None, output_format: str, reason: str | None, older_than: float | None) -> int:
@@ -43,7 +44,7 @@ def list_verb(config: Path | None, output_format: str, reason: str | None, older
 
 @click.command("show")
 @CONFIG
-@FORMAT
+@format_option
 @click.argument("name")
 def show_verb(config: Path | None, output_format: str, name: str) -> int:
     """Show why an episode was refused, the receiver's own words, and its files.
@@ -67,7 +68,7 @@ def show_verb(config: Path | None, output_format: str, name: str) -> int:
 
 @click.command("requeue")
 @CONFIG
-@FORMAT
+@format_option
 @_NAMES
 @_REASON
 @click.option("--all", "everything", is_flag=True, help="All that is in quarantine.")
@@ -103,7 +104,7 @@ def requeue_verb(
 
 @click.command("drop")
 @CONFIG
-@FORMAT
+@format_option
 @_NAMES
 @_REASON
 @_OLDER

@@ -8,7 +8,8 @@ from typing import Any
 import click
 import msgspec
 
-from dce_play.cli.ship.options import CONFIG, FORMAT, NO_OUTPUT_FORMAT, config_from, show
+from dce_play.cli.app.verb import format_option, silent_format_option
+from dce_play.cli.ship.options import CONFIG, config_from, show
 from dce_play.errors import ExitCode, UsageError
 from dce_play.services.shipper import open_shipper
 from dce_play.transfer.sending.bandwidth import parse_limit
@@ -19,7 +20,7 @@ from dce_play.transfer.sending.ship_pass import PassResult
 
 @click.command()
 @CONFIG
-@NO_OUTPUT_FORMAT
+@silent_format_option
 def run(config: Path | None) -> int:
     """Ship until SIGTERM or SIGINT, a pass every scan_interval_s. Made for systemd (Type=notify).
 
@@ -37,7 +38,7 @@ def run(config: Path | None) -> int:
 
 @click.command()
 @CONFIG
-@FORMAT
+@format_option
 @click.option("--bandwidth-limit", help='Bytes a second, such as 512KiB, or a timetable "08:00,512KiB 19:00,off".')
 def once(config: Path | None, output_format: str, bandwidth_limit: str | None) -> int:
     """Make one pass: send every episode that is ready, also those that wait for their next try.

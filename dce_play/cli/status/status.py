@@ -11,8 +11,8 @@ import click
 
 from dce_play.cli.app.tables import can_show_signs, print_lines, room
 from dce_play.cli.app.targets_file import load_targets_file
+from dce_play.cli.app.verb import DURATION
 from dce_play.cli.app.working_folder import working_folder
-from dce_play.cli.run.flags import DurationType
 from dce_play.discord.targets.usual_file import find_targets_file
 from dce_play.errors import ExitCode, UsageError
 from dce_play.history.scheduled import read_schedule
@@ -60,12 +60,8 @@ class NobodyCanTell(UsageError):
 )
 @click.option("--to", type=click.Path(path_type=Path), help="Write it to this file, whole or not at all.")
 @click.option("--html", type=click.Path(path_type=Path), help="Also write it as a page into this file.")
-@click.option(
-    "--warn-after", type=DurationType(), help="Exit 1 when a last success is older.  [one missed run, else 2d]"
-)
-@click.option(
-    "--fail-after", type=DurationType(), help="Exit 2 when a last success is older.  [two missed runs, else 7d]"
-)
+@click.option("--warn-after", type=DURATION, help="Exit 1 when a last success is older.  [one missed run, else 2d]")
+@click.option("--fail-after", type=DURATION, help="Exit 2 when a last success is older.  [two missed runs, else 7d]")
 @click.option("--state-dir", type=click.Path(path_type=Path), help="Where run folders are.  [env: DCE_PLAY_STATE_DIR]")
 def command(
     config: Path | None,

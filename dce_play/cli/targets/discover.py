@@ -10,6 +10,7 @@ import click
 
 from dce_play.cli.app import completers
 from dce_play.cli.app.targets_file import load_targets_file
+from dce_play.cli.app.verb import format_option
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.discord.exporters.choose import AUTO, ExporterName
 from dce_play.discord.exporters.protocol import ChannelListing, Exporter
@@ -40,7 +41,7 @@ from dce_play.system.redact import PROCESS, Masker
 @click.option("--new", "only_new", is_flag=True, help="Only channels that nobody archives; of all targets, or one.")
 @click.option("--exporter", type=click.Choice([AUTO, *map(str, ExporterName)]), help="What asks Discord.")
 @click.option("--config", type=click.Path(path_type=Path), help="The targets file; else as for the other commands.")
-@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option
 def discover(
     target_name: str | None,
     guild_id: str | None,

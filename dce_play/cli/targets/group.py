@@ -8,6 +8,7 @@ import click
 
 from dce_play.cli.app.groups import Group
 from dce_play.cli.app.targets_file import load_targets_file
+from dce_play.cli.app.verb import format_option
 from dce_play.cli.app.working_folder import working_folder
 from dce_play.discord.targets.model import TargetsFile
 from dce_play.discord.targets.parse import parse_targets
@@ -20,9 +21,6 @@ from dce_play.system.durable.named_outputs import write_named
 
 _config = click.option(
     "--config", type=click.Path(path_type=Path), help="The targets file; else DCE_CONFIG_FILE, else the usual names."
-)
-_format = click.option(
-    "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
 
 
@@ -46,7 +44,7 @@ def command() -> None:
 
 @command.command("list")
 @_config
-@_format
+@format_option
 def list_targets(config: Path | None, output_format: str) -> None:
     """Print every target, disabled ones too: name, kind and folder, separated by tabs.
 

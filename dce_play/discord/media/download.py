@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urljoin
 
-from dce_play.discord.exporters.discord_api.rest.guarded_network import TooSlow
 from dce_play.discord.media.network import MediaNetwork
 from dce_play.discord.media.pace import Pace
 from dce_play.discord.media_store.hosts import Hosts, MediaRefused, origin_of
@@ -19,6 +18,7 @@ from dce_play.discord.media_store.policy import MediaPolicy, MediaReference, Med
 from dce_play.discord.media_store.store import MediaStore
 from dce_play.discord.media_store.urls import unsigned
 from dce_play.system.clock import Clock
+from dce_play.system.guarded_network import TooSlow
 
 TRIES = 5
 _PAUSES_S = (1.0, 2.0, 4.0, 4.0)

@@ -10,9 +10,9 @@ from typing import Any
 import httpcore2
 
 from dce_play import __version__
-from dce_play.discord.exporters.discord_api.rest.guarded_network import Guard, GuardedBackend
 from dce_play.discord.media_store.hosts import Hosts, MediaRefused, is_public
 from dce_play.system.clock import Clock
+from dce_play.system.guarded_network import Guard, GuardedBackend
 
 _CONNECT_S = 10.0
 _SILENCE_S = 30.0

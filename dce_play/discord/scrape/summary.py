@@ -8,6 +8,7 @@ from typing import cast
 from dce_play.discord.scrape.outcome import ChannelAction, ChannelOutcome
 from dce_play.errors import DcePlayError
 from dce_play.source import JsonValue
+from dce_play.system.foreign_text import blanked
 
 MARKER = "DCE_JSON_SUMMARY:"
 
@@ -142,7 +143,7 @@ def summary_table(summary: dict[str, JsonValue], *, oom_only: bool = False) -> l
         if not aborted:
             return ["No OOM/aborted channel skips recorded."]
         listed = [
-            f"  channel {row.get('channel_id')}  {clean(str(row.get('guild_label')))}  target={row.get('target')}"
+            f"  channel {row.get('channel_id')}  {blanked(str(row.get('guild_label')))}  target={row.get('target')}"
             for row in aborted
         ]
         return ["OOM/aborted skips:", *listed]
@@ -160,16 +161,11 @@ def summary_table(summary: dict[str, JsonValue], *, oom_only: bool = False) -> l
     table = [("ACTION", "CHANNEL", "LABEL", "DELTA", "FILE")]
     for row in rows:
         action = "SKIPPED(OOM)" if row.get("action") == ChannelAction.SKIPPED_OOM else str(row.get("action"))
-        channel, label, path = (clean(str(row.get(key))) for key in ("channel_id", "guild_label", "file_path"))
-        reason = f"  ({clean(str(row['reason']))})" if row.get("reason") else ""
+        channel, label, path = (blanked(str(row.get(key))) for key in ("channel_id", "guild_label", "file_path"))
+        reason = f"  ({blanked(str(row['reason']))})" if row.get("reason") else ""
         table.append((action, channel, label, f"{_number(row.get('delta')):+d}", path + reason))
     widths = [max(len(row[column]) for row in table) for column in range(4)]
     return lines + ["  ".join([*map(str.ljust, row, widths), row[4]]).rstrip() for row in table]
-
-
-def clean(text: str) -> str:
-    """Return text with control characters as spaces, so that a name cannot forge a line."""
-    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _row(channel: ChannelOutcome) -> dict[str, JsonValue]:
@@ -199,8 +195,8 @@ def _row(channel: ChannelOutcome) -> dict[str, JsonValue]:
 
 
 def _line(channel: ChannelOutcome) -> str:
-    end = f"channel {channel.channel_id}  {clean(channel.guild_label)}"
-    path = clean(str(channel.file_path))
+    end = f"channel {channel.channel_id}  {blanked(channel.guild_label)}"
+    path = blanked(str(channel.file_path))
     grown = f"({channel.before_count} → {channel.after_count}, fetched {channel.fetched_count})"
     match channel.action:
         case ChannelAction.CREATED:
@@ -214,11 +210,11 @@ def _line(channel: ChannelOutcome) -> str:
         case ChannelAction.SKIPPED_OOM:
             return f"  SKIPPED (OOM/aborted)  {end}  (partial temp preserved under .dce-temp when present)"
         case ChannelAction.SKIPPED:
-            return f"  SKIPPED  {end}  ({clean(channel.reason)})"
+            return f"  SKIPPED  {end}  ({blanked(channel.reason)})"
         case ChannelAction.FAILED:
-            return f"  FAILED   {end}  ({clean(channel.reason)})"
+            return f"  FAILED   {end}  ({blanked(channel.reason)})"
         case ChannelAction.NOT_TRIED:
-            return f"  NOT TRIED  {end}  ({clean(channel.reason)})"
+            return f"  NOT TRIED  {end}  ({blanked(channel.reason)})"
 
 
 def _number(value: JsonValue) -> int:

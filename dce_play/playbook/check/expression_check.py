@@ -85,6 +85,8 @@ class ExpressionCheck:
 
     def vars(self, templates: Mapping[str, Template], scope: Scope, *, existing: Shape | None = None) -> Shape:
         """Return the shape of ``vars`` with these added, each checked with those above it."""
+        if existing is not None and not templates:
+            return existing
         shapes = {name: each.shape for name, each in (existing.fields or {}).items()} if existing else {}
         inner = scope.inside()
         below = list(templates)

@@ -43,6 +43,7 @@ from dce_play.playbook.types.shapes import (
     Field,
     Kind,
     Shape,
+    Signature,
     describe,
     shape_of,
     signature,
@@ -66,6 +67,8 @@ class TypeCheck:
 
     library: Library
     _done: dict[Path, CheckedFile] = field(default_factory=dict)
+    _records: dict[str, Shape] = field(default_factory=dict)
+    """What ``register`` keeps of each step, by its name: a playbook uses few, many times."""
 
     def of(self, playbook: Playbook) -> CheckedFile:
         """Return what was found in a playbook or role."""
@@ -73,6 +76,12 @@ class TypeCheck:
             self._done[playbook.path] = CheckedFile()  # what a file that includes itself sees of itself
             self._done[playbook.path] = _FileCheck(playbook, self.library, self).check()
         return self._done[playbook.path]
+
+    def record(self, step: str, known: Signature) -> Shape:
+        """Return the shape of what ``register`` keeps of a step."""
+        if step not in self._records:
+            self._records[step] = record_shape(known.outputs)
+        return self._records[step]
 
 
 class _FileCheck:
@@ -176,9 +185,9 @@ class _FileCheck:
             self._assignable(keywords.on_error, self._expressions.template(keywords.on_error, scope), shape_of(OnError))
 
     def _results(self, keywords: Keywords, scope: Scope, record: Shape) -> None:
-        inner = scope.inside(names={"result": record})
-        for conditions in (keywords.until, keywords.changed_when or (), keywords.failed_when or ()):
-            self._expressions.conditions(conditions, inner)
+        for conditions in (keywords.until, keywords.changed_when, keywords.failed_when):
+            if conditions:
+                self._expressions.conditions(conditions, scope.inside(names={"result": record}))
 
     def _loop_item(self, loop: Template, scope: Scope) -> Shape:
         shape = self._expressions.template(loop, scope)
@@ -199,15 +208,17 @@ class _FileCheck:
             return ANY
         known = signature(step)
         for name, template in statement.params.items():
+            if isinstance(template, Literal):
+                continue  # the schema has seen it
             shape = self._expressions.template(template, scope)
             if name == "argv" and shape.item is not None and shape.item.kind is Kind.SECRET:
                 self._expressions.problem(
                     "W452", "everybody on this machine can read a program's arguments", template.span
                 )
-            if name in known.params and not isinstance(template, Literal):
+            if name in known.params:
                 wanted = known.params[name]
                 self._assignable(template, shape, wanted.shape, optional=not wanted.required)
-        return record_shape(known.outputs)
+        return self._checks.record(statement.step, known)
 
     def _assignable(self, template: Template, given: Shape, wanted: Shape, *, optional: bool = False) -> None:
         why = why_not_assignable(given, wanted, optional=optional)

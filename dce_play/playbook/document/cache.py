@@ -13,15 +13,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 from dce_play.layout import home_folder, xdg_folder
 from dce_play.resources import schemas_folder
-from dce_play.source import Document, JsonValue, NodeSpan, Problem, Severity, Span
+from dce_play.source import Document, JsonValue, NodeSpan, Pointer, Problem, Severity, Span
 from dce_play.system.durable.whole_files import write_atomic
 
 _PACKAGE = Path(__file__).resolve().parents[2]
-_FORMAT = 3
+_FORMAT = 4
 _MAX_ENTRY_BYTES = 32 << 20
+_Kind = TypeVar("_Kind", int, list[Any])
+_NO_KEY: list[JsonValue] = [0, 0, 0, 0]
 
 
 def cache_folder(environment: Mapping[str, str]) -> Path | None:
@@ -94,23 +97,27 @@ def unpack_span(path: Path, numbers: JsonValue) -> Span:
 
     Raises: ValueError, TypeError.
     """
-    line, column, end_line, end_column = _whole_numbers(numbers)
+    return _span(path, *_all_of(int, numbers))
+
+
+def _all_of(kind: type[_Kind], packed: JsonValue) -> list[_Kind]:
+    """Return a list of the kind; asked once of all, as a long playbook has tens of thousands of places."""
+    if not isinstance(packed, list) or not set(map(type, packed)) <= {kind}:
+        raise TypeError(f"this is no list of {kind.__name__}")
+    return cast(list[_Kind], packed)
+
+
+def _span(path: Path, line: int, column: int, end_line: int, end_column: int) -> Span:
     return Span(path=path, line=line, column=column, end_line=end_line, end_column=end_column)
 
 
-def _whole_numbers(value: JsonValue) -> list[int]:
-    if not isinstance(value, list):
-        raise TypeError("a span is a list")
-    return [each for each in value if isinstance(each, int)]
-
-
 def pack_document(document: Document) -> JsonValue:
-    """Return a document's value and places as JSON."""
-    spans: list[JsonValue] = [
-        [list(pointer), pack_span(node.value), pack_span(node.key) if node.key else None]
-        for pointer, node in document.spans.items()
-    ]
-    return {"value": document.value, "spans": spans}
+    """Return a document's value and places as JSON: the pointers, and eight numbers for each; zeros are no key."""
+    numbers: list[JsonValue] = []
+    for node in document.spans.values():
+        numbers += pack_span(node.value)
+        numbers += pack_span(node.key) if node.key is not None else _NO_KEY
+    return {"value": document.value, "pointers": [list(pointer) for pointer in document.spans], "places": numbers}
 
 
 def unpack_document(path: Path, text: str, packed: JsonValue) -> Document:
@@ -118,15 +125,14 @@ def unpack_document(path: Path, text: str, packed: JsonValue) -> Document:
 
     Raises: ValueError, TypeError, KeyError.
     """
-    if not isinstance(packed, dict) or not isinstance(packed["spans"], list):
+    if not isinstance(packed, dict):
         raise TypeError("a document is a mapping")
-    spans: dict[tuple[str | int, ...], NodeSpan] = {}
-    for each in packed["spans"]:
-        if not isinstance(each, list) or not isinstance(each[0], list):
-            raise TypeError("a place is a list")
-        pointer = tuple(part for part in each[0] if isinstance(part, str | int))
-        key = unpack_span(path, each[2]) if each[2] is not None else None
-        spans[pointer] = NodeSpan(key=key, value=unpack_span(path, each[1]))
+    pointers = _all_of(list, packed["pointers"])
+    numbers = _all_of(int, packed["places"])
+    places = zip(*[iter(numbers)] * 4, strict=True)
+    spans: dict[Pointer, NodeSpan] = {}
+    for pointer, value, key in zip(pointers, places, places, strict=True):
+        spans[tuple(pointer)] = NodeSpan(key=_span(path, *key) if key[0] else None, value=_span(path, *value))
     return Document(path=path, text=text, value=packed["value"], spans=spans)
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from dce_play.errors import UsageError
 from dce_play.playbook.document.cache import pack_document, pack_problem, unpack_document, unpack_problem
 from dce_play.playbook.document.compose import Composer, Places, TooLarge, in_quotes
-from dce_play.playbook.document.yaml_words import in_our_words
 from dce_play.source import Document, InvalidDocument, JsonValue, NodeSpan, Pointer, Problem, Severity
 
 MAX_BYTES = 8 << 20
@@ -215,6 +214,8 @@ def _mend(path: Path, text: str, error: Exception, *, masked: set[int]) -> tuple
         )
         masked.add(start)
         return text[:start] + '"' + "x" * (end - start - 2) + '"' + text[end:], problem
+    from dce_play.playbook.document.yaml_words import in_our_words  # start-up time: its patterns
+
     what = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read")
     message, hint = in_our_words(what, text, offset)
     begun = getattr(error, "context_mark", None)

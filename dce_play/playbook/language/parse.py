@@ -31,6 +31,7 @@ from dce_play.playbook.language.templates import TemplateReader
 from dce_play.playbook.types.coerce import WrongValue
 from dce_play.source import Document, JsonValue, Pointer, Problem, Span
 
+_NO_KEYWORDS = Keywords()
 _Member = TypeVar("_Member", ParamType, OnError, Lock)
 
 
@@ -197,6 +198,9 @@ class _Parser:
                 self._problem("E118", f'"{key}" means nothing without {" or ".join(NEEDS[key])}', span)
 
     def _keywords(self, pointer: Pointer, value: Mapping[str, JsonValue], outer_tags: tuple[str, ...]) -> Keywords:
+        if len(value) == 1 and not outer_tags:  # nothing but its body
+            return _NO_KEYWORDS
+
         def template(key: str) -> Template | None:
             usable = value.get(key) is not None and self._readable((*pointer, key))
             return self.templates.template((*pointer, key), value[key]) if usable else None
@@ -257,4 +261,6 @@ def _number(value: JsonValue) -> float | None:
 
 
 def _member(members: type[_Member], value: JsonValue) -> _Member | None:
+    if value is None:
+        return None
     return next((member for member in members if member.value == value), None)

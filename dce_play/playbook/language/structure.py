@@ -1,8 +1,8 @@
 """Checks a document against its JSON Schema, and tells each mistake once, in words, at its place.
 
-jsonschema decides whether a document is right. Its errors are turned into problems here: the schema is made so that
-each mistake breaks one rule of one object (nothing is chosen among objects), and where a value may also be an
-expression, only what is wrong with the plain value is told.
+jsonschema decides whether a document is right, unless it surely is, see ``fits``. Its errors are turned into problems
+here: the schema is made so that each mistake breaks one rule of one object (nothing is chosen among objects), and where
+a value may also be an expression, only what is wrong with the plain value is told.
 """
 
 import json
@@ -11,6 +11,7 @@ from typing import Any
 
 from dce_play.playbook.document.document import Reading
 from dce_play.playbook.language.correction import likely
+from dce_play.playbook.language.fits import surely_fits
 from dce_play.playbook.language.grammar import FOREIGN_WORDS, WORDS
 from dce_play.playbook.types.shapes import with_article
 from dce_play.source import Document, Pointer, Problem, did_you_mean, nearest, one_slip
@@ -30,11 +31,11 @@ _TYPES = {
 
 def check(reading: Reading, schema: Mapping[str, Any]) -> list[Problem]:
     """Return all that is wrong with the document's shape."""
+    if () in reading.unreadable or surely_fits(reading.document.value, schema):
+        return []
     # Inside the function for start-up time: jsonschema takes 110 ms to import.
     from jsonschema import Draft7Validator
 
-    if () in reading.unreadable:
-        return []
     validator = Draft7Validator(dict(schema))
     problems: list[Problem] = []
     for error in validator.iter_errors(reading.document.value):

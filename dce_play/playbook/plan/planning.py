@@ -1,10 +1,8 @@
 """From a playbook file to a ``Plan``: roles and playbooks expanded in place, steps bound, ids and hashes given."""
 
-import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from dataclasses import replace as with_changes
 from pathlib import Path
 
@@ -17,10 +15,7 @@ from dce_play.playbook.document.cache import Cache
 from dce_play.playbook.language.model import (
     Block,
     CallKind,
-    Expression,
-    Fields,
     Include,
-    Items,
     Keywords,
     Literal,
     Lock,
@@ -31,6 +26,7 @@ from dce_play.playbook.language.model import (
 )
 from dce_play.playbook.load.library import Entry, Library, one_each
 from dce_play.playbook.load.schema import Steps
+from dce_play.playbook.plan.digest import digest
 from dce_play.playbook.plan.plan import Plan, PlannedBlock, PlannedCall, PlannedNode, PlannedStep, all_steps
 from dce_play.plugin import Effects
 from dce_play.source import InvalidDocument, Problem, Severity, Span
@@ -41,7 +37,6 @@ MAX_INCLUDES = 50
 """Files that include each other in a row."""
 MAX_LEVELS = 60
 """Blocks and included files inside each other."""
-_KEYWORD_NAMES = tuple(each.name for each in fields(Keywords) if each.name != "tags")  # tags only choose
 
 
 def make_plan(
@@ -151,7 +146,7 @@ class _Planner:
             always_locks=playbook.lock is Lock.ARCHIVE,
             effects=effects,
             names=BUILT_IN_NAMES & frozenset().union(*map(names_read, playbooks)),
-            definition=_digest([playbook.vars, [node.definition for node in preflight + steps]]),
+            definition=digest([playbook.vars, [node.definition for node in preflight + steps]]),
             files={path: each.sha256 for path, each in self.library.entries.items()},
             texts=texts(self.library),
         )
@@ -187,7 +182,7 @@ class _Planner:
                     keywords=place.with_tags(statement.keywords),
                     span=statement.span,
                     folder=place.playbook.path.parent,
-                    definition=_digest([statement.step, statement.params, statement.keywords]),
+                    definition=digest([statement.step, statement.params, statement.keywords]),
                 )
             case Block():
                 inner, deeper = _Keys(), with_changes(place, depth=place.depth + 1)
@@ -204,7 +199,7 @@ class _Planner:
                     rescue=parts[1],
                     always=parts[2],
                     span=statement.span,
-                    definition=_digest(written),
+                    definition=digest(written),
                 )
             case Include():
                 return self._call(statement, key, own_id, place)
@@ -254,7 +249,7 @@ class _Planner:
             outputs=child.outputs,
             body=body,
             span=include.span,
-            definition=_digest(written),
+            definition=digest(written),
         )
 
 
@@ -285,28 +280,3 @@ def _base_key(statement: Statement) -> str:
             return "block"
         case Include():
             return Path(statement.target).stem
-
-
-def _digest(written: object) -> str:
-    return hashlib.sha256(json.dumps(_written(written), sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:32]
-
-
-def _written(value: object) -> object:
-    """Return what was written, without places."""
-    match value:
-        case Literal(value=plain):
-            return plain
-        case Expression(text=text):
-            return {"expression": text}
-        case Text(parts=parts):
-            return {"text": [_written(part) for part in parts]}
-        case Items(items=inner) | Fields(fields=inner):
-            return _written(inner)
-        case Keywords():
-            return {name: _written(getattr(value, name)) for name in _KEYWORD_NAMES}
-        case Mapping():
-            return {str(key): _written(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_written(item) for item in value]
-        case _:
-            return value

@@ -1,7 +1,7 @@
 """Values as expressions see them: plain data, unknowns that spread, and secrets that can only be handed on whole."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from enum import Enum
 from typing import ClassVar, NoReturn
@@ -58,8 +58,13 @@ class SecretReference(_Untouchable):
         return f"<secret in {self.reference}>"
 
 
+_LEAVES = frozenset({str, int, float, bool, type(None)})
+
+
 def plain(value: object, /) -> object:
     """Return a value as plain data, deeply: dataclasses as mappings, paths and dates as text, tuples as lists."""
+    if type(value) in _LEAVES:
+        return value
     match value:
         case Unknown() | Unready():
             return UNREADY
@@ -73,9 +78,8 @@ def plain(value: object, /) -> object:
             return {str(key): plain(item) for key, item in value.items()}
         case list() | tuple() | set() | frozenset():
             return [plain(item) for item in (sorted(value) if isinstance(value, set | frozenset) else value)]
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-    return str(value)
+    named = fields(value) if is_dataclass(value) and not isinstance(value, type) else None
+    return str(value) if named is None else {field.name: plain(getattr(value, field.name)) for field in named}
 
 
 def holds_unknown(value: object, /) -> bool:
@@ -91,17 +95,8 @@ def holds_unknown(value: object, /) -> bool:
             return False
 
 
-@dataclass(frozen=True, slots=True)
-class _Registered:
-    """Names that a registered record has besides the step's outputs."""
-
-    status: str
-    changed: bool | Unknown
-    failed: bool
-    summary: str
-
-
-REGISTERED_NAMES = tuple(field.name for field in fields(_Registered))
+REGISTERED_NAMES = ("status", "changed", "failed", "summary")
+"""What a registered record has besides the step's outputs."""
 
 
 def registered(outputs: object, /, *, status: str, changed: bool | Unknown, summary: str) -> dict[str, object]:
@@ -109,8 +104,8 @@ def registered(outputs: object, /, *, status: str, changed: bool | Unknown, summ
 
     ``outputs`` is an instance of the step's ``Outputs``, a mapping in which a value may be ``UNKNOWN``, or ``None``.
     """
-    record = _Registered(status=status, changed=changed, failed=status == "failed", summary=summary)
     own = plain(outputs) if outputs is not None else {}
     if not isinstance(own, dict):
         raise TypeError(f"outputs are a {type(outputs).__name__}, not a dataclass or mapping")
-    return {**own, **{name: plain(getattr(record, name)) for name in REGISTERED_NAMES}}
+    about = (plain(status), plain(changed), status == "failed", summary)
+    return own | dict(zip(REGISTERED_NAMES, about, strict=True))

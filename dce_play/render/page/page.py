@@ -33,7 +33,7 @@ from dce_play.events import (
     StepSaid,
     StepStarted,
 )
-from dce_play.render.lines import Line, Segment, progress_text, step_name, steps_are
+from dce_play.render.lines import WAITING, Line, Segment, lock_text, progress_text, resumed_text, retry_texts, step_name
 from dce_play.render.pace import Pace
 from dce_play.render.page.display import DEFAULT_DISPLAY, DisplayOptions
 from dce_play.render.page.fitting import Fitting
@@ -41,7 +41,7 @@ from dce_play.render.page.groups import Groups
 from dce_play.render.page.items import block, facts_of, is_listed, told_again
 from dce_play.render.page.last_lines import Tally, recap, still_to_do
 from dce_play.render.page.step_lines import changes, failure_of, folded_line, hint, news, step_line, took
-from dce_play.render.text import counted, duration
+from dce_play.render.text import counted
 from dce_play.resources import playbooks_folder
 from dce_play.system.foreign_text import clean
 
@@ -84,19 +84,16 @@ class Page:
                 yield from self._start(body, event.run)
             case RunResumed():
                 self._run_id = event.run
-                name, done = self._fit.text(body.name), f"{steps_are(body.reused_count)} done already"
-                yield self._fit.fitted([(name, "bold"), (f" goes on: {done}", "")])
+                yield self._fit.fitted([(self._fit.text(body.name), "bold"), (resumed_text(body), "")])
                 yield ()
             case RunEnded():
                 yield from self._end(body)
             case Diagnosed():
                 yield from self._diagnosed(body)
             case LockWaiting():
-                yield from self._fit.wrapped(("waiting for the lock: ", "maybe"), body.holder)
+                yield from self._fit.wrapped((WAITING, "maybe"), body.holder)
             case LockSeen():
-                detail = f" ({body.detail})" if body.detail else ""
-                text = f"lock {body.state}{detail}; a dry run takes nothing"
-                yield from self._fit.wrapped(("", ""), text, style="dim")
+                yield from self._fit.wrapped(("", ""), lock_text(body), style="dim")
             case StepStarted() | StepSaid() | StepProgressed() | ItemTold() | StepRetried() | Asked() | StepEnded():
                 yield from self._of_step(body, event.ts)
             case LockTaken() | LockReleased() | CheckpointPut() | FannedOut():
@@ -123,7 +120,7 @@ class Page:
                 self._item(body)
             case StepRetried():
                 yield from self._open(body.step)
-                text = f"{self._fit.signs.again} try {body.attempt}: {body.reason}; again in {duration(body.delay_s)}"
+                text = "".join(retry_texts(body, self._fit.signs))
                 yield from self._fit.wrapped((self._indent(body.step), ""), text, style="maybe")
             case Asked():
                 yield from self._open(body.step)

@@ -1,12 +1,12 @@
 """The ids of child runs: made from the parent's id, the loop and the item, so that a second start finds the first."""
 
-import hashlib
-
 _DIGITS = 16
 
 
 def child_id(parent: str, loop: str, key: str, /, *, number: int = 1) -> str:
     """Return the run id of one item; ``number`` counts how often the loop itself was run, by retries around it."""
+    import hashlib  # start-up time: with OpenSSL; a list of runs only asks for parents
+
     text = "\n".join([loop, key, *([str(number)] if number > 1 else [])])
     return f"{parent}.{hashlib.sha256(text.encode('utf-8', 'backslashreplace')).hexdigest()[:_DIGITS]}"
 

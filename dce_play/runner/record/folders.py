@@ -1,10 +1,8 @@
 """The run folders of a state folder: which runs there are, how each ended, and removing old ones."""
 
-import glob
 import heapq
 import itertools
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -261,12 +259,16 @@ def remove_run(info: RunInfo, /) -> None:
 
     Raises: RunStillGoing, when somebody goes on with it at this moment; OSError.
     """
+    import glob  # start-up time: few commands remove
+
     for folder in (*sorted(info.folder.parent.glob(f"{glob.escape(info.run_id)}.*")), info.folder):
         _remove(folder)
 
 
 def remove_leftovers(runs: Path, /) -> Iterator[OSError]:
     """Remove what is left of run folders whose removal was cut off; nobody lists them. Yield what cannot be removed."""
+    import shutil  # start-up time: it takes as long to import as five modules of ours, and few commands remove
+
     for folder in runs.glob(f"{_REMOVING}*"):
         try:
             shutil.rmtree(folder)
@@ -275,6 +277,8 @@ def remove_leftovers(runs: Path, /) -> Iterator[OSError]:
 
 
 def _remove(folder: Path) -> None:
+    import shutil  # start-up time, as above
+
     journal = folder / JOURNAL_NAME
     descriptor = open_locked(journal, os.O_RDWR) if journal.is_file() else None
     if descriptor is None and journal.is_file():

@@ -14,6 +14,7 @@ from dce_play.event_json import to_json
 from dce_play.events import CheckpointPut, Event, Outcome, RunEnded, RunResumed, RunStarted, StepEnded, StepStarted
 from dce_play.source import JsonValue
 from dce_play.system.disk import NO_ROOM
+from dce_play.system.durable.disk import REAL
 from dce_play.system.durable.json_lines import LineFile
 from dce_play.system.durable.regular_files import read_regular
 from dce_play.system.lock.file_lock import open_locked
@@ -99,7 +100,8 @@ def open_journal(folder: Path) -> Journal:
     Raises: RunFolderUnusable; RunStillGoing.
     """
     try:
-        (folder / "scratch").mkdir(parents=True, exist_ok=True)
+        REAL.make_folder(folder)  # a journal in a folder whose own name is lost with the power was never there
+        (folder / "scratch").mkdir(exist_ok=True)
         return Journal(folder / JOURNAL_NAME)
     except OSError as error:
         raise RunFolderUnusable(folder, error) from error

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from dce_play.events import CheckpointPut, Status, StepEnded, StepStarted
 from dce_play.source import JsonValue
@@ -61,6 +62,16 @@ class Progress:
     def done_count(self) -> int:
         """Return how many steps ended well; blocks, loops and included files are not steps."""
         return sum(1 for each in self.ended.values() if each.status in GOOD and "." in each.uses)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierRun:
+    """A run that can go on."""
+
+    run_id: str
+    folder: Path
+    progress: Progress
+    definition: Mapping[str, JsonValue]
 
 
 def fold_progress(events: Iterable[Mapping[str, JsonValue]], /) -> Progress:

@@ -15,6 +15,8 @@ from typing import Any
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
+from dce_play.services.receiver.body.long_body import WAITING
+from dce_play.services.receiver.body.pieces import Piece, Waiting
 from dce_play.services.receiver.refusals import Refused
 from dce_play.transfer.receiving.config import Limits
 from dce_play.transfer.wire import PROBLEM_TYPE
@@ -54,8 +56,8 @@ class Exchange:
             raise Refused("bad_header", f"{name} is not plain text")
         return ", ".join(values) if values else None
 
-    async def body(self, limits: Limits) -> AsyncIterator[bytes]:
-        """Give the body piece by piece.
+    async def body(self, limits: Limits) -> AsyncIterator[Piece]:
+        """Give the body piece by piece; whoever takes them frees them.
 
         Raises: Refused ``too_slow``, when it pauses or drips; Disconnected, when it ends before its time.
         """
@@ -66,19 +68,18 @@ class Exchange:
             asked = loop.time()
             try:
                 async with asyncio.timeout(limits.idle_timeout_s):
-                    message = await self._receive()
+                    message, pieces = await self._receive_pieces()
             except TimeoutError as error:
                 raise Refused("too_slow", f"nothing came for {limits.idle_timeout_s:g} s") from error
             waited_s += loop.time() - asked
             if message["type"] == "http.disconnect":
                 raise Disconnected
-            piece: bytes = message.get("body", b"")
-            self.received_bytes += len(piece)
+            self.received_bytes += sum(map(len, pieces))
             if waited_s > RATE_FROM_S and self.received_bytes < limits.min_rate * waited_s:
                 raise Refused("too_slow", f"less than {limits.min_rate} bytes a second")
             more = message.get("more_body", False)
             self.body_read = not more
-            if piece:
+            for piece in pieces:
                 yield piece
 
     async def answer(self, status: int, body: Mapping[str, Any] | None, headers: Mapping[str, str]) -> None:
@@ -117,10 +118,19 @@ class Exchange:
         with suppress(TimeoutError):
             async with asyncio.timeout(DISCARD_S):
                 while left > 0:
-                    message = await self._receive()
+                    message, pieces = await self._receive_pieces()
                     if message["type"] == "http.disconnect" or not message.get("more_body", False):
                         return
-                    left -= len(message.get("body", b""))
+                    left -= sum(map(len, pieces))
+                    for piece in pieces:
+                        piece.free()
+
+    async def _receive_pieces(self) -> tuple[Message, list[Piece]]:
+        """Return the next message, and what it brings of the body: first what came through the parser, if any did."""
+        message = await self._receive()
+        body: bytes = message.get("body", b"")
+        waiting: Waiting | None = self.scope["state"].get(WAITING)
+        return message, ([Piece(body)] if body else []) + (waiting.take() if waiting is not None else [])
 
 
 def new_request_id() -> str:

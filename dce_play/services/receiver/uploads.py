@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dce_play.services.receiver.admission import admit, admitted_offer, authenticated, length_in, wait_quietly
+from dce_play.services.receiver.body.pieces import Piece
 from dce_play.services.receiver.body.work import Pieces, RunningCheck, take_all
 from dce_play.services.receiver.context import ReceiverContext
 from dce_play.services.receiver.exchange import Exchange
@@ -159,7 +160,7 @@ class Uploads:
         if check.at != state.offset:
             if self._context.storage.rereads_parts:
                 for piece in self._context.storage.read_upload(state):
-                    check.feed(piece)
+                    check.feed(Piece(piece))
             else:
                 check.skip_to(state.offset)
         take_all(pieces, writer, check)
@@ -186,7 +187,7 @@ class Uploads:
         if check.blind:  # another receiver has seen the beginning
             check = new_check(self._context, state.offer)
             for piece in self._context.storage.read_upload(state):
-                check.feed(piece)
+                check.feed(Piece(piece))
         return verify_and_publish(self._context, state.offer, incoming, check, source="upload")
 
     async def _find_quiet(self, exchange: Exchange, upload: str) -> UploadState:

@@ -5,11 +5,10 @@ from typing import Annotated
 
 import msgspec
 
-from dce_play.backup.desk import Desk, places_of
 from dce_play.backup.keep.audit import audit, overdue
-from dce_play.playbook.document.document import load_document
-from dce_play.plugin import Context, Duration, Effects, Info, StepFailed, StepResult, View
+from dce_play.plugin import Context, Duration, Effects, Info, StepFailed, StepResult
 from dce_play.source import JsonValue
+from dce_play.steps.backup_desk import BackupRoot, ClassTable, ModulesPlace, desk_of
 
 NAME = "backup.audit"
 EFFECTS = Effects.NONE
@@ -27,11 +26,9 @@ class Params:
     max_age: Annotated[Duration | None, Info(help="Fail for an active module without a younger one.", example="7d")] = (
         None
     )
-    modules: Annotated[
-        str, Info(help="Definitions: a folder with */module.yaml, or a modules file; empty: as the command line.")
-    ] = ""
-    backup_root: Annotated[str, Info(help="Folder of the backups; empty: as the command line.")] = ""
-    classes: Annotated[str, Info(help="A class table that is asked before ours; empty: as the command line.")] = ""
+    modules: ModulesPlace = ""
+    backup_root: BackupRoot = ""
+    classes: ClassTable = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +46,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
 
     Raises: StepFailed, for modules without a backup that is young enough; BackupError.
     """
-    desk = _desk(params, ctx)
+    desk = desk_of(params, ctx)
     modules = (desk.module(params.module),) if params.module else desk.definitions.modules
     rows, summary = audit(modules, desk.catalog(), now=desk.now)
     for row in rows:
@@ -65,8 +62,3 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     return StepResult(
         changed=False, summary=f"{summary.stateful} stateful module(s), {summary.ready} ready", outputs=outputs
     )
-
-
-def _desk(params: Params, view: View) -> Desk:
-    places = places_of(view.folder, params.modules, params.backup_root, params.classes)
-    return Desk(places, view.environment, view.clock, load_document)

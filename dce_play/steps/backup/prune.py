@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from dce_play.backup.desk import Desk, places_of
 from dce_play.backup.keep.prune import KeepRules, apply_prune, plan_prune
 from dce_play.backup.keep.retention import Retention
-from dce_play.backup.service.services import LocalServices, services_around
-from dce_play.playbook.document.document import load_document
 from dce_play.plugin import Change, Context, Duration, Effects, Info, StepFailed, StepPlan, StepResult, View
+from dce_play.steps.backup_desk import BackupRoot, ClassTable, ModulesPlace, desk_of, services_of
 
 NAME = "backup.prune"
 EFFECTS = Effects.LOCAL
@@ -23,11 +21,9 @@ class Params:
     module: Annotated[str, Info(help="Name of the module.", example="uptime-kuma")]
     keep_last: Annotated[int, Info(help="So many good ones.", minimum=1)] = 3
     keep_within: Annotated[Duration | None, Info(help="And all that are younger.", example="30d")] = None
-    modules: Annotated[
-        str, Info(help="Definitions: a folder with */module.yaml, or a modules file; empty: as the command line.")
-    ] = ""
-    backup_root: Annotated[str, Info(help="Folder of the backups; empty: as the command line.")] = ""
-    classes: Annotated[str, Info(help="A class table that is asked before ours; empty: as the command line.")] = ""
+    modules: ModulesPlace = ""
+    backup_root: BackupRoot = ""
+    classes: ClassTable = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +53,12 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     names = ", ".join(each.file for each in planned.remove)
     if not ctx.operator.confirm(f"Remove {names}?"):
         raise StepFailed("answered no: nothing went")
-    removed = apply_prune(params.module, planned, _rules(params), _desk(params, ctx).root, _services(ctx))
+    removed = apply_prune(params.module, planned, _rules(params), desk_of(params, ctx).root, services_of(ctx))
     return StepResult(changed=True, summary=f"removed {len(removed)}", outputs=Outputs(removed=removed))
 
 
 def _planned(params: Params, view: View) -> Retention:
-    desk = _desk(params, view)
+    desk = desk_of(params, view)
     catalog = desk.catalog()
     desk.known((params.module,), catalog)
     return plan_prune(params.module, catalog, _rules(params), now=desk.now)
@@ -70,12 +66,3 @@ def _planned(params: Params, view: View) -> Retention:
 
 def _rules(params: Params) -> KeepRules:
     return KeepRules(last=params.keep_last, within_s=params.keep_within)
-
-
-def _desk(params: Params, view: View) -> Desk:
-    places = places_of(view.folder, params.modules, params.backup_root, params.classes)
-    return Desk(places, view.environment, view.clock, load_document)
-
-
-def _services(ctx: Context) -> LocalServices:
-    return services_around(ctx.executor, ctx.environment, ctx.clock, resolve=ctx.secrets.resolve, say=ctx.reporter.say)

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from dce_play.backup.desk import Desk, places_of
 from dce_play.backup.keep.require import require
-from dce_play.playbook.document.document import load_document
-from dce_play.plugin import Context, Duration, Effects, Info, StepFailed, StepResult, View
+from dce_play.plugin import Context, Duration, Effects, Info, StepFailed, StepResult
+from dce_play.steps.backup_desk import BackupRoot, ClassTable, ModulesPlace, desk_of
 
 NAME = "backup.require"
 EFFECTS = Effects.NONE
@@ -26,11 +25,9 @@ class Params:
     consistency: Annotated[
         tuple[str, ...], Info(help="Which kinds will do; empty: any.", example=["logical", "quiesced"])
     ] = ()
-    modules: Annotated[
-        str, Info(help="Definitions: a folder with */module.yaml, or a modules file; empty: as the command line.")
-    ] = ""
-    backup_root: Annotated[str, Info(help="Folder of the backups; empty: as the command line.")] = ""
-    classes: Annotated[str, Info(help="A class table that is asked before ours; empty: as the command line.")] = ""
+    modules: ModulesPlace = ""
+    backup_root: BackupRoot = ""
+    classes: ClassTable = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +44,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
 
     Raises: StepFailed, when there is none; BackupError, for a module that nobody knows.
     """
-    desk = _desk(params, ctx)
+    desk = desk_of(params, ctx)
     catalog = desk.catalog()
     desk.known((params.module,), catalog)
     found = require(
@@ -62,8 +59,3 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         raise StepFailed(found.reason, hint=found.hint)
     outputs = Outputs(file=found.file, age_s=found.age_s or 0.0, level=found.level or 0)
     return StepResult(changed=False, summary=f"{found.file}, level {found.level}", outputs=outputs)
-
-
-def _desk(params: Params, view: View) -> Desk:
-    places = places_of(view.folder, params.modules, params.backup_root, params.classes)
-    return Desk(places, view.environment, view.clock, load_document)

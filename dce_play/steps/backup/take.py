@@ -7,14 +7,12 @@ import msgspec
 
 from dce_play import __version__
 from dce_play.backup.attended import admit, look
-from dce_play.backup.desk import Desk, places_of
-from dce_play.backup.service.services import LocalServices, services_around
 from dce_play.backup.take.options import TakeOptions
 from dce_play.backup.take.take import TakeRun
 from dce_play.backup.targets.upload import targets_of, upload_all
-from dce_play.playbook.document.document import load_document
 from dce_play.plugin import Change, Context, Effects, Info, StepFailed, StepPlan, StepResult, View
 from dce_play.source import JsonValue
+from dce_play.steps.backup_desk import BackupRoot, ClassTable, ModulesPlace, desk_of, services_of
 
 NAME = "backup.take"
 EFFECTS = Effects.LOCAL
@@ -31,11 +29,9 @@ class Params:
     encrypt_to: Annotated[
         tuple[str, ...], Info(help="Recipients, age1… or gpg:FINGERPRINT; empty: the definition's.")
     ] = ()
-    modules: Annotated[
-        str, Info(help="Definitions: a folder with */module.yaml, or a modules file; empty: as the command line.")
-    ] = ""
-    backup_root: Annotated[str, Info(help="Folder of the backups; empty: as the command line.")] = ""
-    classes: Annotated[str, Info(help="A class table that is asked before ours; empty: as the command line.")] = ""
+    modules: ModulesPlace = ""
+    backup_root: BackupRoot = ""
+    classes: ClassTable = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +48,7 @@ class Outputs:
 
 def plan(params: Params, view: View, /) -> StepPlan:
     """Tell what would be taken. Looks at the definition only: the service is not asked."""
-    module = _desk(params, view).module(params.module)
+    module = desk_of(params, view).module(params.module)
     what = f"take a backup of {module.name}, class {module.class_name}"
     return StepPlan(summary=f"would {what}", changes=(Change(what=what),))
 
@@ -63,7 +59,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     Raises: BackupError; StepFailed, when the service is unhealthy afterwards.
     """
     operator = admit(look(ctx.environment), allow_unattended=ctx.allow_unattended, what="taking a backup")
-    desk, services = _desk(params, ctx), _services(ctx)
+    desk, services = desk_of(params, ctx), services_of(ctx)
     module = desk.module(params.module)
     options = TakeOptions(operator=operator, tool_version=__version__, level=params.level, encrypt_to=params.encrypt_to)
     targets_of(module, services)  # a secret or a library that they lack is told before anything is touched
@@ -85,12 +81,3 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     return StepResult(
         changed=True, summary=f"{manifest.file}, verified at level {manifest.verification.level}", outputs=outputs
     )
-
-
-def _desk(params: Params, view: View) -> Desk:
-    places = places_of(view.folder, params.modules, params.backup_root, params.classes)
-    return Desk(places, view.environment, view.clock, load_document)
-
-
-def _services(ctx: Context) -> LocalServices:
-    return services_around(ctx.executor, ctx.environment, ctx.clock, resolve=ctx.secrets.resolve, say=ctx.reporter.say)

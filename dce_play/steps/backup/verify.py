@@ -5,12 +5,10 @@ from typing import Annotated
 
 import msgspec
 
-from dce_play.backup.desk import Desk, places_of
-from dce_play.backup.service.services import LocalServices, services_around
 from dce_play.backup.take.verify import verify_entry
-from dce_play.playbook.document.document import load_document
 from dce_play.plugin import Change, Context, Effects, Info, StepFailed, StepPlan, StepResult, View
 from dce_play.source import JsonValue
+from dce_play.steps.backup_desk import BackupRoot, ClassTable, ModulesPlace, desk_of, services_of
 
 NAME = "backup.verify"
 EFFECTS = Effects.LOCAL
@@ -25,11 +23,9 @@ class Params:
     backup: Annotated[str, Info(help="File name, path, MODULE@latest or MODULE@STAMP.", example="uptime-kuma@latest")]
     level: Annotated[int, Info(help="1: stored bytes; 2: contents.", minimum=1, maximum=2)] = 2
     identity: Annotated[str, Info(help="Reference to the key of an encrypted one.", example="file:/root/key")] = ""
-    modules: Annotated[
-        str, Info(help="Definitions: a folder with */module.yaml, or a modules file; empty: as the command line.")
-    ] = ""
-    backup_root: Annotated[str, Info(help="Folder of the backups; empty: as the command line.")] = ""
-    classes: Annotated[str, Info(help="A class table that is asked before ours; empty: as the command line.")] = ""
+    modules: ModulesPlace = ""
+    backup_root: BackupRoot = ""
+    classes: ClassTable = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,19 +47,10 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
 
     Raises: StepFailed, when it is not as it should be; BackupError.
     """
-    entry = _desk(params, ctx).entry(params.backup)
-    found = verify_entry(entry, _services(ctx), level=params.level, identity=params.identity or None)
+    entry = desk_of(params, ctx).entry(params.backup)
+    found = verify_entry(entry, services_of(ctx), level=params.level, identity=params.identity or None)
     findings = msgspec.to_builtins(found.findings)
     outputs = Outputs(level=found.level, findings=tuple(findings))
     if not found.ok:
         raise StepFailed(f"{entry.file}: {found.findings[-1].message}", hint="take a new one", outputs=outputs)
     return StepResult(changed=True, summary=f"{entry.file} is whole, level {found.level}", outputs=outputs)
-
-
-def _desk(params: Params, view: View) -> Desk:
-    places = places_of(view.folder, params.modules, params.backup_root, params.classes)
-    return Desk(places, view.environment, view.clock, load_document)
-
-
-def _services(ctx: Context) -> LocalServices:
-    return services_around(ctx.executor, ctx.environment, ctx.clock, resolve=ctx.secrets.resolve, say=ctx.reporter.say)

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-from dce_play.plugin import UNKNOWN, Change, Context, Duration, Effects, Info, StepFailed, StepPlan, StepResult, View
-from dce_play.system.process.executor import Command, Finished
+from dce_play.plugin import UNKNOWN, Change, Context, Duration, Effects, Info, StepPlan, StepResult, View
+from dce_play.steps.program_run import ExitCodes, RunFolder, Variables, WritesArchive, judged
+from dce_play.system.process.executor import Command
 
 NAME = "command.run"
 EFFECTS = Effects.LOCAL
@@ -18,7 +19,6 @@ REPEATABLE = False
 REHEARSABLE = False
 
 _HOUR = Duration(3600.0)
-_TOLD_LINES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +28,7 @@ class Params:
     argv: Annotated[
         tuple[str, ...], Info(help="The program and its arguments.", example=["rsync", "-a", "in/", "out/"])
     ]
-    env: Annotated[dict[str, str], Info(help="Environment variables, besides those of the run.")] = field(
-        default_factory=dict
-    )
+    env: Variables = field(default_factory=dict)
     secret_env: Annotated[
         dict[str, str],
         Info(
@@ -38,13 +36,11 @@ class Params:
             example={"RESTIC_PASSWORD": "file:~/.config/restic/password"},
         ),
     ] = field(default_factory=dict)
-    cwd: Annotated[Path | None, Info(help="The folder to run it in; default: the working folder.")] = None
+    cwd: RunFolder = None
     timeout: Annotated[Duration, Info(help="The program and all it started are ended after this.")] = _HOUR
     stdout: Annotated[Path | None, Info(help="A file that takes standard output, replaced; for bulk.")] = None
-    exit_codes: Annotated[tuple[int, ...], Info(help="Exit codes that are successes.")] = (0,)
-    writes_archive: Annotated[
-        bool, Info(help="It writes the archive: it inherits the lock, which then outlives us while it runs.")
-    ] = False
+    exit_codes: ExitCodes = (0,)
+    writes_archive: WritesArchive = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,13 +84,4 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         stderr=finished.stderr,
         duration_s=finished.duration_s,
     )
-    if finished.exit_code not in params.exit_codes:
-        raise StepFailed(
-            f"{params.argv[0]} ended with exit code {finished.exit_code}", hint=_last(finished), outputs=outputs
-        )
-    return StepResult(changed=True, summary=f"{params.argv[0]} ended with {finished.exit_code}", outputs=outputs)
-
-
-def _last(finished: Finished) -> str:
-    said = finished.stderr.strip() or finished.stdout.strip()
-    return "\n".join(said.splitlines()[-_TOLD_LINES:])
+    return judged(finished, outputs, what=params.argv[0], exit_codes=params.exit_codes)

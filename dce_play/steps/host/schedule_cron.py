@@ -8,11 +8,12 @@ import difflib
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from dce_play.discord.scrape.scheduled import refuse_backups, scheduled_argv, scheduled_environment
+from dce_play.discord.scrape.scheduled import scheduled_environment
 from dce_play.host.cron_fields import check_schedule, interval_schedule
 from dce_play.host.cron_table import NO_CRON, cron_runs, crontab_program, crontab_to_change, write_crontab
 from dce_play.host.crontab import Job, check_name, install, job_line, remove
 from dce_play.plugin import Change, Context, Effects, Info, StepPlan, StepResult, View
+from dce_play.steps.scheduled_run import argv_of
 
 NAME = "schedule.cron"
 EFFECTS = Effects.LOCAL
@@ -86,17 +87,7 @@ def _missing(params: Params) -> str:
 
 
 def _job(params: Params, view: View) -> Job:
-    refuse_backups(params.playbook, view.steps_of(params.playbook))
-    argv = scheduled_argv(
-        params.playbook,
-        folder=view.folder,
-        targets_file=view.targets_file,
-        chosen=view.chosen_targets(),
-        channels=view.selection.channels,
-        guilds=view.selection.guilds,
-        log_file=params.log_file,
-        options=params.options,
-    )
+    argv = argv_of(params, view)
     return Job(
         name=check_name(params.job_name),
         schedule=check_schedule(params.cron) if params.cron else interval_schedule(params.interval, params.at),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from dce_play.discord.scrape.scheduled import refuse_backups, scheduled_argv, scheduled_environment
+from dce_play.discord.scrape.scheduled import scheduled_environment
 from dce_play.host.cron_fields import interval_schedule
 from dce_play.host.crontab import check_name
 from dce_play.host.systemd_schedule import (
@@ -24,6 +24,7 @@ from dce_play.host.systemd_schedule import (
     verify,
 )
 from dce_play.plugin import Change, Context, Duration, Effects, Info, StepFailed, StepPlan, StepResult, View
+from dce_play.steps.scheduled_run import argv_of
 from dce_play.system.durable.whole_files import write_atomic
 from dce_play.system.process.executor import Command
 
@@ -141,17 +142,7 @@ def _when(params: Params) -> str:
 
 
 def _files(params: Params, view: View) -> dict[str, str]:
-    refuse_backups(params.playbook, view.steps_of(params.playbook))
-    argv = scheduled_argv(
-        params.playbook,
-        folder=view.folder,
-        targets_file=view.targets_file,
-        chosen=view.chosen_targets(),
-        channels=view.selection.channels,
-        guilds=view.selection.guilds,
-        log_file=params.log_file,
-        options=params.options,
-    )
+    argv = argv_of(params, view)
     return unit_files(
         Scheduled(
             name=check_name(params.job_name),

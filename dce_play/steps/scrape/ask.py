@@ -12,8 +12,9 @@ from dce_play.discord.exporters.discord_api.rest.client import ClientLimits
 from dce_play.discord.exporters.discord_api.rest.transport import Timeouts
 from dce_play.discord.scrape.asking import doubts
 from dce_play.discord.scrape.reporting import warnings_apart
-from dce_play.discord.scrape.session import Session, SessionContext
+from dce_play.discord.scrape.session import Session
 from dce_play.plugin import Context, Effects, Info, StepPlan, StepResult, View
+from dce_play.steps.scrape_session import session_context
 
 NAME = "scrape.ask"
 EFFECTS = Effects.REMOTE
@@ -48,17 +49,7 @@ def plan(_params: Params, view: View, /) -> StepPlan:
 def apply(_params: Params, ctx: Context, /) -> StepResult:
     """Ask about the token, and about each target in turn. What Discord refuses fails; that it is silent is told."""
     targets = ctx.chosen_targets()
-    context = SessionContext(
-        environment=ctx.environment,
-        folder=ctx.folder,
-        archive_root=ctx.targets_file.archive_root,
-        executor=ctx.executor,
-        clock=ctx.clock,
-        protect=ctx.secrets.protect,
-        note=warnings_apart(ctx.reporter.say, ctx.reporter.note),
-        limits=_QUICK,
-    )
-    with Session(targets[0], ExporterName.DISCORD_API, context) as session:
+    with Session(targets[0], ExporterName.DISCORD_API, session_context(ctx, _QUICK)) as session:
         details = doubts(
             targets,
             exporter=session.exporter,

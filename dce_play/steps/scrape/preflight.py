@@ -4,14 +4,15 @@ A channel that this token cannot read is passed over; a crash of the exporter is
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from dce_play.discord.exporters.protocol import AuthenticationFailed, Exporter
 from dce_play.discord.scrape.preflight import Preflight, preflight_target
 from dce_play.discord.scrape.reporting import warnings_apart
-from dce_play.discord.scrape.session import Session, SessionContext
+from dce_play.discord.scrape.session import Session
 from dce_play.discord.targets.model import Target
 from dce_play.plugin import Context, Effects, Info, StepPlan, StepResult, View
+from dce_play.steps.scrape_session import ExporterChoice, session_context
 
 NAME = "scrape.preflight"
 EFFECTS = Effects.REMOTE
@@ -24,10 +25,7 @@ class Params:
     """What to probe."""
 
     target: Annotated[str, Info(help="Name of the target.")]
-    exporter: Annotated[
-        Literal["", "auto", "discord_api", "dce_cli", "container"],
-        Info(help="What fetches the messages; empty: the target's choice, else auto."),
-    ] = ""
+    exporter: ExporterChoice = ""
     enough: Annotated[int, Info(help="Stop after this many readable channels; 0 probes all.", minimum=0)] = 1
 
 
@@ -49,17 +47,7 @@ def plan(params: Params, view: View, /) -> StepPlan:
 def apply(params: Params, ctx: Context, /) -> StepResult:
     """Probe."""
     target = ctx.chosen_targets(params.target)[0]
-    context = SessionContext(
-        environment=ctx.environment,
-        folder=ctx.folder,
-        archive_root=ctx.targets_file.archive_root,
-        executor=ctx.executor,
-        clock=ctx.clock,
-        protect=ctx.secrets.protect,
-        note=warnings_apart(ctx.reporter.say, ctx.reporter.note),
-        note_container=ctx.note_container,
-    )
-    with Session(target, params.exporter, context) as session:
+    with Session(target, params.exporter, session_context(ctx)) as session:
         try:
             found = _probe(target, session.exporter, params, ctx)
         except AuthenticationFailed:

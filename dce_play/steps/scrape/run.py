@@ -20,7 +20,7 @@ from dce_play.discord.media_store.policy import MediaMode
 from dce_play.discord.scrape.channels import known_channels
 from dce_play.discord.scrape.outcome import ChannelAction, TargetOutcome
 from dce_play.discord.scrape.reporting import Reporter, ReportingListener, Subject, warnings_apart
-from dce_play.discord.scrape.session import Session, SessionContext
+from dce_play.discord.scrape.session import Session
 from dce_play.discord.scrape.slugs import summary_path
 from dce_play.discord.scrape.summary import marker_line, summary_json, summary_text
 from dce_play.discord.scrape.target import Job, ScrapeStopped, known_seeds, scrape_target
@@ -32,6 +32,7 @@ from dce_play.errors import ExitCode
 from dce_play.layout import TargetLayout
 from dce_play.plugin import Change, Context, Effects, Info, StepFailed, StepPlan, StepResult, View
 from dce_play.source import JsonValue
+from dce_play.steps.scrape_session import ExporterChoice, session_context
 from dce_play.system.clock import utc_stamp
 from dce_play.system.durable.named_outputs import write_named
 
@@ -46,10 +47,7 @@ class Params:
     """What to scrape, and how."""
 
     target: Annotated[str, Info(help="Name of the target.")]
-    exporter: Annotated[
-        Literal["", "auto", "discord_api", "dce_cli", "container"],
-        Info(help="What fetches the messages; empty: the target's choice, else auto."),
-    ] = ""
+    exporter: ExporterChoice = ""
     parallel: Annotated[int, Info(help="How many channels at a time.", minimum=1, maximum=16)] = 1
     edits: Annotated[
         Literal["ignore", "sidecar", "rewrite"], Info(help="What becomes of newer copies of stored messages.")
@@ -164,7 +162,7 @@ def _scrape_channels(target: Target, params: Params, ctx: Context, media: MediaR
         parallel=params.parallel,
         stop_at_first_failure=params.stop_at_first_failure,
     )
-    with Session(target, params.exporter, _session_context(ctx)) as session:
+    with Session(target, params.exporter, session_context(ctx)) as session:
         tools = Tools(
             exporter=session.exporter,
             clock=ctx.clock,
@@ -195,19 +193,6 @@ def _listener(target: Target, ctx: Context) -> ReportingListener:
             folder=ctx.folder,
             monotonic=ctx.clock.monotonic,
         ),
-    )
-
-
-def _session_context(ctx: Context) -> SessionContext:
-    return SessionContext(
-        environment=ctx.environment,
-        folder=ctx.folder,
-        archive_root=ctx.targets_file.archive_root,
-        executor=ctx.executor,
-        clock=ctx.clock,
-        protect=ctx.secrets.protect,
-        note=warnings_apart(ctx.reporter.say, ctx.reporter.note),
-        note_container=ctx.note_container,
     )
 
 

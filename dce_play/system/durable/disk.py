@@ -105,13 +105,31 @@ class Disk:
 
     def write_at(self, descriptor: int, data: bytes, offset: int) -> None:
         """Write all of the data at the offset."""
-        view = memoryview(data)
+        self.write_view(descriptor, memoryview(data), offset)
+
+    def write_view(self, descriptor: int, view: memoryview, offset: int) -> None:
+        """Write all of a view, which may be of memory that others use again, at the offset."""
         while view:
             written = os.pwrite(descriptor, view, offset)
             if written <= 0:
                 raise OSError(errno.EIO, "a write made no progress")
             view = view[written:]
             offset += written
+
+    def bypass_cache(self, descriptor: int, *, bypass: bool) -> bool:
+        """Let writes go around the page cache, or no more; return whether they do now, which not every disk can.
+
+        What goes around must be whole pages, in memory and in the file. It needs to be synced all the same.
+        Source: open(2), O_DIRECT.
+        """
+        flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+        try:
+            fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_DIRECT if bypass else flags & ~os.O_DIRECT)
+        except OSError:
+            if not bypass:
+                raise
+            return False
+        return bypass
 
     def truncate(self, descriptor: int, size_bytes: int) -> None:
         os.ftruncate(descriptor, size_bytes)

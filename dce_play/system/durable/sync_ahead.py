@@ -10,15 +10,15 @@ _EVERY_BYTES = 8 << 20
 class SyncAhead:
     """Syncs one file's data in a thread, every 8 MiB. It promises nothing: ``settle``, then sync."""
 
-    def __init__(self, disk: Disk, descriptor: int, *, at: int = 0) -> None:
+    def __init__(self, disk: Disk, descriptor: int) -> None:
         self._disk = disk
         self._descriptor = descriptor
-        self._begun_at = at
+        self._begun_at = 0
         self._thread: threading.Thread | None = None
         self._error: OSError | None = None
 
     def wrote_to(self, at: int) -> None:
-        """Take note of how long the file is now."""
+        """Take note of how many bytes were written in all."""
         if at - self._begun_at < _EVERY_BYTES or (self._thread is not None and self._thread.is_alive()):
             return
         self._begun_at = at

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from dce_play.errors import DcePlayError, ExitCode
-from dce_play.system import proc
 from dce_play.system.clock import utc_stamp
 from dce_play.system.durable.disk import REAL
 from dce_play.system.durable.whole_files import replacing
+from dce_play.system.foreign_text import blanked
 from dce_play.system.identity import this_process
 
 LONGEST_COMMAND = 500
@@ -84,7 +84,7 @@ def own_meta(*, cmd: str, run_id: str, now: datetime, lock_file: str = "") -> Lo
     return LockMeta(
         pid=me.pid,
         started=utc_stamp(now),
-        cmd=proc.one_line(cmd)[:LONGEST_COMMAND],
+        cmd=blanked(cmd)[:LONGEST_COMMAND],
         host=me.host,
         boot_id=me.boot_id,
         pid_start=me.pid_start,
@@ -104,13 +104,13 @@ def encode_meta(meta: LockMeta) -> bytes:
     lines += [f"user={meta.user}", f"lock_id={meta.lock_id}", f"run_id={meta.run_id}", f"step={meta.step}"]
     lines += [f"progress={meta.progress}", f"lock_file={meta.lock_file}"]
     lines += [f"container={container}" for container in meta.containers]
-    return "".join(proc.one_line(line) + "\n" for line in lines).encode()
+    return "".join(blanked(line) + "\n" for line in lines).encode()
 
 
 def decode_meta(data: bytes) -> LockMeta | None:
     """Return what a note says, or ``None`` when it names no pid: an empty or torn file tells nothing."""
     pairs = [line.partition("=")[::2] for line in data.decode(errors="replace").splitlines()]
-    values = {key: proc.one_line(value) for key, value in pairs}
+    values = {key: blanked(value) for key, value in pairs}
     pid = _number(values.get("pid", ""))
     if not pid:
         return None
@@ -170,7 +170,7 @@ def remove_meta(lock: Path, lock_id: str) -> None:
 
 def with_step(meta: LockMeta, step: str) -> LockMeta:
     """Return the note with another step."""
-    return replace(meta, step=proc.one_line(step))
+    return replace(meta, step=blanked(step))
 
 
 def _user_name() -> str:

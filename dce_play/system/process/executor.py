@@ -9,6 +9,7 @@ import shlex
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -131,9 +132,15 @@ class LocalExecutor:
         *,
         handed_on: Collection[str] = (),
     ) -> None:
-        self._environment = without_secrets(environment, handed_on)
+        self._inherited = environment
+        self._handed_on = handed_on
         self._masker = masker
         self._cancelled = cancelled
+
+    @cached_property
+    def _environment(self) -> dict[str, str]:
+        """What programs inherit: made for the first, as each step has an executor and few run a program."""
+        return without_secrets(self._inherited, self._handed_on)
 
     def run(
         self,

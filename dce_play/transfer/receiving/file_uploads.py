@@ -17,7 +17,7 @@ import msgspec
 
 from dce_play.system.clock import utc_stamp
 from dce_play.system.durable.disk import Disk
-from dce_play.system.durable.sync_ahead import SyncAhead
+from dce_play.system.durable.long_file import LongFile
 from dce_play.system.durable.whole_files import read_whole, write_atomic
 from dce_play.transfer.receiving.storage import Offer, UploadState
 from dce_play.transfer.wire import Receipt
@@ -36,27 +36,24 @@ class FileIncoming:
         self.path = path
         self._disk = disk
         self._descriptor = descriptor
-        self._ahead = None if descriptor is None else SyncAhead(disk, descriptor)
-        self._at = 0
+        self._file = None if descriptor is None else LongFile(disk, descriptor)
         self._gone = False
 
-    def write(self, data: bytes, /) -> None:
-        if self._descriptor is None or self._ahead is None:
+    def write(self, data: bytes | memoryview, /) -> None:
+        if self._descriptor is None or self._file is None:
             raise ValueError("the archive is closed")
-        self._disk.write_at(self._descriptor, data, self._at)
-        self._at += len(data)
-        self._ahead.wrote_to(self._at)
+        self._file.write(data)
 
     def finish(self) -> None:
-        if self._descriptor is not None and self._ahead is not None:
-            self._ahead.settle()
+        if self._descriptor is not None and self._file is not None:
+            self._file.settle()
             self._disk.sync(self._descriptor)
             self._close()
 
     def discard(self) -> None:
-        if self._ahead is not None:
+        if self._file is not None:
             with suppress(OSError):  # it goes
-                self._ahead.settle()
+                self._file.settle()
         self._close()
         if not self._gone:
             self._gone = True
@@ -79,23 +76,20 @@ class FileUploadWriter:
         self._path = uploads.data(state.upload)
         self._descriptor = disk.open(self._path, os.O_WRONLY)
         disk.truncate(self._descriptor, state.offset)
-        self._ahead = SyncAhead(disk, self._descriptor, at=state.offset)
-        self._at = state.offset
+        self._file = LongFile(disk, self._descriptor, at=state.offset)
         self._failed = False
 
-    def write(self, data: bytes, /) -> None:
-        self._disk.write_at(self._descriptor, data, self._at)
-        self._at += len(data)
-        self._ahead.wrote_to(self._at)
-        if self._at - self._state.offset >= SYNC_EVERY_BYTES:
+    def write(self, data: bytes | memoryview, /) -> None:
+        self._file.write(data)
+        if self._file.at - self._state.offset >= SYNC_EVERY_BYTES:
             self.sync()
 
     def sync(self) -> UploadState:
-        if self._at != self._state.offset and not self._failed:
+        if self._file.at != self._state.offset and not self._failed:
             self._failed = True  # a second try after a failed sync would succeed with the bytes gone
-            self._ahead.settle()
+            self._file.settle()
             self._disk.sync(self._descriptor)
-            self._state = self._uploads.record(self._state, offset=self._at)
+            self._state = self._uploads.record(self._state, offset=self._file.at)
             self._failed = False
         return self._state
 
@@ -104,7 +98,7 @@ class FileUploadWriter:
 
     def close(self) -> None:
         with suppress(OSError):  # whoever needs them durable has synced
-            self._ahead.settle()
+            self._file.settle()
         self._disk.close(self._descriptor)
 
 

@@ -41,7 +41,7 @@ class S3Incoming:
         self._upload: Upload | None = None
         self._done = False
 
-    def write(self, data: bytes, /) -> None:
+    def write(self, data: bytes | memoryview, /) -> None:
         self._buffer += data
         while len(self._buffer) > self._part_size:
             self._send(self._part_size)
@@ -84,7 +84,7 @@ class S3Whole:
         self._size = size
         self._part_size = part_size
 
-    def write(self, _data: bytes, /) -> None:
+    def write(self, _data: bytes | memoryview, /) -> None:
         raise ValueError("the archive is whole")
 
     def finish(self) -> None:

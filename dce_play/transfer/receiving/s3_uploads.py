@@ -130,7 +130,7 @@ class S3UploadWriter:
         self._part_size = part_size
         self._buffer = bytearray()
 
-    def write(self, data: bytes, /) -> None:
+    def write(self, data: bytes | memoryview, /) -> None:
         self._buffer += data
         while len(self._buffer) >= self._part_size:
             self._send(self._part_size)

@@ -56,7 +56,7 @@ class StoreCounts(msgspec.Struct, frozen=True, kw_only=True):
 class Incoming(Protocol):
     """An archive on its way in, not to be seen under its name yet."""
 
-    def write(self, data: bytes, /) -> None:
+    def write(self, data: bytes | memoryview, /) -> None:
         """Take the next bytes."""
 
     def finish(self) -> None:
@@ -69,7 +69,7 @@ class Incoming(Protocol):
 class UploadWriter(Protocol):
     """The end of one resumable upload, for one request."""
 
-    def write(self, data: bytes, /) -> None:
+    def write(self, data: bytes | memoryview, /) -> None:
         """Take the next bytes; from time to time they become durable."""
 
     def sync(self) -> UploadState:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command_line import Terminal, terminal_in
-from tests.support.dask_cluster import DaskCluster, dask_cluster
-from tests.support.marking import begun, marks, pid_of, write_steps
+from tests.support.command_line import Terminal
+from tests.support.dask_cluster import DaskCluster
+from tests.support.marking import begun, marking_terminal, marks, pid_of
 from tests.support.reports import item_runs, whole_runs
 
 pytest.importorskip("distributed")
@@ -35,17 +35,7 @@ ALL = sorted(f"{item}-{step}" for item in "abcd" for step in ("one", "two"))
 
 @pytest.fixture
 def terminal(tmp_path: Path) -> Terminal:
-    made = terminal_in(tmp_path)
-    write_steps(made)
-    made.write("hosts.yml", PLAYBOOK)
-    return made
-
-
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[DaskCluster]:
-    (tmp_path / "cluster").mkdir()
-    with dask_cluster(tmp_path / "cluster") as made:
-        yield made
+    return marking_terminal(tmp_path, {"hosts.yml": PLAYBOOK})
 
 
 def start(cluster: DaskCluster, terminal: Terminal, host: str, **variables: str) -> None:

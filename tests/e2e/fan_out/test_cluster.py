@@ -6,14 +6,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.command_line import Said, Terminal, terminal_in
-from tests.support.dask_cluster import DaskCluster, dask_cluster
+from tests.support.dask_cluster import DaskCluster
 from tests.support.marking import begun, marks, pid_of, write_steps
 from tests.support.processes import eventually, lives
 from tests.support.reports import whole_runs
@@ -66,14 +65,6 @@ def terminal(tmp_path: Path) -> Terminal:
 
 
 _HOSTS = {"x": "lab1", "y": "lab2", "z": "lab1"}
-
-
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[DaskCluster]:
-    folder = tmp_path / "cluster"
-    folder.mkdir()
-    with dask_cluster(folder) as made:
-        yield made
 
 
 def release(terminal: Terminal) -> None:

@@ -1,13 +1,12 @@
 """``host:`` of a backup module: its items go to the workers of that host, and to nobody else."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.command_line import Terminal, terminal_in
-from tests.support.dask_cluster import DaskCluster, dask_cluster
+from tests.support.dask_cluster import DaskCluster
 from tests.support.reports import whole_runs
 
 pytest.importorskip("distributed")
@@ -47,13 +46,6 @@ def terminal(tmp_path: Path) -> Terminal:
     made.write("backup.yml", json.dumps({"version": 1, "modules": modules}))
     made.write("backups.yml", PLAYBOOK)
     return made
-
-
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[DaskCluster]:
-    (tmp_path / "cluster").mkdir()
-    with dask_cluster(tmp_path / "cluster") as made:
-        yield made
 
 
 def root(terminal: Terminal, host: str) -> Path:

@@ -3,14 +3,13 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.command_line import Terminal, terminal_in
-from tests.support.dask_cluster import DaskCluster, dask_cluster
-from tests.support.marking import begun, marks, pid_of, write_steps
+from tests.support.command_line import Terminal
+from tests.support.dask_cluster import DaskCluster
+from tests.support.marking import begun, marking_terminal, marks, pid_of
 from tests.support.processes import eventually, lives
 
 pytest.importorskip("distributed")
@@ -28,18 +27,7 @@ steps:
 
 @pytest.fixture
 def terminal(tmp_path: Path) -> Terminal:
-    made = terminal_in(tmp_path)
-    write_steps(made)
-    made.write("placed.yml", PLAYBOOK)
-    made.write("hold", "")
-    return made
-
-
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[DaskCluster]:
-    (tmp_path / "cluster").mkdir()
-    with dask_cluster(tmp_path / "cluster") as made:
-        yield made
+    return marking_terminal(tmp_path, {"placed.yml": PLAYBOOK, "hold": ""})
 
 
 def start(cluster: DaskCluster, terminal: Terminal, host: str, state: str) -> "subprocess.Popen[str]":

@@ -3,14 +3,13 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.command_line import Terminal, terminal_in
-from tests.support.dask_cluster import DaskCluster, dask_cluster
-from tests.support.marking import begun, marks, pid_of, write_steps
+from tests.support.command_line import Terminal
+from tests.support.dask_cluster import DaskCluster
+from tests.support.marking import begun, marking_terminal, marks, pid_of
 from tests.support.processes import children, eventually, lives
 
 pytest.importorskip("distributed")
@@ -27,18 +26,7 @@ steps:
 
 @pytest.fixture
 def terminal(tmp_path: Path) -> Terminal:
-    made = terminal_in(tmp_path)
-    write_steps(made)
-    made.write("again.yml", PLAYBOOK)
-    return made
-
-
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[DaskCluster]:
-    folder = tmp_path / "cluster"
-    folder.mkdir()
-    with dask_cluster(folder) as made:
-        yield made
+    return marking_terminal(tmp_path, {"again.yml": PLAYBOOK})
 
 
 def spare_of(worker: "subprocess.Popen[str]") -> int:

@@ -1,25 +1,13 @@
 """What each answer of a receiver does to an episode. The receiver is a stand-in over real HTTP."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from dce_play.transfer.sending.connection.answer import LARGEST_BODY
 from tests.support.lab_hosts import COMMIT, LabHost, lab_host, outcomes, ship
-from tests.support.stand_in_receiver import TOKEN, Canned, StandIn, receiving
-
-
-@pytest.fixture
-def receiver() -> Iterator[StandIn]:
-    with receiving() as state:
-        yield state
-
-
-@pytest.fixture
-def host(tmp_path: Path, receiver: StandIn) -> LabHost:
-    return lab_host(tmp_path, receiver.url)
+from tests.support.stand_in_receiver import TOKEN, Canned, StandIn
 
 
 def reason(host: LabHost, name: str) -> dict[str, object]:

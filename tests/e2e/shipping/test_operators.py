@@ -3,7 +3,6 @@
 import json
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +10,10 @@ import pytest
 from jsonschema import Draft7Validator
 
 from dce_play.transfer.sending.settings import load_config, ship_example, ship_schema
-from tests.support.lab_hosts import LabHost, lab_host, ship
-from tests.support.stand_in_receiver import Canned, StandIn, receiving
+from tests.support.lab_hosts import LabHost, ship
+from tests.support.stand_in_receiver import Canned, StandIn
 
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture
-def receiver() -> Iterator[StandIn]:
-    with receiving() as state:
-        yield state
-
-
-@pytest.fixture
-def host(tmp_path: Path, receiver: StandIn) -> LabHost:
-    return lab_host(tmp_path, receiver.url)
 
 
 @pytest.mark.contract("S11")

@@ -15,16 +15,10 @@ import pytest
 from tests.support.fault_proxy import Faults, fault_proxy
 from tests.support.lab_hosts import LabHost, lab_host, outcomes, ship
 from tests.support.processes import eventually
-from tests.support.stand_in_receiver import Canned, StandIn, receiving
+from tests.support.stand_in_receiver import Canned, StandIn
 
 QUICK = "scan_interval_s = 0.05\n"
 QUICK_RETRY = "[retry]\nbase_s = 0.05\ncap_s = 0.1\n"
-
-
-@pytest.fixture
-def receiver() -> Iterator[StandIn]:
-    with receiving() as state:
-        yield state
 
 
 @pytest.fixture

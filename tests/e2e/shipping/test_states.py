@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,19 +15,8 @@ from dce_play.transfer.sending.connection.verdict import Outcome
 from dce_play.transfer.sending.episodes.drain import drain
 from dce_play.transfer.sending.episodes.spool import Spool
 from dce_play.transfer.sending.settings import load_config
-from tests.support.lab_hosts import COMMIT, LabHost, lab_host, outcomes, ship
-from tests.support.stand_in_receiver import Canned, StandIn, receiving, unpacked_digest
-
-
-@pytest.fixture
-def receiver() -> Iterator[StandIn]:
-    with receiving() as state:
-        yield state
-
-
-@pytest.fixture
-def host(tmp_path: Path, receiver: StandIn) -> LabHost:
-    return lab_host(tmp_path, receiver.url)
+from tests.support.lab_hosts import COMMIT, LabHost, outcomes, ship
+from tests.support.stand_in_receiver import Canned, StandIn, unpacked_digest
 
 
 def down(receiver: StandIn) -> None:

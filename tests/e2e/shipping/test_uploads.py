@@ -1,23 +1,16 @@
 """Resumable uploads: what was told to be stored is not sent again, over cuts and restarts."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.fault_proxy import fault_proxy
 from tests.support.lab_hosts import LabHost, lab_host, outcomes, ship
-from tests.support.stand_in_receiver import Canned, StandIn, receiving
+from tests.support.stand_in_receiver import Canned, StandIn
 
 SIZE = 2_000_000
 IN_PIECES = "[resume]\nabove = 1000\nchunk = 250000\n"
-
-
-@pytest.fixture
-def receiver() -> Iterator[StandIn]:
-    with receiving() as state:
-        yield state
 
 
 @pytest.fixture

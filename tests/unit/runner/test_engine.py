@@ -204,19 +204,31 @@ def test_the_deadline_of_the_run_is_exit_124_and_always_still_runs(tmp_path: Pat
     assert ran.outcome.outcome is Outcome.INTERRUPTED
 
 
+def send_once_there(path: Path, number: int) -> threading.Thread:
+    """Send this process a signal as soon as there is a file, and not before the run can hear it."""
+
+    def send() -> None:
+        assert eventually(path.exists)
+        os.kill(os.getpid(), number)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    return thread
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
 def test_a_signal_ends_programs_runs_always_and_frees_the_lock(tmp_path: Path, number: int, code: int) -> None:
     given = archive(tmp_path)
-    killer = threading.Timer(0.4, os.kill, (os.getpid(), number))
-    killer.start()
+    killer = send_once_there(tmp_path / "started", number)
     ran = play(
-        """
+        f"""
         steps:
-          - block: [{command.run: {argv: [sleep, "60"]}}, {write.it: {}}]
-            always: [{report.say: {text: bye}}]
+          - block: [{{command.run: {{argv: [sh, -c, "touch {tmp_path}/started; exec sleep 60"]}}}}, {{write.it: {{}}}}]
+            always: [{{report.say: {{text: bye}}}}]
         """,
         tmp_path,
         echo("write.it", EFFECTS=Effects.ARCHIVE),
+        grace_s=30.0,
         **given,
     )
     killer.join()
@@ -232,9 +244,9 @@ def test_a_signal_ends_programs_runs_always_and_frees_the_lock(tmp_path: Path, n
 
 
 def test_a_signal_between_tries_ends_the_waiting(tmp_path: Path) -> None:
-    killer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
-    killer.start()
-    ran = play("steps: [{assert.that: {conditions: [false]}, retries: 5, delay: 1h}]", tmp_path)
+    killer = send_once_there(tmp_path / "tried", signal.SIGINT)
+    tries = f'command.run: {{argv: [sh, -c, "touch {tmp_path}/tried; exit 1"]}}'
+    ran = play(f"steps: [{{{tries}, retries: 5, delay: 1h}}]", tmp_path, grace_s=30.0)
     killer.join()
     assert ran.outcome.exit_code == ExitCode.INTERRUPTED
 

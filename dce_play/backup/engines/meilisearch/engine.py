@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dce_play.backup.definitions.model import MeilisearchKeys, Module
+from dce_play.backup.drills import differences
 from dce_play.backup.engines.meilisearch.dump import DumpFacts, checking
 from dce_play.backup.engines.meilisearch.server import Held, headers, held, is_healthy, make_dump, version
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import (
     REFUSE,
     Consistency,
-    Difference,
     Drilled,
     EngineFacts,
     Health,
@@ -29,7 +29,7 @@ from dce_play.backup.manifest import Manifest
 from dce_play.backup.mounted import FORMAT as MOUNTED
 from dce_play.backup.mounted import files_engine, mounted_source, names_a_place
 from dce_play.backup.protocols import DrillOptions, EngineSource, OpenBackup, Restoring, Services
-from dce_play.backup.streams import CHUNK_BYTES, Sink, chunks
+from dce_play.backup.streams import CHUNK_BYTES, Sink, chunks, push_all
 from dce_play.errors import ExitCode
 from dce_play.source import JsonValue
 
@@ -197,13 +197,7 @@ class MeilisearchEngine:
         if backup.manifest.format == MOUNTED:
             return files_engine().drill(backup, services, options)
         reader = checking()
-        try:
-            with backup.plain() as plain:
-                for data in chunks(plain):
-                    reader.write(data)
-            reader.finish()
-        finally:
-            reader.abort()
+        push_all(backup.plain(), reader)
         expected: dict[str, JsonValue] = dict(backup.manifest.counts)
         counted: dict[str, JsonValue] = reader.result.counts()
         restored = {key: counted.get(key) for key in expected} if reader.result.indexes else dict(expected)
@@ -211,11 +205,7 @@ class MeilisearchEngine:
             engine=EngineFacts(name=NAME, server_version=reader.result.server_version),
             expected=expected,
             restored=restored,
-            differences=tuple(
-                Difference(what=key, expected=expected[key], restored=restored[key])
-                for key in expected
-                if expected[key] != restored[key]
-            ),
+            differences=differences(expected, restored),
             level=2,
             note="the dump was opened and its documents counted; it was not imported into a server",
         )

@@ -9,14 +9,14 @@ import pwd
 import secrets
 import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
 
 from dce_play.backup.definitions.model import PostgresKeys
+from dce_play.backup.drills import drill_folder
 from dce_play.backup.engines.postgres.programs import LONG_S
 from dce_play.backup.engines.postgres.server import Server
 from dce_play.backup.engines.postgres.tools import Tools
@@ -96,23 +96,6 @@ def _unprivileged() -> tuple[tuple[str, ...], tuple[int, int] | None]:
     raise BackupError(ErrorId.NO_TOOL, f"no unprivileged user: neither {' nor '.join(_USERS)}")
 
 
-def _folder(services: Services, options: DrillOptions) -> AbstractContextManager[Path]:
-    if options.keep:
-        return _kept_folder(options.folder)
-    return services.temporary_folder("dce-drill-", below=options.folder)
-
-
-@contextmanager
-def _kept_folder(below: Path | None) -> Iterator[Path]:
-    """Give a folder that stays; one of a drill that could not be made goes all the same."""
-    folder = Path(tempfile.mkdtemp(prefix="dce-drill-", dir=below))
-    try:
-        yield folder
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-
-
 @contextmanager
 def throwaway(tools: Tools, services: Services, options: DrillOptions) -> Iterator[Throwaway]:
     """Run a new, empty server while the block runs; with ``keep`` it runs on afterwards.
@@ -121,7 +104,7 @@ def throwaway(tools: Tools, services: Services, options: DrillOptions) -> Iterat
     """
     run_as, owner = _unprivileged()
     superuser = f"dce_drill_{secrets.token_hex(6)}"
-    with _folder(services, options) as folder:
+    with drill_folder(services, options) as folder:
         is_long = len(str(folder)) > _LONGEST_SOCKET_FOLDER
         if is_long and options.keep:
             raise BackupError(ErrorId.USAGE, f"{folder} is too long for a socket", hint="give a shorter --drill-dir")

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from dce_play.backup.drills import differences
 from dce_play.backup.engines.postgres.cluster import Throwaway, throwaway
 from dce_play.backup.engines.postgres.counting import count_rows, recorded_rows
 from dce_play.backup.engines.postgres.dump.edits import Edits
@@ -64,23 +65,19 @@ def _compare(made: Throwaway, record: DumpRecord, manifest: Manifest) -> Drilled
         "tables": len(restored_rows),
         "rows": sum(restored_rows.values()),
     }
-    differences = [
+    unlike = [
         Difference(what=f"rows of {table}", expected=recorded.get(table), restored=restored_rows.get(table))
         for table in sorted({*recorded, *restored_rows}, key=str)
         if recorded.get(table) != restored_rows.get(table)
     ][:_MOST_DIFFERENCES]
-    differences += [
-        Difference(what=what, expected=number, restored=restored[what])
-        for what, number in expected.items()
-        if restored[what] != number
-    ]
-    differences += [
+    unlike += differences(expected, restored)
+    unlike += [
         Difference(what=f"{what}, by the manifest", expected=manifest.counts[what], restored=number)
         for what, number in record.counts().items()
         if what in manifest.counts and manifest.counts[what] != number
     ]
     engine = EngineFacts(name="postgres", server_version=facts.version, tool="psql", tool_version=facts.version)
-    return Drilled(engine=engine, expected=expected, restored=restored, differences=tuple(differences))
+    return Drilled(engine=engine, expected=expected, restored=restored, differences=tuple(unlike))
 
 
 def _hint(message: str) -> str:

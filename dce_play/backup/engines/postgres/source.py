@@ -1,6 +1,6 @@
 """A cluster opened for one backup: dumped whole as SQL, with every database that should be there found in the dump."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from dce_play.backup.engines.postgres.dump.names import connection_string, quoted
 from dce_play.backup.engines.postgres.dump.record import DumpCounter, DumpRecord
@@ -16,19 +16,40 @@ from dce_play.system.process.executor import Command
 FORMAT = "sql"
 
 
-class SqlSource:
-    """``pg_dumpall`` of one server. An ``EngineSource``."""
-
-    extension = "sql"
-    is_compressible = True
+class ClusterSource:
+    """What is known of one server before its dump begins: all that the two formats of a dump share."""
 
     def __init__(self, server: Server, facts: ServerFacts) -> None:
         self._server = server
         self._facts = facts
 
     def estimate_bytes(self) -> int:
-        """Return the size of the databases: a dump has no indexes, and its text takes more room than the rows."""
-        return wanted_bytes(self._server, self._facts)
+        """Return the size of the databases: text takes more room than the rows, but has no indexes; packed has less."""
+        return sum(each.bytes for each in self._facts.databases if each.name not in self._server.keys.skip_databases)
+
+    def dumped(self, command: Command, write: Callable[[bytes], object], *, what: str) -> DumpRecord:
+        """Run ``pg_dumpall``, hand its text on, and return what it holds.
+
+        Raises: BackupError (``truncated``, naming ``what``, for text without its end).
+        """
+        counter = DumpCounter()
+
+        def take(chunk: bytes) -> None:
+            write(chunk)
+            counter.feed(chunk)
+
+        stream_out(self._server, command, take)
+        record = counter.finish()
+        if record.flaw:
+            raise BackupError(ErrorId.TRUNCATED, f"pg_dumpall said all is well, but {what} not whole: {record.flaw}")
+        return record
+
+
+class SqlSource(ClusterSource):
+    """``pg_dumpall`` of one server. An ``EngineSource``."""
+
+    extension = "sql"
+    is_compressible = True
 
     def check(self) -> Sink:
         return SqlCheck()
@@ -38,18 +59,7 @@ class SqlSource:
         server = self._server
         refuse_unconnectable(server, self._facts)
         command = dumpall(server, self._facts)
-        counter = DumpCounter()
-
-        def take(chunk: bytes) -> None:
-            out.write(chunk)
-            counter.feed(chunk)
-
-        stream_out(server, command, take)
-        record = counter.finish()
-        if record.flaw:
-            raise BackupError(
-                ErrorId.TRUNCATED, f"pg_dumpall said all is well, but its dump is not whole: {record.flaw}"
-            )
+        record = self.dumped(command, out.write, what="its dump is")
         compare_databases(server, self._facts, record.databases)
         return produced(server, self._facts, command, format_name=FORMAT, counts=counts_of(server, self._facts, record))
 
@@ -69,11 +79,6 @@ def dumpall(server: Server, facts: ServerFacts, *, globals_only: bool = False) -
 def skipped(server: Server, facts: ServerFacts) -> list[str]:
     """Return the databases that are there and that the definition leaves out."""
     return [each.name for each in facts.databases if each.name in server.keys.skip_databases]
-
-
-def wanted_bytes(server: Server, facts: ServerFacts) -> int:
-    """Return the size of the databases that are dumped, as the server tells it."""
-    return sum(each.bytes for each in facts.databases if each.name not in server.keys.skip_databases)
 
 
 def refuse_unconnectable(server: Server, facts: ServerFacts) -> None:

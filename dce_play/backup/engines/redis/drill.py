@@ -1,13 +1,10 @@
 """The drill of class B: a server started on a copy of the data, and the keys of each database compared."""
 
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import msgspec
 
+from dce_play.backup.drills import drill_folder
 from dce_play.backup.engines.redis.checked import RdbContents, rdb_probe
 from dce_play.backup.engines.redis.programs import server_program
 from dce_play.backup.engines.redis.throwaway import SOCKET, Held, await_loaded, is_short, link_to, server_argv, serving
@@ -28,7 +25,7 @@ def drill(backup: OpenBackup, services: Services, options: DrillOptions) -> Dril
     Raises: BackupError: ``no-tool``, ``version``, ``verify-failed``, ``truncated``.
     """
     program = server_program(services, written_by=backup.manifest.engine.server_version)
-    with _folder(services, options) as folder:
+    with drill_folder(services, options) as folder:
         if options.keep and not is_short(folder):
             raise BackupError(ErrorId.USAGE, f"{folder} is too long for a socket", hint="give a shorter --drill-dir")
         make_folder(backup, folder, owners=False)
@@ -44,23 +41,6 @@ def drill(backup: OpenBackup, services: Services, options: DrillOptions) -> Dril
         if options.keep:
             return msgspec.structs.replace(drilled, kept=_keep(program, folder, settings, services))
     return drilled
-
-
-def _folder(services: Services, options: DrillOptions) -> AbstractContextManager[Path]:
-    if options.keep:
-        return _kept_folder(options.folder)
-    return services.temporary_folder("dce-drill-", below=options.folder)
-
-
-@contextmanager
-def _kept_folder(below: Path | None) -> Iterator[Path]:
-    """Give a folder that stays; one of a drill that could not be made goes all the same."""
-    folder = Path(tempfile.mkdtemp(prefix="dce-drill-", dir=below))
-    try:
-        yield folder
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
 def _snapshot_in(folder: Path) -> Path:

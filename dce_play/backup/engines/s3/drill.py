@@ -3,6 +3,9 @@
 import hashlib
 from pathlib import Path
 
+import msgspec
+
+from dce_play.backup.drills import differences, drill_folder
 from dce_play.backup.engines.s3.index import Totals, lines
 from dce_play.backup.engines.s3.names import INDEX, ROOT
 from dce_play.backup.engines.s3.restore import put_into, wanted_of
@@ -19,13 +22,13 @@ def drill_objects(backup: OpenBackup, services: Services, options: DrillOptions,
 
     Raises: BackupError: ``verify-failed``, ``truncated``, ``incomplete``, ``write-failed``.
     """
-    with services.temporary_folder("dce-play-drill-", below=options.folder) as folder:
+    with drill_folder(services, msgspec.structs.replace(options, keep=False)) as folder:
         notes, restored_in = folder / "notes", folder / "restored"
         notes.mkdir(mode=0o700)
         restored_in.mkdir(mode=0o700)
         with wanted_of(backup, notes) as wanted:
             put_into(backup, restored_in, wanted)
-        indexed, restored, differences = _count(restored_in)
+        indexed, restored, unlike = _count(restored_in)
     expected: dict[str, JsonValue] = {
         key: value for key, value in backup.manifest.counts.items() if key in indexed.counts()
     }
@@ -33,16 +36,11 @@ def drill_objects(backup: OpenBackup, services: Services, options: DrillOptions,
     if not indexed.versions:
         found["bytes"] = restored.bytes
     counted = {key: found[key] for key in expected}
-    differences += [
-        Difference(what=key, expected=expected[key], restored=counted[key])
-        for key in expected
-        if expected[key] != counted[key]
-    ]
     return Drilled(
         engine=EngineFacts(name=backup.manifest.engine.name),
         expected=expected,
         restored=counted,
-        differences=tuple(differences[:_MOST_DIFFERENCES]),
+        differences=(*unlike, *differences(expected, counted))[:_MOST_DIFFERENCES],
         note="--keep has nothing to leave running: objects are drilled into a folder" if options.keep else "",
     )
 

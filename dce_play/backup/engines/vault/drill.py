@@ -4,9 +4,7 @@ Without the keys nobody can look inside a snapshot: the drill stops at its sums 
 """
 
 import re
-import shutil
 import socket
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,13 +12,14 @@ from pathlib import Path
 
 import msgspec
 
+from dce_play.backup.drills import differences, drill_folder
 from dce_play.backup.engines.vault.server import VaultPlace, force_snapshot, health
-from dce_play.backup.engines.vault.snapshot import SnapshotFacts, checking
+from dce_play.backup.engines.vault.snapshot import checking
 from dce_play.backup.errors import BackupError, ErrorId
-from dce_play.backup.facts import Difference, Drilled, EngineFacts
+from dce_play.backup.facts import Drilled, EngineFacts
 from dce_play.backup.http_api import Answer, HttpApi
 from dce_play.backup.protocols import DrillOptions, OpenBackup, Services
-from dce_play.backup.streams import chunks
+from dce_play.backup.streams import chunks, push_all
 from dce_play.errors import ExitCode
 from dce_play.source import JsonValue
 from dce_play.system.process.dying import dying_with_us
@@ -61,20 +60,21 @@ def drill_snapshot(backup: OpenBackup, services: Services, options: DrillOptions
 
     Raises: BackupError: ``no-tool``, ``verify-failed``, ``truncated``, ``engine-failed``, ``timeout``.
     """
-    found = _read(backup)
+    reader = checking()
+    push_all(backup.plain(), reader)
     expected: dict[str, JsonValue] = dict(backup.manifest.counts)
-    restored = {key: value for key, value in found.counts().items() if key in expected}
+    restored = {key: value for key, value in reader.result.counts().items() if key in expected}
     if options.unseal is None:
         return Drilled(
             engine=EngineFacts(name=backup.manifest.engine.name),
             expected=expected,
             restored=restored,
-            differences=_differences(expected, restored),
+            differences=differences(expected, restored),
             level=2,
             note="without the unseal keys (--unseal) the drill stops at the snapshot's sums",
         )
     keys = tuple(filter(None, re.split(r"[\s,]+", services.secret(options.unseal))))
-    with _folder(services, options) as folder:
+    with drill_folder(services, options) as folder:
         server = _new_server(services, folder)
         with _running(server, services):
             _replace_all(server.place, backup)
@@ -85,42 +85,8 @@ def drill_snapshot(backup: OpenBackup, services: Services, options: DrillOptions
         engine=EngineFacts(name=backup.manifest.engine.name, server_version=server.version, tool=server.argv[0]),
         expected=expected,
         restored=restored,
-        differences=_differences(expected, restored),
+        differences=differences(expected, restored),
         kept=f"{server.place.address}, in {folder}; end it with: kill $(cat {folder}/pid)" if options.keep else "",
-    )
-
-
-@contextmanager
-def _folder(services: Services, options: DrillOptions) -> Iterator[Path]:
-    if options.keep:
-        folder = Path(tempfile.mkdtemp(prefix="dce-play-drill-", dir=options.folder))
-        try:
-            yield folder
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        return
-    with services.temporary_folder("dce-play-drill-", below=options.folder) as folder:
-        yield folder
-
-
-def _read(backup: OpenBackup) -> SnapshotFacts:
-    reader = checking()
-    try:
-        with backup.plain() as plain:
-            for data in chunks(plain):
-                reader.write(data)
-        reader.finish()
-    finally:
-        reader.abort()
-    return reader.result
-
-
-def _differences(expected: dict[str, JsonValue], restored: dict[str, JsonValue]) -> tuple[Difference, ...]:
-    return tuple(
-        Difference(what=key, expected=value, restored=restored.get(key))
-        for key, value in expected.items()
-        if restored.get(key) != value
     )
 
 

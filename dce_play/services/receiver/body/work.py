@@ -1,4 +1,4 @@
-"""A body's work: hashed and written in one thread, verified in another, while the event loop receives it.
+"""A body's work: written and hashed in one thread, verified in another, while the event loop receives it.
 
 The loop hands pieces over and waits when too many lie there; the thread takes them in their order. Memory stays flat,
 and when the last byte has come almost all is done.
@@ -10,19 +10,22 @@ import queue
 from collections.abc import Callable
 from typing import Protocol
 
+from dce_play.services.receiver.body.pieces import Piece
 from dce_play.system.side_thread import SideThread
 from dce_play.transfer.archive_check import ArchiveCheck, CheckedArchive
 from dce_play.transfer.refused import ArchiveRefused
 
 MOST_WAITING_BYTES = 4 << 20
+MOST_UNVERIFIED = 4
+"""Pieces that wait to be verified."""
 _BESIDE_FROM_BYTES = 4 << 20
 
 
 class Sink(Protocol):
     """Where the bytes go."""
 
-    def write(self, data: bytes, /) -> None:
-        """Take the next bytes."""
+    def write(self, data: bytes | memoryview, /) -> None:
+        """Take the next bytes. They may be others when it returns: what is to be kept is copied."""
 
 
 class RunningCheck:
@@ -35,24 +38,26 @@ class RunningCheck:
         self._check = check
         self._hash = hashlib.sha256()
         self._refused: ArchiveRefused | None = None
-        self._side: SideThread | None = None
+        self._side: SideThread[Piece] | None = None
 
-    def feed(self, data: bytes) -> None:
-        """Take the next bytes.
+    def feed(self, piece: Piece) -> None:
+        """Take the next bytes, and free them when they are verified.
 
         A broken rule is told at the end: bytes damaged on the way break rules too, and only the digest of all of them
         tells that from an archive that is bad at its source.
         """
-        self.at += len(data)
+        size = len(piece)
         if self.blind:
-            return
-        if self._side is None and self.at > _BESIDE_FROM_BYTES:
-            self._side = SideThread(self._verify)
-        if self._side is not None:
-            self._side.put(data)
-        self._hash.update(data)
-        if self._side is None:
-            self._verify(data)
+            piece.free()
+        else:
+            self._hash.update(piece.data)
+            if self._side is None and self.at + size > _BESIDE_FROM_BYTES:
+                self._side = SideThread(self._verify, most_waiting=MOST_UNVERIFIED)
+            if self._side is not None:
+                self._side.put(piece)
+            else:
+                self._verify(piece)
+        self.at += size
 
     def skip_to(self, offset: int) -> None:
         """Go on behind bytes that cannot be read now."""
@@ -73,12 +78,13 @@ class RunningCheck:
             raise self._refused
         return self._check.finish()
 
-    def _verify(self, data: bytes) -> None:
+    def _verify(self, piece: Piece) -> None:
         if self._refused is None:
             try:
-                self._check.feed(data)
+                self._check.feed(piece.data)
             except ArchiveRefused as error:
                 self._refused = error
+        piece.free()
 
 
 class Pieces:
@@ -86,14 +92,14 @@ class Pieces:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Piece | None] = queue.SimpleQueue()
         self._waiting_bytes = 0
         self._room = asyncio.Event()
         self._room.set()
         self.gone = False
         """The thread takes no more: it has failed."""
 
-    async def put(self, piece: bytes) -> bool:
+    async def put(self, piece: Piece) -> bool:
         """Hand over a piece, and wait for room; return whether the thread still takes any. For the loop."""
         self._waiting_bytes += len(piece)
         self._queue.put(piece)
@@ -106,12 +112,13 @@ class Pieces:
         """Say that there are no more. For the loop."""
         self._queue.put(None)
 
-    def work(self, take: Callable[[bytes], None]) -> None:
+    def work(self, take: Callable[[Piece], None]) -> None:
         """Take all pieces in their order. For the thread."""
         try:
             while (piece := self._queue.get()) is not None:
+                size = len(piece)
                 take(piece)
-                self._loop.call_soon_threadsafe(self._took, len(piece))
+                self._loop.call_soon_threadsafe(self._took, size)
         except BaseException:
             self._loop.call_soon_threadsafe(self._leave)
             raise
@@ -132,8 +139,8 @@ def take_all(pieces: Pieces, sink: Sink, check: RunningCheck) -> None:
     Raises: OSError.
     """
 
-    def take(piece: bytes) -> None:
+    def take(piece: Piece) -> None:
+        sink.write(piece.data)
         check.feed(piece)
-        sink.write(piece)
 
     pieces.work(take)

@@ -4,10 +4,10 @@ Certificates and token are read anew when they change. Redirects are never follo
 would carry the token away.
 """
 
+import math
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -16,10 +16,11 @@ import httpcore2
 
 from dce_play import __version__
 from dce_play.errors import DcePlayError, ExitCode
+from dce_play.system.clock import SystemClock
+from dce_play.system.guarded_network import Guard, GuardedBackend
 from dce_play.system.redact import SHORTEST_SECRET, Masker
 from dce_play.system.secret_reference import NoSecret, read_reference
 from dce_play.transfer.sending.connection.answer import LARGEST_BODY, Answer, NoAnswer
-from dce_play.transfer.sending.connection.network import BoundedBackend, Deadline
 from dce_play.transfer.sending.connection.tls_files import BadTlsFile, Stamp, stamp_of, tls_context
 from dce_play.transfer.sending.settings import ShipConfig
 
@@ -58,7 +59,7 @@ class Client:
         self._environment = environment
         self._masker = masker
         self._heard = heard
-        self._deadline = Deadline()
+        self._guard = Guard(SystemClock())
         self._lock = threading.Lock()
         self._main_asks = False
         self._stamp = stamp_of(config)
@@ -132,7 +133,7 @@ class Client:
             del sent["Content-Length"]
         connect = self._config.connect_timeout_s
         timeouts = {"connect": connect, "read": limit, "write": limit, "pool": connect}
-        self._deadline.at = float("inf") if size else time.monotonic() + connect + 2 * limit
+        self._guard.begin(math.inf if size else connect + 2 * limit)
         try:
             with pool.stream(
                 method,
@@ -163,7 +164,7 @@ class Client:
         try:
             yield from (body,) if isinstance(body, bytes) else body
         finally:
-            self._deadline.at = time.monotonic() + 2 * limit
+            self._guard.begin(2 * limit)
 
     def _failure(self, error: Exception) -> Answer:
         text = self._masker.mask(" ".join(str(error).split()))
@@ -192,7 +193,7 @@ class Client:
             max_connections=self._config.concurrency,
             max_keepalive_connections=self._config.concurrency,
             keepalive_expiry=_IDLE_S,
-            network_backend=BoundedBackend(self._deadline),
+            network_backend=GuardedBackend(self._guard),
         )
 
     def _new_token(self) -> str:

@@ -15,6 +15,7 @@ import msgspec
 import zstandard
 
 from dce_play.errors import DcePlayError
+from dce_play.system.descriptors import write_all
 from dce_play.system.durable.disk import REAL
 from dce_play.system.durable.sync_ahead import SyncAhead
 from dce_play.system.side_thread import SideThread
@@ -149,9 +150,7 @@ class _Writer:
     def _write(self, data: bytes) -> None:
         self._hash.update(data)
         self._size += len(data)
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._descriptor, view) :]
+        write_all(self._descriptor, data)
         self._ahead.wrote_to(self._size)
 
 

@@ -85,3 +85,78 @@ def test_a_missed_month_does_not_empty_the_folder() -> None:
     found = retain(old, now=NOW, keep_last=3, keep_within_s=7 * 24 * HOUR)
     assert [each.file for each in found.keep] == ["k-0", "k-1", "k-2"]
     assert [each.file for each in found.remove] == ["k-3", "k-4"]
+
+
+def ended(file: str, days: float, *, level: int = 0, good: bool = True, safety: bool = False) -> Candidate:
+    return Candidate(file=file, ended=NOW - timedelta(days=days), level=level, is_good=good, is_safety=safety)
+
+
+HISTORY = [
+    ended("too-new", 0, good=False),
+    ended("newest", 1),
+    ended("second", 2),
+    ended("needed", 3, level=REQUIRED_LEVEL),
+    ended("proven", 4, level=REQUIRED_LEVEL + 1),
+    ended("proven-before", 5, level=REQUIRED_LEVEL + 1),
+    ended("broken", 6, good=False),
+    ended("safety", 7, good=True, safety=True),
+    Candidate(
+        file="way-back", ended=NOW - timedelta(days=8), level=0, is_good=False, is_safety=False, is_way_back=True
+    ),
+]
+
+
+@pytest.mark.contract("B6")
+@pytest.mark.parametrize(
+    ("within_days", "young", "safety"),
+    [(None, set(), "safety"), (1, {"too-new", "newest"}, "safety-too-old"), (7, {"broken", "safety"}, "within")],
+)
+def test_each_backup_says_why_it_stays_or_goes(within_days: int | None, young: set[str], safety: str) -> None:
+    within_s = None if within_days is None else within_days * 24 * HOUR
+    found = retain(HISTORY[::-1], now=NOW, keep_last=2, keep_within_s=within_s)
+    kept = {each.file: list(each.reasons) for each in found.keep}
+    gone = {each.file: list(each.reasons) for each in found.remove}
+    stays = {
+        "too-new": ["newer-than-newest-good"],
+        "newest": ["newest-good", "last-good"],
+        "second": ["last-good"],
+        "needed": ["required"],
+        "proven": ["highest-level"],
+        "way-back": ["restore-not-ended"],
+    }
+    for file, reasons in stays.items():
+        assert [reason for reason in kept[file] if reason != "within"] == reasons
+    assert young <= {file for file, reasons in kept.items() if "within" in reasons}
+    assert (kept | gone)["safety"] == [safety]
+    assert next(iter(kept | gone)) == "too-new"
+    assert found.newest_good == "newest"
+    if within_days != 7:
+        assert gone == {"proven-before": ["surplus"], "broken": ["bad"]} | (
+            {} if within_days is None else {"safety": [safety]}
+        )
+
+
+def test_without_a_good_backup_all_stays_and_says_so() -> None:
+    bad = [each for each in HISTORY if not each.is_good or each.is_safety]
+    found = retain(bad, now=NOW, keep_last=1, keep_within_s=0)
+    assert (found.newest_good, found.remove) == (None, ())
+    assert [each.file for each in found.keep] == [each.file for each in bad]
+    assert all("no-good-backup" in each.reasons for each in found.keep)
+
+
+def test_a_time_that_is_longer_than_the_calendar_keeps_all() -> None:
+    found = retain(HISTORY, now=NOW, keep_last=1, keep_within_s=1e15)
+    assert len(found.keep) == len(HISTORY)
+    assert all("within" in each.reasons for each in found.keep)
+
+
+@pytest.mark.parametrize("last", [1, 2, 3])
+def test_so_many_good_ones_stay_and_no_more(last: int) -> None:
+    good = [ended(f"k-{day}", day) for day in range(4)]
+    found = retain(good, now=NOW, keep_last=last, keep_within_s=None)
+    assert [each.file for each in found.keep] == [f"k-{day}" for day in range(last)]
+
+
+def test_what_is_just_as_old_as_may_be_stays() -> None:
+    found = retain([ended("new", 0), ended("old", 1)], now=NOW, keep_last=1, keep_within_s=24 * HOUR)
+    assert [each.file for each in found.keep] == ["new", "old"]

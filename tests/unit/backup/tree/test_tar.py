@@ -90,7 +90,7 @@ def test_a_drill_names_so_many_differences(tmp_path: Path, monkeypatch: pytest.M
         (data / f"{number:03}").write_bytes(b"content")
     module = module_of(ModuleKeys(name="m", files=FilesKeys(paths=(str(data),))), engine="files", class_name="E")
     stored = take(ENGINE, module, EngineServices(), tmp_path / "backup.tar")
-    losing = LosingBackup(manifest=stored.manifest, path=stored.path, below="dce-play-drill-*/data/**/*")
+    losing = LosingBackup(manifest=stored.manifest, path=stored.path, below="dce-drill-*/data/**/*")
     drilled = ENGINE.drill(losing, EngineServices(), DrillOptions())
     named = [each.what for each in drilled.differences if each.restored is None]
     assert len(named) == _MOST_NAMED

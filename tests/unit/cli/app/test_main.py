@@ -44,7 +44,7 @@ NEEDLESS = {
         *("dce_play.discord.targets.model", "dce_play.discord.targets.parse", "dce_play.cli.app.targets_file"),
     ),
     "runs list": (
-        *("difflib", "html", "logging", "subprocess", "filelock"),
+        *("difflib", "glob", "hashlib", "html", "logging", "shutil", "subprocess", "filelock", "traceback"),
         *("dce_play.plugin", "dce_play.playbook", "dce_play.discord.targets.model", "dce_play.discord.targets.parse"),
         *("dce_play.history.story", "dce_play.cli.run.options", "dce_play.runner.engine"),
     ),
@@ -56,6 +56,12 @@ NEEDLESS = {
     "run hello.yml": (
         *("html", "dce_play.runner.in_turn", "dce_play.runner.fan_out.jobs", "dce_play.cli.fan_out.brief"),
         *("dce_play.runner.dry_run.guard", "dce_play.cli.app.targets_file", "ctypes"),
+        *("dce_play.cli.app.misuse", "dce_play.runner.resume", "dce_play.runner.record.folders", "difflib", "shutil"),
+        *("dce_play.render.log_file", "dce_play.render.narrate", "dce_play.render.page.failures"),
+        *("dce_play.playbook.document.yaml_words", "jsonschema"),
+    ),
+    "lint --no-cache hello.yml": (
+        *("jsonschema", "referencing", "rpds", "dce_play.playbook.document.yaml_words", "dce_play.runner.engine"),
     ),
 }
 """What each of the commands that scripts call often has no use for: our modules with all below them, and Python's."""

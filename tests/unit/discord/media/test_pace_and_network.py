@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dce_play.discord.exporters.discord_api.rest.guarded_network import Guard
 from dce_play.discord.media.network import MediaBackend, PrivateAddress
 from dce_play.discord.media.pace import Pace
 from dce_play.discord.media_store.hosts import Hosts, is_public
+from dce_play.system.guarded_network import Guard
 from tests.support.fakes import FakeClock
 
 

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any
 
@@ -30,8 +30,9 @@ def greeting(words: bytes | None) -> Iterator[str]:
                 except OSError:
                     return
                 if words is not None:
-                    held[-1].sendall(words)
-                    held[-1].shutdown(socket.SHUT_WR)
+                    with suppress(OSError):  # whoever asked has read enough, and is gone
+                        held[-1].sendall(words)
+                        held[-1].shutdown(socket.SHUT_WR)
 
         thread = threading.Thread(target=greet)
         thread.start()

@@ -1,5 +1,6 @@
 """Files of lines: what was acknowledged is read, what was torn is passed over and closed."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -46,23 +47,38 @@ def test_a_line_that_stands_at_the_end_is_not_written_again_and_a_torn_one_is(pa
     assert [line["id"] for line in read_lines(path)] == ["one", "two"]
 
 
+def test_a_line_stands_already_when_any_of_the_last_whole_ones_has_it(path: Path) -> None:
+    add_lines(path, [b"one", b"two", b"three"])
+    add_lines(path, [b"again"], unless=b"one")
+    add_lines(path, [b"again"], unless=b"three")
+    assert path.read_bytes() == b"one\ntwo\nthree\n"
+
+    add_lines(path, [b"x" * 70_000])
+    add_lines(path, [b"one"], unless=b"one")
+    assert path.read_bytes().endswith(b"x\none\n")
+
+
 def test_a_write_that_lied_is_told(path: Path) -> None:
     class Lying(Disk):
         def write_at(self, descriptor: int, data: bytes, offset: int) -> None:
             super().write_at(descriptor, data[:-2] + b"?\n", offset)
 
-    with pytest.raises(OSError, match="read back"):
+    path.write_bytes(b'{"n": 0}\n')
+    with pytest.raises(OSError, match="read back") as caught:
         add_lines(path, [b'{"n": 1}'], disk=Lying())
+    assert (caught.value.errno, caught.value.filename) == (errno.EIO, path)
 
 
 @pytest.mark.parametrize("torn", [b"", b"x", b"y" * 200_000])
-def test_a_line_file_goes_on_behind_its_last_whole_line(path: Path, torn: bytes) -> None:
-    path.write_bytes(b"one\n" + torn)
+@pytest.mark.parametrize("whole", [b"", b"\n", b"one\n", b"nought\none\n"])
+def test_a_line_file_goes_on_behind_its_last_whole_line(path: Path, whole: bytes, torn: bytes) -> None:
+    path.write_bytes(whole + torn)
     lines = open_lines(path)
-    lines.add(b"two", durable=True)
+    for line in (b"two", b"three", b"four"):
+        lines.add(line, durable=True)
     lines.close()
 
-    assert path.read_bytes() == b"one\ntwo\n"
+    assert path.read_bytes() == whole + b"two\nthree\nfour\n"
 
 
 def test_a_line_that_could_not_be_written_leaves_no_trace_before_the_next(path: Path) -> None:

@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from dce_play.system.durable.disk import Disk
-from dce_play.system.durable.whole_files import hidden_beside, read_whole, replacing, write_atomic
+from dce_play.system.durable.whole_files import (
+    hidden_beside,
+    is_below,
+    read_whole,
+    remove_leftovers,
+    replacing,
+    write_atomic,
+)
 
 
 @pytest.fixture
@@ -110,3 +117,31 @@ def test_the_block_writes_and_the_name_comes_last(path: Path) -> None:
         assert not path.exists()
 
     assert path.read_bytes() == b"by name"
+
+
+def test_a_name_that_is_given_later_is_not_synced_yet(path: Path) -> None:
+    disk = OrderKeeper()
+    write_atomic(path, b"data", sync_name=False, disk=disk)
+
+    assert disk.calls == ["sync file", "rename"]
+
+
+def test_only_what_killed_writers_of_this_file_left_is_removed(path: Path) -> None:
+    left = hidden_beside(path, ".0123abcd.tmp")
+    others = [".other.0123abcd.tmp", ".file.0123abcd.tmpx", ".file.0123abc.tmp", ".fileX0123abcd.tmp", "file.tmp"]
+    for each in (path, left, *(path.with_name(name) for name in others)):
+        each.touch()
+    remove_leftovers(path)
+    remove_leftovers(path.parent / "nowhere" / "file")
+
+    assert sorted(each.name for each in path.parent.iterdir()) == sorted(["file", *others])
+
+
+def test_a_path_is_below_a_folder_by_where_links_lead(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("a/b")
+
+    assert is_below(tmp_path / "link", tmp_path / "a")
+    assert is_below(tmp_path / "a", tmp_path / "a")
+    assert not is_below(tmp_path / "ab", tmp_path / "a")
+    assert not is_below(tmp_path / "a", None)

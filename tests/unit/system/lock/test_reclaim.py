@@ -16,13 +16,6 @@ from tests.support.processes import running
 DEAD = encode_meta(LockMeta(pid=99_999_999, cmd="gone"))
 
 
-@pytest.fixture
-def lock(tmp_path: Path) -> Path:
-    path = tmp_path / ".dce-scrape.lock"
-    path.touch()
-    return path
-
-
 @pytest.mark.contract("R-5.04", "R-5.09", "L-07")
 def test_a_dead_runs_note_goes_and_the_lock_file_stays(lock: Path) -> None:
     meta_path(lock).write_bytes(DEAD)

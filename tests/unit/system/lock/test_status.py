@@ -22,13 +22,6 @@ GONE = 99_999_999
 
 
 @pytest.fixture
-def lock(tmp_path: Path) -> Path:
-    path = tmp_path / ".dce-scrape.lock"
-    path.touch()
-    return path
-
-
-@pytest.fixture
 def sleeper() -> Iterator[int]:
     with running(["sh", "-c", "echo up; exec sleep 600"], until="up") as process:
         yield process.pid
@@ -159,7 +152,7 @@ def test_a_process_of_another_user_that_cannot_be_signalled_is_running(hidden: b
     within = ("unshare", "-m", "sh", "-c", mount + 'exec "$@"', "sh")
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
-        open_lock = Path(name, lock.name)
+        open_lock = Path(name, "lock")
         open_lock.touch()
         note(open_lock)  # this process, as seen by another user
         said = subprocess.run([*within, *as_nobody(LOOK, open_lock)], check=True, capture_output=True, text=True).stdout

@@ -12,18 +12,16 @@ from dce_play.backup.engines.postgres.custom.archive import (
 )
 from dce_play.backup.engines.postgres.custom.check import CustomCheck
 from dce_play.backup.engines.postgres.custom.listing import listing
-from dce_play.backup.engines.postgres.dump.record import DumpCounter, DumpRecord, joined
+from dce_play.backup.engines.postgres.dump.record import DumpRecord, joined
 from dce_play.backup.engines.postgres.programs import LONG_S, stream_out
-from dce_play.backup.engines.postgres.server import Server, ServerFacts
 from dce_play.backup.engines.postgres.source import (
+    ClusterSource,
     compare_databases,
     counts_of,
     dumpall,
     produced,
     refuse_unconnectable,
-    wanted_bytes,
 )
-from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import Produced
 from dce_play.backup.streams import Sink
 from dce_play.source import JsonValue
@@ -31,19 +29,11 @@ from dce_play.source import JsonValue
 FORMAT = "pg.tar"
 
 
-class CustomSource:
+class CustomSource(ClusterSource):
     """``pg_dump -Fc`` of each database of one server. An ``EngineSource``."""
 
     extension = "pg.tar"
     is_compressible = False
-
-    def __init__(self, server: Server, facts: ServerFacts) -> None:
-        self._server = server
-        self._facts = facts
-
-    def estimate_bytes(self) -> int:
-        """Return the size of the databases; compressed dumps take less."""
-        return wanted_bytes(self._server, self._facts)
 
     def check(self) -> Sink:
         return CustomCheck(self._server.tools, self._server.services)
@@ -68,20 +58,10 @@ class CustomSource:
         return msgspec.structs.replace(told, checked=True)  # each dump by its listing
 
     def _globals(self, writer: ArchiveWriter) -> DumpRecord:
-        counter = DumpCounter()
-
-        def take(chunk: bytes) -> None:
-            writer.write(chunk)
-            counter.feed(chunk)
-
         writer.begin(GLOBALS)
-        stream_out(self._server, dumpall(self._server, self._facts, globals_only=True), take)
+        command = dumpall(self._server, self._facts, globals_only=True)
+        record = self.dumped(command, writer.write, what="the roles are")
         writer.end()
-        record = counter.finish()
-        if record.flaw:
-            raise BackupError(
-                ErrorId.TRUNCATED, f"pg_dumpall said all is well, but the roles are not whole: {record.flaw}"
-            )
         return record
 
     def _database(self, writer: ArchiveWriter, member: DumpMember) -> DumpRecord:

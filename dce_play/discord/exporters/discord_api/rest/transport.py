@@ -77,7 +77,7 @@ class Transport:
     def __init__(self, base_url: str, *, clock: Clock, timeouts: Timeouts, connections: int) -> None:
         import httpcore2  # 50 ms that only an export needs
 
-        from dce_play.discord.exporters.discord_api.rest.guarded_network import Guard, GuardedBackend, TooSlow
+        from dce_play.system.guarded_network import Guard, GuardedBackend, TooSlow
 
         self._failures = (
             httpcore2.NetworkError,

@@ -18,13 +18,6 @@ from tests.support.engine_services import EngineServices, Record, take
 from tests.support.redis_server import PATIENCE_S, Redis, fill, redis_6, redis_server
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Redis]:
-    with redis_server("--appendonly", "yes") as running:
-        fill(running)
-        yield running
-
-
 @pytest.fixture
 def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give a folder as TMPDIR, with a name that is short enough for a socket."""

@@ -7,7 +7,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +22,9 @@ from dce_play.backup.protocols import DrillOptions
 from dce_play.errors import ExitCode
 from tests.support.engine_services import EngineServices, FileSink, check, take
 from tests.support.processes import eventually
-from tests.support.redis_server import KEYS, Redis, fill, redis_6, redis_server
+from tests.support.redis_server import KEYS, Redis, redis_6, redis_server
 
 HELD = "auto-aof-rewrite-percentage"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Redis]:
-    with redis_server("--appendonly", "yes") as running:
-        fill(running)
-        yield running
 
 
 def failure(server: Redis, path: Path, services: EngineServices | None = None, **keys: Any) -> BackupError:

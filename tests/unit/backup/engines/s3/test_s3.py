@@ -326,7 +326,7 @@ def test_a_drill_names_so_many_differences(
     for number in range(_MOST_DIFFERENCES + more):
         bucket.put(f"{number:03}", b"content", only_new=True)
     stored = take(ENGINE, module_for(seaweed, bucket), services(seaweed), tmp_path / "d.tar")
-    losing = LosingBackup(manifest=stored.manifest, path=stored.path, below="dce-play-drill-*/restored/objects/*")
+    losing = LosingBackup(manifest=stored.manifest, path=stored.path, below="dce-drill-*/restored/objects/*")
     drilled = ENGINE.drill(losing, services(seaweed), DrillOptions())
     named = [each.what for each in drilled.differences if each.what.startswith("object ")]
     assert len(named) == _MOST_DIFFERENCES + more

@@ -15,6 +15,7 @@ from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId
 from dce_play.system.durable.disk import REAL, Disk
 from tests.support.channel_files import channel_bytes, ids_in, write_channel
+from tests.support.dying_disk import Dies, DyingDisk
 from tests.support.fakes import FakeClock
 
 OPTIONS = AppendOptions(run_id="r", exporter="t", channel_id=ChannelId("111"))
@@ -138,42 +139,6 @@ def test_a_full_disk_leaves_the_export_where_it_is(bench: Bench) -> None:
 
     assert not bench.archive.exists()
     assert bench.export.exists()
-
-
-class Dies(BaseException):
-    pass
-
-
-class DyingDisk(Disk):
-    """Dies before changing call number ``at``."""
-
-    def __init__(self, at: int) -> None:
-        self._left = at
-
-    def _step(self) -> None:
-        self._left -= 1
-        if self._left == 0:
-            raise Dies
-
-    def link(self, source: Path, destination: Path) -> None:
-        self._step()
-        super().link(source, destination)
-
-    def sync(self, descriptor: int) -> None:
-        self._step()
-        super().sync(descriptor)
-
-    def sync_folder(self, folder: Path) -> None:
-        self._step()
-        super().sync_folder(folder)
-
-    def write_at(self, descriptor: int, data: bytes, offset: int) -> None:
-        self._step()
-        super().write_at(descriptor, data, offset)
-
-    def unlink(self, path: Path) -> None:
-        self._step()
-        super().unlink(path)
 
 
 @pytest.mark.parametrize("at", range(1, 20))

@@ -11,8 +11,9 @@ from dce_play.discord.archive.append.rewrite import Rewrite, WouldLose, plan_rew
 from dce_play.discord.archive.scan.channel_bytes import ChannelBytes, open_bytes
 from dce_play.discord.archive.scan.spans import read_head
 from dce_play.discord.archive.scan.tail import read_tail
-from dce_play.system.durable.disk import REAL, Disk
+from dce_play.system.durable.disk import REAL
 from tests.support.channel_files import channel_bytes, ids_in, write_channel
+from tests.support.dying_disk import Dies, DyingDisk
 
 
 @pytest.fixture
@@ -64,36 +65,6 @@ class TestWriting:
             write_rewrite(archive, rewrite, disk=REAL, prove=refuse)
 
         assert ids_in(archive) == [1, 3]
-
-
-class Dies(BaseException):
-    pass
-
-
-class DyingDisk(Disk):
-    def __init__(self, at: int) -> None:
-        self._left = at
-
-    def _step(self) -> None:
-        self._left -= 1
-        if self._left == 0:
-            raise Dies
-
-    def write_at(self, descriptor: int, data: bytes, offset: int) -> None:
-        self._step()
-        super().write_at(descriptor, data, offset)
-
-    def sync(self, descriptor: int) -> None:
-        self._step()
-        super().sync(descriptor)
-
-    def rename(self, source: Path, destination: Path) -> None:
-        self._step()
-        super().rename(source, destination)
-
-    def sync_folder(self, folder: Path) -> None:
-        self._step()
-        super().sync_folder(folder)
 
 
 @pytest.mark.contract("R-3.11")

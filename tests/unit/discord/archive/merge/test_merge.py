@@ -14,6 +14,7 @@ from dce_play.discord.archive.records.write_errors import NotEnoughSpace, WriteF
 from dce_play.discord.archive.scan.damage import DamagedFile
 from dce_play.errors import UsageError
 from dce_play.system.durable.disk import Disk
+from tests.support.dying_disk import Dies, DyingDisk
 from tests.support.layouts import LAYOUTS, MESSAGES_FIRST, dce, export, message
 
 DATA = Path(__file__).parents[4] / "data"
@@ -189,34 +190,6 @@ def test_files_of_other_channels_guilds_or_damaged_ones_leave_nothing(tmp_path: 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "2", "3", "4"]
 
 
-class DyingDisk(Disk):
-    """A disk that stops the program at the n-th change."""
-
-    def __init__(self, calls: int) -> None:
-        self._left = calls
-
-    def _count(self) -> None:
-        self._left -= 1
-        if self._left < 0:
-            raise KeyboardInterrupt
-
-    def write_at(self, descriptor: int, data: bytes, offset: int) -> None:
-        self._count()
-        super().write_at(descriptor, data, offset)
-
-    def truncate(self, descriptor: int, size_bytes: int) -> None:
-        self._count()
-        super().truncate(descriptor, size_bytes)
-
-    def sync(self, descriptor: int) -> None:
-        self._count()
-        super().sync(descriptor)
-
-    def rename(self, source: Path, destination: Path) -> None:
-        self._count()
-        super().rename(source, destination)
-
-
 @pytest.mark.contract("D-63", "R-19.05")
 def test_a_merge_that_dies_leaves_the_old_bytes_or_the_new(tmp_path: Path) -> None:
     archive = write(tmp_path / "a.json", dce(export([message(1)])))
@@ -224,8 +197,8 @@ def test_a_merge_that_dies_leaves_the_old_bytes_or_the_new(tmp_path: Path) -> No
     old = archive.read_bytes()
     for calls in range(20):
         try:
-            merge([archive, other], archive, disk=DyingDisk(calls))
-        except KeyboardInterrupt:
+            merge([archive, other], archive, disk=DyingDisk(calls + 1, but={"sync_folder"}))
+        except Dies:
             assert archive.read_bytes() == old
             assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "b.json"]
             continue

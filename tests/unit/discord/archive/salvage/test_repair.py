@@ -16,6 +16,7 @@ from dce_play.discord.archive.scan.engine import ENGINES
 from dce_play.discord.archive.scan.scanner import scan
 from dce_play.system.durable.disk import Disk
 from tests.support.bounds import at_most
+from tests.support.dying_disk import Dies, DyingDisk
 from tests.support.layouts import CHANNEL_ID, LAYOUTS, MESSAGES_FIRST, dce, export, message
 
 DATA = Path(__file__).parents[4] / "data"
@@ -276,30 +277,6 @@ def test_salvage_of_random_damage_keeps_a_prefix(tmp_path: Path, engine: Any, cu
     assert len(changed) <= 1  # a flipped bit may leave good JSON that says something else: only a hash could tell
 
 
-class DyingDisk(Disk):
-    """A disk that stops the program at the n-th change."""
-
-    def __init__(self, calls: int) -> None:
-        self._left = calls
-
-    def _count(self) -> None:
-        self._left -= 1
-        if self._left < 0:
-            raise KeyboardInterrupt
-
-    def write_at(self, descriptor: int, data: bytes, offset: int) -> None:
-        self._count()
-        super().write_at(descriptor, data, offset)
-
-    def sync(self, descriptor: int) -> None:
-        self._count()
-        super().sync(descriptor)
-
-    def rename(self, source: Path, destination: Path) -> None:
-        self._count()
-        super().rename(source, destination)
-
-
 @pytest.mark.contract("R-4.17", "D-34", "D-59")
 def test_a_salvage_that_dies_leaves_the_old_bytes_or_the_new(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
@@ -307,8 +284,8 @@ def test_a_salvage_that_dies_leaves_the_old_bytes_or_the_new(tmp_path: Path) -> 
     path.write_bytes(old)
     for calls in range(20):
         try:
-            salvage_file(path, path, disk=DyingDisk(calls))
-        except KeyboardInterrupt:
+            salvage_file(path, path, disk=DyingDisk(calls + 1, but={"sync_folder"}))
+        except Dies:
             assert path.read_bytes() == old
             assert [entry.name for entry in tmp_path.iterdir()] == ["a.json"]
             continue

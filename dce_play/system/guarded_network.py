@@ -1,9 +1,11 @@
 """Sockets that never wait for long alone: every read asks first whether the request may still go on.
 
-A server can keep a client busy for ever without one long silence: a header a second, or a body whose blocks decode to
+A peer can keep a client busy for ever without one long silence: a header a second, or a body whose blocks decode to
 nothing. So the deadline, and the wish to stop, are looked at where bytes come in, under the HTTP library and above TLS.
 """
 
+import math
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterable
@@ -15,10 +17,14 @@ from dce_play.system.clock import Clock
 
 _SLICE_S = 0.5
 """The longest wait for bytes before the request is looked at again."""
+_KEPT_ALIVE = (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
 
-class TooSlow(Exception):
+class TooSlow(httpcore2.ReadTimeout):
     """The whole answer was not there in time."""
+
+    def __init__(self) -> None:
+        super().__init__("the answer takes too long")
 
 
 class Guard(threading.local):
@@ -27,9 +33,9 @@ class Guard(threading.local):
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._beat: Callable[[], None] = lambda: None
-        self._ends_at: float | None = None
+        self._ends_at = math.inf
 
-    def begin(self, total_s: float, beat: Callable[[], None]) -> None:
+    def begin(self, total_s: float, beat: Callable[[], None] = lambda: None) -> None:
         """Start the time of a request. ``beat`` is called at every look, and may raise to stop."""
         self._beat = beat
         self._ends_at = self._clock.monotonic() + total_s
@@ -37,12 +43,12 @@ class Guard(threading.local):
     def look(self) -> None:
         """Let the request go on. Raises: TooSlow, or whatever ``beat`` raises."""
         self._beat()
-        if self._ends_at is not None and self._clock.monotonic() > self._ends_at:
+        if self._clock.monotonic() > self._ends_at:
             raise TooSlow
 
 
 class GuardedBackend(httpcore2.SyncBackend):
-    """Opens guarded connections."""
+    """Opens guarded connections, which the system keeps alive: a peer that is gone without a word is noticed."""
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
@@ -56,7 +62,7 @@ class GuardedBackend(httpcore2.SyncBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
         self._guard.look()
-        stream = super().connect_tcp(host, port, timeout, local_address, socket_options)
+        stream = super().connect_tcp(host, port, timeout, local_address, [*(socket_options or ()), _KEPT_ALIVE])
         return GuardedStream(stream, self._guard)
 
 
