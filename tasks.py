@@ -3,6 +3,7 @@
 The tasks run the tools of the environment that `inv` itself belongs to, so `.venv/bin/inv test` needs no activation.
 """
 
+import os
 import shlex
 import signal
 import sys
@@ -29,12 +30,14 @@ def _run(c: Context, *words: str, folder: Path = TOP) -> None:
     name="test",
     help={
         "slow": "run the slow job instead: what takes minutes (kills by the hundred, big files, real clusters)",
-        "jobs": "processes to share the tests between",
+        "jobs": "processes to share the tests between; two a core, because half of the time a test waits",
         "only": "an expression as pytest's -k takes it",
         "path": "a file or folder of tests",
     },
 )
-def run_tests(c: Context, *, slow: bool = False, jobs: int = 2, only: str = "", path: str = "tests") -> None:
+def run_tests(
+    c: Context, *, slow: bool = False, jobs: int = 2 * (os.cpu_count() or 1), only: str = "", path: str = "tests"
+) -> None:
     """Run the tests. Example: inv test --path tests/unit/discord --only append"""
     words = ["-q", "-n", str(jobs), "--dist", "worksteal"]
     if slow:

@@ -1,6 +1,7 @@
 """Encryption to age and gpg: what goes in comes out, anything less is an error, and nothing is held in memory."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,11 +20,13 @@ DATA = os.urandom(70_000) * 3
 
 def encrypted(making: Filter, data: bytes, path: Path) -> bytes:
     out = FileSink(path)
-    sink = making.into(out)
-    for at in range(0, len(data), 50_000):
-        sink.write(data[at : at + 50_000])
-    sink.finish()
-    out.finish()
+    try:
+        sink = making.into(out)
+        for at in range(0, len(data), 50_000):
+            sink.write(data[at : at + 50_000])
+        sink.finish()
+    finally:
+        out.finish()
     return path.read_bytes()
 
 
@@ -76,6 +79,14 @@ class TestAge:
             assert stored.startswith(b"age-encryption.org/v1")
             assert DATA[:64] not in stored
             assert decrypted(age.decrypting(reference, services), tmp_path / "x.age") == data
+
+    @pytest.mark.contract("E1")
+    def test_each_recipient_of_age_can_open_it(self, keys: tuple[str, str], tmp_path: Path) -> None:
+        other = pyrage.x25519.Identity.generate()
+        (tmp_path / "other.txt").write_text(str(other), encoding="utf-8")
+        encrypted(age.encrypting([keys[0], str(other.to_public())], EngineServices()), DATA, tmp_path / "x.age")
+        for reference in (keys[1], f"file:{tmp_path / 'other.txt'}"):
+            assert decrypted(age.decrypting(reference, EngineServices()), tmp_path / "x.age") == DATA
 
     @pytest.mark.contract("E1")
     @pytest.mark.parametrize("left", [10, 100, 100_000, -1])
@@ -136,6 +147,40 @@ class TestGpg:
             stored = encrypted(gpg.encrypting([gpg_home["FPR"]], services), data, tmp_path / "x.gpg")
             assert DATA[:64] not in stored
             assert decrypted(gpg.decrypting(None, services), tmp_path / "x.gpg") == data
+
+    @pytest.mark.contract("E2")
+    def test_each_recipient_of_gpg_can_open_it(self, gpg_home: dict[str, str], tmp_path: Path) -> None:
+        make = [
+            "gpg",
+            "--batch",
+            "--passphrase",
+            "",
+            "--quick-generate-key",
+            "you@example.test",
+            "rsa2048",
+            "encr",
+            "never",
+        ]
+        subprocess.run(make, env=gpg_home, check=True, capture_output=True, timeout=60)
+        listing = ["gpg", "--with-colons", "--list-keys", "you@example.test"]
+        listed = subprocess.run(listing, env=gpg_home, check=True, capture_output=True, text=True).stdout
+        other = next(line.split(":")[9] for line in listed.splitlines() if line.startswith("fpr"))
+        services = EngineServices(environment=gpg_home)
+        encrypted(gpg.encrypting([gpg_home["FPR"], other], services), DATA, tmp_path / "x.gpg")
+        packets = ["gpg", "--batch", "--list-packets", str(tmp_path / "x.gpg")]
+        told = subprocess.run(packets, env=gpg_home, check=True, capture_output=True, text=True, timeout=60).stdout
+        keys = {line.rpartition("keyid ")[2] for line in told.splitlines() if line.startswith(":pubkey enc packet")}
+        assert len(keys) == 2, told
+
+    @pytest.mark.contract("E2", "N1")
+    def test_a_gpg_that_fails_after_its_last_byte_has_failed(self, gpg_home: dict[str, str], tmp_path: Path) -> None:
+        real = shutil.which("gpg")
+        (tmp_path / "gpg").write_text(f'#!/bin/sh\n{real} "$@" || exit\ncase "$*" in *--encrypt*) exit 2; esac\n')
+        (tmp_path / "gpg").chmod(0o755)
+        services = EngineServices(environment={**gpg_home, "PATH": f"{tmp_path}:{os.environ['PATH']}"})
+        with pytest.raises(BackupError, match="gpg cannot encrypt") as caught:
+            encrypted(gpg.encrypting([gpg_home["FPR"]], services), DATA, tmp_path / "x.gpg")
+        assert caught.value.error_id is ErrorId.ENGINE_FAILED
 
     @pytest.mark.contract("E2")
     def test_a_secret_key_behind_a_reference_opens_it_and_leaves_nothing(

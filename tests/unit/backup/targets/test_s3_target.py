@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -114,6 +115,26 @@ def test_a_store_that_fails_half_way_keeps_nothing_of_ours(seaweed: SeaweedFS, t
     assert caught.value.error_id is ErrorId.UPLOAD_FAILED
     assert target(seaweed, bucket).backups() == []
     assert f"host-one/{path.name}" not in {each.key for page in bucket.pages() for each in page}
+
+
+@pytest.mark.contract("E5", "E6")
+def test_a_copy_that_is_another_when_it_is_read_back_is_none(seaweed: SeaweedFS, tmp_path: Path) -> None:
+    bucket = seaweed.new_bucket()
+    path, manifest = backup(tmp_path, "thing-20261128T220000Z.tar.gz", b"data" * 1000)
+    rotted = threading.Event()
+
+    def rot_what_is_stored(request: bytes, piece: bytes) -> bytes:
+        line = request.partition(b"\r\n")[0]
+        if not rotted.is_set() and (line.startswith(b"POST") and b"uploadId=" in line):
+            rotted.set()
+            bucket.put(f"host-one/{path.name}", b"dat4" * 1000, only_new=False)
+        return piece
+
+    with tampering(seaweed.port, rot_what_is_stored) as port, pytest.raises(BackupError, match="other bytes") as caught:
+        target(seaweed, bucket, port=port).store(path, manifest, encoder(manifest))
+    assert rotted.is_set()
+    assert caught.value.error_id is ErrorId.UPLOAD_FAILED
+    assert [each.key for page in bucket.pages() for each in page] == []
 
 
 @pytest.mark.contract("E7")

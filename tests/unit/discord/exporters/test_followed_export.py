@@ -45,11 +45,13 @@ def test_the_pieces_in_which_it_is_written_do_not_matter(
 def test_an_export_cut_anywhere_is_not_whole(tmp_path: Path) -> None:
     whole = (GOLD / "stub-th" / "expected.json").read_bytes()
     path = tmp_path / "export.json"
-    for size in range(len(whole)):
-        path.write_bytes(whole[:size])
-        follower = FollowedExport(path)
-        follower.read_on()
-        assert not follower.is_whole, size
+    with path.open("wb", buffering=0) as growing:
+        for size in range(len(whole)):
+            follower = FollowedExport(path)
+            follower.read_on()
+            assert not follower.is_whole, size
+            growing.write(whole[size : size + 1])
+    assert path.read_bytes() == whole
 
 
 def test_a_wrong_message_count_is_not_whole(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import random
 from bisect import bisect_right
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ class UnsyncedDisk(Disk):
         """Leave it to the kernel."""
 
 
-def check_cuts(tmp_path: Path, data: bytes, cuts: range) -> None:
+def check_cuts(tmp_path: Path, data: bytes, cuts: Iterable[int]) -> None:
     """Salvage the file cut at each of these bytes, and compare with the messages that were whole there."""
     ends = message_ends(tmp_path, data)
     expected = json.loads(data.decode("utf-8-sig"))
@@ -99,8 +100,21 @@ def test_every_real_file_cut_at_many_bytes_keeps_every_whole_message(tmp_path: P
     check_cuts(tmp_path, data, range(max(len(data) - 40, 0), len(data)))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["gold/stub-rich/expected.json", "versions/rich-dce-2.31.json"])
+WHOLE = ["gold/stub-rich/expected.json", "versions/rich-dce-2.31.json"]
+
+
+@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.contract("R-4.07")
+def test_a_real_file_cut_at_every_byte_near_a_border_keeps_every_whole_message(tmp_path: Path, name: str) -> None:
+    """Borders: where the messages begin, where each ends, the end of the file. Between them at every eleventh byte."""
+    data = (DATA / name).read_bytes()
+    borders = [header_end(tmp_path, data), *message_ends(tmp_path, data), len(data)]
+    near = {at for border in borders for at in range(max(border - 20, 0), min(border + 20, len(data)))}
+    check_cuts(tmp_path, data, sorted(near.union(range(0, len(data), 11))))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", WHOLE)
 @pytest.mark.contract("R-4.07")
 def test_a_real_file_cut_at_every_byte_keeps_every_whole_message(tmp_path: Path, name: str) -> None:
     data = (DATA / name).read_bytes()
