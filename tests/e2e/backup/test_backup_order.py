@@ -29,13 +29,17 @@ def yard(tmp_path: Path) -> Yard:
 
 
 def order(yard: Yard, *words: str, more: tuple[str, ...] = ()) -> list[str]:
-    """Run a backup command; return what it did, with ``B`` for a backup's name and ``T`` for a stamp."""
+    """Run a backup command; return what it did, with ``B`` for a backup's name and ``T`` for a stamp.
+
+    What it keeps of our own files in the user's cache is left out.
+    """
     log = yard.data.parent / "calls"
     said = yard.under(*strace(log, *more), words=words)
     assert said.code == 0, said
     return [
         re.sub(r"\d{8}T\d{6}Z", "T", re.sub(r"kuma-\d{8}T\d{6}Z\.tar\.gz", "B", each))
         for each in changes(log, yard.data.parent)
+        if "/.cache/" not in each
     ]
 
 

@@ -39,6 +39,11 @@ class Session:
         self._rest = b""
         self._backend = int(self.ask("SELECT pg_catalog.pg_backend_pid()"))
 
+    @property
+    def where(self) -> str:
+        """The server, as messages name it."""
+        return self._server.where
+
     def do(self, statement: str, *, told: str = "") -> None:
         """Run one statement to its end; ``told`` is what a failure calls it.
 
@@ -115,7 +120,8 @@ class Session:
 
     def _failed(self, statement: str) -> BackupError:
         said = self._program.last_words().splitlines()
-        why = said[-1] if said else "the connection is gone"
+        reasons = [line for line in said if "ERROR:" in line or "FATAL:" in line]  # what follows one is its context
+        why = (reasons or said or ["the connection is gone"])[-1]
         return BackupError(ErrorId.ENGINE_FAILED, f"{self._server.where}: {statement}: {why}")
 
 
@@ -151,6 +157,15 @@ def aside_name(name: str, stamp: str) -> str:
 def planned(name: str, *, stamp: str, connectable: bool) -> Moved:
     """Return how a database is put aside."""
     return Moved(name=name, aside=aside_name(name, stamp), connectable=connectable)
+
+
+def refuse_taken(held: Session, moved: Moved) -> None:
+    """Refuse a name that somebody else's database has: it is not ours to put back.
+
+    Raises: BackupError, with nothing renamed.
+    """
+    if held.has(moved.aside):
+        raise BackupError(ErrorId.ENGINE_FAILED, f'{held.where}: database "{moved.aside}" is there already')
 
 
 def put_aside(held: Session, moved: Moved) -> None:

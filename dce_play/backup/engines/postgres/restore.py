@@ -9,7 +9,15 @@ from dce_play.backup.engines.postgres.custom.source import FORMAT as CUSTOM
 from dce_play.backup.engines.postgres.dump.edits import Edits
 from dce_play.backup.engines.postgres.dump.record import MAINTENANCE, DumpCounter, DumpRecord
 from dce_play.backup.engines.postgres.loading import load
-from dce_play.backup.engines.postgres.put_aside import Moved, aside_name, planned, put_aside, put_back, session
+from dce_play.backup.engines.postgres.put_aside import (
+    Moved,
+    aside_name,
+    planned,
+    put_aside,
+    put_back,
+    refuse_taken,
+    session,
+)
 from dce_play.backup.engines.postgres.server import Server, ServerFacts, open_server
 from dce_play.backup.engines.postgres.tools import parse_version
 from dce_play.backup.errors import BackupError, ErrorId
@@ -150,8 +158,10 @@ def restore(backup: OpenBackup, module: Module, services: Services, restoring: R
         created: list[str] = []
         try:
             for name in target.replaced:
-                moved.append(planned(name, stamp=stamp, connectable=connectable[name]))
-                put_aside(held, moved[-1])
+                move = planned(name, stamp=stamp, connectable=connectable[name])
+                refuse_taken(held, move)
+                moved.append(move)
+                put_aside(held, move)
             created += target.restored
             load(target.server, backup, target.edits)
             _compare(target)

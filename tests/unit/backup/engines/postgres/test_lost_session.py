@@ -28,7 +28,7 @@ def server(own_postgres: Postgres) -> Iterator[Postgres]:
     own_postgres.sql("CREATE DATABASE shop")
     yield own_postgres
     for name in ("shop", WAITS):
-        own_postgres.sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        own_postgres.sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 @contextmanager
@@ -75,4 +75,13 @@ def test_a_server_that_goes_on_for_a_lost_connection_is_told_with_what_may_wait(
         with pytest.raises(BackupError, match=f"shop may wait as {WAITS}; .*still at work") as caught:
             put_back(held, [planned("shop", stamp=STAMP, connectable=True)], [], force=True)
         assert caught.value.error_id == ErrorId.ENGINE_FAILED
-        wait_for(lambda: server.sql(SLEEPING) == "0", within_s=30, what="the end of its work")
+    wait_for(lambda: server.sql(OTHERS) == "0", within_s=30, what="the end of its work")
+
+
+@pytest.mark.contract("P9")
+def test_a_statement_that_is_refused_is_told_with_the_reason_not_with_its_context(server: Postgres) -> None:
+    opened, facts = open_server(server.module(), EngineServices())
+    with session(opened, major=facts.parsed.major) as held:
+        with pytest.raises(BackupError, match="ERROR:  because$"):
+            held.do("DO $$ BEGIN RAISE EXCEPTION 'because'; END $$")
+        assert held.has("shop")

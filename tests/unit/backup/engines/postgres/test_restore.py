@@ -95,6 +95,16 @@ def test_a_restore_that_fails_half_way_puts_everything_back(server: Postgres, tm
 
 
 @pytest.mark.contract("P9")
+def test_a_name_that_is_taken_is_told_and_nothing_is_renamed(server: Postgres, tmp_path: Path) -> None:
+    stored = take(ENGINE, server.module(), EngineServices(), tmp_path / "dump")
+    server.sql(f'CREATE DATABASE "shop_before_{STAMP}"')
+    before = server.databases()
+    assert f'database "shop_before_{STAMP}" is there already' in str(refusal(stored, server))
+    assert server.databases() == before
+    assert server.sql("SELECT count(*) FROM t", database="shop") == "3"
+
+
+@pytest.mark.contract("P9")
 def test_a_database_that_the_restore_made_is_gone_when_it_fails(server: Postgres, tmp_path: Path) -> None:
     stored = take(ENGINE, server.module(), EngineServices(), tmp_path / "dump")
     server.sql("DROP DATABASE shop")
