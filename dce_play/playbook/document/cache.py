@@ -8,6 +8,7 @@ that an entry is never out of date; an entry that cannot be read counts as missi
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from dce_play.system.durable.whole_files import write_atomic
 _PACKAGE = Path(__file__).resolve().parents[2]
 _FORMAT = 4
 _MAX_ENTRY_BYTES = 32 << 20
+_OTHERS_WRITE = 0o022
 _Kind = TypeVar("_Kind", int, list[Any])
 _NO_KEY: list[JsonValue] = [0, 0, 0, 0]
 
@@ -58,13 +60,18 @@ def _files(folder: Path, ending: str) -> Iterator[tuple[os.DirEntry[str], int, i
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """A folder of entries. ``salt`` is part of each key: our own code, and the steps there are."""
+    """A folder of entries. ``salt`` is part of each key: our own code, and the steps there are.
+
+    What lies in a folder that somebody else may write to is not believed.
+    """
 
     folder: Path
     salt: str
 
     def get(self, kind: str, key: str) -> JsonValue:
         """Return an entry's value, or ``None``."""
+        if not self._is_ours():
+            return None
         try:
             with self._path(kind, key).open("rb") as file:
                 data = file.read(_MAX_ENTRY_BYTES + 1)
@@ -80,6 +87,13 @@ class Cache:
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_atomic(self._path(kind, key), data, mode=0o600)
+
+    def _is_ours(self) -> bool:
+        try:
+            status = self.folder.lstat()
+        except OSError:
+            return False
+        return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & _OTHERS_WRITE
 
     def _path(self, kind: str, key: str) -> Path:
         text = f"{self.salt}\n{kind}\n{key}"

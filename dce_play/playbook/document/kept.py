@@ -1,12 +1,10 @@
 """Documents that every command of a kind reads, kept in the cache by content: the YAML reader is not even imported.
 
 A document is kept only after the command that read it came to a good end: whoever checked it then found no literal
-where a reference to a secret belongs. What lies in a cache that others may write to is not believed.
+where a reference to a secret belongs.
 """
 
 import hashlib
-import os
-import stat
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +15,6 @@ from dce_play.source import Document
 _KIND = "written"
 """Of entries: a document of whose writing there is nothing to tell."""
 _LARGEST_KEPT = 1 << 20
-_OTHERS_WRITE = 0o022
 
 
 class KeptDocuments:
@@ -35,7 +32,7 @@ class KeptDocuments:
         Raises: InvalidDocument, when anything is wrong with its writing; UsageError, when it cannot be opened.
         """
         data = _small_file(path) if path.name not in self._never else None
-        if data is None or self._home is None or not _is_ours(self._home):
+        if data is None or self._home is None:
             return _load(path)
         key = f"{path.suffix}\n{hashlib.sha256(data).hexdigest()}"
         packed = Cache(self._home, own_fingerprint()).get(_KIND, key)
@@ -68,14 +65,3 @@ def _small_file(path: Path) -> bytes | None:
     except OSError:
         return None
     return data if len(data) <= _LARGEST_KEPT else None
-
-
-def _is_ours(folder: Path) -> bool:
-    """Return whether nobody else can put an entry there. A folder that is not there yet is made by us."""
-    try:
-        status = folder.lstat()
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & _OTHERS_WRITE

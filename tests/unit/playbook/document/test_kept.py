@@ -74,23 +74,6 @@ def test_nothing_is_kept_of_files_that_are_somebody_elses(path: Path) -> None:
     assert entries(path) == []
 
 
-def test_a_cache_that_others_may_write_to_is_not_believed(path: Path) -> None:
-    keep(path)
-    (entry,) = entries(path)
-    entry.write_text(entry.read_text(encoding="utf-8").replace('"a"', '"b"'), encoding="utf-8")
-    entry.parent.chmod(0o777)
-    assert KeptDocuments(environment(path.parent)).load(path) == load_document(path)
-
-
-def test_a_cache_behind_a_link_is_not_believed(path: Path) -> None:
-    keep(path)
-    (entry,) = entries(path)
-    entry.write_text(entry.read_text(encoding="utf-8").replace('"a"', '"b"'), encoding="utf-8")
-    entry.parent.rename(path.parent / "elsewhere")
-    (path.parent / "cache").symlink_to(path.parent / "elsewhere")
-    assert KeptDocuments(environment(path.parent)).load(path) == load_document(path)
-
-
 def test_an_entry_that_is_torn_counts_as_missing(path: Path) -> None:
     keep(path)
     (entry,) = entries(path)
