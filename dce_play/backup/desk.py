@@ -3,6 +3,8 @@
 The command line and the steps both work from a ``Desk``.
 """
 
+import re
+import shlex
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -24,6 +26,7 @@ ROOT_VARIABLE = "DCE_BACKUP_ROOT"
 DEFAULT_ROOT = Path("/opt/pdurlej-platform/backups")
 BY_DEFAULT = frozenset({"E", "F", "G"})
 """The classes that ``--all`` takes; the others are an explicit decision."""
+_OWN_COMMAND = re.compile(r"\bdce-play backup [a-z]+")
 
 
 class Places(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +37,12 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     modules: Path | None = None
     backup_root: Path | None = None
     classes: Path | None = None
+
+    def in_words(self, text: str) -> str:
+        """Return a text whose commands name the places that were said, so that they find what this one has found."""
+        said = {"--modules": self.modules, "--backup-root": self.backup_root, "--classes": self.classes}
+        words = "".join(f" {option} {shlex.quote(str(place))}" for option, place in said.items() if place is not None)
+        return _OWN_COMMAND.sub(lambda found: found[0] + words, text) if words else text
 
 
 def places_of(folder: Path, modules: str, backup_root: str, classes: str) -> Places:
@@ -51,6 +60,7 @@ class Desk:
 
     def __init__(self, places: Places, environment: Mapping[str, str], clock: Clock, read: ReadDocument) -> None:
         self._places = places
+        self.in_words = places.in_words
         self._environment = environment
         self._clock = clock
         self._read = read

@@ -44,7 +44,7 @@ def require_backup(module: str, **options: Any) -> int:
         )
         if found.file is None:
             error = BackupError(ErrorId.NOT_FOUND, found.reason, hint=found.hint, exit_code=ExitCode.PREFLIGHT)
-            return Answer(facts={"reason": found.reason, "hint": found.hint}, error=error)
+            return Answer(facts={"reason": found.reason, "hint": office.desk.in_words(found.hint)}, error=error)
         age = show_duration(found.age_s or 0.0)
         return Answer(
             facts={"file": found.file, "age_s": round(found.age_s or 0.0, 3), "level": found.level},

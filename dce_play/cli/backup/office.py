@@ -78,7 +78,7 @@ class Office:
 
     def say(self, line: str) -> None:
         """Tell people one line, on standard error and in the log."""
-        shown = self.secrets.mask(line)
+        shown = self.secrets.mask(self.desk.in_words(line))
         click.echo(shown, err=True)
         self._note(shown)
 
@@ -112,6 +112,7 @@ class Office:
             self._failed(stop.error, empty or {})
             raise stop.error from None
         except DcePlayError as error:
+            error.hint = self.desk.in_words(error.hint)
             self._failed(error, empty or {})
             raise
         except OSError as error:
@@ -120,6 +121,7 @@ class Office:
             self._failed(failed, empty or {})
             raise failed from error
         if answer.error is not None:
+            answer.error.hint = self.desk.in_words(answer.error.hint)
             whole: dict[str, Any] = {} if _TELLS_ITSELF & answer.facts.keys() else {"error": failure(answer.error)}
             self._object({"ok": False, "backup_root": self._root(), **answer.facts, **whole})
             if not self._json:
@@ -142,7 +144,7 @@ class Office:
 
     def _print(self, lines: Iterable[str]) -> None:
         for line in lines:
-            shown = self.secrets.mask(line)
+            shown = self.secrets.mask(self.desk.in_words(line))
             click.echo(shown)
             self._note(shown)
 

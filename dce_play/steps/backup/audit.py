@@ -57,7 +57,9 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     if late:
         names = ", ".join(row.module for row in late[:10])
         raise StepFailed(
-            f"no young enough backup of {names}", hint=f"dce-play backup run {late[0].module}", outputs=outputs
+            f"no young enough backup of {names}",
+            hint=desk.in_words(f"dce-play backup run {late[0].module}"),
+            outputs=outputs,
         )
     return StepResult(
         changed=False, summary=f"{summary.stateful} stateful module(s), {summary.ready} ready", outputs=outputs

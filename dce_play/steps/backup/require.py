@@ -56,6 +56,6 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         consistency=params.consistency,
     )
     if found.file is None:
-        raise StepFailed(found.reason, hint=found.hint)
+        raise StepFailed(found.reason, hint=desk.in_words(found.hint))
     outputs = Outputs(file=found.file, age_s=found.age_s or 0.0, level=found.level or 0)
     return StepResult(changed=False, summary=f"{found.file}, level {found.level}", outputs=outputs)

@@ -77,7 +77,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         counts=msgspec.to_builtins(manifest.counts),
     )
     if taken.failure is not None:
-        raise StepFailed(str(taken.failure), hint=taken.failure.hint, outputs=outputs)
+        raise StepFailed(str(taken.failure), hint=desk.in_words(taken.failure.hint), outputs=outputs)
     return StepResult(
         changed=True, summary=f"{manifest.file}, verified at level {manifest.verification.level}", outputs=outputs
     )
