@@ -56,14 +56,14 @@ class Session:
 
         Raises: BackupError (``engine-failed``), when the server refuses it or is gone.
         """
-        mark = f"dce-play {secrets.token_hex(8)}"
-        try:
-            self._program.write(f"{statement};\n\\echo {mark} :ERROR\n".encode("utf-8", "surrogateescape"))
-        except BrokenPipeError:
-            raise self._failed(told or statement) from None
-        printed, has_failed = self._answer(mark.encode())
+        printed, has_failed = self._exchange(f"{statement};")
+        if has_failed == b"true":
+            why, _ = self._exchange("\\echo :LAST_ERROR_MESSAGE")
+            raise self._failed(told or statement, why.decode("utf-8", "replace").strip())
         if has_failed != b"false":
-            raise self._failed(told or statement)
+            self._program.finish()  # standard error is whole now
+            said = self._program.last_words().splitlines() or ["the connection is gone"]
+            raise self._failed(told or statement, said[-1])
         return printed.decode("utf-8", "surrogateescape")
 
     def has(self, database: str) -> bool:
@@ -104,6 +104,15 @@ class Session:
                 )
             time.sleep(_TICK_S)
 
+    def _exchange(self, text: str) -> tuple[bytes, bytes]:
+        """Return what a line prints, and ``true`` or ``false`` for the failure of the last statement, or ``gone``."""
+        mark = f"dce-play {secrets.token_hex(8)}"
+        try:
+            self._program.write(f"{text}\n\\echo {mark} :ERROR\n".encode("utf-8", "surrogateescape"))
+        except (BrokenPipeError, ValueError):  # it reads no more; or was found gone before, and finished
+            return b"", b"gone"
+        return self._answer(mark.encode())
+
     def _answer(self, mark: bytes) -> tuple[bytes, bytes]:
         printed: list[bytes] = []
         while True:
@@ -118,10 +127,7 @@ class Session:
             else:
                 return b"", b"gone"
 
-    def _failed(self, statement: str) -> BackupError:
-        said = self._program.last_words().splitlines()
-        reasons = [line for line in said if "ERROR:" in line or "FATAL:" in line]  # what follows one is its context
-        why = (reasons or said or ["the connection is gone"])[-1]
+    def _failed(self, statement: str, why: str) -> BackupError:
         return BackupError(ErrorId.ENGINE_FAILED, f"{self._server.where}: {statement}: {why}")
 
 
