@@ -1,7 +1,8 @@
 """Time, as something that can be handed in."""
 
 import time
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
@@ -39,3 +40,11 @@ def utc_stamp(moment: datetime) -> str:
 def file_stamp(moment: datetime) -> str:
     """Return ``20261121T011507Z``, for file names."""
     return moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def free_stamp(stamp: str, is_taken: Callable[[str], bool]) -> str:
+    """Return a file stamp, or the first one after it that is not taken: what is done twice in a second keeps apart."""
+    moment = datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    while is_taken(file_stamp(moment)):
+        moment += timedelta(seconds=1)
+    return file_stamp(moment)

@@ -18,6 +18,7 @@ from dce_play.backup.protocols import OpenBackup, Restoring
 from dce_play.backup.streams import SourceFile
 from dce_play.backup.tree.unpack import TreeUnpacker, UnpackRules
 from dce_play.errors import ExitCode
+from dce_play.system.clock import free_stamp
 from dce_play.system.durable.swaps import Swap, swap_back
 from dce_play.system.durable.whole_files import sync_folder
 
@@ -36,6 +37,11 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
     def beside(self, stamp: str) -> Path:
         """Return where it is unpacked."""
         return self.place.with_name(f".{self.place.name}.restore-{stamp}")
+
+    def is_taken(self, stamp: str) -> bool:
+        """Return whether anything has one of the names that a swap needs: then it is an earlier restore's."""
+        swap = self.swap(stamp)
+        return any(map(os.path.lexists, (swap["aside"], swap["beside"], swap["undone"])))
 
     def swap(self, stamp: str) -> Swap:
         """Return the two renames that bring it in."""
@@ -89,7 +95,7 @@ def restore_in_place(backup: OpenBackup, found: Sequence[Move], restoring: Resto
 
     Raises: BackupError: ``write-failed``, ``truncated``, ``verify-failed``; then all is as it was, or the note stays.
     """
-    stamp = restoring.stamp
+    stamp = free_stamp(restoring.stamp, lambda each: any(move.is_taken(each) for move in found))
     swaps = [move.swap(stamp) for move in found]
     restoring.begins(swaps=swaps)
     try:

@@ -39,11 +39,6 @@ class Session:
         self._rest = b""
         self._backend = int(self.ask("SELECT pg_catalog.pg_backend_pid()"))
 
-    @property
-    def where(self) -> str:
-        """The server, as messages name it."""
-        return self._server.where
-
     def do(self, statement: str, *, told: str = "") -> None:
         """Run one statement to its end; ``told`` is what a failure calls it.
 
@@ -163,15 +158,6 @@ def aside_name(name: str, stamp: str) -> str:
 def planned(name: str, *, stamp: str, connectable: bool) -> Moved:
     """Return how a database is put aside."""
     return Moved(name=name, aside=aside_name(name, stamp), connectable=connectable)
-
-
-def refuse_taken(held: Session, moved: Moved) -> None:
-    """Refuse a name that somebody else's database has: it is not ours to put back.
-
-    Raises: BackupError, with nothing renamed.
-    """
-    if held.has(moved.aside):
-        raise BackupError(ErrorId.ENGINE_FAILED, f'{held.where}: database "{moved.aside}" is there already')
 
 
 def put_aside(held: Session, moved: Moved) -> None:

@@ -15,7 +15,6 @@ from dce_play.backup.engines.postgres.put_aside import (
     planned,
     put_aside,
     put_back,
-    refuse_taken,
     session,
 )
 from dce_play.backup.engines.postgres.server import Server, ServerFacts, open_server
@@ -25,6 +24,7 @@ from dce_play.backup.facts import REFUSE, PlanItem
 from dce_play.backup.protocols import OpenBackup, Restoring, Services
 from dce_play.backup.streams import SourceFile, chunks
 from dce_play.errors import ExitCode
+from dce_play.system.clock import free_stamp
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,8 +149,10 @@ def restore(backup: OpenBackup, module: Module, services: Services, restoring: R
         )
     connectable = {each.name: each.connectable for each in target.facts.databases}
     force = target.facts.parsed.major >= 13
-    stamp = restoring.stamp
     with session(target.server, major=target.facts.parsed.major) as held:
+        stamp = free_stamp(
+            restoring.stamp, lambda each: any(held.has(aside_name(name, each)) for name in target.replaced)
+        )
         restoring.begins(
             aside=[f'database "{name}" is put aside as "{aside_name(name, stamp)}"' for name in target.replaced]
         )
@@ -158,10 +160,8 @@ def restore(backup: OpenBackup, module: Module, services: Services, restoring: R
         created: list[str] = []
         try:
             for name in target.replaced:
-                move = planned(name, stamp=stamp, connectable=connectable[name])
-                refuse_taken(held, move)
-                moved.append(move)
-                put_aside(held, move)
+                moved.append(planned(name, stamp=stamp, connectable=connectable[name]))
+                put_aside(held, moved[-1])
             created += target.restored
             load(target.server, backup, target.edits)
             _compare(target)

@@ -95,13 +95,15 @@ def test_a_restore_that_fails_half_way_puts_everything_back(server: Postgres, tm
 
 
 @pytest.mark.contract("P9")
-def test_a_name_that_is_taken_is_told_and_nothing_is_renamed(server: Postgres, tmp_path: Path) -> None:
+def test_what_is_put_aside_gets_a_name_that_nobody_has(server: Postgres, tmp_path: Path) -> None:
     stored = take(ENGINE, server.module(), EngineServices(), tmp_path / "dump")
+    server.sql("CREATE TABLE newer (i int)", database="shop")
     server.sql(f'CREATE DATABASE "shop_before_{STAMP}"')
-    before = server.databases()
-    assert f'database "shop_before_{STAMP}" is there already' in str(refusal(stored, server))
-    assert server.databases() == before
-    assert server.sql("SELECT count(*) FROM t", database="shop") == "3"
+    restore(stored, server)
+    tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+    assert server.sql(tables, database="shop_before_20261128T221501Z") == "2"
+    assert server.sql(tables, database=f"shop_before_{STAMP}") == "0"
+    assert server.sql(tables, database="shop") == "1"
 
 
 @pytest.mark.contract("P9")
