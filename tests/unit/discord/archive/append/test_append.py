@@ -192,6 +192,15 @@ def test_an_empty_archive_gets_its_first_messages(bench: Bench) -> None:
     assert (outcome.before_count, outcome.after_count) == (0, 2)
 
 
+@pytest.mark.parametrize("way", [ReaderSafe.OFF, ReaderSafe.REWRITE])
+def test_a_file_that_gets_shorter_ends_where_its_last_brace_is(bench: Bench, way: ReaderSafe) -> None:
+    bench.stored(channel_bytes([]).replace(b"[]", b"[" + b" " * 5000 + b"]"))
+
+    bench.append(channel_bytes([1, 2]), reader_safe=way)
+
+    assert bench.archive.read_bytes() == channel_bytes([1, 2])
+
+
 @pytest.mark.contract("S-11", "R-3.07", "D-48")
 def test_the_same_delta_again_leaves_the_file_alone(bench: Bench) -> None:
     bench.stored(channel_bytes([1, 2]))
@@ -576,10 +585,21 @@ def test_too_little_space_is_refused_before_anything_is_touched(bench: Bench, wa
     assert not bench.layout.journal(CHANNEL).parent.exists()
 
 
-def test_an_append_needs_its_payload_and_a_mebibyte(bench: Bench) -> None:
-    bench.stored(channel_bytes([1]))
+@pytest.mark.contract("R-3.12")
+@pytest.mark.parametrize("way", [ReaderSafe.REWRITE, ReaderSafe.AUTO, ReaderSafe.OFF])
+def test_an_append_needs_its_payload_and_a_mebibyte_and_a_copy_as_much_as_the_file(
+    bench: Bench, way: ReaderSafe
+) -> None:
+    old, new = channel_bytes(range(1, 200)), channel_bytes(range(1, 202))
+    payload = len(new) - _cut(old)
+    needed = (len(old) if way is ReaderSafe.REWRITE else 0) + payload + (1 << 20)
+    bench.stored(old)
 
-    assert bench.append(channel_bytes([2]), disk=SmallDisk((1 << 20) + 2000)).appended == 1
+    with pytest.raises(NotEnoughSpace, match=f"{needed} bytes needed, {needed - 1} free"):
+        bench.append(channel_bytes([200, 201]), disk=SmallDisk(needed - 1), reader_safe=way)
+    assert bench.append(channel_bytes([200, 201]), disk=SmallDisk(needed), reader_safe=way).appended == 2
+
+    assert bench.archive.read_bytes() == new
 
 
 def test_the_line_of_an_append_tells_what_came_when(bench: Bench) -> None:
