@@ -91,6 +91,7 @@ def test_an_append_writes_what_one_export_of_everything_would_have(bench: Bench)
 
     assert bench.archive.read_bytes() == channel_bytes([1, 2, 3, 4])
     assert (outcome.before_count, outcome.appended, outcome.after_count) == (2, 2, 4)
+    assert (outcome.placed, outcome.edited, outcome.holes_filled, outcome.behind) == (0, 0, 0, 0)
     assert (outcome.first_id, outcome.last_id, outcome.unchanged) == ("3", "4", False)
     assert outcome.every_id_placed
 
@@ -445,6 +446,7 @@ class TestHoles:
 
         assert bench.archive.read_bytes() == channel_bytes([1, 2, 3, 4])
         assert (outcome.holes_filled, outcome.appended, outcome.after_count) == (1, 1, 4)
+        assert (outcome.behind, outcome.every_id_placed) == (0, True)
 
     def test_report_leaves_the_hole_and_says_that_the_delta_must_stay(self, bench: Bench) -> None:
         bench.stored(channel_bytes([1, 3]))
@@ -453,6 +455,26 @@ class TestHoles:
 
         assert ids_in(bench.archive) == [1, 3, 4]
         assert (outcome.behind, outcome.every_id_placed) == (1, False)
+
+    @pytest.mark.parametrize("holes", list(GapPolicy))
+    def test_each_message_is_told_as_what_it_is_also_behind_a_missing_one(self, bench: Bench, holes: GapPolicy) -> None:
+        bench.stored(channel_bytes([1, 3, 5, 9]))
+        delta = channel_bytes([2, 3, 4, 5, 9, 10], contents={5: "edited"}, exported_at=LATER)
+
+        outcome = bench.append(delta, holes=holes)
+
+        filled = 2 if holes is GapPolicy.MERGE else 0
+        assert (outcome.placed, outcome.edited, outcome.appended) == (2, 1, 1)
+        assert (outcome.holes_filled, outcome.behind) == (filled, 2 - filled)
+        assert bench.edits() == ["edited"]
+        assert ids_in(bench.archive) == ([1, 2, 3, 4, 5, 9, 10] if filled else [1, 3, 5, 9, 10])
+
+    def test_the_record_says_whether_the_file_is_in_order_now(self, bench: Bench) -> None:
+        for stored, delta, ordered in (([1, 3], [4], True), ([3, 1], [4], False), ([4, 1], [2], True)):
+            bench.stored(channel_bytes(stored))
+            bench.append(channel_bytes(delta))
+            cursor = read_cursor(bench.archive, layout=bench.layout)
+            assert (cursor.recorded, cursor.ordered) == (True, ordered)
 
     def test_filling_a_hole_leaves_repeated_ids_out_and_loses_none(self, bench: Bench) -> None:
         repeated = channel_bytes([1, 3, 3, 5]).replace(b'"content": "message 3"', b'"content": "other 3"', 1)
