@@ -1,6 +1,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -255,14 +256,15 @@ def test_an_archive_of_another_channel_is_refused(bench: Bench) -> None:
     options = AppendOptions(run_id="r", channel_id=CHANNEL)
     delta = bench.delta(channel_bytes([2]))
 
-    with pytest.raises(ForeignChannel, match="channel 999, not of 111"):
+    with pytest.raises(ForeignChannel, match=f"^{re.escape(str(bench.archive))} is of channel 999, not of 111$"):
         append(bench.archive, [delta], options, layout=bench.layout, clock=FakeClock())
 
 
 def test_a_delta_of_another_guild_is_refused(bench: Bench) -> None:
     bench.stored(channel_bytes([1]))
 
-    with pytest.raises(ForeignChannel, match="guild 223, not of 222"):
+    told = re.escape(f"{bench.folder / 'delta-0.json'} is of guild 223, not of 222")
+    with pytest.raises(ForeignChannel, match=f"^{told}$"):
         bench.append(channel_bytes([2]).replace(b'"id": "222"', b'"id": "223"'))
 
 
@@ -274,6 +276,21 @@ def test_an_archive_that_cannot_be_read_is_left_alone(bench: Bench, data: bytes)
     with pytest.raises((DamagedFile, NotCanonical)):
         bench.append(channel_bytes([3]))
 
+    assert bench.archive.read_bytes() == data
+
+
+@pytest.mark.contract("R-16.02")
+def test_an_archive_that_states_its_count_first_is_to_be_normalised(bench: Bench) -> None:
+    data = channel_bytes([1]).replace(b',\n  "messageCount": 1', b"").replace(b"{", b'{\n  "messageCount": 1,', 1)
+    bench.stored(data)
+
+    with pytest.raises(NotCanonical) as caught:
+        bench.append(channel_bytes([2]))
+
+    reason = "its messageCount stands before its messages"
+    assert str(caught.value) == f"{bench.archive} cannot be appended to: {reason}"
+    assert (caught.value.path, caught.value.reason, caught.value.whole) == (bench.archive, reason, True)
+    assert caught.value.hint == f"dce-play archive normalise '{bench.archive}'"
     assert bench.archive.read_bytes() == data
 
 
@@ -428,6 +445,17 @@ class TestEdits:
         outcome = bench.append(channel_bytes([3], contents={3: "older"}, exported_at=LATER), run_id="run-2")
 
         assert outcome.edited == 0
+
+    def test_what_another_channel_got_makes_no_copy_older(self, bench: Bench) -> None:
+        bench.stored(self.old)
+        other = write_channel(bench.layout.folder / "other [112].json", [1], channel_id="112")
+        delta = write_channel(bench.folder / "other.json", [2], channel_id="112", exported_at=LATER)
+        append(other, [delta], AppendOptions(run_id="r"), layout=bench.layout, clock=FakeClock())
+
+        outcome = bench.append(channel_bytes([2], contents={2: "as it is"}, exported_at="2026-01-20T00:00:00+00:00"))
+
+        assert outcome.edited == 1
+        assert bench.edits() == ["as it is"]
 
     @pytest.mark.contract("R-16.06", "R-16.08")
     def test_another_spelling_of_the_same_is_no_edit(self, bench: Bench) -> None:
