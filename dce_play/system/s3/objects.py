@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
 
+from dce_play.system.counted import counted
 from dce_play.system.s3.errors import S3Corrupt, S3Unreachable, translated
 
 CHUNK_BYTES = 256 << 10
@@ -63,7 +64,7 @@ class ObjectStream:
                 md5.update(chunk)
             yield chunk
         if count != self.facts.size_bytes:
-            raise S3Unreachable(self._where, f"{count} of {self.facts.size_bytes} bytes came")
+            raise S3Unreachable(self._where, f"{count} of {counted(self.facts.size_bytes, 'byte')} came")
         if md5 is not None and md5.hexdigest() != self.facts.etag:
             raise S3Corrupt(self._where, "the md5 of the bytes is not the ETag")
 
