@@ -14,7 +14,15 @@ import pytest
 from dce_play.backup.definitions.model import Module, ModuleKeys, VaultKeys
 from dce_play.backup.engines.vault.engine import ENGINE
 from dce_play.backup.engines.vault.server import _MOST_REDIRECTS
-from dce_play.backup.engines.vault.snapshot import _LARGEST_SMALL_BYTES, SEAL, STATE, SnapshotFacts, read_snapshot
+from dce_play.backup.engines.vault.snapshot import (
+    _LARGEST_SMALL_BYTES,
+    META,
+    SEAL,
+    STATE,
+    SUMS,
+    SnapshotFacts,
+    read_snapshot,
+)
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import Consistency, Health
 from dce_play.backup.protocols import DrillOptions
@@ -153,6 +161,17 @@ def test_a_snapshot_without_its_seal_or_with_another_state_is_not_believed(bao: 
     with pytest.raises(BackupError, match=r"SHA256SUMS\.sealed is empty") as empty:
         read_snapshot(io.BytesIO(emptied))
     assert empty.value.error_id is ErrorId.TRUNCATED
+    for name in (META, STATE):
+        line = f"  {name}\n".encode()
+        unsummed = rebuilt(
+            whole,
+            lambda each, data, line=line: (
+                b"".join(row for row in data.splitlines(True) if not row.endswith(line)) if each == SUMS else data
+            ),
+        )
+        with pytest.raises(BackupError, match=f"SHA256SUMS has no sum for {name}") as unknown:
+            read_snapshot(io.BytesIO(unsummed))
+        assert unknown.value.error_id is ErrorId.VERIFY_FAILED
     other = rebuilt(whole, lambda name, data: data[:-1] + b"x" if name == STATE else data)
     with pytest.raises(BackupError, match=r"state\.bin") as differing:
         read_snapshot(io.BytesIO(other))
