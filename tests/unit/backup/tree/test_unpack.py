@@ -31,6 +31,21 @@ def link(name: bytes, to: bytes, kind: Kind = Kind.SYMLINK) -> Found:
     return Member(name=name, kind=kind, link=to), b""
 
 
+def index_of(members: Sequence[Found]) -> bytes:
+    """Return the lines of the index of these members."""
+    running = RunningIndex()
+    lines = []
+    for member, data in members:
+        digest = ContentSum(member)
+        digest.feed(0, data)
+        lines.append(running.add(member, digest.hexdigest() if member.kind is Kind.FILE else ""))
+    return b"".join(lines)
+
+
+def index_member(lines: bytes) -> Found:
+    return Member(name=INDEX, kind=Kind.FILE, size_bytes=len(lines), mode=0o600), lines
+
+
 class Place:
     """A folder to unpack into, with somebody else's file beside it."""
 
@@ -45,15 +60,12 @@ class Place:
     ) -> io.BytesIO:
         """Return a tar of these members and their index, or another one; ``behind`` stand after it."""
         sink = FileSink(self.top / "tar")
-        tar, running, lines = TarWriter(sink), RunningIndex(), b""
+        tar = TarWriter(sink)
         for member, data in members:
             tar.whole(member, data)
-            digest = ContentSum(member)
-            digest.feed(0, data)
-            lines += running.add(member, digest.hexdigest() if member.kind is Kind.FILE else "")
-        told = lines if index is None else index
+        told = index_of(members) if index is None else index
         if told:
-            tar.whole(Member(name=INDEX, kind=Kind.FILE, size_bytes=len(told), mode=0o600), told)
+            tar.whole(*index_member(told))
         for member, data in behind:
             tar.whole(member, data)
         tar.end()
@@ -132,11 +144,11 @@ def test_what_its_index_does_not_tell_of_is_refused_by_check_and_by_unpacking(pl
     other = place.archive(whole, index=b'{"path":"a"}\n')
     without = place.archive(whole, index=b"")
     behind = place.archive(whole, behind=[file(b"more")])
-    told = {"other": ErrorId.VERIFY_FAILED, "without": ErrorId.TRUNCATED, "behind": ErrorId.VERIFY_FAILED}
-    for name, tar in {"other": other, "without": without, "behind": behind}.items():
+    twice = place.archive(whole, behind=[index_member(index_of(whole))])
+    for name, tar in {"other": other, "without": without, "behind": behind, "twice": twice}.items():
         with pytest.raises(BackupError) as caught:
             read_tree(io.BytesIO(tar.getvalue()), None)
-        assert caught.value.error_id is told[name]
+        assert caught.value.error_id is (ErrorId.TRUNCATED if name == "without" else ErrorId.VERIFY_FAILED), name
         assert place.refused(tar) is ErrorId.VERIFY_FAILED, name
         (place.out / "a" / "f").unlink()
         (place.out / "a").rmdir()
