@@ -16,6 +16,7 @@ from dce_play.backup.engines.postgres.put_aside import aside_name
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.manifest import encode_manifest
 from dce_play.errors import ExitCode
+from tests.support.backups import wait_for
 from tests.support.engine_services import EngineServices, Record, StoredBackup, take
 from tests.support.postgres_server import Postgres, postgres_server
 
@@ -92,6 +93,35 @@ def test_a_restore_that_fails_half_way_puts_everything_back(server: Postgres, tm
     assert "put back" in str(error)
     assert server.databases() == before
     assert server.sql("SELECT i FROM t ORDER BY 1", database="shop") == "10\n20\n30"
+
+
+@pytest.mark.contract("P9", "N14")
+def test_a_restore_that_fails_between_two_databases_puts_the_first_back(server: Postgres, tmp_path: Path) -> None:
+    server.sql("CREATE DATABASE wiki")
+    server.sql("CREATE TABLE t AS SELECT 1 AS i", database="wiki")
+    stored = take(ENGINE, server.module(), EngineServices(), tmp_path / "dump")
+    server.sql("UPDATE t SET i = i * 10;", database="shop")
+    before = server.databases()
+    argv = ["psql", "-h", str(server.folder), "-U", "boss", "-d", "wiki", "-Xc", "SELECT pg_sleep(300)"]
+    session = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    asleep = "SELECT pid FROM pg_stat_activity WHERE datname = 'wiki' AND wait_event = 'PgSleep'"
+    record = Record(stamp=STAMP)
+    backend = 0
+    try:
+        wait_for(lambda: server.sql(asleep) != "", within_s=20, what="a session")
+        backend = int(server.sql(asleep))
+        os.kill(backend, signal.SIGSTOP)  # it cannot be ended, so the second database cannot be renamed
+        with pytest.raises(BackupError, match=r"being accessed by other users.*; shop, wiki put back as before"):
+            ENGINE.restore(stored, server.module(), EngineServices(), record)
+    finally:
+        if backend:
+            os.kill(backend, signal.SIGCONT)
+        session.kill()
+        session.wait(timeout=20)
+    assert server.databases() == before
+    assert server.sql("SELECT i FROM t ORDER BY 1", database="shop") == "10\n20\n30"
+    assert server.sql("SELECT i FROM t", database="wiki") == "1"
+    assert not record.is_open
 
 
 @pytest.mark.contract("P9")

@@ -278,13 +278,15 @@ def test_a_client_that_stops_early_gives_no_backup(server: Redis, tmp_path: Path
 
 
 @pytest.mark.parametrize("reach", [True, False])
-@pytest.mark.parametrize("damage", ["cut", "flipped"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "longer"])
 @pytest.mark.contract("R5")
 def test_a_damaged_backup_fails_its_check(server: Redis, tmp_path: Path, reach: bool, damage: str) -> None:
     stored = take(ENGINE, server.module(reach=reach), EngineServices(), tmp_path / "backup")
     data = bytearray(stored.path.read_bytes())
     if damage == "cut":
         del data[-20 if not reach else -600 :]
+    elif damage == "longer":
+        data += b"more"
     else:
         data[data.index(b"key:77") + 2] ^= 1
     stored.path.write_bytes(data)

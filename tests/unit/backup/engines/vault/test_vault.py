@@ -149,6 +149,10 @@ def test_a_snapshot_without_its_seal_or_with_another_state_is_not_believed(bao: 
     with pytest.raises(BackupError, match=r"SHA256SUMS\.sealed") as lacking:
         read_snapshot(io.BytesIO(unsealed))
     assert lacking.value.error_id is ErrorId.TRUNCATED
+    emptied = rebuilt(whole, lambda name, data: b"" if name == SEAL else data)
+    with pytest.raises(BackupError, match=r"SHA256SUMS\.sealed is empty") as empty:
+        read_snapshot(io.BytesIO(emptied))
+    assert empty.value.error_id is ErrorId.TRUNCATED
     other = rebuilt(whole, lambda name, data: data[:-1] + b"x" if name == STATE else data)
     with pytest.raises(BackupError, match=r"state\.bin") as differing:
         read_snapshot(io.BytesIO(other))
