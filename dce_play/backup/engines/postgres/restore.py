@@ -15,9 +15,9 @@ from dce_play.backup.engines.postgres.put_aside import (
     planned,
     put_aside,
     put_back,
-    session,
 )
 from dce_play.backup.engines.postgres.server import Server, ServerFacts, open_server
+from dce_play.backup.engines.postgres.session import session
 from dce_play.backup.engines.postgres.tools import parse_version
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import REFUSE, PlanItem

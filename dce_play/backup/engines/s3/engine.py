@@ -100,7 +100,7 @@ class BucketSource:
                 raise BackupError(ErrorId.CHANGED, message)
             warnings = (Warned(id=WarningId.LIVE_CHANGED, message=message),)
         return Produced(
-            engine=EngineFacts(name=NAME, tool="botocore", tool_version=_version()),
+            engine=EngineFacts(name=NAME, tool="libcurl", tool_version=_version()),
             source=SourceFacts(kind="endpoint", where=_where(keys, self._bucket)),
             format=FORMAT,
             consistency=Consistency.LIVE_CHANGED if warnings else Consistency.LIVE,
@@ -121,7 +121,7 @@ class S3Engine:
             return Health.UNKNOWN
         try:
             with _opened(keys, services, patience_s=timeout_s) as bucket, in_our_words():
-                next(bucket.pages(keys.prefix, page_size=1))
+                bucket.look(keys.prefix)
         except BackupError:
             return Health.UNHEALTHY
         return Health.HEALTHY
@@ -152,7 +152,7 @@ class S3Engine:
             return
         with _opened(keys, services) as bucket:
             with in_our_words():
-                next(bucket.pages(keys.prefix, page_size=1))
+                bucket.look(keys.prefix)
             yield BucketSource(module, services, bucket)
 
     def quiesce_places(self, module: Module, services: Services, /) -> tuple[str, ...]:  # noqa: ARG002  # protocol
@@ -260,9 +260,9 @@ def _where(keys: S3Keys, bucket: Bucket) -> str:
 
 
 def _version() -> str:
-    import botocore  # loaded by now
+    import pycurl  # loaded by now
 
-    version: str = botocore.__version__
+    version: str = pycurl.version_info()[1]
     return version
 
 

@@ -35,6 +35,8 @@ DATA = Path(__file__).parents[4] / "data"
 CHANNEL = ChannelId("111")
 LATER = "2026-02-01T00:00:00+00:00"
 EARLIER = "2025-01-01T00:00:00+00:00"
+FIRST = "2026-01-05T00:00:00+00:00"
+"""When ``channel_bytes`` was exported, unless told."""
 
 
 class Bench:
@@ -64,7 +66,9 @@ class Bench:
         disk: Disk | None = None,
     ) -> AppendOutcome:
         paths = [self.delta(data, f"delta-{number}.json") for number, data in enumerate(deltas)]
-        options = AppendOptions(run_id=run_id, exporter="t", edits=edits, holes=holes, reader_safe=reader_safe)
+        options = AppendOptions(
+            run_id=run_id, exporter="t", exporter_version="2.46", edits=edits, holes=holes, reader_safe=reader_safe
+        )
         return append(self.archive, paths, options, layout=self.layout, clock=FakeClock(), disk=disk or Disk())
 
     def edits(self) -> list[str]:
@@ -152,6 +156,21 @@ def test_crlf_stays_crlf_between_the_messages(bench: Bench) -> None:
     assert bench.archive.read_bytes() == channel_bytes([1, 2, 3]).replace(b"\n", b"\r\n")
 
 
+@pytest.mark.contract("R-16.02")
+@pytest.mark.parametrize("newlines", [(b"\r\n", b"\r\n"), (b"\r\n", b"\n"), (b"\n", b"\r\n")])
+def test_the_archives_line_breaks_part_the_messages_when_it_is_written_anew_too(
+    bench: Bench, newlines: tuple[bytes, bytes]
+) -> None:
+    ours, theirs = newlines
+    bench.stored(channel_bytes([1, 3]).replace(b"\n", ours))
+
+    bench.append(channel_bytes([2]).replace(b"\n", theirs))
+
+    added = _span(channel_bytes([1, 2, 3]), 2).replace(b"\n", theirs)
+    expected = channel_bytes([1, 2, 3]).replace(b"\n", ours)
+    assert bench.archive.read_bytes() == expected.replace(_span(expected, 2), added)
+
+
 def test_deltas_of_another_layout_are_spliced_in_as_they_are(bench: Bench) -> None:
     bench.stored(channel_bytes([1]))
     minified = json.dumps(json.loads(channel_bytes([2, 3])), separators=(",", ":")).encode()
@@ -206,6 +225,18 @@ def test_a_delta_of_another_channel_is_refused(bench: Bench) -> None:
         bench.append(channel_bytes([2], channel_id="999"))
 
     assert bench.archive.read_bytes() == channel_bytes([1])
+
+
+def test_a_refusal_tells_the_file_both_channels_and_what_to_look_at(bench: Bench) -> None:
+    bench.stored(channel_bytes([1]))
+
+    with pytest.raises(ForeignChannel) as caught:
+        bench.append(channel_bytes([2]), channel_bytes([3], channel_id="999"))
+
+    delta = bench.folder / "delta-1.json"
+    assert str(caught.value) == f"{delta} is of channel 999, not of 111"
+    assert (caught.value.path, caught.value.found, caught.value.expected) == (delta, "999", "111")
+    assert caught.value.hint == "nothing was changed; see where the file comes from"
 
 
 @pytest.mark.contract("S-08", "R-3.13")
@@ -305,6 +336,20 @@ class TestEdits:
         bench.append(self.newer, run_id="run-2")
 
         assert bench.edits() == ["as it is"]
+
+    @pytest.mark.parametrize(
+        ("policy", "kept"), [(EditPolicy.SIDECAR, ("as it is", LATER)), (EditPolicy.REWRITE, ("as it was", FIRST))]
+    )
+    def test_a_kept_copy_says_of_what_export_it_is_and_who_kept_it(
+        self, bench: Bench, policy: EditPolicy, kept: tuple[str, str]
+    ) -> None:
+        bench.stored(self.old)
+
+        bench.append(self.newer, edits=policy)
+
+        (line,) = read_lines(bench.layout.edits(CHANNEL))
+        assert (line["message"]["content"], line["exported_at"]) == kept
+        assert (line["id"], line["run_id"], line["time"]) == ("2", "run-1", "2026-11-21T01:15:07Z")
 
     def test_an_edit_taken_back_is_an_edit(self, bench: Bench) -> None:
         bench.stored(self.old)
@@ -409,6 +454,30 @@ class TestHoles:
         assert ids_in(bench.archive) == [1, 2, 3, 5]
         assert outcome.after_count == 4
         assert bench.edits() == ["message 3"]
+
+    def test_the_line_of_a_rewrite_tells_what_came_when(self, bench: Bench) -> None:
+        old = channel_bytes([1, 4, 4, 6])
+        bench.stored(old)
+
+        bench.append(
+            channel_bytes([3, 2, 9], exported_at=FIRST),
+            channel_bytes([6], contents={6: "newer"}, exported_at=LATER),
+            edits=EditPolicy.REWRITE,
+        )
+
+        (line,) = read_appends(bench.layout, CHANNEL)
+        assert (line.kind, line.run_id, line.time) == ("rewritten", "run-1", "2026-11-21T01:15:07Z")
+        assert (line.first_id, line.last_id, line.count, line.message_count) == ("2", "9", 2, 6)
+        assert (line.cut_before, line.cut_after) == (_cut(old), _cut(bench.archive.read_bytes()))
+        assert (line.exporter, line.exporter_version, line.exported_at) == ("t", "2.46", LATER)
+
+    def test_copies_of_a_missing_message_are_no_edits(self, bench: Bench) -> None:
+        bench.stored(channel_bytes([1, 3]))
+
+        bench.append(channel_bytes([2], contents={2: "one"}), channel_bytes([2], contents={2: "other"}))
+
+        assert bench.contents() == {"1": "message 1", "2": "other", "3": "message 3"}
+        assert bench.edits() == []
 
     def test_mode_is_kept_and_nothing_is_left_beside(self, bench: Bench) -> None:
         bench.stored(channel_bytes([1, 3]))
@@ -515,16 +584,14 @@ def test_an_append_needs_its_payload_and_a_mebibyte(bench: Bench) -> None:
 
 def test_the_line_of_an_append_tells_what_came_when(bench: Bench) -> None:
     bench.stored(channel_bytes([1]))
-    before = read_cursor(bench.archive, layout=bench.layout)
 
     bench.append(channel_bytes([2, 3], exported_at=LATER))
 
     (line,) = read_appends(bench.layout, CHANNEL)
     assert (line.kind, line.run_id, line.time) == ("appended", "run-1", "2026-11-21T01:15:07Z")
     assert (line.first_id, line.last_id, line.count, line.message_count) == ("2", "3", 2, 3)
-    assert line.cut_after - line.cut_before > 0
-    assert line.cut_before < before.size_bytes
-    assert (line.exporter, line.exported_at) == ("t", LATER)
+    assert (line.cut_before, line.cut_after) == (_cut(channel_bytes([1])), _cut(bench.archive.read_bytes()))
+    assert (line.exporter, line.exporter_version, line.exported_at) == ("t", "2.46", LATER)
 
 
 def test_nothing_pending_is_left_behind(bench: Bench) -> None:
@@ -588,6 +655,16 @@ def test_a_name_that_is_not_utf8_can_be_appended_to(tmp_path: Path) -> None:
     append(archive, [delta], AppendOptions(run_id="r"), layout=TargetLayout(tmp_path), clock=FakeClock())
 
     assert ids_in(archive) == [1, 2]
+
+
+def _cut(data: bytes) -> int:
+    return data.rindex(b"\n  ]")
+
+
+def _span(data: bytes, identifier: int) -> bytes:
+    """Return the bytes of one message, as they stand in a channel file in the exporter's layout."""
+    start = data.rindex(b"{", 0, data.index(b'"id": "%d",' % identifier, data.index(b'"messages"')))
+    return data[start : data.index(b"\n    }", start) + 6]
 
 
 def _tree(folder: Path) -> dict[str, tuple[int, str]]:

@@ -1,20 +1,23 @@
 """One append in place against a disk that fails in one way at one call."""
 
 import errno
+import re
 from pathlib import Path
 
 import pytest
 
 from dce_play.discord.archive.append.append import AppendOptions, ReaderSafe, append
 from dce_play.discord.archive.records.journal import pending_journals
-from dce_play.discord.archive.records.recover import recover
-from dce_play.discord.archive.records.write_errors import NotEnoughSpace, WriteFailed
+from dce_play.discord.archive.records.recover import RecoveryState, recover
+from dce_play.discord.archive.records.write_errors import CannotClone, NotEnoughSpace, WriteFailed
 from dce_play.errors import DcePlayError
 from dce_play.layout import TargetLayout
+from dce_play.snowflake import ChannelId
 from dce_play.system.durable.disk import REAL, Disk
 from tests.support.channel_files import channel_bytes, write_channel
 from tests.support.fakes import FakeClock
 
+CHANNEL = ChannelId("111")
 OLD, NEW = channel_bytes([1]), channel_bytes([1, 2])
 
 
@@ -38,10 +41,10 @@ def layout(tmp_path: Path) -> TargetLayout:
     return TargetLayout(tmp_path)
 
 
-def run(layout: TargetLayout, disk: Disk) -> Path:
+def run(layout: TargetLayout, disk: Disk, way: ReaderSafe = ReaderSafe.OFF) -> Path:
     archive = write_channel(layout.folder / "room [111].json", [1])
     delta = write_channel(layout.folder / "delta/export.json", [2])
-    options = AppendOptions(run_id="r", reader_safe=ReaderSafe.OFF)
+    options = AppendOptions(run_id="r", reader_safe=way)
     append(archive, [delta], options, layout=layout, clock=FakeClock(), disk=disk)
     return archive
 
@@ -63,7 +66,7 @@ def test_a_line_that_cannot_be_written_leaves_the_append_to_be_finished(layout: 
     with pytest.raises(NotEnoughSpace):
         run(layout, FailingDisk(3, errno.ENOSPC))
 
-    assert len(pending_journals(layout, disk=REAL)) == 1
+    assert pending_journals(layout, disk=REAL) == [layout.journal(CHANNEL)]
     recover(layout)
     assert (layout.folder / "room [111].json").read_bytes() == NEW
 
@@ -80,7 +83,87 @@ class ForgetfulDisk(Disk):
 
 
 def test_a_write_that_lied_is_caught_and_undone(layout: TargetLayout) -> None:
-    with pytest.raises(WriteFailed, match="read back"):
+    archive = layout.folder / "room [111].json"
+    told = re.escape(f"writing to {archive} failed: ") + ".*what was written is not what can be read back$"
+    with pytest.raises(WriteFailed, match=told):
         run(layout, ForgetfulDisk())
 
+    assert archive.read_bytes() == OLD
+    assert pending_journals(layout, disk=REAL) == []
+
+
+@pytest.mark.parametrize("way", [ReaderSafe.REWRITE, ReaderSafe.AUTO])
+def test_a_copy_whose_write_lied_does_not_take_the_name(layout: TargetLayout, way: ReaderSafe) -> None:
+    class ForgetfulClones(ForgetfulDisk):
+        def clone(self, source: int, destination: int) -> None:
+            self.copy(source, destination, self.facts(source).size_bytes)
+
+    with pytest.raises(WriteFailed, match=r"what was written is not what can be read back$"):
+        run(layout, ForgetfulClones(), way)
+
     assert (layout.folder / "room [111].json").read_bytes() == OLD
+
+
+def test_an_undo_that_lied_leaves_the_journal_to_the_next(layout: TargetLayout) -> None:
+    class Broken(Disk):
+        def write_at(self, descriptor: int, data: bytes, offset: int) -> None:
+            super().write_at(descriptor, data.replace(b'"messageCount"', b'"massageCount"'), offset)
+
+    archive = layout.folder / "room [111].json"
+    told = re.escape(f"writing to {archive} failed: what was written is not what can be read back")
+    with pytest.raises(WriteFailed, match=f"^{told}$"):
+        run(layout, Broken())
+
+    assert pending_journals(layout, disk=REAL) == [layout.journal(CHANNEL)]
+    assert [each.state for each in recover(layout)] == [RecoveryState.ROLLED_BACK]
+    assert archive.read_bytes() == OLD
+
+
+def test_after_a_sync_that_failed_the_append_is_undone_though_all_of_it_can_be_read(layout: TargetLayout) -> None:
+    archive = layout.folder / "room [111].json"
+
+    class FailingSync(Disk):
+        def sync(self, descriptor: int) -> None:
+            if self.facts_of(archive) == self.facts(descriptor):
+                raise OSError(errno.EIO, "it failed")
+            super().sync(descriptor)
+
+    told = re.escape(f"writing to {archive} failed: [Errno 5] it failed")
+    with pytest.raises(WriteFailed, match=f"^{told}$"):
+        run(layout, FailingSync())
+
+    assert archive.read_bytes() == NEW
+    assert [each.state for each in recover(layout)] == [RecoveryState.ROLLED_BACK]
+    assert archive.read_bytes() == OLD
+
+
+class FailingClone(Disk):
+    """Fails to clone and to copy with one number."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def clone(self, _source: int, _destination: int) -> None:
+        raise OSError(self._number, "no")
+
+    def copy(self, _source: int, _destination: int, _size_bytes: int) -> None:
+        raise OSError(self._number, "no")
+
+
+def test_only_where_nothing_can_be_cloned_the_append_goes_another_way(layout: TargetLayout) -> None:
+    archive = layout.folder / "room [111].json"
+    assert run(layout, FailingClone(errno.EPERM), ReaderSafe.AUTO).read_bytes() == NEW
+
+    for way in (ReaderSafe.AUTO, ReaderSafe.REFLINK):
+        with pytest.raises(WriteFailed, match=r"\[Errno 5\] no$") as caught:
+            run(layout, FailingClone(errno.EIO), way)
+        assert not isinstance(caught.value, CannotClone)
+        assert archive.read_bytes() == OLD
+
+    with pytest.raises(WriteFailed, match=r"\[Errno 1\] no$") as caught:
+        run(layout, FailingClone(errno.EPERM), ReaderSafe.REWRITE)
+    assert not isinstance(caught.value, CannotClone)
+
+    with pytest.raises(CannotClone) as told:
+        run(layout, FailingClone(errno.EPERM), ReaderSafe.REFLINK)
+    assert str(told.value) == f"writing to {archive} failed: its file system cannot clone files"

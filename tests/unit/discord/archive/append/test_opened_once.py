@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dce_play.discord.archive.append.append import AppendOptions, GapPolicy, ReaderSafe, append
+from dce_play.discord.archive.append.append import AppendOptions, GapPolicy, ReaderSafe, append, plan_append
 from dce_play.discord.archive.records.write_errors import WriteFailed
 from dce_play.layout import TargetLayout
 from dce_play.system.durable.disk import Disk
@@ -67,6 +67,28 @@ def test_an_append_opens_the_channel_file_and_the_delta_once(room: Path, way: Re
         ),
         delta.name: 1,
     }
+
+
+def test_a_plan_opens_them_once(room: Path) -> None:
+    disk = CountingDisk()
+    delta = write_channel(room.with_name("delta.json"), [600, 601])
+
+    plan_append(room, [delta], AppendOptions(run_id="r"), layout=TargetLayout(room.parent), disk=disk)
+
+    assert disk.opened[room.name] == disk.opened[delta.name] == 1
+
+
+def test_an_append_that_writes_the_file_anew_opens_the_old_one_and_the_new_one(room: Path) -> None:
+    disk = CountingDisk()
+    delta = write_channel(room.with_name("delta.json"), [5])
+    write_channel(room, [1, 599])
+
+    put(room, delta, disk)
+
+    assert ids_in(room) == [1, 5, 599]
+    assert (disk.opened[room.name], disk.opened[delta.name]) == (2, 1)
+    written = [name for name in disk.opened if name.startswith(f".{room.name}.dce-replace.")]
+    assert [disk.opened[name] for name in written] == [2]
 
 
 def test_an_append_of_what_is_there_already_opens_it_once_and_writes_no_record(room: Path) -> None:

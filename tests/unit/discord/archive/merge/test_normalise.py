@@ -62,6 +62,22 @@ def test_any_layout_becomes_one_that_can_be_appended_to(archive: Path, layout: T
     }
 
 
+@pytest.mark.parametrize("text", ODD_LAYOUTS.values(), ids=ODD_LAYOUTS)
+def test_a_file_without_messages_of_any_layout_becomes_one_that_can_grow(
+    archive: Path, layout: TargetLayout, text: str
+) -> None:
+    value = json.loads(text) | {"messages": [], "messageCount": 0}
+    archive.write_text(json.dumps(value, indent=4))
+
+    run(archive, layout)
+
+    assert json.loads(archive.read_bytes()) == value
+    assert b'\n  "messages": [],\n  "messageCount": 0\n}' in archive.read_bytes()
+    delta = write_channel(layout.folder / "delta/export.json", [4])
+    append(archive, [delta], AppendOptions(run_id="r"), layout=layout, clock=FakeClock())
+    assert ids_in(archive) == [4]
+
+
 def test_numbers_of_unknown_keys_keep_their_spelling(archive: Path, layout: TargetLayout) -> None:
     archive.write_text(json.dumps(VALUE, indent=2)[:-2] + ',\n  "ratio": 1.10e0\n}')
 
