@@ -52,6 +52,8 @@ class TreeUnpacker:
         indexed = False
         try:
             for member in reader:
+                if indexed:
+                    raise BackupError(ErrorId.VERIFY_FAILED, "the archive goes on behind its index")
                 if member.name == INDEX:
                     self._compare(reader)
                     indexed = True

@@ -310,6 +310,34 @@ def test_another_snapshot_under_the_same_manifest_is_found(server: Redis, tmp_pa
     assert {each.what for each in differences} == {"keys, by the manifest", "databases, by the manifest"}
 
 
+class CuttingSink(FileSink):
+    """A sink that cuts a file as soon as the process that writes to it has it open."""
+
+    def __init__(self, path: Path, *, cuts: Path) -> None:
+        super().__init__(path)
+        self._cuts = cuts
+
+    def write(self, data: "bytes | memoryview", /) -> None:
+        super().write(data)
+        opened = {os.path.realpath(each) for each in Path("/proc/self/fd").iterdir()}
+        if str(self._cuts) in opened:
+            os.truncate(self._cuts, 3)
+
+
+@pytest.mark.contract("R4", "N2")
+def test_a_log_that_becomes_shorter_while_it_is_read_is_no_backup(tmp_path: Path) -> None:
+    with redis_server("--appendonly", "yes") as server:
+        server.cli("SET", "a", "1")
+        sink = CuttingSink(tmp_path / "backup", cuts=next(server.folder.glob("appendonlydir/*.incr.aof")))
+        with (
+            ENGINE.open(server.module(), EngineServices(), dry_run=False, excluding=tmp_path) as source,
+            pytest.raises(BackupError, match="became shorter while it was read") as caught,
+        ):
+            source.produce(sink, quiesced=False)
+        sink.abort()
+    assert (caught.value.error_id, caught.value.exit_code) == (ErrorId.CHANGED, ExitCode.FAILED)
+
+
 class RestlessLink(Link, frozen=True):
     """The way to a real server, beside which the list of its append-only files changes so often."""
 
