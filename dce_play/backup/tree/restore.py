@@ -19,6 +19,7 @@ from dce_play.backup.streams import SourceFile
 from dce_play.backup.tree.unpack import TreeUnpacker, UnpackRules
 from dce_play.errors import ExitCode
 from dce_play.system.clock import free_stamp
+from dce_play.system.counted import counted
 from dce_play.system.durable.swaps import Swap, swap_back
 from dce_play.system.durable.whole_files import sync_folder
 
@@ -71,7 +72,7 @@ def moves(stored: Sequence[RootFacts], present: Sequence[RootFacts]) -> tuple[Mo
     else:
         raise BackupError(
             ErrorId.AMBIGUOUS,
-            f"the backup has {len(stored)} root(s), the module {len(present)}: which goes where?",
+            f"the backup has {counted(len(stored), 'root')}, the module {len(present)}: which goes where?",
             hint="restore it into an empty folder with --into",
         )
     return _held([Move(label=old.label, place=Path(new.source).resolve()) for old, new in pairs])
