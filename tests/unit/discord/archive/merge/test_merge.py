@@ -246,6 +246,15 @@ def test_what_was_written_before_a_file_turned_out_unordered_is_written_anew(tmp
     assert whole[whole.index(b'    {\n      "id"') : whole.rindex(b"\n  ]")] in (tmp_path / "out").read_bytes()
 
 
+@pytest.mark.contract("R-16.07")
+def test_the_greatest_ids_there_can_be_are_merged_too(tmp_path: Path) -> None:
+    greatest = [2**64 - 1, 2**63, 2**63 - 1]
+    one = write(tmp_path / "1", dce(export(message(n) for n in greatest)))
+    two = write(tmp_path / "2", dce(export(message(n) for n in [5, 2**63, 2**64 - 2])))
+    assert merge([one, two], tmp_path / "out").duplicates == 1
+    assert ids(tmp_path / "out") == [5, 2**63 - 1, 2**63, 2**64 - 2, 2**64 - 1]
+
+
 def test_a_file_out_of_order_is_sorted_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeds, "_SORTED_AT_ONCE", 7)
     order = [5, 1, 40, 3, 2, 39, 38, 4, 6, 37, 7, 36, 8, 35, 9, 5, 40, 1, 30, 21, 22]
