@@ -95,7 +95,8 @@ def test_a_merge_is_the_union_by_id(
 
 @pytest.mark.parametrize("chunk_bytes", [300, 4096, 1 << 18])
 @pytest.mark.parametrize(("firsts", "seconds"), [((0, 50), (50, 90)), ((0, 50), (30, 90)), ((30, 90), (0, 50)),
-                                                 ((0, 90), (20, 40)), ((0, 90), (0, 90))])  # fmt: skip
+                                                 ((0, 90), (20, 40)), ((0, 90), (0, 90)),
+                                                 ((0, 50), (0, 40))])  # fmt: skip
 def test_parts_of_one_export_merge_into_its_very_bytes(
     tmp_path: Path, firsts: tuple[int, int], seconds: tuple[int, int], chunk_bytes: int
 ) -> None:
@@ -103,8 +104,32 @@ def test_parts_of_one_export_merge_into_its_very_bytes(
     one = write(tmp_path / "1", dce(export(everything[slice(*firsts)])))
     two = write(tmp_path / "2", dce(export(everything[slice(*seconds)])))
     outcome = merge([one, two], tmp_path / "out", chunk_bytes=chunk_bytes)
-    assert (tmp_path / "out").read_bytes() == dce(export(everything))
-    assert outcome.conflicts == 0
+    whole = everything[min(firsts[0], seconds[0]) : max(firsts[1], seconds[1])]
+    assert (tmp_path / "out").read_bytes() == dce(export(whole))
+    assert (outcome.message_count, outcome.conflicts) == (len(whole), 0)
+    assert outcome.duplicates == firsts[1] - firsts[0] + seconds[1] - seconds[0] - len(whole)
+    assert (outcome.first_id, outcome.last_id) == (whole[0]["id"], whole[-1]["id"])
+
+
+@pytest.mark.parametrize("layout", ["count first", "sorted keys", "sorted keys minified"])
+def test_a_count_that_stands_first_is_as_long_as_it_comes_to_be(tmp_path: Path, layout: str) -> None:
+    everything = [message(10**17 + index) for index in range(120)]
+    one = write(tmp_path / "1", LAYOUTS[layout](export(everything[:5])))
+    two = write(tmp_path / "2", LAYOUTS[layout](export(everything[3:])))
+    merge([one, two], tmp_path / "out")
+    assert (tmp_path / "out").read_bytes() == LAYOUTS[layout](export(everything))
+
+
+@pytest.mark.parametrize("layout", ["crlf", "minified", "tabs"])
+def test_the_first_files_line_breaks_part_all_messages(tmp_path: Path, layout: str) -> None:
+    everything = [message(10**17 + index) for index in range(9)]
+    one = write(tmp_path / "1", dce(export(everything[:3])))
+    two = write(tmp_path / "2", LAYOUTS[layout](export(everything[2:])))
+    merge([one, two], tmp_path / "out")
+    assert load(tmp_path / "out")["messages"] == everything
+    parts = (tmp_path / "out").read_bytes().split(b",\n    {")
+    assert len(parts) == 9
+    assert parts[8].endswith(b'\n  ],\n  "messageCount": 9\n}')
 
 
 @pytest.mark.contract("R-3.07", "R-16.06")
