@@ -271,6 +271,33 @@ def test_what_was_written_before_a_file_turned_out_unordered_is_written_anew(tmp
     assert whole[whole.index(b'    {\n      "id"') : whole.rindex(b"\n  ]")] in (tmp_path / "out").read_bytes()
 
 
+@pytest.mark.contract("D-30", "D-31")
+@pytest.mark.parametrize("order", [[1, 3, 2, 4], [5, 5, 6], [1, 2, 2], [2, 1], [1, 2, 3, 0]])
+@pytest.mark.parametrize("chunk_bytes", [64, None])
+def test_one_id_out_of_its_place_is_noticed(tmp_path: Path, order: list[int], chunk_bytes: int | None) -> None:
+    one = write(tmp_path / "1", dce(export(message(n) for n in order)))
+    outcome = merge([one], tmp_path / "out", chunk_bytes=chunk_bytes)
+    assert ids(tmp_path / "out") == sorted(set(order))
+    assert outcome.unordered == (one,)
+
+
+def test_messages_of_files_that_interlock_are_written_together_and_never_all_at_once(tmp_path: Path) -> None:
+    class Watched(Disk):
+        def __init__(self) -> None:
+            self.sizes: list[int] = []
+
+        def write_at(self, descriptor: int, data: bytes, offset: int) -> None:
+            self.sizes.append(len(data))
+            super().write_at(descriptor, data, offset)
+
+    disk = Watched()
+    files = [write(tmp_path / str(at), dce(export(message(n, "x" * 2000) for n in range(at, 600, 2)))) for at in (0, 1)]
+    merge(files, tmp_path / "out", disk=disk)
+    assert ids(tmp_path / "out") == list(range(600))
+    assert max(disk.sizes) < 300 << 10
+    assert 5 <= len(disk.sizes) < 20
+
+
 @pytest.mark.contract("R-16.07")
 def test_the_greatest_ids_there_can_be_are_merged_too(tmp_path: Path) -> None:
     greatest = [2**64 - 1, 2**63, 2**63 - 1]

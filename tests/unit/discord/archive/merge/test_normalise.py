@@ -93,6 +93,18 @@ def test_numbers_of_unknown_keys_keep_their_spelling(archive: Path, layout: Targ
     assert b'"ratio": 1.10e0' in archive.read_bytes()
 
 
+def test_a_file_that_states_no_count_goes_without_and_keys_keep_their_spelling(
+    archive: Path, layout: TargetLayout
+) -> None:
+    value = {key: entry for key, entry in VALUE.items() if key != "messageCount"} | {"gr\u00f6\u00dfe \U0001f600": 1}
+    archive.write_bytes(json.dumps(value, ensure_ascii=False).encode())
+
+    run(archive, layout)
+
+    assert json.loads(archive.read_bytes()) == value
+    assert '\n  "gr\u00f6\u00dfe \U0001f600": 1,\n'.encode() in archive.read_bytes()
+
+
 def test_a_file_in_the_exporters_layout_stays_the_same_bytes(archive: Path, layout: TargetLayout) -> None:
     archive.write_bytes(channel_bytes([1, 2]))
 
