@@ -191,6 +191,26 @@ def test_the_next_append_goes_on_from_what_became_of_the_last(layout: TargetLayo
     assert pending_journals(layout, disk=REAL) == []
 
 
+def test_an_append_that_fails_after_another_was_undone_is_undone_too(layout: TargetLayout) -> None:
+    archive = layout.folder / "room [111].json"
+    with pytest.raises(WriteFailed):
+        run(layout, FailingSync(archive))
+
+    class FullForThree(Disk):
+        def write_at(self, descriptor: int, data: bytes, offset: int) -> None:
+            if b'"id": "3"' in data:
+                raise OSError(errno.ENOSPC, "it failed")
+            super().write_at(descriptor, data, offset)
+
+    delta = write_channel(layout.folder / "delta/next.json", [3, 4])
+    options = AppendOptions(run_id="r", reader_safe=ReaderSafe.OFF)
+    with pytest.raises(NotEnoughSpace):
+        append(archive, [delta], options, layout=layout, clock=FakeClock(), disk=FullForThree())
+
+    assert archive.read_bytes() == OLD
+    assert pending_journals(layout, disk=REAL) == []
+
+
 class FailingClone(Disk):
     """Fails to clone and to copy with one number."""
 
