@@ -18,10 +18,10 @@ FORMAT = "tar"
 
 
 def roots_of_paths(paths: Sequence[str]) -> tuple[RootFacts, ...]:
-    """Return a root a path; its label is the path without the leading slash."""
+    """Return a root a path, and none twice; its label is the path without the leading slash."""
     return tuple(
         RootFacts(label=path.strip("/") or "root", source=path, destination=path, type="path")
-        for path in (os.path.normpath(each) for each in paths)
+        for path in dict.fromkeys(os.path.normpath(each) for each in paths)
     )
 
 
