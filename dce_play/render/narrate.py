@@ -50,6 +50,7 @@ from dce_play.render.pace import Pace
 from dce_play.render.page.display import DisplayOptions
 from dce_play.render.text import duration, one_line
 from dce_play.source import JsonValue
+from dce_play.system.counted import counted
 from dce_play.system.foreign_text import clean
 
 SUMMARY_MARKER = "DCE_JSON_SUMMARY:"
@@ -101,7 +102,7 @@ class Narrator:
             case RunEnded():
                 yield from self._end(body)
             case FannedOut():
-                yield ((f"{self._indent(body.step, 1)}{len(body.runs)} items, a run each", "dim"),)
+                yield ((f"{self._indent(body.step, 1)}{counted(len(body.runs), 'item')}, a run each", "dim"),)
             case _:
                 assert_never(body)
 

@@ -13,6 +13,7 @@ from dce_play.backup.store.catalog import Entry
 from dce_play.backup.store.names import BackupName
 from dce_play.backup.take.options import recipients
 from dce_play.system.clock import Clock, file_stamp
+from dce_play.system.counted import counted
 from dce_play.system.disk import disk_space
 
 _COMPRESSES_TO = 10
@@ -73,7 +74,7 @@ def refuse_without_room(module: Module, source: EngineSource, root: Path, previo
     if free < needed:
         raise BackupError(
             ErrorId.NO_SPACE,
-            f"{root} has {free} bytes free, and the backup needs about {needed}",
+            f"{root} has {counted(free, 'byte')} free, and the backup needs about {needed}",
             hint="make room, or name another place with --backup-root",
         )
 

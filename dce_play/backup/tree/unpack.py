@@ -124,7 +124,10 @@ class TreeUnpacker:
                 self._link(member, parent, name)
             case Kind.PIPE:
                 os.mkfifo(name, 0o600, dir_fd=parent)
+                if self._rules.owners:
+                    os.chown(name, member.uid, member.gid, dir_fd=parent, follow_symlinks=False)
                 os.chmod(name, member.mode, dir_fd=parent)
+                os.utime(name, ns=(member.mtime_ns, member.mtime_ns), dir_fd=parent, follow_symlinks=False)
 
     def _link(self, member: Member, parent: int, name: bytes) -> None:
         first = self._rules.rename(member.link)
