@@ -50,8 +50,14 @@ def test_a_manifest_is_so_large_at_most(path: Path, manifest: Manifest) -> None:
 @pytest.mark.contract("B2", "N11")
 @pytest.mark.parametrize(
     "other",
-    [{"module": "other"}, {"file": "thing-20261128T220001Z.tar"}, {"ended": "2026-11-28T22:00:01"}, {"ended": "soon"}],
-    ids=["another module", "another file", "no time zone", "no time"],
+    [
+        {"module": "other"},
+        {"file": "thing-20261128T220001Z.tar"},
+        {"ended": "2026-11-28T22:00:01"},
+        {"ended": "soon"},
+        {"schema": "dce-play/backup-manifest/2"},
+    ],
+    ids=["another module", "another file", "no time zone", "no time", "another schema"],
 )
 def test_a_manifest_that_tells_of_something_else_makes_no_backup(
     path: Path, manifest: Manifest, other: dict[str, str]
