@@ -10,6 +10,7 @@ from dce_play.events import ChangeTold, ErrorFacts, Status
 from dce_play.playbook.types.values import registered
 from dce_play.runner.cancel import EXIT_CODES, Reason
 from dce_play.runner.record.stream import Mask
+from dce_play.system.counted import counted
 from dce_play.system.disk import NO_ROOM, write_hint
 
 
@@ -103,9 +104,7 @@ def looped(results: Iterable[tuple[str, NodeResult]], total: int) -> NodeResult:
 
 
 def _items(done: int, total: int) -> str:
-    if done < total:
-        return f"{done} of {total} items"
-    return "1 item" if total == 1 else f"{total} items"
+    return counted(total, "item") if done >= total else f"{done} of {counted(total, 'item')}"
 
 
 def foreseen(error: DcePlayError, where: str) -> Failure:

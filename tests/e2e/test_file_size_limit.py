@@ -11,6 +11,7 @@ from dce_play.discord.simulator.worlds import Size, build_world
 from tests.support.backups import yard_in
 from tests.support.lab_hosts import LabHost
 from tests.support.receiver import Receiver, archive
+from tests.support.simulated_scrape import scrape_environment, write_targets
 from tests.support.stand_in_receiver import receiving
 
 LIMIT = ("prlimit", "--fsize=200000")
@@ -35,18 +36,9 @@ def test_an_episode_that_is_packed_into_a_file_that_may_not_grow_is_tried_again_
 
 def test_a_channel_whose_export_may_not_grow_is_said_to_be_that(tmp_path: Path) -> None:
     with running_simulator(build_world(7, size=Size(messages=3000))) as simulator:
-        target = tmp_path / "archives" / "demo"
-        targets = [{"name": "demo", "output_dir": str(target), "guild_ids": list(simulator.world.guilds)}]
-        config = {"archive_root": str(tmp_path / "archives"), "targets": targets}
-        (tmp_path / "scrape-targets.json").write_text(json.dumps(config))
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(tmp_path),
-            "DISCORD_TOKEN": simulator.token,
-            "DCE_DISCORD_API_BASE": simulator.base_url,
-            "DCE_MIN_FREE_MB": "0",
-        }
+        write_targets(tmp_path, guild_ids=list(simulator.world.guilds))
         argv = [*LIMIT, sys.executable, "-m", "dce_play", "run", "scrape", "--skip-preflight", "--output", "jsonl"]
+        environment = scrape_environment(tmp_path, simulator)
         done = subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     said = done.stdout + done.stderr
     assert done.returncode == 1

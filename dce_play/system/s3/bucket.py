@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import cached_property, partial
 from typing import Any
 
+from dce_play.system.counted import counted
 from dce_play.system.s3.errors import S3Error, S3NotFound, translated
 from dce_play.system.s3.objects import Listed, ObjectFacts, ObjectStream, facts_from, listed_from
 from dce_play.system.s3.place import S3Place, look_for_packages, new_client
@@ -84,7 +85,9 @@ class Bucket:
             said = self._client.list_objects_v2(Bucket=self._name, Prefix=prefix, MaxKeys=size, **marker)
         listed = tuple(listed_from(each) for each in said.get("Contents", ()))
         if said.get("KeyCount", len(listed)) != len(listed):
-            raise S3Error(self.place.where, f"a page announces {said['KeyCount']} objects and lists {len(listed)}")
+            raise S3Error(
+                self.place.where, f"a page announces {counted(said['KeyCount'], 'object')} and lists {len(listed)}"
+            )
         token = said.get("NextContinuationToken", "")
         return listed, {"ContinuationToken": token} if token else {}, bool(said.get("IsTruncated"))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
 
+from dce_play.system.counted import counted
 from dce_play.system.s3.errors import S3Corrupt, S3Unreachable, translated
 
 CHUNK_BYTES = 256 << 10
@@ -71,7 +72,7 @@ def check_bytes(where: str, facts: ObjectFacts, count: int, md5: "hashlib._Hash 
     Raises: S3Unreachable, when the length differs; S3Corrupt, when the md5 does.
     """
     if count != facts.size_bytes:
-        raise S3Unreachable(where, f"{count} of {facts.size_bytes} bytes came")
+        raise S3Unreachable(where, f"{count} of {counted(facts.size_bytes, 'byte')} came")
     if md5 is not None and md5.hexdigest() != facts.etag:
         raise S3Corrupt(where, "the md5 of the bytes is not the ETag")
 

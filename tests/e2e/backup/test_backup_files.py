@@ -238,6 +238,11 @@ def test_into_wants_an_empty_folder(yard: Yard, tmp_path: Path) -> None:
     (full / "x").touch()
     assert yard.run("restore", row["file"], "--into", str(full), "--apply", "--confirm", "kuma").code == 2
     assert [path.name for path in full.iterdir()] == ["x"]
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "linked").symlink_to(tmp_path / "empty")
+    words = ("--into", str(tmp_path / "linked"), "--apply", "--confirm", "kuma")
+    assert yard.run("restore", row["file"], *words).code == 2
+    assert list((tmp_path / "empty").iterdir()) == []
     yard.define_all({"name": "other"})
     assert yard.run("restore", row["file"], "--into", str(tmp_path / "new"), "--apply", "--confirm", "kuma").code == 0
     assert tree(tmp_path / "new" / str(yard.data).lstrip("/")) == DATA

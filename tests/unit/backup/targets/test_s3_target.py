@@ -330,3 +330,23 @@ def test_a_copy_whose_data_come_after_the_pages_were_read_is_left_by_nobody(seaw
     assert [each.file for each in target(seaweed, bucket).left_by("thing")] == [name]
     with tampering(seaweed.port, send_the_data_behind_the_listing) as port:
         assert target(seaweed, bucket, port=port).left_by("thing") == []
+
+
+@pytest.mark.contract("N11")
+def test_a_copy_that_cannot_be_read_now_is_not_marked_and_nothing_goes(seaweed: SeaweedFS, tmp_path: Path) -> None:
+    bucket = seaweed.new_bucket()
+    names = [sent(target(seaweed, bucket), tmp_path, hour) for hour in (1, 2)]
+    services = EngineServices()
+
+    def lose_the_data(request: bytes, piece: bytes) -> bytes | None:
+        return None if f"GET /{bucket.place.bucket}/host-one/{names[1]} ".encode() in request else piece
+
+    with tampering(seaweed.port, lose_the_data) as port:
+        place = target(seaweed, bucket, port=port)
+        plan = plan_remote("thing", place, KeepRules(last=1), now=services.clock.now())
+        with pytest.raises(BackupError) as caught:
+            apply_remote(plan, tmp_path / "root", services)
+    assert caught.value.error_id is ErrorId.UNREACHABLE
+    assert [(each.file, each.manifest.verification.good) for each in target(seaweed, bucket).backups()] == [
+        (name, True) for name in names
+    ]

@@ -19,6 +19,7 @@ from dce_play.errors import ExitCode
 from tests.support.backups import wait_for
 from tests.support.engine_services import EngineServices, Record, StoredBackup, take
 from tests.support.postgres_server import Postgres, postgres_server
+from tests.support.postgres_tools import tools_with
 
 STAMP = "20261128T221500Z"
 FORMATS = ("sql", "custom")
@@ -122,6 +123,32 @@ def test_a_restore_that_fails_between_two_databases_puts_the_first_back(server: 
     assert server.sql("SELECT i FROM t ORDER BY 1", database="shop") == "10\n20\n30"
     assert server.sql("SELECT i FROM t", database="wiki") == "1"
     assert not record.is_open
+
+
+@pytest.mark.contract("P9", "N12")
+def test_rows_that_do_not_arrive_are_missed_and_everything_is_put_back(server: Postgres, tmp_path: Path) -> None:
+    stored = take(ENGINE, server.module(), EngineServices(), tmp_path / "dump")
+    server.sql("UPDATE t SET i = i * 10;", database="shop")
+    before = server.databases()
+    losing = """case "$*" in *ON_ERROR_STOP=1*-f*) sed '/^2$/d' | exec "$REAL" "$@";; *) exec "$REAL" "$@";; esac"""
+    tools = tools_with(tmp_path / "tools", psql=losing)
+    with pytest.raises(BackupError, match=r"table shop: public\.t has 2 rows, the backup 3; shop put back") as caught:
+        ENGINE.restore(stored, server.module(tools=str(tools)), EngineServices(), Record(stamp=STAMP))
+    assert caught.value.error_id is ErrorId.VERIFY_FAILED
+    assert server.databases() == before
+    assert server.sql("SELECT i FROM t ORDER BY 1", database="shop") == "10\n20\n30"
+
+
+@pytest.mark.contract("P9", "N2")
+def test_a_dump_without_its_end_is_refused_before_anything(server: Postgres, tmp_path: Path) -> None:
+    stored = take(ENGINE, server.module(), EngineServices(), tmp_path / "dump")
+    stored.path.write_bytes(stored.path.read_bytes().replace(b"-- PostgreSQL database cluster dump complete", b"--"))
+    server.sql("UPDATE t SET i = i * 10;", database="shop")
+    before = server.databases()
+    error = refusal(stored, server)
+    assert (error.error_id, "put back" in str(error)) == (ErrorId.TRUNCATED, False)
+    assert server.databases() == before
+    assert server.sql("SELECT i FROM t ORDER BY 1", database="shop") == "10\n20\n30"
 
 
 @pytest.mark.contract("P9")

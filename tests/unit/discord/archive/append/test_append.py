@@ -1,6 +1,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -91,6 +92,7 @@ def test_an_append_writes_what_one_export_of_everything_would_have(bench: Bench)
 
     assert bench.archive.read_bytes() == channel_bytes([1, 2, 3, 4])
     assert (outcome.before_count, outcome.appended, outcome.after_count) == (2, 2, 4)
+    assert (outcome.placed, outcome.edited, outcome.holes_filled, outcome.behind) == (0, 0, 0, 0)
     assert (outcome.first_id, outcome.last_id, outcome.unchanged) == ("3", "4", False)
     assert outcome.every_id_placed
 
@@ -192,6 +194,15 @@ def test_an_empty_archive_gets_its_first_messages(bench: Bench) -> None:
     assert (outcome.before_count, outcome.after_count) == (0, 2)
 
 
+@pytest.mark.parametrize("way", [ReaderSafe.OFF, ReaderSafe.REWRITE])
+def test_a_file_that_gets_shorter_ends_where_its_last_brace_is(bench: Bench, way: ReaderSafe) -> None:
+    bench.stored(channel_bytes([]).replace(b"[]", b"[" + b" " * 5000 + b"]"))
+
+    bench.append(channel_bytes([1, 2]), reader_safe=way)
+
+    assert bench.archive.read_bytes() == channel_bytes([1, 2])
+
+
 @pytest.mark.contract("S-11", "R-3.07", "D-48")
 def test_the_same_delta_again_leaves_the_file_alone(bench: Bench) -> None:
     bench.stored(channel_bytes([1, 2]))
@@ -245,14 +256,15 @@ def test_an_archive_of_another_channel_is_refused(bench: Bench) -> None:
     options = AppendOptions(run_id="r", channel_id=CHANNEL)
     delta = bench.delta(channel_bytes([2]))
 
-    with pytest.raises(ForeignChannel, match="channel 999, not of 111"):
+    with pytest.raises(ForeignChannel, match=f"^{re.escape(str(bench.archive))} is of channel 999, not of 111$"):
         append(bench.archive, [delta], options, layout=bench.layout, clock=FakeClock())
 
 
 def test_a_delta_of_another_guild_is_refused(bench: Bench) -> None:
     bench.stored(channel_bytes([1]))
 
-    with pytest.raises(ForeignChannel, match="guild 223, not of 222"):
+    told = re.escape(f"{bench.folder / 'delta-0.json'} is of guild 223, not of 222")
+    with pytest.raises(ForeignChannel, match=f"^{told}$"):
         bench.append(channel_bytes([2]).replace(b'"id": "222"', b'"id": "223"'))
 
 
@@ -264,6 +276,21 @@ def test_an_archive_that_cannot_be_read_is_left_alone(bench: Bench, data: bytes)
     with pytest.raises((DamagedFile, NotCanonical)):
         bench.append(channel_bytes([3]))
 
+    assert bench.archive.read_bytes() == data
+
+
+@pytest.mark.contract("R-16.02")
+def test_an_archive_that_states_its_count_first_is_to_be_normalised(bench: Bench) -> None:
+    data = channel_bytes([1]).replace(b',\n  "messageCount": 1', b"").replace(b"{", b'{\n  "messageCount": 1,', 1)
+    bench.stored(data)
+
+    with pytest.raises(NotCanonical) as caught:
+        bench.append(channel_bytes([2]))
+
+    reason = "its messageCount stands before its messages"
+    assert str(caught.value) == f"{bench.archive} cannot be appended to: {reason}"
+    assert (caught.value.path, caught.value.reason, caught.value.whole) == (bench.archive, reason, True)
+    assert caught.value.hint == f"dce-play archive normalise '{bench.archive}'"
     assert bench.archive.read_bytes() == data
 
 
@@ -419,6 +446,17 @@ class TestEdits:
 
         assert outcome.edited == 0
 
+    def test_what_another_channel_got_makes_no_copy_older(self, bench: Bench) -> None:
+        bench.stored(self.old)
+        other = write_channel(bench.layout.folder / "other [112].json", [1], channel_id="112")
+        delta = write_channel(bench.folder / "other.json", [2], channel_id="112", exported_at=LATER)
+        append(other, [delta], AppendOptions(run_id="r"), layout=bench.layout, clock=FakeClock())
+
+        outcome = bench.append(channel_bytes([2], contents={2: "as it is"}, exported_at="2026-01-20T00:00:00+00:00"))
+
+        assert outcome.edited == 1
+        assert bench.edits() == ["as it is"]
+
     @pytest.mark.contract("R-16.06", "R-16.08")
     def test_another_spelling_of_the_same_is_no_edit(self, bench: Bench) -> None:
         bench.stored(channel_bytes([1], contents={1: "caf\u00e9 \U0001f600"}))
@@ -436,6 +474,7 @@ class TestHoles:
 
         assert bench.archive.read_bytes() == channel_bytes([1, 2, 3, 4])
         assert (outcome.holes_filled, outcome.appended, outcome.after_count) == (1, 1, 4)
+        assert (outcome.behind, outcome.every_id_placed) == (0, True)
 
     def test_report_leaves_the_hole_and_says_that_the_delta_must_stay(self, bench: Bench) -> None:
         bench.stored(channel_bytes([1, 3]))
@@ -444,6 +483,26 @@ class TestHoles:
 
         assert ids_in(bench.archive) == [1, 3, 4]
         assert (outcome.behind, outcome.every_id_placed) == (1, False)
+
+    @pytest.mark.parametrize("holes", list(GapPolicy))
+    def test_each_message_is_told_as_what_it_is_also_behind_a_missing_one(self, bench: Bench, holes: GapPolicy) -> None:
+        bench.stored(channel_bytes([1, 3, 5, 9]))
+        delta = channel_bytes([2, 3, 4, 5, 9, 10], contents={5: "edited"}, exported_at=LATER)
+
+        outcome = bench.append(delta, holes=holes)
+
+        filled = 2 if holes is GapPolicy.MERGE else 0
+        assert (outcome.placed, outcome.edited, outcome.appended) == (2, 1, 1)
+        assert (outcome.holes_filled, outcome.behind) == (filled, 2 - filled)
+        assert bench.edits() == ["edited"]
+        assert ids_in(bench.archive) == ([1, 2, 3, 4, 5, 9, 10] if filled else [1, 3, 5, 9, 10])
+
+    def test_the_record_says_whether_the_file_is_in_order_now(self, bench: Bench) -> None:
+        for stored, delta, ordered in (([1, 3], [4], True), ([3, 1], [4], False), ([4, 1], [2], True)):
+            bench.stored(channel_bytes(stored))
+            bench.append(channel_bytes(delta))
+            cursor = read_cursor(bench.archive, layout=bench.layout)
+            assert (cursor.recorded, cursor.ordered) == (True, ordered)
 
     def test_filling_a_hole_leaves_repeated_ids_out_and_loses_none(self, bench: Bench) -> None:
         repeated = channel_bytes([1, 3, 3, 5]).replace(b'"content": "message 3"', b'"content": "other 3"', 1)
@@ -576,10 +635,21 @@ def test_too_little_space_is_refused_before_anything_is_touched(bench: Bench, wa
     assert not bench.layout.journal(CHANNEL).parent.exists()
 
 
-def test_an_append_needs_its_payload_and_a_mebibyte(bench: Bench) -> None:
-    bench.stored(channel_bytes([1]))
+@pytest.mark.contract("R-3.12")
+@pytest.mark.parametrize("way", [ReaderSafe.REWRITE, ReaderSafe.AUTO, ReaderSafe.OFF])
+def test_an_append_needs_its_payload_and_a_mebibyte_and_a_copy_as_much_as_the_file(
+    bench: Bench, way: ReaderSafe
+) -> None:
+    old, new = channel_bytes(range(1, 200)), channel_bytes(range(1, 202))
+    payload = len(new) - _cut(old)
+    needed = (len(old) if way is ReaderSafe.REWRITE else 0) + payload + (1 << 20)
+    bench.stored(old)
 
-    assert bench.append(channel_bytes([2]), disk=SmallDisk((1 << 20) + 2000)).appended == 1
+    with pytest.raises(NotEnoughSpace, match=f"{needed} bytes needed, {needed - 1} free"):
+        bench.append(channel_bytes([200, 201]), disk=SmallDisk(needed - 1), reader_safe=way)
+    assert bench.append(channel_bytes([200, 201]), disk=SmallDisk(needed), reader_safe=way).appended == 2
+
+    assert bench.archive.read_bytes() == new
 
 
 def test_the_line_of_an_append_tells_what_came_when(bench: Bench) -> None:

@@ -1,18 +1,20 @@
 """One append in place against a disk that fails in one way at one call."""
 
 import errno
+import hashlib
 import re
 from pathlib import Path
 
 import pytest
 
 from dce_play.discord.archive.append.append import AppendOptions, ReaderSafe, append
-from dce_play.discord.archive.records.journal import pending_journals
+from dce_play.discord.archive.records.journal import AppendJournal, pending_journals, read_journal
+from dce_play.discord.archive.records.records import read_appends
 from dce_play.discord.archive.records.recover import RecoveryState, recover
 from dce_play.discord.archive.records.write_errors import CannotClone, NotEnoughSpace, WriteFailed
 from dce_play.errors import DcePlayError
 from dce_play.layout import TargetLayout
-from dce_play.snowflake import ChannelId
+from dce_play.snowflake import ChannelId, MessageId
 from dce_play.system.durable.disk import REAL, Disk
 from tests.support.channel_files import channel_bytes, write_channel
 from tests.support.fakes import FakeClock
@@ -44,7 +46,7 @@ def layout(tmp_path: Path) -> TargetLayout:
 def run(layout: TargetLayout, disk: Disk, way: ReaderSafe = ReaderSafe.OFF) -> Path:
     archive = write_channel(layout.folder / "room [111].json", [1])
     delta = write_channel(layout.folder / "delta/export.json", [2])
-    options = AppendOptions(run_id="r", reader_safe=way)
+    options = AppendOptions(run_id="r", exporter="t", exporter_version="2.46", reader_safe=way)
     append(archive, [delta], options, layout=layout, clock=FakeClock(), disk=disk)
     return archive
 
@@ -66,9 +68,37 @@ def test_a_line_that_cannot_be_written_leaves_the_append_to_be_finished(layout: 
     with pytest.raises(NotEnoughSpace):
         run(layout, FailingDisk(3, errno.ENOSPC))
 
+    archive = layout.folder / "room [111].json"
     assert pending_journals(layout, disk=REAL) == [layout.journal(CHANNEL)]
-    recover(layout)
-    assert (layout.folder / "room [111].json").read_bytes() == NEW
+    journal = read_journal(REAL, layout.journal(CHANNEL))
+    assert journal is not None
+    cut, facts = OLD.rindex(b"\n  ]"), archive.stat()
+    assert journal == AppendJournal(
+        append_id=journal.append_id,
+        archive=Path("room [111].json"),
+        channel_id=CHANNEL,
+        device=facts.st_dev,
+        inode=facts.st_ino,
+        size_bytes=len(OLD),
+        cut=cut,
+        old_tail=OLD[cut:],
+        anchor=hashlib.sha256(OLD[:cut]).hexdigest(),
+        new_size_bytes=len(NEW),
+        cut_after=NEW.rindex(b"\n  ]"),
+        payload_sha256=hashlib.sha256(NEW[cut:]).hexdigest(),
+        count_before=1,
+        count=1,
+        first_id=MessageId("2"),
+        last_id=MessageId("2"),
+        run_id="r",
+        started="2026-11-21T01:15:07Z",
+        exporter="t",
+        exporter_version="2.46",
+        exported_at="2026-01-05T00:00:00+00:00",
+    )
+    assert [each.state for each in recover(layout)] == [RecoveryState.ROLLED_FORWARD]
+    assert archive.read_bytes() == NEW
+    assert [line.append_id for line in read_appends(layout)] == [journal.append_id]
 
 
 def test_a_record_that_cannot_be_written_fails_nothing(layout: TargetLayout) -> None:

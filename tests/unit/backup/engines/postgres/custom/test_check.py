@@ -63,3 +63,14 @@ def test_a_database_whose_dump_is_gone_is_missed_by_whatever_still_tells_of_it(
     with pytest.raises(BackupError, match=message) as caught:
         check(ENGINE, stored, EngineServices())
     assert caught.value.error_id is error_id
+
+
+@pytest.mark.contract("P6", "N2")
+def test_an_archive_that_does_not_end_with_its_counts_is_not_whole(stored: StoredBackup) -> None:
+    whole = stored.path.read_bytes()
+    with tarfile.open(fileobj=io.BytesIO(whole)) as archive:
+        end = archive.getmember("counts.json").offset
+    stored.path.write_bytes(whole[:end] + bytes(1024))
+    with pytest.raises(BackupError, match=r"its last member is databases/.*\.dump") as caught:
+        check(ENGINE, stored, EngineServices())
+    assert caught.value.error_id is ErrorId.TRUNCATED
