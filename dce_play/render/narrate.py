@@ -177,11 +177,8 @@ class Narrator:
                 continue
             told.add(ended.error.message)
             yield ()
-            yield (
-                (f"{self.display.signs.failed} ", "failed"),
-                (step_name(ended.step), "bold"),
-                (f"  {ended.step.id}", "dim"),
-            )
+            sign = f"{self.display.signs.failed} "
+            yield ((sign, "failed"), (step_name(ended.step), "bold"), (f"  {ended.step.id}", "dim"))
             yield from indented(ended.error.message, "    ")
             yield from hint_lines(ended.error.hint, "    ")
         if body.error is not None and body.error.message not in told:

@@ -36,7 +36,7 @@ def drill_entry(entry: Entry, services: Services, options: DrillOptions, *, iden
         raise
     ok = not drilled.differences
     detail = drilled.note or ("" if ok else counted(len(drilled.differences), "difference"))
-    _note(entry, services, ok=ok, level=drilled.level if ok else 0, detail=detail)
+    _note(entry, services, ok=ok, level=drilled.level, detail=detail)
     return drilled
 
 

@@ -13,7 +13,8 @@ import msgspec
 
 from dce_play.backup.engines.redis.link import Link, in_the_middle
 from dce_play.backup.errors import BackupError, ErrorId
-from dce_play.errors import ExitCode
+from dce_play.errors import DcePlayError, ExitCode
+from dce_play.system.process.executor import Command
 from dce_play.system.process.undo_guard import UndoGuard
 
 _SETTING = "auto-aof-rewrite-percentage"
@@ -44,7 +45,7 @@ def rewriting_held(link: Link) -> Iterator[None]:
     with UndoGuard(link.services.streams, link.services.executor, max_s=7 * 24 * 3600.0) as guard:
         try:
             # The password goes through the guard's pipe: in its environment it could be read as long as it runs.
-            guard.promise(undo.argv, env=undo.env)
+            _promise(guard, undo)
             link.ask("CONFIG", "SET", _SETTING, "0")
             yield
         finally:
@@ -56,6 +57,13 @@ def rewriting_held(link: Link) -> Iterator[None]:
                     hint=f"redis-cli CONFIG SET {_SETTING} {before}",
                     exit_code=ExitCode.FAILED,
                 )
+
+
+def _promise(guard: UndoGuard, undo: Command) -> None:
+    try:
+        guard.promise(undo.argv, env=undo.env)
+    except DcePlayError as error:
+        raise BackupError(ErrorId.ENGINE_FAILED, f"{_SETTING} was left as it is: {error}") from error
 
 
 def await_no_rewrite(link: Link) -> None:

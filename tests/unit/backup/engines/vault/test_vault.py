@@ -210,6 +210,31 @@ def test_the_token_follows_no_redirect_out_of_the_cluster(bao: OpenBao, tmp_path
 
 
 @pytest.mark.contract("C5")
+def test_the_token_goes_to_no_other_cluster_that_is_named_as_the_active_node(
+    bao: OpenBao, bao_in_memory: OpenBao, tmp_path: Path
+) -> None:
+    seen: list[bytes] = []
+
+    def watch(request: bytes, piece: bytes) -> bytes:
+        seen.append(request)
+        return piece
+
+    with tampering(bao_in_memory.port, watch) as other:
+
+        def name_it(request: bytes, piece: bytes) -> bytes | None:
+            if b"/snapshot" not in request:
+                return piece.replace(b"%d" % bao.port, b"%d" % other)
+            to = f"http://127.0.0.1:{other}/v1/sys/storage/raft/snapshot".encode()
+            return b"HTTP/1.1 307 Temporary Redirect\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % to
+
+        with tampering(bao.port, name_it) as port:
+            error = refused(bao, tmp_path / "v.snap", port=port)
+    assert "was not sent there" in str(error)
+    assert [request for request in seen if b"sys/health" in request]
+    assert not [request for request in seen if b"snapshot" in request]
+
+
+@pytest.mark.contract("C5")
 def test_a_redirect_to_the_active_node_is_followed(bao: OpenBao, tmp_path: Path) -> None:
     def redirect(request: bytes, piece: bytes) -> bytes | None:
         if b"/snapshot" not in request:
