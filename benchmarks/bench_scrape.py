@@ -10,7 +10,6 @@ of the same files.
 """
 
 import argparse
-import json
 import os
 import resource
 import subprocess
@@ -37,6 +36,7 @@ from dce_play.discord.simulator.worlds import Size, build_world
 from dce_play.discord.targets.model import Target
 from dce_play.snowflake import ChannelId, GuildId, MessageId
 from dce_play.system.clock import SystemClock
+from tests.support.simulated_scrape import scrape_environment, write_targets
 
 FIRST_CHANNEL = 700_000_000_000_000_000
 
@@ -145,17 +145,8 @@ def noop(channels: int, size_mb: int, folder: Path) -> None:
 def whole(channels: int, messages: int, folder: Path) -> None:
     world = build_world(1, size=Size(channels=channels, messages=messages // channels))
     with running_simulator(world) as simulator:
-        config = {
-            "archive_root": str(folder / "archives"),
-            "targets": [{"name": "demo", "output_dir": str(folder / "archives/demo"), "guild_ids": list(world.guilds)}],
-        }
-        (folder / "scrape-targets.json").write_text(json.dumps(config))
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(folder),
-            "DISCORD_TOKEN": simulator.token,
-            "DCE_DISCORD_API_BASE": simulator.base_url,
-        }
+        write_targets(folder, guild_ids=list(world.guilds))
+        environment = scrape_environment(folder, simulator)
         for parallel in (1, 4):
             words = ["run", "scrape", "--skip-preflight", "--parallel", str(parallel), "--target", "demo"]
             begun = time.perf_counter()

@@ -61,7 +61,8 @@ class Reached:
         count = f"{self.number}/{self.of}" if self.number and self.of > 1 else ""
         parts = [" ".join(part for part in (self.group, count) if part), self.item]
         if self.done:
-            parts.append(f"{self.done:,} {self.unit}".replace(",", " "))
+            unit = self.unit.removesuffix("s") if self.done == 1 else self.unit
+            parts.append(f"{self.done:,} {unit}".replace(",", " "))
             parts.append(f"{self.per_s:.0f}/s" if self.per_s >= 1 else "")
         if self.moment:
             parts.append(f"at {self.moment[:10]}" + (f" ({self.share:.0%})".replace("%", " %") if self.share else ""))

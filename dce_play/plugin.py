@@ -4,7 +4,7 @@ A step is a module of ``dce_play.steps`` (or of a project's ``steps`` folder, or
 of ``CheckStep`` or ``ActionStep``. ``plan`` gets a ``View``, which cannot write; ``apply`` gets a ``Context``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -217,7 +217,8 @@ class View:
     archive_root: Path | None = None
     targets: TargetsFile | None = None
     selection: Selection = field(default_factory=Selection)
-    records: tuple[StepRecord, ...] = ()
+    records: Sequence[StepRecord] = ()
+    """How the steps before this one ended, the oldest first."""
     params: Mapping[str, JsonValue] = field(default_factory=dict)
     """The playbook's own params, secrets left out."""
     allow_unattended: bool = False

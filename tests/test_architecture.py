@@ -56,6 +56,11 @@ def test_errors_are_not_swallowed_and_not_printed(path: Path) -> None:
             assert path.parts[-2] in {"cli", "render", "simulator"}
 
 
+def test_every_lock_of_a_file_is_taken_in_one_place() -> None:
+    found = {name(path) for path in MODULES if re.search(r"\bfcntl\.(flock|lockf)\(", path.read_text(encoding="utf-8"))}
+    assert found == {"dce_play/system/lock/file_lock.py"}
+
+
 def test_nothing_committed_names_registries_machines_or_private_folders() -> None:
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=TOP, capture_output=True, check=False)
     if listed.returncode != 0:

@@ -22,8 +22,7 @@ SCHEDULERS = frozenset({
     "cron", "crond", "CRON", "anacron", "atd", "fcron", "supercronic",
     "act_runner", "forgejo-runner", "gitlab-runner", "Runner.Worker", "Runner.Listener",
 })  # fmt: skip
-_COMM_CHARACTERS = 15
-"""The kernel cuts a process's name after so many."""
+"""None is longer than the 15 characters after which the kernel cuts a process's name."""
 _DEEPEST = 256
 
 
@@ -51,10 +50,9 @@ def decide(seen: Seen) -> Answer:
     for name in CI_VARIABLES:
         if seen.environment.get(name, "") not in _NOT_SET:
             return Answer(attended=False, reason=f"{name} is set")
-    cut = {name[:_COMM_CHARACTERS]: name for name in SCHEDULERS}
     for ancestor in seen.ancestors:
-        if ancestor in cut:
-            return Answer(attended=False, reason=f"{cut[ancestor]} started it")
+        if ancestor in SCHEDULERS:
+            return Answer(attended=False, reason=f"{ancestor} started it")
     unit = seen.environment.get("SYSTEMD_EXEC_PID", "")
     if unit in {str(seen.pid), str(seen.parent_pid)}:
         return Answer(attended=False, reason="a systemd unit started it")

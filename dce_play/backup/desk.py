@@ -151,8 +151,12 @@ class Desk:
             hint = did_you_mean(unknown[0], {row.name for row in self.rows})
             raise BackupError(ErrorId.USAGE, f'no class "{unknown[0]}"', hint=hint)
         if names:
-            found = [self.module(name) for name in dict.fromkeys(names)]
-            return tuple(module for module in found if not classes or module.class_name in classes)
+            named = tuple(self.module(name) for name in dict.fromkeys(names))
+            other = next((each for each in named if classes and each.class_name not in classes), None)
+            if other is not None:
+                message = f"{other.name} is of the class {other.class_name}, not {' or '.join(sorted(classes))}"
+                raise BackupError(ErrorId.USAGE, message, hint="name modules, or say --all with --class")
+            return named
         wanted = frozenset(classes) or BY_DEFAULT
         found = [
             module

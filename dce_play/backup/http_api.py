@@ -17,6 +17,7 @@ import msgspec
 
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.source import JsonValue
+from dce_play.system.authorities import believing
 
 LARGEST_ANSWER_BYTES = 16 << 20
 """Of an answer that is kept in memory. Streams have no bound."""
@@ -174,7 +175,7 @@ def _reaching(where: str, error_id: ErrorId) -> Iterator[None]:
 
 def _authorities(ca_file: str) -> ssl.SSLContext:
     try:
-        return ssl.create_default_context(cafile=ca_file or None)
+        return believing(ca_file or None)
     except OSError as error:
         raise BackupError(ErrorId.INVALID, f"cannot read the authorities in {ca_file}: {error}") from error
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from dce_play.discord.lock.places import archive_lock_status
 from dce_play.discord.targets.model import Target
-from dce_play.doctor.rows import Row, green, plural, red, yellow
+from dce_play.doctor.rows import Row, green, red, yellow
 from dce_play.layout import TargetLayout
+from dce_play.system.counted import counted
 from dce_play.system.lock.status import Verdict
 
 
@@ -43,7 +44,7 @@ def _journal_row(layouts: list[TargetLayout]) -> Row:
         return green("archive.journal", "no append was left unfinished")
     fix = [f"dce-play archive recover {shlex.quote(str(folder))}" for folder in pending]
     return red(
-        "archive.journal", f"{plural(len(pending), 'target')} with an unfinished append", *fix, count=len(pending)
+        "archive.journal", f"{counted(len(pending), 'target')} with an unfinished append", *fix, count=len(pending)
     )
 
 
@@ -52,7 +53,7 @@ def _partial_row(layouts: list[TargetLayout], option: str) -> Row:
     if not left:
         return green("archive.partial", "no cut-off export waits for salvage")
     fix = f"dce-play run salvage {option}"
-    return yellow("archive.partial", f"{plural(len(left), 'target')} with cut-off exports", fix, count=len(left))
+    return yellow("archive.partial", f"{counted(len(left), 'target')} with cut-off exports", fix, count=len(left))
 
 
 def _exports(temp: Path) -> list[Path]:

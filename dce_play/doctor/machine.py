@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from dce_play.doctor.rows import Row, green, plural, red, yellow
+from dce_play.doctor.rows import Row, green, red, yellow
 from dce_play.host.certificates import BadCertificate, read_certificates
+from dce_play.system.counted import counted
 
 _SOON_DAYS = 30
 _VERY_SOON_DAYS = 7
@@ -45,7 +46,7 @@ def folders_row(folders: Sequence[Path], *, user: str) -> Row:
     if len({folder.stat().st_dev for folder in folders if folder.exists()}) > 1:
         places = " ".join(shlex.quote(str(folder)) for folder in folders)
         return red("folders", "the folders are on more than one file system", f"df -h {places}", count=1)
-    return green("folders", f"{plural(len(folders), 'folder')}, writable, on one file system")
+    return green("folders", f"{counted(len(folders), 'folder')}, writable, on one file system")
 
 
 def certificate_row(code: str, path: Path, *, now: datetime, key: Path | None = None) -> Row:
@@ -68,7 +69,7 @@ def certificate_row(code: str, path: Path, *, now: datetime, key: Path | None = 
         return red(code, f"{until}: within a day", look, count=1)
     if days <= _SOON_DAYS:
         urgent = ", within a week" if days <= _VERY_SOON_DAYS else ""
-        return yellow(code, f"{until}, in {days:.0f} days{urgent}", look, count=1)
+        return yellow(code, f"{until}, in {counted(round(days), 'day')}{urgent}", look, count=1)
     return green(code, until)
 
 

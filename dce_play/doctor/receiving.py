@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from dce_play.doctor.machine import certificate_row, folders_row, room_row
-from dce_play.doctor.rows import Row, green, plural, red, yellow
+from dce_play.doctor.rows import Row, green, red, yellow
+from dce_play.system.counted import counted
 from dce_play.system.lock.file_lock import is_locked
 from dce_play.transfer.receiving.config import ReceiveConfig
 from dce_play.transfer.receiving.tokens import FileTokens, TokenRecord, UnreadableTokens
@@ -45,10 +46,10 @@ def _tokens_row(config: ReceiveConfig, now: datetime) -> Row:
     over = [token for token in tokens if token.expired(now)]
     soon = [token for token in tokens if not token.expired(now) and token.expired(now + _SOON)]
     if over or soon:
-        what = f"{plural(len(over), 'token')} expired, {len(soon)} will within 30 days: {_hosts([*over, *soon])}"
+        what = f"{counted(len(over), 'token')} expired, {len(soon)} will within 30 days: {_hosts([*over, *soon])}"
         fix = f"dce-play receive token list {config.option}"
         return (red if over else yellow)("token", what, fix, count=len(over) + len(soon))
-    return green("token", f"{plural(len(tokens), 'token')}, none about to expire")
+    return green("token", f"{counted(len(tokens), 'token')}, none about to expire")
 
 
 def _hosts(tokens: list[TokenRecord]) -> str:

@@ -49,8 +49,3 @@ def commands(hints: Iterable[str]) -> tuple[str, ...]:
 def all_green(rows: Iterable[Row]) -> bool:
     """Return whether nothing needs anybody."""
     return all(row.level is Level.GREEN for row in rows)
-
-
-def plural(count: int, word: str, words: str = "") -> str:
-    """Return ``1 ship`` or ``12 ships``."""
-    return f"{count} {word if count == 1 else words or word + 's'}"

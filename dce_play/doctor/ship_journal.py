@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from dce_play.doctor.rows import Row, green, plural, red, yellow
+from dce_play.doctor.rows import Row, green, red, yellow
+from dce_play.system.counted import counted
 from dce_play.transfer.sending.own_commands import with_config
 
 _FIELD = re.compile(r'(?P<key>[\w.]+)=(?P<value>"(?:[^"\\]|\\.)*"|[^ "]*)')
@@ -34,26 +35,26 @@ def rows_of_journal(
     quarantine = f"dce-play quarantine list{config}"
     rows = []
     if count := seen.results["gate"]:
-        rows.append(red("ship.gate", f"{plural(count, 'ship')} rejected as out of window", *fix, count=count))
+        rows.append(red("ship.gate", f"{counted(count, 'ship')} rejected as out of window", *fix, count=count))
     if count := seen.results["bad_request"]:
-        what = f"{plural(count, 'ship')} rejected as bad requests (400)"
+        what = f"{counted(count, 'ship')} rejected as bad requests (400)"
         rows.append(red("ship.bad_request", what, *fix, quarantine, count=count))
     if count := seen.results["auth"]:
         what = f"the receiver refused our certificate or token, {_times(count)}"
         rows.append(red("ship.auth", what, ship, count=count))
     if count := seen.results["refused"]:
-        what = f"{plural(count, 'ship')} refused for good, and in quarantine now"
+        what = f"{counted(count, 'ship')} refused for good, and in quarantine now"
         rows.append(red("ship.refused", what, quarantine, count=count))
     if count := seen.results["transient"]:
-        what = f"{plural(count, 'try', 'tries')} failed and will be made again"
+        what = f"{counted(count, 'try', 'tries')} failed and will be made again"
         rows.append(yellow("ship.transient", what, ship, follow, count=count))
     if rows:
         return rows
     if count := seen.results["good"]:
-        return [green("ship.clean", f"{plural(count, 'ship')} arrived, none was rejected", count=count)]
+        return [green("ship.clean", f"{counted(count, 'ship')} arrived, none was rejected", count=count)]
     if waiting:
         restart = f"sudo systemctl restart {unit}"
-        what = f"the journal of {unit} tells of no ship, and {plural(waiting, 'episode')} wait"
+        what = f"the journal of {unit} tells of no ship, and {counted(waiting, 'episode')} wait"
         return [yellow("ship.silent", what, f"systemctl status {unit}", restart, count=waiting)]
     return [green("ship.silent", f"the journal of {unit} tells of no ship, and no episode waits")]
 
@@ -64,7 +65,7 @@ def denied(reason: str, fix: str = DENIED_FIX) -> Row:
 
 
 def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"
+    return "once" if count == 1 else counted(count, "time")
 
 
 def _count(messages: Iterable[str]) -> _Seen:

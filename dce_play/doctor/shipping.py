@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 from dce_play.doctor.machine import certificate_row, folders_row, room_row, secret_file_row
-from dce_play.doctor.rows import Row, green, plural, red, yellow
+from dce_play.doctor.rows import Row, green, red, yellow
+from dce_play.system.counted import counted
 from dce_play.system.lock.file_lock import is_locked
 from dce_play.system.secret_reference import NoSecret, read_reference
 from dce_play.transfer.sending.episodes.spool import Spool
@@ -51,7 +52,7 @@ def _bad_names_row(spool: Spool) -> Row:
     if not bad:
         return green("bad_names", "every name in episodes/ is an episode's")
     shown = ", ".join(bad[:_MOST_NAMES]) + (", …" if len(bad) > _MOST_NAMES else "")
-    what = f"{plural(len(bad), 'name')} in {spool.episodes} that can be no episode, and will never be sent: {shown}"
+    what = f"{counted(len(bad), 'name')} in {spool.episodes} that can be no episode, and will never be sent: {shown}"
     return yellow("bad_names", what, f"ls -lb {shlex.quote(str(spool.episodes))}", count=len(bad))
 
 
@@ -62,7 +63,7 @@ def _quarantine_row(spool: Spool) -> Row:
         return green("quarantine", "nothing is in quarantine")
     return yellow(
         "quarantine",
-        f"{plural(count, 'episode')} in quarantine",
+        f"{counted(count, 'episode')} in quarantine",
         f"dce-play quarantine list {spool.option}",
         count=count,
     )
@@ -72,7 +73,7 @@ def _lock_row(config: ShipConfig, *, unit: str, waiting: int) -> Row:
     if is_locked(config.private_dir / "lock"):
         return green("lock", f"a shipper runs on {config.data_dir}")
     if waiting:
-        what = f"no shipper runs, and {plural(waiting, 'episode')} wait"
+        what = f"no shipper runs, and {counted(waiting, 'episode')} wait"
         return yellow("lock", what, f"sudo systemctl start {unit}", count=waiting)
     return green("lock", "no shipper runs, and no episode waits")
 

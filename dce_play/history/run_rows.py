@@ -11,6 +11,7 @@ from dce_play.history.under_way import Place, where_is
 from dce_play.history.when import age_s, day_and_time
 from dce_play.render.text import duration, one_line
 from dce_play.runner.record.folders import RunInfo, State
+from dce_play.system.counted import counted
 
 _CAME_OF_IT = 5
 """The column that is cut where the line is too long."""
@@ -70,7 +71,7 @@ def targets_words(targets: tuple[str, ...], /) -> str:
     """Return the one target's name, or how many there are; nothing where a run has none."""
     if len(targets) == 1:
         return one_line(targets[0])
-    return f"{len(targets)} targets" if targets else ""
+    return counted(len(targets), "target") if targets else ""
 
 
 def came_of_it(row: RunRow, /) -> str:
@@ -94,7 +95,7 @@ def _brought(row: RunRow) -> str:
     gains = row.gains
     if row.info.mode is Mode.DRY_RUN:
         pending = row.info.counts.get("changed", 0) + row.info.counts.get("maybe", 0)
-        return f"{pending} steps would change something" if pending != 1 else "1 step would change something"
+        return f"{counted(pending, 'step')} would change something"
     if not gains.targets:
         return ""
     if not gains.added:
@@ -108,5 +109,5 @@ def _also(row: RunRow) -> str:
 
 def gained(gains: RunGains, /) -> str:
     """Return ``+6 in 4 channels``."""
-    where = f" in {gains.grown} channel{'' if gains.grown == 1 else 's'}" if gains.grown else ""
+    where = f" in {counted(gains.grown, 'channel')}" if gains.grown else ""
     return f"+{gains.added:,}{where}"

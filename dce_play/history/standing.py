@@ -18,6 +18,7 @@ from dce_play.history.scheduled import Schedule
 from dce_play.history.when import age, age_s, day_and_time
 from dce_play.layout import TargetLayout
 from dce_play.runner.record.folders import RunInfo
+from dce_play.system.counted import counted
 from dce_play.system.lock.status import LockStatus, Verdict
 
 WARN_AFTER, FAIL_AFTER = timedelta(days=2), timedelta(days=7)
@@ -242,8 +243,7 @@ def _remarks(target: TargetStanding, limits: Limits, now: datetime) -> Iterator[
             text = f"the last success is {age(old.total_seconds())} old"
             yield Remark(level=level, target=target.name, text=text, fix="dce-play runs list")
     if target.unarchived:
-        count = len(target.unarchived)
-        what = "1 channel is" if count == 1 else f"{count} channels are"
+        what = counted(len(target.unarchived), "channel is", "channels are")
         text = f"{what} not archived: {', '.join(target.unarchived)}"
         yield Remark(
             level=Level.WARNING,
@@ -253,5 +253,5 @@ def _remarks(target: TargetStanding, limits: Limits, now: datetime) -> Iterator[
         )
     for names, what in ((target.forbidden, "cannot be read by this token"), (target.vanished, "gone from the guild")):
         if names:
-            many = "1 channel" if len(names) == 1 else f"{len(names)} channels"
+            many = counted(len(names), "channel")
             yield Remark(level=Level.OK, target=target.name, text=f"{many} {what}: {', '.join(names)}")

@@ -10,6 +10,7 @@ from dce_play.history.sparkline import sparkline
 from dce_play.history.standing import Level, Remark, Standing, TargetStanding
 from dce_play.history.when import age, age_s, day_and_time
 from dce_play.render.text import one_line
+from dce_play.system.counted import counted
 from dce_play.system.lock.status import Verdict
 
 _NAME = 0
@@ -49,9 +50,10 @@ def standing_lines(standing: Standing, /, *, cells: int, ascii_only: bool = Fals
 
 def _first_line(standing: Standing, cells: int) -> str:
     enabled = [target for target in standing.targets if target.enabled]
-    count = f"{len(enabled)} target{'' if len(enabled) == 1 else 's'}"
+    count = counted(len(enabled), "target")
     messages = sum(target.growth.messages for target in standing.targets)
-    return cut(f"{standing.level.name}  {count}  {messages:,} messages  {one_line(str(standing.archive_root))}", cells)
+    held = counted(messages, "message", grouped=True)
+    return cut(f"{standing.level.name}  {count}  {held}  {one_line(str(standing.archive_root))}", cells)
 
 
 def _cells(target: TargetStanding, standing: Standing, ascii_only: bool) -> list[str]:
@@ -63,8 +65,8 @@ def _cells(target: TargetStanding, standing: Standing, ascii_only: bool) -> list
         one_line(target.name),
         state_word(target, standing),
         _success(target, standing.now),
-        f"{growth.messages:,}{'+' if growth.uncounted else ''} messages",
-        f"{growth.channels} channel{'' if growth.channels == 1 else 's'}",
+        f"{growth.messages:,}+ messages" if growth.uncounted else counted(growth.messages, "message", grouped=True),
+        counted(growth.channels, "channel"),
         f"+{sum(recent):,}" if any(recent) else "",
         sparkline(recent, ascii_only=ascii_only),
     ]

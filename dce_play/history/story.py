@@ -14,6 +14,7 @@ from dce_play.render.text import duration, one_line
 from dce_play.runner.record.folders import RunInfo, State
 from dce_play.runner.record.journal import JOURNAL_NAME, readable_events
 from dce_play.source import JsonValue
+from dce_play.system.counted import counted, in_number
 from dce_play.system.foreign_text import clean
 
 _NAMED_LINES = 3
@@ -95,7 +96,7 @@ def _target(gain: TargetGain) -> Iterator[str]:
         yield f"    {GAP.join(line)}".rstrip()
     rest = grown[_MOST_CHANNELS:]
     if rest:
-        yield f"    +{sum(each.added for each in rest):,} in {len(rest)} more channels"
+        yield f"    +{sum(each.added for each in rest):,} in {counted(len(rest), 'more channel')}"
     for each in gain.channels:
         if each.status in _NOT_DONE:
             name = one_line(each.name or each.channel_id)
@@ -112,7 +113,7 @@ def _damage(story: Story) -> Iterator[str]:
     elif story.damaged_lines:
         named = ", ".join(str(number) for number in story.damaged_lines[:_NAMED_LINES])
         more = ", …" if len(story.damaged_lines) > _NAMED_LINES else ""
-        lines = "line" if len(story.damaged_lines) == 1 else "lines"
+        lines = in_number(len(story.damaged_lines), "line")
         yield f"  {info.folder / JOURNAL_NAME}: {lines} {named}{more}: not an event; the others are told here"
     elif info.state is State.DAMAGED:
         yield f"  {info.folder / JOURNAL_NAME}: {one_line(info.error)}"

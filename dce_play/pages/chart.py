@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from dce_play.system.counted import counted
+
 WIDTH, HEIGHT = 600, 96
 _LEAST = 2.0
 """The height of a day with a single message: it is to be seen beside a day with thousands."""
@@ -56,5 +58,5 @@ def growth_chart(by_day: Sequence[tuple[date, int]], /) -> Chart:
         )
     total = sum(count for _, count in by_day)
     first, last = (by_day[0][0].isoformat(), by_day[-1][0].isoformat()) if by_day else ("", "")
-    words = f"{total:,} messages from {first} to {last}, at most {most:,} on a day"
+    words = f"{counted(total, 'message', grouped=True)} from {first} to {last}, at most {most:,} on a day"
     return Chart(bars=tuple(bars), most=most, first=first, last=last, words=words)

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from dce_play.events import LockSeen, RunResumed, StepProgressed, StepRef, StepRetried
 from dce_play.render.text import Signs, amount, duration, one_line
+from dce_play.system.counted import counted, in_number
 from dce_play.system.foreign_text import clean
 
 Segment: TypeAlias = tuple[str, str]
@@ -31,8 +32,7 @@ WAITING = "waiting for the lock: "
 
 def resumed_text(body: RunResumed, /) -> str:
     """Return what follows the name of a run that is resumed: `` goes on: 2 steps are done already``."""
-    steps = "1 step is" if body.reused_count == 1 else f"{body.reused_count} steps are"
-    return f" goes on: {steps} done already"
+    return f" goes on: {counted(body.reused_count, 'step is', 'steps are')} done already"
 
 
 def lock_text(body: LockSeen, /) -> str:
@@ -74,7 +74,7 @@ def progress_text(body: StepProgressed, /) -> str:
         return clean(body.reached.text()).replace("\n", " ")
     unit = one_line(body.unit)
     if not body.total:
-        return f"{amount(body.done)} {unit}"
+        return f"{amount(body.done)} {in_number(body.done, unit.removesuffix('s'), unit)}"
     return f"{amount(body.done)} of {amount(body.total)} {unit} ({100 * body.done / body.total:.0f} %)"
 
 

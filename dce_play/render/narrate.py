@@ -50,6 +50,7 @@ from dce_play.render.pace import Pace
 from dce_play.render.page.display import DisplayOptions
 from dce_play.render.text import duration, one_line
 from dce_play.source import JsonValue
+from dce_play.system.counted import counted
 from dce_play.system.foreign_text import clean
 
 SUMMARY_MARKER = "DCE_JSON_SUMMARY:"
@@ -101,7 +102,7 @@ class Narrator:
             case RunEnded():
                 yield from self._end(body)
             case FannedOut():
-                yield ((f"{self._indent(body.step, 1)}{len(body.runs)} items, a run each", "dim"),)
+                yield ((f"{self._indent(body.step, 1)}{counted(len(body.runs), 'item')}, a run each", "dim"),)
             case _:
                 assert_never(body)
 
@@ -176,11 +177,8 @@ class Narrator:
                 continue
             told.add(ended.error.message)
             yield ()
-            yield (
-                (f"{self.display.signs.failed} ", "failed"),
-                (step_name(ended.step), "bold"),
-                (f"  {ended.step.id}", "dim"),
-            )
+            sign = f"{self.display.signs.failed} "
+            yield ((sign, "failed"), (step_name(ended.step), "bold"), (f"  {ended.step.id}", "dim"))
             yield from indented(ended.error.message, "    ")
             yield from hint_lines(ended.error.hint, "    ")
         if body.error is not None and body.error.message not in told:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from dce_play.source import JsonValue, Problem, Severity, Span
+from dce_play.system.counted import counted
 from dce_play.system.foreign_text import clean, pictures, visible
 
 _WIDTH = 100
@@ -22,8 +23,8 @@ def summary(problems: Iterable[Problem], file_count: int) -> str:
     """Return how many problems there are, in words."""
     found = list(problems)
     counts = [(severity, sum(problem.severity is severity for problem in found)) for severity in Severity]
-    words = [f"{count} {severity}{'s' if count != 1 else ''}" for severity, count in counts if count]
-    files = f"{file_count} file{'s' if file_count != 1 else ''}"
+    words = [counted(count, severity) for severity, count in counts if count]
+    files = counted(file_count, "file")
     return f"{', '.join(words)} in {files}" if words else f"{files} without a problem"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from dce_play.render.text import duration, one_line
 from dce_play.source import JsonValue
+from dce_play.system.counted import counted
 from dce_play.system.foreign_text import clean
 
 _COUNTED = ("ok", "changed", "rescued", "reused", "skipped", "failed", "not-run")
@@ -31,7 +32,7 @@ def _lines(report: Mapping[str, JsonValue]) -> Iterator[str]:
     for step in told[:_AT_MOST]:
         yield from _step(step)
     if len(told) > _AT_MOST:
-        yield f"and {len(told) - _AT_MOST} steps more"
+        yield f"and {counted(len(told) - _AT_MOST, 'step')} more"
     error = report.get("error")
     if isinstance(error, Mapping) and not any(_message(step) == error.get("message") for step in told[:_AT_MOST]):
         yield ""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from dce_play.system.counted import in_number
 from dce_play.system.foreign_text import clean
 
 
@@ -31,7 +32,7 @@ def amount(value: float, /) -> str:
 
 def counted(count: int, singular: str, /) -> str:
     """Return ``1 channel`` or ``7 channels``."""
-    return f"{amount(count)} {singular}" if count == 1 else f"{amount(count)} {singular}s"
+    return f"{amount(count)} {in_number(count, singular)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

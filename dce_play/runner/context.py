@@ -11,6 +11,7 @@ from dce_play.facts import ItemFacts, Reached
 from dce_play.plugin import Context, NobodyToAsk, StepRecord, View
 from dce_play.runner.cancel import Stopper
 from dce_play.runner.fan_out.executor import Inherited, ItemWork
+from dce_play.runner.record.so_far import SoFar
 from dce_play.runner.record.stream import EventStream
 from dce_play.runner.secrets import RunSecrets
 from dce_play.runner.settings import Ask, RunSettings
@@ -229,7 +230,7 @@ class RunServices:
             archive_root=settings.archive_root,
             targets=settings.targets,
             selection=settings.selection,
-            records=tuple(self.records),
+            records=SoFar(self.records),
             params=self.shown_params,
             allow_unattended=settings.allow_unattended,
             steps_of=settings.steps_of,
@@ -263,7 +264,7 @@ class RunServices:
             archive_root=settings.archive_root,
             targets=settings.targets,
             selection=settings.selection,
-            records=tuple(self.records),
+            records=SoFar(self.records),
             params=self.shown_params,
             allow_unattended=settings.allow_unattended,
             steps_of=settings.steps_of,

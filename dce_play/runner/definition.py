@@ -14,6 +14,7 @@ from dce_play.playbook.plan.plan import Plan, walk
 from dce_play.runner.record.journal import RunFolderUnusable
 from dce_play.runner.settings import RunSettings
 from dce_play.source import JsonValue
+from dce_play.system.counted import counted
 from dce_play.system.durable.regular_files import read_regular
 from dce_play.system.durable.whole_files import write_atomic
 
@@ -117,4 +118,4 @@ def _text_differences(before: Mapping[str, JsonValue], now: Mapping[str, JsonVal
         )
         yield from lines[:LONGEST_DIFF]
         if len(lines) > LONGEST_DIFF:
-            yield f"… {len(lines) - LONGEST_DIFF} more lines"
+            yield f"… {counted(len(lines) - LONGEST_DIFF, 'more line')}"

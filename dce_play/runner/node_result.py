@@ -10,7 +10,8 @@ from dce_play.events import ChangeTold, ErrorFacts, Status
 from dce_play.playbook.types.values import registered
 from dce_play.runner.cancel import EXIT_CODES, Reason
 from dce_play.runner.record.stream import Mask
-from dce_play.system.disk import NO_ROOM
+from dce_play.system.counted import counted
+from dce_play.system.disk import NO_ROOM, write_hint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +104,7 @@ def looped(results: Iterable[tuple[str, NodeResult]], total: int) -> NodeResult:
 
 
 def _items(done: int, total: int) -> str:
-    if done < total:
-        return f"{done} of {total} items"
-    return "1 item" if total == 1 else f"{total} items"
+    return counted(total, "item") if done >= total else f"{done} of {counted(total, 'item')}"
 
 
 def foreseen(error: DcePlayError, where: str) -> Failure:
@@ -120,8 +119,8 @@ def foreseen(error: DcePlayError, where: str) -> Failure:
 def crashed(error: BaseException, where: str, *, ours: bool, folder: Path, mask: Mask) -> Failure:
     """Return the trouble of a failure that nobody foresaw; its traceback goes into the run folder.
 
-    A file that one of our own steps cannot use, or a disk that is full, is the machine's trouble and no bug, so it is
-    named instead.
+    A file that one of our own steps cannot use or make larger, or a disk that is full, is the machine's trouble and no
+    bug, so it is named instead.
     """
     if ours and isinstance(error, OSError) and (isinstance(error.filename, str | bytes) or error.errno in NO_ROOM):
         return _unusable(error, where)
@@ -162,9 +161,11 @@ def _first_line(error: BaseException) -> str:
 def _unusable(error: OSError, where: str) -> Failure:
     file = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
     message = f"{file}{(error.strerror or str(error)).lower()}"
-    hint = "look at it with ls -ld: is it there, of the right kind, and may this user use it?"
-    if error.errno in NO_ROOM:
-        hint = "make room; what is full is told by df -h, and by df -i"
+    hint = write_hint(
+        error,
+        full="make room; what is full is told by df -h, and by df -i",
+        other="look at it with ls -ld: is it there, of the right kind, and may this user use it?",
+    )
     return Failure(facts=ErrorFacts(kind=type(error).__name__, message=message, hint=hint), where=where)
 
 

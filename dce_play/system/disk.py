@@ -19,11 +19,19 @@ NO_ROOM = FULL | {errno.EFBIG}
 """And of a file that may not grow."""
 
 
+MAY_NOT_GROW = "free space does not help: raise the limit on the size of files, ulimit -f"
+
+
 def growth_hint(error: OSError) -> str:
     """Return what helps a file that may not grow, in parentheses; empty where something else is the matter."""
-    if error.errno != errno.EFBIG:
-        return ""
-    return " (free space does not help: raise the limit on the size of files, ulimit -f)"
+    return f" ({MAY_NOT_GROW})" if error.errno == errno.EFBIG else ""
+
+
+def write_hint(error: OSError, *, full: str, other: str) -> str:
+    """Return what to do about a failed write: ``full`` when room helps, and its own when the file may not grow."""
+    if error.errno == errno.EFBIG:
+        return MAY_NOT_GROW
+    return full if error.errno in FULL else other
 
 
 def unwritten(error: OSError, near: Path) -> str:

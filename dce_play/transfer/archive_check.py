@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from dce_play.system.counted import counted
 from dce_play.transfer.ids import is_commit
 from dce_play.transfer.manifest import Entry, manifest_digest
 from dce_play.transfer.member_names import MemberNames, NameLimits
@@ -95,7 +96,7 @@ class ArchiveCheck:
         self._unpacked_bytes += len(data)
         total = self._unpacked_bytes
         if total > self._limits.unpacked_bytes:
-            raise ArchiveRefused("too_large", f"more than {self._limits.unpacked_bytes} bytes unpacked")
+            raise ArchiveRefused("too_large", f"more than {counted(self._limits.unpacked_bytes, 'byte')} unpacked")
         packed = self._packed_whole or self._packed
         if total > RATIO_FROM_BYTES and total > packed * self._limits.ratio:
             raise ArchiveRefused("too_large", f"unpacks to more than {self._limits.ratio} times its size")
@@ -108,7 +109,9 @@ class ArchiveCheck:
         self._in_meta = self._path == META and not folder
         if self._in_meta:
             if size > LONGEST_META_BYTES:
-                raise ArchiveRefused("bad_meta", f"meta.json has {size} bytes, more than {LONGEST_META_BYTES}")
+                raise ArchiveRefused(
+                    "bad_meta", f"meta.json has {counted(size, 'byte')}, more than {LONGEST_META_BYTES}"
+                )
             self._meta = bytearray()
 
     def data(self, piece: memoryview) -> None:

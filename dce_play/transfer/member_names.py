@@ -5,6 +5,7 @@ import unicodedata
 
 import msgspec
 
+from dce_play.system.counted import counted
 from dce_play.transfer.refused import ArchiveRefused, shown
 
 _DIGEST_BYTES = 16
@@ -44,15 +45,15 @@ class MemberNames:
         """
         self._count += 1
         if self._count > self._limits.members:
-            raise ArchiveRefused("too_large", f"more than {self._limits.members} members")
+            raise ArchiveRefused("too_large", f"more than {counted(self._limits.members, 'member')}")
         parts = _safe_parts(raw, folder=folder)
         if parts[0] != self._top or (len(parts) == 1 and not folder):
             raise ArchiveRefused("wrong_root", f"{shown(raw)} is not below {self._top}/")
         if len(parts) - 1 > self._limits.depth:
-            raise ArchiveRefused("too_large", f"{shown(raw)} is deeper than {self._limits.depth} folders")
+            raise ArchiveRefused("too_large", f"{shown(raw)} is deeper than {counted(self._limits.depth, 'folder')}")
         path = "/".join(parts[1:])
         if len(path.encode()) > self._limits.path_bytes:
-            raise ArchiveRefused("too_large", f"{shown(raw)} is longer than {self._limits.path_bytes} bytes")
+            raise ArchiveRefused("too_large", f"{shown(raw)} is longer than {counted(self._limits.path_bytes, 'byte')}")
         for depth in range(2, len(parts)):
             parent = "/".join(parts[1:depth])
             self._note(parent, folder=True, told=False, raw=raw)

@@ -8,6 +8,7 @@ import re
 from enum import Enum, auto
 from typing import Protocol
 
+from dce_play.system.counted import counted
 from dce_play.transfer.refused import ArchiveRefused, shown
 
 BLOCK = 512
@@ -123,7 +124,7 @@ class TarStream:
 
     def _begin_extension(self, kind: bytes, size: int) -> None:
         if size > _LONGEST_EXTENSION_BYTES:
-            raise ArchiveRefused("too_large", f"an extended header of {size} bytes")
+            raise ArchiveRefused("too_large", f"an extended header of {counted(size, 'byte')}")
         taken = {b"x": self._pax, b"L": self._long_name}.get(kind)
         if taken is not None:
             raise ArchiveRefused("archive_unsafe", "two extended headers of one kind for one member")

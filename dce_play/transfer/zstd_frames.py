@@ -10,6 +10,7 @@ from enum import Enum, auto
 
 import zstandard
 
+from dce_play.system.counted import counted
 from dce_play.transfer.refused import ArchiveRefused
 
 LARGEST_WINDOW_BYTES = 128 << 20
@@ -97,7 +98,7 @@ class _FrameWalk:
             base = 1 << (10 + (head[5] >> 3))
             window = base + (base >> 3) * (head[5] & 0b111)
         if window > LARGEST_WINDOW_BYTES:
-            raise ArchiveRefused("archive_unsafe", f"a zstd frame asks for a window of {window} bytes")
+            raise ArchiveRefused("archive_unsafe", f"a zstd frame asks for a window of {counted(window, 'byte')}")
 
     def _enter_block(self, header: int) -> None:
         last, kind, size = header & 1, (header >> 1) & 0b11, header >> 3

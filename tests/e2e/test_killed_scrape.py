@@ -1,7 +1,6 @@
 """A scrape that is killed at any moment and run again loses nothing."""
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -13,24 +12,18 @@ import pytest
 
 from dce_play.discord.simulator.server import Simulator, running_simulator
 from dce_play.discord.simulator.worlds import Size, build_world
+from tests.support.simulated_scrape import scrape_environment, write_targets
 
 SCRAPE = ("run", "scrape", "--skip-preflight")
 
 
 def start(folder: Path, simulator: Simulator, words: tuple[str, ...] = SCRAPE) -> subprocess.Popen[bytes]:
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder),
-        "DISCORD_TOKEN": simulator.token,
-        "DCE_DISCORD_API_BASE": simulator.base_url,
-        "DCE_MIN_FREE_MB": "0",
-    }
     log = (folder / "out.txt").open("ab")
     with log:
         return subprocess.Popen(
             [sys.executable, "-m", "dce_play", *words],
             cwd=folder,
-            env=environment,
+            env=scrape_environment(folder, simulator),
             stdout=log,
             stderr=log,
         )
@@ -38,14 +31,7 @@ def start(folder: Path, simulator: Simulator, words: tuple[str, ...] = SCRAPE) -
 
 def prepare(folder: Path, simulator: Simulator) -> Path:
     folder.mkdir()
-    target = folder / "archives" / "demo"
-    guilds = list(simulator.world.guilds)
-    config = {
-        "archive_root": str(folder / "archives"),
-        "targets": [{"name": "demo", "output_dir": str(target), "guild_ids": guilds, "discover": "always"}],
-    }
-    (folder / "scrape-targets.json").write_text(json.dumps(config))
-    return target
+    return write_targets(folder, guild_ids=list(simulator.world.guilds), discover="always")
 
 
 def finish(folder: Path, simulator: Simulator) -> None:

@@ -1,7 +1,5 @@
 """What operators met most: one huge channel whose export is killed again and again."""
 
-import json
-import os
 import random
 import re
 import signal
@@ -17,6 +15,7 @@ from dce_play.discord.simulator.world import Channel
 from dce_play.discord.simulator.worlds import Size, build_world
 from tests.support.channel_files import write_large_channel
 from tests.support.processes import peak_mib
+from tests.support.simulated_scrape import scrape_environment, write_targets
 
 MESSAGES, NEW_MESSAGES = 350_000, 6_000
 LIMIT_MIB = 256
@@ -26,19 +25,8 @@ KILLS = 3
 ARGV = (sys.executable, "-m", "dce_play", "run", "scrape", "--skip-preflight")
 
 
-def environment(folder: Path, simulator: Simulator) -> dict[str, str]:
-    return {
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder),
-        "PYTHONPATH": str(Path(__file__).parents[2]),
-        "DISCORD_TOKEN": simulator.token,
-        "DCE_DISCORD_API_BASE": simulator.base_url,
-        "DCE_MIN_FREE_MB": "0",
-    }
-
-
 def start(folder: Path, simulator: Simulator) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(ARGV, cwd=folder, env=environment(folder, simulator), stdout=subprocess.DEVNULL)
+    return subprocess.Popen(ARGV, cwd=folder, env=scrape_environment(folder, simulator), stdout=subprocess.DEVNULL)
 
 
 def lay_out(folder: Path, channel: Channel) -> Path:
@@ -49,9 +37,7 @@ def lay_out(folder: Path, channel: Channel) -> Path:
         channel_id=channel.channel_id,
         guild_id=str(channel.guild_id),
     )
-    targets = [{"name": "demo", "output_dir": str(archive.parent)}]
-    config = {"archive_root": str(folder / "archives"), "targets": targets}
-    (folder / "scrape-targets.json").write_text(json.dumps(config))
+    write_targets(folder)
     return archive
 
 
@@ -97,7 +83,7 @@ def test_a_huge_channel_killed_three_times_gains_each_time_and_ends_with_all_mes
         assert gained > (KILLS - 1) * 250_000
         for folder in ("rough", "calm"):
             place = tmp_path / folder
-            assert peak_mib(ARGV, cwd=place, env=environment(place, simulator)) < LIMIT_MIB
+            assert peak_mib(ARGV, cwd=place, env=scrape_environment(place, simulator)) < LIMIT_MIB
     assert message_ids(rough) == message_ids(calm)
     assert len(set(message_ids(rough))) == MESSAGES + NEW_MESSAGES
     rough.unlink()

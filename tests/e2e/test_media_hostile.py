@@ -74,7 +74,7 @@ def test_an_export_names_no_file_whose_bytes_are_not_those_that_were_kept(shop: 
     out = shop.terminal.folder / "out"
     said = shop.terminal.run("media", "export", str(shop.file), str(out))
     assert said.code == 1, said.err
-    assert "! 1 kept files are lost or changed" in said.out
+    assert "! 1 kept file lost or changed" in said.out
     made = json.loads((out / shop.file.name).read_text())
     assert made["messages"][0]["attachments"][0]["url"].startswith(url)
     assert (out / made["messages"][1]["attachments"][0]["url"]).read_bytes() == b"second"

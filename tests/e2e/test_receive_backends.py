@@ -115,7 +115,7 @@ def test_the_playbook_looks_into_the_store_that_is_configured(start: Start, tmp_
     said = terminal.run("run", str(playbook), "--output", "jsonl", "-e", "deep=true")
     assert said.code == 0, said.err
     ends = [event for event in said.events if event["type"] == "step.end"]
-    assert [event["summary"] for event in ends][:2] == ["1 rows, 0 added", "1 episodes are sound"]
+    assert [event["summary"] for event in ends][:2] == ["1 row, 0 added", "1 episode is sound"]
 
 
 def test_an_episode_is_stored_once_listed_once_and_other_content_is_a_conflict(start: Start) -> None:

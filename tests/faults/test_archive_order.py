@@ -6,6 +6,7 @@ Appends are proven on a simulated disk (``test_power_loss``); this is what goes 
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,9 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from dce_play.discord.archive.folder.temps import RAW_NAME, list_temps, new_temp, quarantine, remove
+from dce_play.discord.archive.merge.normalise import confirm, normalise
 from dce_play.discord.archive.merge.twins import merge_twins
+from dce_play.discord.archive.records.recover import recover_channel
 from dce_play.discord.exporters.discord_api.export_file import ExportFile
 from dce_play.discord.scrape.beside import keep_raw
 from dce_play.layout import TargetLayout
@@ -133,4 +136,47 @@ def test_a_file_of_an_old_script_in_quarantine_is_there_for_good_with_its_reason
         f"fsync {there}",
         "fsync .dce-temp/quarantine",
         "fsync .dce-temp",
+    ]
+
+
+def test_a_channel_file_that_is_written_anew_has_a_durable_second_name_before_it_is_replaced(folder: Path) -> None:
+    write_channel(folder / f"a [{ROOM}].json", [1, 2, 3], channel_id=ROOM)
+    made = order(folder, "normalise(next(layout.folder.glob('a*')), layout=layout, run_id='r', clock=FakeClock())")
+    (original,) = (folder / ".dce-meta" / "originals").iterdir()
+    short = [each.replace(f" [{ROOM}].json", "").replace(original.name, "original") for each in made]
+    assert short == [
+        "fsync .",
+        "fsync .dce-meta",
+        "link a to .dce-meta/originals/original",
+        "fsync .dce-meta/originals",
+        "fsync .a.dce-replace.*",
+        "rename .a.dce-replace.* to a",
+        "fsync .",
+        "fsync .dce-meta/appends.jsonl",
+        "fsync .dce-meta",
+    ]
+    assert order(folder, "confirm(layout, room)") == [
+        f"unlink .dce-meta/originals/{original.name}",
+        "fsync .dce-meta/originals",
+    ]
+
+
+def test_an_append_that_is_finished_is_durable_before_it_is_noted_and_its_journal_goes(
+    folder: Path, tmp_path: Path
+) -> None:
+    archive = write_channel(folder / f"a [{ROOM}].json", [1, 2, 3], channel_id=ROOM)
+    delta = write_channel(tmp_path / "delta.json", [4], channel_id=ROOM)
+    at = ("-P", str(archive), "-einject=fsync:signal=SIGKILL")
+    append = [sys.executable, "-m", "tests.faults.append_once", str(archive), str(delta)]
+    killed = ["strace", "-f", "-qq", "-o", "/dev/null", "-etrace=fsync", *at, *append]
+    assert subprocess.run(killed, timeout=60, capture_output=True, check=False).returncode != 0
+    made = order(folder, "assert recover_channel(layout, room).state == 'rolled_forward'", "pwrite64")
+    assert [each.replace(f" [{ROOM}].json", "") for each in made] == [
+        "pwrite64 a",
+        "fsync a",
+        "pwrite64 .dce-meta/appends.jsonl",
+        "fsync .dce-meta/appends.jsonl",
+        "fsync .dce-meta",
+        f"unlink .dce-meta/journal/{ROOM}.json",
+        "fsync .dce-meta/journal",
     ]

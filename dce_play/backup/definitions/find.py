@@ -2,16 +2,27 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol
 
 from dce_play.backup.definitions.classes import ClassRow, join_classes, read_classes
 from dce_play.backup.definitions.model import Module
-from dce_play.backup.definitions.parse import Definitions, read_modules_file, read_tree_module, second_of_a_name
+from dce_play.backup.definitions.parse import (
+    Definitions,
+    is_theirs,
+    read_modules_file,
+    read_tree_module,
+    second_of_a_name,
+)
 from dce_play.backup.errors import BackupError, ErrorId
-from dce_play.source import Document, InvalidDocument, Problem
+from dce_play.source import Document, InvalidDocument, Pointer, Problem
 
-ReadDocument: TypeAlias = Callable[[Path], Document]
-"""Reads a YAML or JSON file: the core knows no YAML."""
+
+class ReadDocument(Protocol):
+    """Reads a YAML or JSON file: the core knows no YAML. Says nothing of how values are written that are ``theirs``."""
+
+    def __call__(self, path: Path, /, *, theirs: Callable[[Pointer], bool] | None = None) -> Document: ...
+
+
 MODULES_VARIABLE = "DCE_BACKUP_MODULES"
 CLASSES_VARIABLE = "DCE_BACKUP_CLASSES"
 _OWN_CLASSES = Path(__file__).resolve().parent.parent / "classes.yaml"
@@ -60,7 +71,7 @@ def load_definitions(place: Path | None, rows: Sequence[ClassRow], read: ReadDoc
     texts: dict[Path, str] = {}
     for path in files:
         try:
-            document = read(path)
+            document = read(path, theirs=is_theirs)
         except InvalidDocument as error:
             problems += error.problems
             texts |= error.texts

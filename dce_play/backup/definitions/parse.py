@@ -14,6 +14,16 @@ from dce_play.source import Document, JsonValue, Pointer, Problem, did_you_mean
 
 _MERGED = frozenset({"postgres", "redis", "vault", "s3", "files", "meilisearch", "compose", "keep"})
 """Sections whose keys are inherited one by one; any other key of a module replaces the default's whole value."""
+_OURS: tuple[Pointer, ...] = (
+    ("name",),
+    ("metadata", "name"),
+    ("spec", "runtime", "statefulness"),
+    ("spec", "runtime", "container"),
+    ("spec", "lifecycle"),
+    ("spec", "canonical"),
+    ("spec", "backup"),
+)
+"""What is read of an operator's ``module.yaml``."""
 _HEALTH_KINDS = ("engine", "http", "tcp", "command", "container", "none")
 _Mapping: TypeAlias = dict[str, JsonValue]
 
@@ -73,6 +83,11 @@ def read_modules_file(document: Document, rows: Sequence[ClassRow]) -> Definitio
     root = top.get("backup_root")
     folder = document.path.absolute().parent
     return Definitions(modules=tuple(modules), backup_root=str(folder / root) if isinstance(root, str) and root else "")
+
+
+def is_theirs(pointer: Pointer) -> bool:
+    """Return whether a value of a ``module.yaml`` neither is read, nor lies in what is read, nor holds it."""
+    return not any(all(mine == there for mine, there in zip(ours, pointer, strict=False)) for ours in _OURS)
 
 
 def read_tree_module(document: Document, rows: Sequence[ClassRow]) -> tuple[Module | None, ShapeReader]:

@@ -5,12 +5,11 @@ from datetime import datetime
 
 import msgspec
 
+from dce_play.backup.facts import Consistency
+from dce_play.backup.keep.retention import CLOCK_SLACK_S
 from dce_play.backup.store.catalog import Catalog
 from dce_play.backup.store.root import check_safe_root
 from dce_play.system.quantities import show_duration
-
-_CLOCK_SLACK_S = 300.0
-"""How far a backup may be from the future before we believe neither its clock nor ours."""
 
 
 class Required(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,11 +53,12 @@ def require(
         return Required(reason=f"no backup of {module} is verified at level {min_level}, only at {level}", hint=hint)
     fitting = [entry for entry in checked if not consistency or entry.manifest.consistency in consistency]
     if not fitting:
-        wanted = " or ".join(sorted(consistency))
-        return Required(reason=f"no backup of {module} is {wanted}: {checked[0].manifest.consistency}", hint=hint)
+        wanted, is_now = " or ".join(sorted(consistency)), checked[0].manifest.consistency
+        held = "; its quiesce.mode holds it still" if Consistency.QUIESCED in consistency else ""
+        return Required(reason=f"no backup of {module} is {wanted}: {is_now}{held}", hint=hint)
     for entry in fitting:
         age_s = (now - entry.ended).total_seconds()
-        if age_s < -_CLOCK_SLACK_S:
+        if age_s < -CLOCK_SLACK_S:
             continue
         if age_s <= max_age_s:
             return Required(file=entry.file, age_s=max(0.0, age_s), level=entry.manifest.verification.level)

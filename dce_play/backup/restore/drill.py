@@ -9,6 +9,7 @@ from dce_play.backup.store.catalog import Entry, rewrite_manifest
 from dce_play.backup.store.opened import StoredBackup
 from dce_play.backup.take.verify import with_checks
 from dce_play.system.clock import utc_stamp
+from dce_play.system.counted import counted
 
 DRILL = "drill"
 _NO_FINDING = frozenset(
@@ -34,8 +35,8 @@ def drill_entry(entry: Entry, services: Services, options: DrillOptions, *, iden
             _note(entry, services, ok=False, level=0, detail=str(error))
         raise
     ok = not drilled.differences
-    detail = drilled.note or ("" if ok else f"{len(drilled.differences)} difference(s)")
-    _note(entry, services, ok=ok, level=drilled.level if ok else 0, detail=detail)
+    detail = drilled.note or ("" if ok else counted(len(drilled.differences), "difference"))
+    _note(entry, services, ok=ok, level=drilled.level, detail=detail)
     return drilled
 
 

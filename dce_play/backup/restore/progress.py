@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from dce_play.backup.errors import BackupError, ErrorId
-from dce_play.backup.store.restore_note import RestoreNote, remove_note, write_note
+from dce_play.backup.store.restore_note import RestoreNote, read_note, remove_note, write_note
 from dce_play.errors import ExitCode
 from dce_play.system.durable import swaps as swaps_module
 from dce_play.system.durable.swaps import Swap
@@ -20,7 +20,11 @@ class Progress:
     def __init__(
         self, note: RestoreNote, path: Path, *, stamp: str, replace: bool, undo_first: Callable[[Sequence[str]], None]
     ) -> None:
-        """``undo_first`` tells the guard process what to run before anything else when we are killed."""
+        """``undo_first`` tells the guard process what to run before anything else when we are killed.
+
+        Whatever an earlier restore has left in doubt is read from the note at ``path`` now.
+        """
+        self._before = read_note(path, module=note.module)
         self._note = note
         self._path = path
         self._stamp = stamp
@@ -59,7 +63,10 @@ class Progress:
 
     def is_as_before(self) -> None:
         self._is_open = False
-        remove_note(self._path)
+        if self._before is None:
+            remove_note(self._path)
+        else:
+            write_note(self._path, self._before)
 
     def failure(self, error: BackupError) -> BackupError:
         """Return the failure as it is told: with the way out where the service may hold a half."""

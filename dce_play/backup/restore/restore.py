@@ -22,8 +22,9 @@ from dce_play.backup.store.root import make_safe_root, module_lock
 from dce_play.backup.take.options import Taken, TakeOptions
 from dce_play.backup.take.take import TakeRun
 from dce_play.backup.take.verify import verify_entry
-from dce_play.errors import ExitCode
+from dce_play.errors import DcePlayError, ExitCode
 from dce_play.system.clock import file_stamp, utc_stamp
+from dce_play.system.counted import counted
 
 _FOR_EVER_S = 30 * 86_400.0
 
@@ -67,7 +68,7 @@ class RestoreRun:
         items += [
             PlanItem(
                 what="backup",
-                detail=f"{self._entry.file}, {manifest.bytes} bytes stored, {manifest.plain_bytes} plain, "
+                detail=f"{self._entry.file}, {counted(manifest.bytes, 'byte')} stored, {manifest.plain_bytes} plain, "
                 f"level {manifest.verification.level}, {'good' if self._entry.is_good else 'NOT GOOD'}, "
                 f"{manifest.consistency}",
             ),
@@ -172,4 +173,14 @@ class RestoreRun:
 
     def _present(self) -> str:
         places = self._engine.quiesce_places(self._module, self._services)
-        return ", ".join(places) if places else f"whatever {self._module.name} holds now"
+        size = self._present_bytes()
+        what = ", ".join(places) if places else f"whatever {self._module.name} holds now"
+        return f"{what}; {'of unknown size' if size is None else 'about ' + counted(size, 'byte')}"
+
+    def _present_bytes(self) -> int | None:
+        """Return how much is there now, or ``None`` where nobody can tell: a plan is for services that are gone too."""
+        try:
+            with self._engine.open(self._module, self._services, dry_run=True, excluding=self._root) as source:
+                return source.estimate_bytes()
+        except DcePlayError:
+            return None

@@ -12,6 +12,7 @@ from dce_play.backup.manifest import Manifest
 from dce_play.backup.protocols import Services
 from dce_play.backup.registry import encryption_named
 from dce_play.backup.streams import CHUNK_BYTES, Source
+from dce_play.system.counted import counted
 
 
 class StoredSource:
@@ -55,7 +56,7 @@ class StoredSource:
         self.abort()
         if self._read != self._size:
             what = ErrorId.TRUNCATED if self._read < self._size else ErrorId.VERIFY_FAILED
-            raise BackupError(what, f"{self._path} has {self._read} bytes, not {self._size}")
+            raise BackupError(what, f"{self._path} has {counted(self._read, 'byte')}, not {self._size}")
         if self._sum.hexdigest() != self._sha256:
             raise BackupError(ErrorId.VERIFY_FAILED, f"{self._path} is not what was written: its sha256 differs")
 

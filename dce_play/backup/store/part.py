@@ -12,7 +12,7 @@ from pathlib import Path
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.store.names import manifest_name, part_name
 from dce_play.errors import ExitCode
-from dce_play.system.disk import NO_ROOM
+from dce_play.system.disk import FULL, write_hint
 from dce_play.system.durable.whole_files import sync_folder, write_atomic
 
 
@@ -100,11 +100,11 @@ class PartFile:
 def write_error(error: OSError, path: Path) -> BackupError:
     """Return what an operator understands of a failed write."""
     reason = (error.strerror or str(error)).lower()
-    if error.errno in NO_ROOM:
-        return BackupError(
-            ErrorId.NO_SPACE,
-            f"no room for {path}: {reason}",
-            hint="make room, or name another place with --backup-root; the backups that were there are untouched",
-            exit_code=ExitCode.FAILED,
-        )
-    return BackupError(ErrorId.WRITE_FAILED, f"cannot write {path}: {reason}")
+    hint = write_hint(
+        error,
+        full="make room, or name another place with --backup-root; the backups that were there are untouched",
+        other="",
+    )
+    if error.errno in FULL:
+        return BackupError(ErrorId.NO_SPACE, f"no room for {path}: {reason}", hint=hint, exit_code=ExitCode.FAILED)
+    return BackupError(ErrorId.WRITE_FAILED, f"cannot write {path}: {reason}", hint=hint)

@@ -1,5 +1,6 @@
 """backup_root: a folder that nobody but us may look into, and the locks in it."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -40,10 +41,17 @@ def check_safe_root(root: Path) -> None:
 def module_lock(root: Path, module: str) -> Iterator[None]:
     """Hold a module's lock; backup_root is safe already.
 
-    Raises: BackupError (``lock-held``).
+    Raises: BackupError: ``lock-held``; ``unsafe-root``, for a link in the lock's place, which is not followed.
     """
     path = root / OURS / f"{module}.lock"
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise BackupError(
+            ErrorId.UNSAFE_ROOT, f"{path} is a symbolic link", hint="no lock of ours is one: see who made it; remove it"
+        ) from error
     try:
         with flock_file(path):
             yield
@@ -55,18 +63,6 @@ def module_lock(root: Path, module: str) -> Iterator[None]:
             f"another backup command works on {module}",
             hint="wait until it has ended; the lock is the kernel's, no file is ever to be removed",
         ) from error
-
-
-def is_locked(root: Path, module: str) -> bool:
-    """Return whether somebody holds a module's lock now."""
-    path = root / OURS / f"{module}.lock"
-    try:
-        with flock_file(path):
-            return False
-    except FileBusy:
-        return True
-    except FileNotFoundError:
-        return False
 
 
 def _make(folder: Path) -> None:

@@ -1,6 +1,5 @@
 """Where a backup goes: its name, and whether there is room for it."""
 
-import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,9 +10,10 @@ from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.filters.compression import NONE
 from dce_play.backup.protocols import EngineSource
 from dce_play.backup.store.catalog import Entry
-from dce_play.backup.store.names import BackupName, manifest_name
+from dce_play.backup.store.names import BackupName
 from dce_play.backup.take.options import recipients
 from dce_play.system.clock import Clock, file_stamp
+from dce_play.system.counted import counted
 from dce_play.system.disk import disk_space
 
 _COMPRESSES_TO = 10
@@ -54,11 +54,9 @@ def free_name(
     """Return a time and its name, of which nothing is there yet; waits for the next second where it is taken."""
     while True:
         now = clock.now()
-        name = file_name(module, source, words, now)
         beginning = f"{module.name}-{file_stamp(now)}."
-        taken = any(entry.name.startswith(beginning) for entry in os.scandir(root))
-        if not taken and not os.path.lexists(root / manifest_name(name)):
-            return now, name
+        if not any(path.name.startswith(beginning) for path in root.iterdir()):
+            return now, file_name(module, source, words, now)
         clock.sleep((timedelta(seconds=1) - timedelta(microseconds=now.microsecond)).total_seconds())
 
 
@@ -76,7 +74,7 @@ def refuse_without_room(module: Module, source: EngineSource, root: Path, previo
     if free < needed:
         raise BackupError(
             ErrorId.NO_SPACE,
-            f"{root} has {free} bytes free, and the backup needs about {needed}",
+            f"{root} has {counted(free, 'byte')} free, and the backup needs about {needed}",
             hint="make room, or name another place with --backup-root",
         )
 

@@ -15,6 +15,7 @@ from dce_play.backup.protocols import Services
 from dce_play.backup.s3_bucket import in_our_words, open_bucket
 from dce_play.backup.store.names import split_name, stamp_time
 from dce_play.backup.target_protocols import DeadUpload, RemoteBackup
+from dce_play.system.counted import counted
 from dce_play.system.s3.bucket import Bucket
 from dce_play.system.s3.errors import S3Error
 from dce_play.system.s3.upload import part_bytes
@@ -89,8 +90,10 @@ class S3Target:
     def _read_back(self, key: str, manifest: Manifest, checksum: str) -> None:
         facts = self._bucket.head(key)
         if facts is None or facts.size_bytes != manifest.bytes:
-            found = "nothing" if facts is None else f"{facts.size_bytes} bytes"
-            raise BackupError(ErrorId.UPLOAD_FAILED, f"{self.name} has {found} under {key}, not {manifest.bytes} bytes")
+            found = "nothing" if facts is None else counted(facts.size_bytes, "byte")
+            raise BackupError(
+                ErrorId.UPLOAD_FAILED, f"{self.name} has {found} under {key}, not {counted(manifest.bytes, 'byte')}"
+            )
         whole = base64.b64encode(bytes.fromhex(manifest.sha256)).decode()
         if facts.sha256 in {checksum, whole}:
             return

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import stat
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dce_play.backup.drills import differences, drill_folder
@@ -38,7 +38,9 @@ def drill_tree(backup: OpenBackup, services: Services, options: DrillOptions) ->
                     wrong += row["type"] == "file"
                     if len(unlike) < _MOST_NAMED:
                         unlike.append(found)
-        restored = _walked([data / root.label for root in backup.manifest.roots])
+        labels = {root.label for root in backup.manifest.roots}
+        outermost = [label for label in labels if labels.isdisjoint(map(str, PurePosixPath(label).parents))]
+        restored = _walked([data / label for label in outermost])
         restored["contents"] = _number(restored["files"]) - wrong
         unlike += differences(expected, restored)
         counts = backup.manifest.counts

@@ -1,6 +1,7 @@
 """The engines whose backup is one tar of folders with an index: all but which folders, and what else is told."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 
 from dce_play.backup.definitions.model import EncryptKeys, Module
@@ -12,7 +13,7 @@ from dce_play.backup.tree.check import tree_check
 from dce_play.backup.tree.drill import drill_tree
 from dce_play.backup.tree.mounted import size_of
 from dce_play.backup.tree.pack import PackRules
-from dce_play.backup.tree.restore import moves, refuse_unmovable, restore_in_place, restore_into_folder
+from dce_play.backup.tree.restore import Move, moves, refuse_unmovable, restore_in_place, restore_into_folder
 
 _ESTIMATE_S = 0.5
 """How long a real run looks around to see whether there is room; a dry run looks at everything."""
@@ -42,20 +43,26 @@ class TreeEngine(ABC):
         present = self.roots(module, services)
         found = moves(backup.manifest.roots, present)
         stopped = module.keys.quiesce.mode == "stop"
-        refuse_unmovable(found, () if stopped else services.mounting(module, [root.source for root in present]))
+        refuse_unmovable(found, () if stopped else services.mounting(module, _touched(present, found)))
         return tuple(
             PlanItem(what="replace", detail=f"{move.place}; what is there becomes {move.place.name}.before-<time>")
             for move in found
+            if move.holder is None  # the others lie in one of these
         )
 
     def restore(self, backup: OpenBackup, module: Module, services: Services, restoring: Restoring, /) -> None:
         present = self.roots(module, services)
         found = moves(backup.manifest.roots, present)
-        refuse_unmovable(found, services.mounting(module, [root.source for root in present]))
+        refuse_unmovable(found, services.mounting(module, _touched(present, found)))
         restore_in_place(backup, found, restoring)
 
     def restore_into(self, backup: OpenBackup, folder: Path, _services: Services, /) -> None:
         restore_into_folder(backup, folder)
+
+
+def _touched(present: Sequence[RootFacts], found: Sequence[Move]) -> list[str]:
+    """Return the roots as they are named, and what would be renamed: of a link that is another place."""
+    return list(dict.fromkeys([*(root.source for root in present), *(str(move.place) for move in found)]))
 
 
 class TreeSource(ABC):

@@ -12,15 +12,16 @@ from dce_play.backup.streams import Sink
 from dce_play.backup.tree.index import Counts
 from dce_play.backup.tree.pack import Packed, PackRules, TreePacker
 from dce_play.errors import ExitCode
+from dce_play.system.counted import counted
 
 FORMAT = "tar"
 
 
 def roots_of_paths(paths: Sequence[str]) -> tuple[RootFacts, ...]:
-    """Return a root a path; its label is the path without the leading slash."""
+    """Return a root a path, and none twice; its label is the path without the leading slash."""
     return tuple(
         RootFacts(label=path.strip("/") or "root", source=path, destination=path, type="path")
-        for path in (os.path.normpath(each) for each in paths)
+        for path in dict.fromkeys(os.path.normpath(each) for each in paths)
     )
 
 
@@ -100,4 +101,4 @@ def size_of(roots: Sequence[RootFacts], *, within_s: float | None = None) -> int
 def _told(packed: Packed) -> str:
     counts = packed.counts
     names = ", ".join((*packed.changed, *packed.vanished)[:5])
-    return f"{counts.changed} file(s) changed and {counts.vanished} vanished while they were read: {names}"
+    return f"{counted(counts.changed, 'file')} changed and {counts.vanished} vanished while they were read: {names}"

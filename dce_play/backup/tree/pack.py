@@ -75,6 +75,7 @@ class TreePacker:
         self._changed: list[str] = []
         self._vanished: list[str] = []
         self._banned = identity(rules.not_below)
+        self._roots: frozenset[bytes] = frozenset()
 
     def pack(self, roots: Sequence[RootFacts]) -> Packed:
         """Write all of it.
@@ -82,6 +83,7 @@ class TreePacker:
         Raises: BackupError: ``not-found`` for a root that is not there or cannot be read, ``incomplete`` for anything
         below that cannot be taken along, ``changed`` where nothing may change.
         """
+        self._roots = frozenset(os.fsencode(root.label) for root in roots)
         try:
             for root in sorted(roots, key=lambda each: os.fsencode(each.label)):
                 self._root(root)
@@ -105,6 +107,8 @@ class TreePacker:
         path = os.fsencode(root.source)
         try:
             status = os.stat(path)  # noqa: PTH116 - bytes: a name need not be UTF-8
+            if not stat.S_ISDIR(status.st_mode):
+                path = os.path.realpath(path)  # of a link, what it stands for, as of one to a folder
             if stat.S_ISDIR(status.st_mode):
                 descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             else:
@@ -138,8 +142,8 @@ class TreePacker:
                     os.close(stack.pop()[0])
                     continue
                 inner, where = member + b"/" + name, place + b"/" + name
-                if self._is_excluded(where, root):
-                    continue
+                if inner in self._roots or self._is_excluded(where, root):
+                    continue  # a root of its own comes by itself
                 child = self._entry(folder, name, inner, where, siblings)
                 if child is not None:
                     self._refuse_other_device(child, device, where)

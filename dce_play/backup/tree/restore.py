@@ -19,6 +19,7 @@ from dce_play.backup.streams import SourceFile
 from dce_play.backup.tree.unpack import TreeUnpacker, UnpackRules
 from dce_play.errors import ExitCode
 from dce_play.system.clock import free_stamp
+from dce_play.system.counted import counted
 from dce_play.system.durable.swaps import Swap, swap_back
 from dce_play.system.durable.whole_files import sync_folder
 
@@ -28,7 +29,9 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
 
     label: str
     place: Path
-    """Where it belongs: absolute, no part of its folder's path is a link."""
+    """Where it belongs: absolute, without a link in it."""
+    holder: Path | None = None
+    """The place of the root that it lies in, with which it comes and goes."""
 
     def aside(self, stamp: str) -> Path:
         """Return where what is there now goes."""
@@ -36,7 +39,8 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
 
     def beside(self, stamp: str) -> Path:
         """Return where it is unpacked."""
-        return self.place.with_name(f".{self.place.name}.restore-{stamp}")
+        whole = self.holder or self.place
+        return whole.with_name(f".{whole.name}.restore-{stamp}") / self.place.relative_to(whole)
 
     def is_taken(self, stamp: str) -> bool:
         """Return whether anything has one of the names that a swap needs: then it is an earlier restore's."""
@@ -68,10 +72,33 @@ def moves(stored: Sequence[RootFacts], present: Sequence[RootFacts]) -> tuple[Mo
     else:
         raise BackupError(
             ErrorId.AMBIGUOUS,
-            f"the backup has {len(stored)} root(s), the module {len(present)}: which goes where?",
+            f"the backup has {counted(len(stored), 'root')}, the module {len(present)}: which goes where?",
             hint="restore it into an empty folder with --into",
         )
-    return tuple(Move(label=old.label, place=_real(Path(new.source))) for old, new in pairs)
+    return _held([Move(label=old.label, place=Path(new.source).resolve()) for old, new in pairs])
+
+
+def _held(found: Sequence[Move]) -> tuple[Move, ...]:
+    """Return the moves, with those that lie in another's place held by it.
+
+    Raises: BackupError (``ambiguous``, exit 4), for two of one place, and for such as lie in another here only.
+    """
+    told: list[Move] = []
+    for move in found:
+        around = [each for each in found if each is not move and move.place.is_relative_to(each.place)]
+        outer = min(around, key=lambda each: len(each.place.parts), default=None)
+        if outer is None:
+            told.append(move)
+            continue
+        below = str(move.place.relative_to(outer.place))
+        if move.label != f"{outer.label}/{below}":
+            raise BackupError(
+                ErrorId.AMBIGUOUS,
+                f"{move.place} would be replaced twice: by {outer.label} and by {move.label}",
+                hint="restore it into an empty folder with --into",
+            )
+        told.append(msgspec.structs.replace(move, holder=outer.place))
+    return tuple(told)
 
 
 def refuse_unmovable(found: Sequence[Move], mounting: Sequence[str]) -> None:
@@ -95,13 +122,14 @@ def restore_in_place(backup: OpenBackup, found: Sequence[Move], restoring: Resto
 
     Raises: BackupError: ``write-failed``, ``truncated``, ``verify-failed``; then all is as it was, or the note stays.
     """
-    stamp = free_stamp(restoring.stamp, lambda each: any(move.is_taken(each) for move in found))
-    swaps = [move.swap(stamp) for move in found]
+    whole = [move for move in found if move.holder is None]
+    stamp = free_stamp(restoring.stamp, lambda each: any(move.is_taken(each) for move in whole))
+    swaps = [move.swap(stamp) for move in whole]
     restoring.begins(swaps=swaps)
     try:
         _unpack_beside(backup, found, stamp)
         os.sync()  # a name that is swapped in must not stand for bytes that are still on their way
-        _swap(found, stamp)
+        _swap(whole, stamp)
     except BaseException as error:
         try:
             swap_back(swaps, whole_too=True)
@@ -129,7 +157,8 @@ def restore_into_folder(backup: OpenBackup, folder: Path) -> None:
 
 
 def _unpack_beside(backup: OpenBackup, found: Sequence[Move], stamp: str) -> None:
-    places = {os.fsencode(move.label): os.fsencode(move.beside(stamp)).lstrip(b"/") for move in found}
+    innermost_first = sorted(found, key=lambda move: -len(move.label))
+    places = {os.fsencode(move.label): os.fsencode(move.beside(stamp)).lstrip(b"/") for move in innermost_first}
 
     def rename(name: bytes) -> bytes | None:
         for label, place in places.items():
@@ -181,10 +210,6 @@ def _busy(move: Move) -> BackupError:
         hint="restore it into an empty folder with --into, and copy it",
         exit_code=ExitCode.PREFLIGHT,
     )
-
-
-def _real(place: Path) -> Path:
-    return place.parent.resolve() / place.name
 
 
 def _remove(path: Path) -> None:

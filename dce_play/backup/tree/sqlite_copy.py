@@ -15,6 +15,7 @@ from typing import Any
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.tree.sqlite_open import SomebodyCame, opened_to_read
 from dce_play.errors import ExitCode
+from dce_play.system.counted import counted
 from dce_play.system.descriptors import write_all
 from dce_play.system.disk import disk_space, mount_of
 
@@ -109,7 +110,8 @@ def _folder_for(size: int, shown: str, *, off_disk: bool) -> str:
     if not folder:
         raise BackupError(
             ErrorId.NO_SPACE,
-            f"{shown} has {size} bytes: its copy does not fit into memory, and would be plain text on a disk",
+            f"{shown} has {counted(size, 'byte')}: its copy does not fit into memory, "
+            "and would be plain text on a disk",
             hint=f"make room below {_MEMORY}, or quiesce the service and set files.sqlite: false",
             exit_code=ExitCode.FAILED,
         )

@@ -14,6 +14,7 @@ from dce_play.backup.tree.pax import (
     encode_header,
     padding,
 )
+from dce_play.system.counted import counted
 
 INDEX = b".dce-index.jsonl"
 """The last member of a tar of folders: one line a member before it."""
@@ -31,7 +32,7 @@ class TarWriter:
     def begin(self, member: Member) -> None:
         """Write a header; exactly ``size_bytes`` must follow through ``data``."""
         if self._due:
-            raise ValueError(f"{self._due} bytes of the member before are missing")
+            raise ValueError(f"{counted(self._due, 'byte')} of the member before are missing")
         self._out.write(encode_header(member))
         self._due = member.size_bytes
         self._size = member.size_bytes
@@ -55,7 +56,7 @@ class TarWriter:
     def end(self) -> None:
         """Write the end mark."""
         if self._due:
-            raise ValueError(f"{self._due} bytes of the last member are missing")
+            raise ValueError(f"{counted(self._due, 'byte')} of the last member are missing")
         self._out.write(END)
 
 
@@ -110,7 +111,7 @@ class TarReader:
             member = decode_ustar(block, offset=at)
             if isinstance(member, int):
                 if member > _MAX_RECORDS_BYTES:
-                    raise NotATar(f"an extended header of {member} bytes at byte {at}")
+                    raise NotATar(f"an extended header of {counted(member, 'byte')} at byte {at}")
                 records = self._exactly(member + -member % BLOCK)[:member]
                 continue
             if records is not None:

@@ -52,6 +52,8 @@ class TreeUnpacker:
         indexed = False
         try:
             for member in reader:
+                if indexed:
+                    raise BackupError(ErrorId.VERIFY_FAILED, "the archive goes on behind its index")
                 if member.name == INDEX:
                     self._compare(reader)
                     indexed = True
@@ -122,7 +124,10 @@ class TreeUnpacker:
                 self._link(member, parent, name)
             case Kind.PIPE:
                 os.mkfifo(name, 0o600, dir_fd=parent)
+                if self._rules.owners:
+                    os.chown(name, member.uid, member.gid, dir_fd=parent, follow_symlinks=False)
                 os.chmod(name, member.mode, dir_fd=parent)
+                os.utime(name, ns=(member.mtime_ns, member.mtime_ns), dir_fd=parent, follow_symlinks=False)
 
     def _link(self, member: Member, parent: int, name: bytes) -> None:
         first = self._rules.rename(member.link)

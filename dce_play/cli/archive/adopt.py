@@ -26,6 +26,7 @@ from dce_play.errors import ExitCode
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId
 from dce_play.system.clock import SystemClock
+from dce_play.system.counted import counted
 
 
 @click.command(short_help="Take over archives that others made, or that moved.")
@@ -72,7 +73,7 @@ def _merge(layout: TargetLayout, *, dry_run: bool, output_format: str) -> None:
     for channel_id in sorted(twins_among(target_seeds(layout.folder)), key=int):
         if dry_run:
             files = ChannelMap(layout, known=[channel_id]).files_of(channel_id)
-            line = f"Would merge {len(files)} files of channel {channel_id} into {shown(files[0])}"
+            line = f"Would merge {counted(len(files), 'file')} of channel {channel_id} into {shown(files[0])}"
             tell(output_format, [line], {"channel_id": channel_id, "into": shown(files[0]), "dry_run": True})
         else:
             _merge_channel(layout, channel_id, output_format)
@@ -84,8 +85,9 @@ def _merge_channel(layout: TargetLayout, channel_id: ChannelId, output_format: s
         return
     into = shown(done.into)
     count = done.outcome.message_count
+    files = counted(len(done.originals), "file")
     lines = [
-        f"Merged {len(done.originals)} files of channel {channel_id} into {into}: {count} messages",
+        f"Merged {files} of channel {channel_id} into {into}: {counted(count, 'message')}",
         *(f"  original kept: {shown(path)}" for path in done.originals),
         f"  when you are content: dce-play archive normalise --confirm {shlex.quote(into)}",
     ]
@@ -107,7 +109,8 @@ def _tell(adoption: Adoption, *, dry_run: bool, output_format: str) -> None:
     bootstrap = adoption.bootstrap
     if dry_run:
         lines.append(
-            f"Would add {len(bootstrap.added)} and repair {len(bootstrap.repaired)} channel map entries "
+            f"Would add {len(bootstrap.added)} and repair "
+            f"{counted(len(bootstrap.repaired), 'channel map entry', 'channel map entries')} "
             f"under {shown(adoption.folder)}."
         )
     else:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from dce_play.cli.app.step_verb import Facts, Wording, step_command
 from dce_play.steps.archive import append as step
+from dce_play.system.counted import counted
 
 _HELP = """Put the messages of DELTA files into the channel file ARCHIVE.
 
@@ -22,16 +23,24 @@ def _lines(facts: Facts) -> Iterator[str]:
     added, archive = facts["appended"], facts["path"]
     if added:
         verb = "Would append" if facts["dry_run"] else "Appended"
-        yield f"{verb} {added} messages to {archive} ({facts['before_count']} -> {facts['after_count']})"
+        yield f"{verb} {counted(added, 'message')} to {archive} ({facts['before_count']} -> {facts['after_count']})"
     else:
         yield f"Nothing new for {archive}"
-    for name, what in (
-        ("holes_filled", "of them fill holes: the file is written anew"),
-        ("edited", "stored messages have newer copies"),
-        ("behind", "messages are missing and stay so (--holes report)"),
+    for name, one, several in (
+        (
+            "holes_filled",
+            "of them fills a hole: the file is written anew",
+            "of them fill holes: the file is written anew",
+        ),
+        ("edited", "stored message has a newer copy", "stored messages have newer copies"),
+        (
+            "behind",
+            "message is missing and stays so (--holes report)",
+            "messages are missing and stay so (--holes report)",
+        ),
     ):
         if facts[name]:
-            yield f"  {facts[name]} {what}"
+            yield f"  {counted(facts[name], one, several)}"
 
 
 append_verb = step_command(

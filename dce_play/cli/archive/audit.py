@@ -15,6 +15,7 @@ from dce_play.discord.archive.folder.places import target_folders
 from dce_play.errors import ExitCode
 from dce_play.layout import TargetLayout
 from dce_play.system.clock import SystemClock
+from dce_play.system.counted import counted
 
 
 @click.command(short_help="Read channel files from end to end and report findings.")
@@ -73,7 +74,9 @@ def _tree(root: Path, index: AuditIndex | None, *, full: bool, jobs: int, output
 def _tell_file(file: FileAudit, around: list[Finding], output_format: str) -> None:
     """Tell of one file; as JSON with the findings around it that name it, so that each path comes once."""
     verdict = "ok" if file.ok else "INVALID"
-    lines = [f"{verdict}\t{shown(file.path)}\t{file.message_count} messages, verified: {file.verified.text()}"]
+    lines = [
+        f"{verdict}\t{shown(file.path)}\t{counted(file.message_count, 'message')}, verified: {file.verified.text()}"
+    ]
     lines += [line for finding in file.findings for line in _lines(finding)]
     tell(output_format, lines, _object(file.path, file, [*file.findings, *around]))
 
@@ -114,4 +117,4 @@ def _facts(finding: Finding) -> dict[str, object]:
 def _sum_up(tree: TreeAudit, output_format: str) -> None:
     invalid = sum(not file.ok for file in tree.files)
     if output_format == "text" and invalid:
-        click.echo(f"{invalid} invalid archive JSON file(s).", err=True)
+        click.echo(f"{counted(invalid, 'invalid archive JSON file')}.", err=True)

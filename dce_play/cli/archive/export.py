@@ -31,6 +31,7 @@ from dce_play.discord.exporters.protocol import (
 from dce_play.errors import ExitCode, UsageError
 from dce_play.snowflake import ChannelId, MessageId, is_number
 from dce_play.system.clock import SystemClock
+from dce_play.system.counted import counted
 from dce_play.system.process.executor import LocalExecutor
 from dce_play.system.redact import PROCESS, Masker
 
@@ -156,15 +157,15 @@ class _Teller:
     def __call__(self, progress: ExportProgress) -> None:
         rate = progress.message_count / max(time.monotonic() - self._began, 0.001)
         reached = f", up to {progress.last_timestamp}" if progress.last_timestamp else ""
-        click.echo(f"{progress.message_count:,} messages{reached}, {rate:,.0f}/s", err=True)
+        click.echo(f"{counted(progress.message_count, 'message', grouped=True)}{reached}, {rate:,.0f}/s", err=True)
 
 
 def _summary(outcome: ExportOutcome, output: Path) -> str:
     if outcome.message_count == 0:
         return f"nothing newer: {output} has no messages" if output.exists() else f"nothing newer: no {output} is made"
-    requests = "" if outcome.request_count is None else f", {outcome.request_count:,} requests"
+    requests = "" if outcome.request_count is None else f", {counted(outcome.request_count, 'request', grouped=True)}"
     last = f"last id {outcome.last_id}, {outcome.completeness.value}{requests}"
-    return f"exported {outcome.message_count:,} messages into {output} ({last})"
+    return f"exported {counted(outcome.message_count, 'message', grouped=True)} into {output} ({last})"
 
 
 @contextmanager

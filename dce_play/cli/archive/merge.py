@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from dce_play.cli.app.step_verb import Facts, Wording, step_command
 from dce_play.steps.archive import merge as step
+from dce_play.system.counted import counted
 
 _HELP = """Make one channel file of several exports of one channel, each message once, in order of the ids.
 
@@ -21,9 +22,10 @@ Exit 0: merged. Exit 1: failed, and nothing changed. Exit 2: --into exists and i
 def _lines(facts: Facts) -> Iterator[str]:
     path = facts["path"]
     if facts["dry_run"]:
-        yield f"Would merge {len(facts['files'])} file(s) of channel {facts['channel_id']} into {path}"
+        yield f"Would merge {counted(len(facts['files']), 'file')} of channel {facts['channel_id']} into {path}"
         return
-    yield f"Merged into {path}: {facts['message_count']} messages, {facts['duplicates']} copies left out"
+    left_out = counted(facts["duplicates"], "copy", "copies")
+    yield f"Merged into {path}: {counted(facts['message_count'], 'message')}, {left_out} left out"
     if facts["conflicts"]:
         yield f"  {facts['conflicts']} of the copies differ"
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from dce_play.cli.app.step_verb import Facts, Wording, step_command
 from dce_play.steps.archive import normalise as step
+from dce_play.system.counted import counted
 
 _HELP = """Write a channel file anew in the exporter's layout, with its messages in order and its count right.
 
@@ -29,7 +30,7 @@ def _lines(facts: Facts) -> Iterator[str]:
     elif dry_run:
         yield f"Would normalise {file}"
     else:
-        counts = f"{facts['before_count']} -> {facts['message_count']} messages"
+        counts = f"{facts['before_count']} -> {counted(facts['message_count'], 'message')}"
         yield f"Original kept: {facts['original']}"
         yield f"Normalised: {file} ({counts}, digest {facts['digest']})"
 

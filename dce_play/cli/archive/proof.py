@@ -23,6 +23,7 @@ from dce_play.discord.archive.proof.snapshot import Snapshot, load_snapshot, tak
 from dce_play.errors import ExitCode
 from dce_play.snowflake import ChannelId
 from dce_play.system.clock import SystemClock
+from dce_play.system.counted import counted
 
 _CHANNEL = click.option("--channel", "channels", multiple=True, metavar="ID", help="Only this channel; repeatable.")
 
@@ -57,7 +58,8 @@ def snapshot(root: Path, output: Path, channels: tuple[str, ...], *, output_form
         "message_count": count,
         "skipped": [shown(path) for path, _ in taken.skipped],
     }
-    line = f"Snapshot of {len(taken.files)} channel file(s), {count} messages: {output} (sha256 {digest})"
+    held = f"{counted(len(taken.files), 'channel file')}, {counted(count, 'message')}"
+    line = f"Snapshot of {held}: {output} (sha256 {digest})"
     tell(output_format, [line], facts)
     return ExitCode.FAILED if taken.skipped else ExitCode.OK
 

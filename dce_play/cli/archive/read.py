@@ -13,6 +13,7 @@ from dce_play.discord.archive.view.stats import FileStats, file_stats
 from dce_play.errors import ExitCode
 from dce_play.render.terminal import data_output
 from dce_play.snowflake import MessageId, is_number
+from dce_play.system.counted import counted
 
 
 @click.command(short_help="Print how many messages files hold, from when to when.")
@@ -80,8 +81,8 @@ def _stats_lines(found: FileStats) -> list[str]:
     when = f", {months[0]} to {months[-1]}" if months else ""
     return [
         f"{shown(found.path)}",
-        f"  channel {found.head.channel_id}: {found.message_count} messages{when}",
-        f"  {found.size_bytes} bytes, {found.mean_bytes} a message",
+        f"  channel {found.head.channel_id}: {counted(found.message_count, 'message')}{when}",
+        f"  {counted(found.size_bytes, 'byte')}, {found.mean_bytes} a message",
     ]
 
 

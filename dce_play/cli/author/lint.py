@@ -24,6 +24,7 @@ from dce_play.render.lint.github import as_github
 from dce_play.render.lint.gitlab import as_gitlab
 from dce_play.render.problems import as_json, render_problems, summary
 from dce_play.source import Problem, Severity
+from dce_play.system.counted import counted
 from dce_play.system.masked_output import painted
 
 
@@ -137,7 +138,7 @@ def _show(problems: list[Problem], result: LintResult, *, form: Form, folder: Pa
             colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
             if problems:
                 click.echo(render_problems(problems, texts, folder=folder, colour=colour), file=painted(sys.stdout))
-            others = f"; {result.left_out} others are not ours" if result.left_out else ""
+            others = f"; {counted(result.left_out, 'other is', 'others are')} not ours" if result.left_out else ""
             click.echo(summary(problems, len(result.files)) + others)
         case Form.JSON:
             rows = [as_json(problem, folder=folder) for problem in problems]

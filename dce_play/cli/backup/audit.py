@@ -11,6 +11,7 @@ from dce_play.cli.app.verb import DURATION
 from dce_play.cli.backup.office import Answer, Office, Verb, common_options
 from dce_play.errors import ExitCode
 from dce_play.system.cells import aligned
+from dce_play.system.counted import counted
 from dce_play.system.quantities import show_duration
 
 
@@ -44,7 +45,8 @@ def audit_modules(max_age: float | None, *, strict: bool, **options: Any) -> int
             names = ", ".join(row.module for row in late[:10])
             error = BackupError(
                 ErrorId.NOT_FOUND,
-                f"{len(late)} active module(s) without a backup younger than {show_duration(max_age or 0.0)}: {names}",
+                f"{counted(len(late), 'active module')} without a backup younger than "
+                f"{show_duration(max_age or 0.0)}: {names}",
                 hint=f"dce-play backup run {late[0].module}",
                 exit_code=ExitCode.FAILED,
             )

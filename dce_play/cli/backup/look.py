@@ -9,6 +9,7 @@ from dce_play.backup.store.catalog import Catalog, Entry, Leftover
 from dce_play.cli.backup.list_row import ListRow, row_of
 from dce_play.cli.backup.office import Answer, Office, Verb, common_options
 from dce_play.system.cells import aligned
+from dce_play.system.counted import counted
 from dce_play.system.quantities import show_duration
 
 
@@ -90,14 +91,14 @@ def _cells(row: ListRow) -> tuple[str, ...]:
         for mark in (
             row.purpose if row.purpose != "regular" else "",
             "encrypted" if row.encrypted else "",
-            f"{len(row.remote)} copies" if row.remote else "",
+            counted(len(row.remote), "copy", "copies") if row.remote else "",
             *row.warnings,
         )
         if mark
     )
     age = show_duration(max(0.0, row.age_s))
     state = f"{state}, level {row.level}"
-    return row.file, state, f"{row.bytes} bytes", change, f"{age} old", row.consistency, marks
+    return row.file, state, counted(row.bytes, "byte"), change, f"{age} old", row.consistency, marks
 
 
 def _leftover(leftover: Leftover) -> dict[str, Any]:
@@ -128,12 +129,12 @@ def _told(entry: Entry, trend: list[dict[str, Any]]) -> list[str]:
         f"  {state}, level {manifest.verification.level}, {manifest.consistency}, {manifest.purpose}",
         f"  module {manifest.module}, class {manifest.class_name}, engine {engine}",
         f"  taken {manifest.started} to {manifest.ended} by {manifest.operator.user} on {manifest.host.name}",
-        f"  {manifest.bytes} bytes stored, {manifest.plain_bytes} plain; sha256 {manifest.sha256}",
+        f"  {counted(manifest.bytes, 'byte')} stored, {manifest.plain_bytes} plain; sha256 {manifest.sha256}",
         f"  holds {', '.join(f'{key} {value}' for key, value in manifest.counts.items())}",
     ]
     lines += [f"  check {each.id}: {'ok' if each.ok else 'FAILED'} {each.at} {each.detail}".rstrip()
               for each in manifest.verification.checks]  # fmt: skip
     lines += [f"  warning {each.id}: {each.message}" for each in manifest.warnings]
     lines += [f"  copy {each.target} {each.key}" for each in manifest.remote]
-    lines += [f"  trend {each['ended']} {each['bytes']} bytes {each['file']}" for each in trend]
+    lines += [f"  trend {each['ended']} {counted(each['bytes'], 'byte')} {each['file']}" for each in trend]
     return lines

@@ -39,8 +39,8 @@ _IDS = {
 }
 
 
-_TELLS_ITSELF = frozenset({"failed", "results", "reason"})
-"""Keys that tell already what failed: then the command as a whole did not, and has no ``error``."""
+_TELLS_ITSELF = frozenset({"failed", "results"})
+"""Keys that tell of each of several what failed: then the command as a whole did not, and has no ``error``."""
 
 
 class Answer(msgspec.Struct, kw_only=True):

@@ -10,6 +10,7 @@ from dce_play.cli.backup.asking import ask_for_person, confirm, plan_lines, remo
 from dce_play.cli.backup.doors import services_of
 from dce_play.cli.backup.office import Answer, Office, Verb, common_options
 from dce_play.errors import ExitCode
+from dce_play.system.counted import counted
 
 
 @click.command("prune", cls=Verb)
@@ -55,7 +56,7 @@ def _act(office: Office, names: tuple[str, ...], options: dict[str, Any]) -> Ans
         return Answer(facts=facts, lines=lines, code=code)
     if remove and not options["yes"]:
         size = total_bytes(catalog, [each.file for each in remove])
-        confirm(office, lines, f"Remove {len(remove)} backup(s), {size} bytes?")
+        confirm(office, lines, f"Remove {counted(len(remove), 'backup')}, {counted(size, 'byte')}?")
     removed, error = removed_by(
         plans, lambda name: apply_prune(name, plans[name], rules[name], office.desk.root, services_of(office))
     )

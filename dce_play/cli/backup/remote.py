@@ -14,6 +14,7 @@ from dce_play.cli.backup.doors import services_of
 from dce_play.cli.backup.list_row import ListRow, row_of
 from dce_play.cli.backup.office import Answer, Office
 from dce_play.errors import ExitCode
+from dce_play.system.counted import counted
 
 
 def add_remote(office: Office, names: Sequence[str], rows: Sequence[ListRow]) -> list[ListRow]:
@@ -49,7 +50,7 @@ def prune_remote(office: Office, names: tuple[str, ...], options: dict[str, Any]
         code = ExitCode.CHANGES_PENDING if remove and options["detailed_exitcode"] else ExitCode.OK
         return Answer(facts=facts, lines=lines, code=code)
     if remove and not options["yes"]:
-        confirm(office, lines, f"Remove {len(remove)} copies at the targets?")
+        confirm(office, lines, f"Remove {counted(len(remove), 'copy', 'copies')} at the targets?")
     removed, error = removed_by(plans, lambda plan: apply_remote(plan, office.desk.root, services_of(office)))
     facts |= {"removed": removed, "applied": error is None}
     return Answer(facts=facts, lines=[*lines, *(f"removed {file}" for file in removed)], error=error)

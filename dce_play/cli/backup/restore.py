@@ -1,6 +1,7 @@
 """``dce-play backup restore``: a plan to read, and only with ``--apply`` and a person's word a restore."""
 
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from dce_play import __version__
 from dce_play.backup.attended import admit, decide, look
 from dce_play.backup.definitions.model import Module, ModuleKeys, secret_variables
 from dce_play.backup.errors import BackupError, ErrorId
-from dce_play.backup.facts import PlanItem
+from dce_play.backup.facts import REFUSE, PlanItem
 from dce_play.backup.manifest import OperatorRecord
 from dce_play.backup.restore.into import check_empty
 from dce_play.backup.restore.restore import RestoreRun
@@ -59,7 +60,9 @@ def _act(office: Office, backup: str, options: dict[str, Any]) -> Answer:
     run = RestoreRun(entry, module, services_of(office), office.desk.root, into=into, identity=options["identity"])
     plan = run.plan(safety=not options["no_safety_backup"])
     if operator is None:
-        lines = [*_lines(plan), f"nothing was touched; to do it: dce-play backup restore {backup} --apply"]
+        is_refused = any(item.what == REFUSE for item in plan)
+        way = "--apply would be refused" if is_refused else f"to do it: {_command(backup, options)}"
+        lines = [*_lines(plan), f"nothing was touched; {way}"]
         return Answer(facts={"plan": plan, "applied": False, "safety_backup": None}, lines=lines)
     if options["confirm"] is None:
         for line in _lines(plan):
@@ -87,6 +90,13 @@ def _module(office: Office, entry: Entry, name: str, *, wanted: bool) -> Module:
             folder=Path.cwd(),
         )
     return office.desk.module(name)
+
+
+def _command(backup: str, options: dict[str, Any]) -> str:
+    """Return the command that does what the plan says: with all that it was planned with."""
+    said = [f"--{name} {shlex.quote(str(options[name]))}" for name in ("to", "into", "identity") if options[name]]
+    said += ["--no-safety-backup"] if options["no_safety_backup"] else []
+    return " ".join(["dce-play backup restore", shlex.quote(backup), *said, "--apply"])
 
 
 def _operator(options: dict[str, Any]) -> OperatorRecord:

@@ -15,6 +15,7 @@ from dce_play.cli.backup.doors import services_of
 from dce_play.cli.backup.office import Answer, Office, Verb, common_options, split_words
 from dce_play.cli.backup.several import FailedRow, Outcome, failed_row, take_all
 from dce_play.errors import DcePlayError, ExitCode
+from dce_play.system.counted import counted
 from dce_play.system.quantities import show_duration
 
 
@@ -136,4 +137,4 @@ def _answer(outcome: Outcome, *, strict: bool) -> Answer:
 def _size(count: int | None) -> str:
     if count is None:
         return "an unknown size"
-    return f"{count} bytes" if count < 1 << 20 else f"{count / (1 << 20):,.1f} MiB"
+    return counted(count, "byte") if count < 1 << 20 else f"{count / (1 << 20):,.1f} MiB"

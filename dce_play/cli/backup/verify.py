@@ -13,6 +13,7 @@ from dce_play.cli.backup.doors import services_of
 from dce_play.cli.backup.office import Answer, Office, Verb, common_options
 from dce_play.errors import ExitCode
 from dce_play.system.cells import aligned
+from dce_play.system.counted import counted
 
 
 class VerifyRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +56,9 @@ def verify(backups: tuple[str, ...], **options: Any) -> int:
         bad = [row for row in rows if not row.ok]
         error = None
         if bad:
-            message = f"{len(bad)} of {len(rows)} backup(s) failed: {bad[0].file}: {bad[0].findings[-1].message}"
+            message = (
+                f"{len(bad)} of {counted(len(rows), 'backup')} failed: {bad[0].file}: {bad[0].findings[-1].message}"
+            )
             error = BackupError(ErrorId.VERIFY_FAILED, message, hint="the file stays; take a new one")
         return Answer(facts={"results": rows}, lines=lines, ok=not bad, code=ExitCode.OK, error=error)
 

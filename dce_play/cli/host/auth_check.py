@@ -16,6 +16,7 @@ from dce_play.discord.scrape.preflight import preflight_target
 from dce_play.discord.targets.usual_file import find_targets_file
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.system.clock import SystemClock
+from dce_play.system.counted import counted
 
 
 class DiscordSilent(DcePlayError):
@@ -71,7 +72,7 @@ def check(output_format: str) -> int:
         }
         click.echo(json.dumps(facts, ensure_ascii=False))
         return code
-    click.echo(f"token: Discord takes it (from {found.source}); it sees {len(guilds)} guild(s)")
+    click.echo(f"token: Discord takes it (from {found.source}); it sees {counted(len(guilds), 'guild')}")
     for name, count in read.items():
         click.echo(f"  target {name}: {'can be read' if count else 'none of its channels can be read'}")
         for line in unseen[name]:

@@ -8,6 +8,7 @@ from dce_play.cli.app.verb import EXISTING_FILE, format_option, tell
 from dce_play.discord.archive.folder.naming import shown
 from dce_play.discord.media.exported import export_media
 from dce_play.errors import ExitCode
+from dce_play.system.counted import counted
 
 
 @click.command(short_help="Write a channel file with its media as DiscordChatExporter does.")
@@ -26,10 +27,10 @@ def export(channel_file: Path, outdir: Path, *, output_format: str) -> int:
     Exit 0: written. Exit 1: failed, or some kept files are lost from the store or changed; their URLs stay.
     """
     done = export_media(channel_file.absolute(), outdir.absolute())
-    line = f"exported {shown(done.path)}: {done.files} files, {done.replaced} URLs replaced"
+    line = f"exported {shown(done.path)}: {counted(done.files, 'file')}, {counted(done.replaced, 'URL')} replaced"
     lines = [line]
     if done.lost:
-        lines.append(f"! {done.lost} kept files are lost or changed; see which: dce-play media verify --deep")
+        lines.append(f"! {counted(done.lost, 'kept file')} lost or changed; see which: dce-play media verify --deep")
     facts = {"path": shown(done.path), "files": done.files, "replaced": done.replaced, "lost": done.lost}
     tell(output_format, lines, facts)
     return ExitCode.FAILED if done.lost else ExitCode.OK

@@ -16,6 +16,7 @@ from dce_play.discord.media_store.verify import verify_store
 from dce_play.errors import ExitCode
 from dce_play.layout import TargetLayout
 from dce_play.steps.media.verify import Params
+from dce_play.system.counted import counted
 from dce_play.system.foreign_text import visible
 
 
@@ -42,7 +43,7 @@ def verify(target: str | None, *, config: Path | None, deep: bool, output_format
             line = f"{finding.fault.value}: {visible(finding.detail)} ({shown(finding.path)})"
             tell(output_format, [line], {**facts, "detail": finding.detail})
         found += count
-        summary = f"Target '{each.name}': {count} finding(s)" if count else f"Target '{each.name}': media are sound"
+        summary = f"Target '{each.name}': {counted(count, 'finding') if count else 'media are sound'}"
         tell(output_format, [summary], {"target": each.name, "findings": count})
     return ExitCode.FAILED if found else ExitCode.OK
 
@@ -64,7 +65,8 @@ def status(target: str | None, *, config: Path | None, output_format: str) -> in
         summary = summarise(TargetLayout(each.output_dir))
         states: Counter[str] = summary.states
         counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "nothing yet"
-        lines = [f"Target '{each.name}': media: {each.media.mode.value}; {counts}; {summary.kept_bytes} bytes kept"]
+        kept = f"{counted(summary.kept_bytes, 'byte')} kept"
+        lines = [f"Target '{each.name}': media: {each.media.mode.value}; {counts}; {kept}"]
         if not each.media.on:
             lines.append("! the URLs of its attachments expire, and nobody keeps their bytes (media: off)")
         facts = {"target": each.name, "media": each.media.mode.value, "states": dict(states)}
@@ -100,7 +102,8 @@ def gc(target: str | None, *, config: Path | None, apply_it: bool, lock_wait_s: 
                 if apply_it:
                     path.unlink(missing_ok=True)
                 tell(output_format, [f"{word} {shown(path)}"], {"target": each.name, "path": shown(path)})
-            line = f"Target '{each.name}': {word} {len(garbage.paths)} file(s), {garbage.size_bytes} bytes"
+            what = f"{counted(len(garbage.paths), 'file')}, {counted(garbage.size_bytes, 'byte')}"
+            line = f"Target '{each.name}': {word} {what}"
             facts = {"target": each.name, "files": len(garbage.paths), "bytes": garbage.size_bytes}
             tell(output_format, [line], {**facts, "applied": apply_it})
     return ExitCode.OK

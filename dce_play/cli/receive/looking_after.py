@@ -8,6 +8,7 @@ import msgspec
 
 from dce_play.cli.receive.telling import settings_of, show
 from dce_play.errors import ExitCode
+from dce_play.system.counted import counted
 from dce_play.transfer.receiving.backends import backfill_store, open_storage, verify_store
 from dce_play.transfer.receiving.store_check import BackfillReport, Broken
 
@@ -24,7 +25,7 @@ def verified(config: Path | None, output_format: str, *, deep: bool) -> int:
     """Compare what is stored with its receipts, and tell what differs."""
     read = settings_of(config)
     report = verify_store(read, dict(os.environ), deep=deep)
-    text = f"{report.episodes} episodes, {report.bytes} bytes, {len(report.broken)} broken"
+    text = f"{counted(report.episodes, 'episode')}, {counted(report.bytes, 'byte')}, {len(report.broken)} broken"
     show(report, lambda: "\n".join([text, *_broken_lines(report.broken)]), output_format)
     return ExitCode.OK if report.sound else ExitCode.FAILED
 
@@ -38,9 +39,9 @@ def exported(config: Path | None) -> int:
 
 
 def _backfill_text(report: BackfillReport, *, dry_run: bool) -> str:
-    lines = [f"{report.rows} rows, {report.added} {'to add' if dry_run else 'added'}"]
+    lines = [f"{counted(report.rows, 'row')}, {report.added} {'to add' if dry_run else 'added'}"]
     if report.cut_bytes:
-        lines.append(f"{report.cut_bytes} bytes of a torn last line {'to cut' if dry_run else 'cut'}")
+        lines.append(f"{counted(report.cut_bytes, 'byte')} of a torn last line {'to cut' if dry_run else 'cut'}")
     lines += [f"no file: {each}" for each in report.missing_files]
     lines += [f"line {number} is no row" for number in report.bad_lines]
     lines += [f"listed more than once: {each}" for each in report.repeated]

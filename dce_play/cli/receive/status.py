@@ -11,6 +11,7 @@ from typing import Any
 from dce_play import __version__
 from dce_play.cli.receive.telling import settings_of, show
 from dce_play.errors import ExitCode
+from dce_play.system.counted import counted
 from dce_play.transfer.receiving.backends import open_storage, open_tokens
 from dce_play.transfer.receiving.config import ReceiveConfig
 from dce_play.transfer.receiving.config_keys import Address
@@ -67,16 +68,17 @@ def _looked_up(config: ReceiveConfig) -> dict[str, Any]:
 
 def _text(status: dict[str, Any]) -> str:
     store, gate = status["store"], status["gate"]
+    held = f"{counted(store['episodes'], 'episode')}, {counted(store['bytes'], 'byte')}, {store['free_bytes']} free"
     lines = [
         f"{status['receiver']}: {'running' if status['running'] else 'not running'}"
         + (f", {status['problem']}" if status["problem"] else ""),
-        f"store: {store['episodes']} episodes, {store['bytes']} bytes, {store['free_bytes']} free",
+        f"store: {held}",
         f"gate: {gate['state']}, head {gate['head_commit'] or '-'} from {gate['source'] or '-'}",
     ]
     for host in status["hosts"]:
         refused = ", ".join(f"{code} {count}" for code, count in host["refusals"].items()) or "none"
         lines.append(
-            f"{host['host_id']}: {host['episodes']} episodes, {host['episodes_today']} today, "
+            f"{host['host_id']}: {counted(host['episodes'], 'episode')}, {host['episodes_today']} today, "
             f"last seen {host['last_seen'] or '-'}, refused: {refused}"
         )
     return "\n".join(lines)

@@ -25,6 +25,7 @@ from dce_play.render.recap import recap_text, recap_title
 from dce_play.render.report import fold_report, read_events
 from dce_play.runner.settings import RunOutcome
 from dce_play.source import InvalidDocument
+from dce_play.system.counted import counted
 from dce_play.system.redact import PROCESS
 
 _FOLDER = "monitoring"
@@ -210,7 +211,7 @@ def _together(notes: list[Note]) -> Note:
     names = ", ".join(dict.fromkeys(note.playbook for note in notes))
     return Note(
         state=State.FAIL,
-        title=f"{len(notes)} runs did not end well: {names} on {notes[-1].host}",
+        title=f"{counted(len(notes), 'run')} did not end well: {names} on {notes[-1].host}",
         text="\n\n".join(f"{note.title}\n{note.text}".strip() for note in reversed(notes)),
         playbook=notes[-1].playbook,
         host=notes[-1].host,

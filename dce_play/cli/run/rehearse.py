@@ -20,6 +20,7 @@ from dce_play.discord.simulator.worlds import REHEARSAL_GROWTH, rehearsal_world
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.playbook.evaluate.reach import reachable_steps
 from dce_play.runner.settings import RunOutcome
+from dce_play.system.counted import counted
 
 _DEFAULT_TARGETS = ("lab-guild", "workshop")
 _PASSED_ON = frozenset(
@@ -142,7 +143,8 @@ def _check(prepared: Prepared) -> None:
 
 def _tell_end(second: RunOutcome, simulator: Simulator) -> None:
     verdict = "passed" if second.exit_code is ExitCode.OK else "FAILED"
-    _tell(f"Rehearsal {verdict}: two runs, {len(simulator.requests)} requests over real HTTP, nobody else was asked.")
+    asked = counted(len(simulator.requests), "request")
+    _tell(f"Rehearsal {verdict}: two runs, {asked} over real HTTP, nobody else was asked.")
     _tell("next  dce-play targets add NAME --archive-root FOLDER --guild ID")
     _tell("then  dce-play auth set")
 

@@ -11,6 +11,7 @@ from dce_play.cli.ship.options import CONFIG, config_from, is_terminal, show
 from dce_play.errors import ExitCode, UsageError
 from dce_play.plugin import NobodyToAsk
 from dce_play.system.clock import SystemClock
+from dce_play.system.counted import counted
 from dce_play.system.quantities import show_duration
 from dce_play.transfer.sending.episodes.quarantine import Item, choose, drop_all, list_items, requeue
 from dce_play.transfer.sending.episodes.quarantine import show as look_at
@@ -61,7 +62,7 @@ def show_verb(config: Path | None, output_format: str, name: str) -> int:
     record |= {"name": name, "files": files}
     lines = [f"{key}: {value}" for key, value in record.items() if key not in {"v", "problem", "files", "fix"}]
     lines += [f"fix: {line}" for line in with_config(record.get("fix", []), spool.option)]
-    lines.append(f"{len(files)} files: {', '.join(files[:10])}{', …' if len(files) > 10 else ''}")
+    lines.append(f"{counted(len(files), 'file')}: {', '.join(files[:10])}{', …' if len(files) > 10 else ''}")
     show(record, output_format, lines)
     return ExitCode.OK
 
@@ -143,9 +144,9 @@ def drop_verb(
 
 def _confirm(names: list[str]) -> None:
     if not is_terminal():
-        raise NobodyToAsk(f"may {len(names)} episodes be removed for good?")
+        raise NobodyToAsk(f"may {counted(len(names), 'episode')} be removed for good?")
     shown = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
-    click.confirm(f"Remove {len(names)} episodes for good ({shown})?", abort=True, err=True)
+    click.confirm(f"Remove {counted(len(names), 'episode')} for good ({shown})?", abort=True, err=True)
 
 
 def _spool(config: Path | None) -> Spool:
@@ -154,4 +155,5 @@ def _spool(config: Path | None) -> Spool:
 
 def _line(item: Item) -> str:
     age = "age unknown" if item.age_s is None else show_duration(item.age_s)
-    return f"{item.name}  {item.reason or 'no reason that can be read'}  {age}  {item.bytes:,} bytes"
+    size = counted(item.bytes, "byte", grouped=True)
+    return f"{item.name}  {item.reason or 'no reason that can be read'}  {age}  {size}"

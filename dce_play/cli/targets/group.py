@@ -17,6 +17,7 @@ from dce_play.errors import ExitCode, UsageError
 from dce_play.playbook.document.document import load_document, read_document
 from dce_play.playbook.document.edit_targets import new_targets_file, with_target
 from dce_play.source import JsonValue
+from dce_play.system.counted import counted
 from dce_play.system.durable.named_outputs import write_named
 
 _config = click.option(
@@ -77,7 +78,7 @@ def check(config: Path | None) -> int:
     """
     targets_file = _load(config)
     enabled = sum(target.enabled for target in targets_file.targets)
-    click.echo(f"{targets_file.path}: {len(targets_file.targets)} target(s), {enabled} enabled, sound")
+    click.echo(f"{targets_file.path}: {counted(len(targets_file.targets), 'target')}, {enabled} enabled, sound")
     return ExitCode.OK
 
 

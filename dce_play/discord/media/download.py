@@ -18,6 +18,7 @@ from dce_play.discord.media_store.policy import MediaPolicy, MediaReference, Med
 from dce_play.discord.media_store.store import MediaStore
 from dce_play.discord.media_store.urls import unsigned
 from dce_play.system.clock import Clock
+from dce_play.system.counted import counted
 from dce_play.system.guarded_network import TooSlow
 
 TRIES = 5
@@ -117,7 +118,7 @@ class Downloader:
             return Result(MediaState.EXCLUDED, str(refused))
         most = self._policy.max_file
         if most is not None and reference.size is not None and reference.size > most:
-            return Result(MediaState.TOO_LARGE, f"{reference.size} bytes")
+            return Result(MediaState.TOO_LARGE, counted(reference.size, "byte"))
         return None
 
     def fetch(self, reference: MediaReference, signed: str) -> Result:
@@ -218,7 +219,7 @@ class Downloader:
             if length is None and reference.size is not None and size < reference.size:
                 raise _Again("the answer ended early")
             if reference.size is not None and size != reference.size:
-                raise _Ended(Result(MediaState.FAILED, f"{size} bytes came, and not {reference.size}"))
+                raise _Ended(Result(MediaState.FAILED, f"{counted(size, 'byte')} came, and not {reference.size}"))
             self._store.adopt_part(part, descriptor, digest)
         finally:
             os.close(descriptor)
@@ -230,9 +231,9 @@ class Downloader:
             self.budget.check(reference.size or 0)
             return
         if self._policy.max_file is not None and total > self._policy.max_file:
-            raise _Ended(Result(MediaState.TOO_LARGE, f"{total} bytes"))
+            raise _Ended(Result(MediaState.TOO_LARGE, counted(total, "byte")))
         if reference.size is not None and total != reference.size:
-            raise _Ended(Result(MediaState.FAILED, f"{total} bytes are announced, and not {reference.size}"))
+            raise _Ended(Result(MediaState.FAILED, f"{counted(total, 'byte')} announced, and not {reference.size}"))
         self.budget.check(total)
 
     def _receive(self, reference: MediaReference, response: Any, descriptor: int, begin: int) -> tuple[int, str]:
@@ -247,7 +248,7 @@ class Downloader:
         for block in response.iter_stream():
             size += len(block)
             if self._policy.max_file is not None and size > self._policy.max_file:
-                raise _Ended(Result(MediaState.TOO_LARGE, f"more than {self._policy.max_file} bytes"))
+                raise _Ended(Result(MediaState.TOO_LARGE, f"more than {counted(self._policy.max_file, 'byte')}"))
             if reference.size is not None and size > reference.size:
                 raise _Ended(Result(MediaState.FAILED, f"more bytes came than {reference.size}"))
             self.budget.spend(len(block))

@@ -17,6 +17,7 @@ from dce_play.discord.media_store.urls import unsigned
 from dce_play.discord.targets.model import Target
 from dce_play.errors import DcePlayError
 from dce_play.layout import TargetLayout
+from dce_play.system.counted import counted
 
 _WITHOUT_BYTES = frozenset({MediaState.GONE, MediaState.FAILED})
 
@@ -36,7 +37,8 @@ class MayBeNeeded(DcePlayError):
 
     def __init__(self, files: int, url: str, target: str) -> None:
         super().__init__(
-            f"{files} file(s) that no line names may be needed: {url} is in a channel file and has no bytes here",
+            f"{counted(files, 'file')} that no line names may be needed: "
+            f"{url} is in a channel file and has no bytes here",
             hint="put media.jsonl back from a backup if it was lost; else fetch what can be had, then look again: "
             f"dce-play media fetch {shlex.quote(target)}",
         )

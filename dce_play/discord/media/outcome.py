@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from dce_play.discord.media_store.policy import MediaState
+from dce_play.system.counted import counted
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,7 +40,7 @@ class MediaOutcome:
                 for state in (MediaState.TOO_LARGE, MediaState.EXCLUDED)
                 if self.states[state]
             )
-            told.append(f"Target '{target}': kept {self.kept} media, {self.kept_bytes} bytes{others}")
+            told.append(f"Target '{target}': kept {self.kept} media, {counted(self.kept_bytes, 'byte')}{others}")
         if self.trouble:
             told.append(f"! media of target '{target}' are not kept: {self.trouble}")
         if self.missing:

@@ -19,6 +19,7 @@ from dce_play.discord.media_store.ledger import Ledger, line_for
 from dce_play.discord.media_store.policy import MediaPolicy, MediaReference, MediaState
 from dce_play.discord.media_store.store import MediaStore
 from dce_play.discord.media_store.urls import unsigned
+from dce_play.errors import DcePlayError
 from dce_play.layout import TargetLayout
 from dce_play.system import proc
 from dce_play.system.clock import Clock
@@ -66,7 +67,7 @@ class MediaRun:
             self._ledger = Ledger(self.layout.media_ledger)
             self._index = MediaIndex(self.layout.media / INDEX_NAME, self.layout.media_ledger)
             self._clear_parts(self._index)
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, sqlite3.Error, DcePlayError) as error:
             self._give_up(error)
         self._thread.start()
         return self
@@ -112,7 +113,13 @@ class MediaRun:
                 part.unlink(missing_ok=True)
 
     def _give_up(self, error: Exception) -> None:
-        told = f"{error.strerror}: {error.filename or self.layout.media}" if isinstance(error, OSError) else repr(error)
+        match error:
+            case OSError():
+                told = f"{error.strerror}: {error.filename or self.layout.media}"
+            case DcePlayError():
+                told = str(error)
+            case _:
+                told = repr(error)
         with self._lock:
             self.outcome.trouble = self.outcome.trouble or told
 

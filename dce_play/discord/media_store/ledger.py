@@ -3,7 +3,7 @@
 Lines of several threads go to the disk together: each waits until its own is durable.
 """
 
-import fcntl
+import errno
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +18,7 @@ from dce_play.discord.media_store.store import DIGEST
 from dce_play.discord.media_store.urls import unsigned
 from dce_play.system.durable.disk import REAL, Disk
 from dce_play.system.durable.json_lines import LineFile
+from dce_play.system.lock.file_lock import open_locked
 
 VERSION = 1
 
@@ -113,10 +114,14 @@ class Ledger:
     """The ledger open for adding, by this process alone."""
 
     def __init__(self, path: Path, *, disk: Disk = REAL) -> None:
-        """Open it, and cut off a torn last line. Raises: OSError, BlockingIOError when another process has it."""
-        descriptor = disk.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        """Open it, and cut off a torn last line.
+
+        Raises: OSError, BlockingIOError when another process has it; NoRegularFile; FlockUnsupported.
+        """
+        descriptor = open_locked(path, os.O_RDWR | os.O_CREAT, open_file=disk.open)
+        if descriptor is None:
+            raise BlockingIOError(errno.EAGAIN, "another process keeps media here", str(path))
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._file = LineFile(descriptor, disk=disk)
             disk.sync_folder(path.parent)
         except BaseException:

@@ -9,6 +9,7 @@ from dce_play.discord.media_store.ledger import read_ledger
 from dce_play.discord.media_store.policy import MediaState
 from dce_play.discord.media_store.store import DIGEST, MediaStore, digest_of
 from dce_play.layout import TargetLayout
+from dce_play.system.counted import counted
 
 
 class MediaFault(StrEnum):
@@ -68,7 +69,7 @@ def _look_at(store: MediaStore, digest: str, size: int, *, deep: bool) -> Iterat
     if found is None:
         yield MediaFinding(fault=MediaFault.NO_FILE, path=path, detail=f"{digest} is not there")
     elif found != size:
-        detail = f"{digest} has {found} bytes, not {size}"
+        detail = f"{digest} has {counted(found, 'byte')}, not {size}"
         yield MediaFinding(fault=MediaFault.WRONG_SIZE, path=path, detail=detail)
     elif deep:
         try:

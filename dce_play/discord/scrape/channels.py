@@ -12,6 +12,7 @@ from dce_play.discord.targets.model import Discover, Target, TargetKind
 from dce_play.errors import DcePlayError, ExitCode, UsageError
 from dce_play.snowflake import ChannelId, GuildId
 from dce_play.source import did_you_mean
+from dce_play.system.counted import counted
 
 
 class NoChannels(DcePlayError):
@@ -134,7 +135,7 @@ def _everything(
                 hint="narrow with --channel",
             )
         owed = {each: ChosenChannel(channel_id=each) for each in unfinished if each not in seeded}
-        rest = f", {len(owed)} channel(s) of an unfinished scrape" if owed else ""
+        rest = f", {counted(len(owed), 'channel')} of an unfinished scrape" if owed else ""
         return _choice(
             f"archive-seeded ({len(channel_files)} channel file(s)){rest}", {**seeded, **owed}, channel_files
         )

@@ -10,6 +10,7 @@ from dce_play.discord.archive.salvage.repair import NothingToRecover, find_bound
 from dce_play.discord.archive.scan.damage import Damage, DamagedFile
 from dce_play.discord.archive.scan.tail import NotCanonical
 from dce_play.discord.scrape.outcome import ChannelOutcome
+from dce_play.system.counted import counted
 
 _END_BYTES = 256
 
@@ -70,7 +71,7 @@ def _partial(outcome: ChannelOutcome, place: Path, folder: Path, archive_root: P
 
 
 def _messages(count: int) -> str:
-    return f"{count:,} message{'' if count == 1 else 's'}"
+    return counted(count, "message", grouped=True)
 
 
 def _command(verb: str, path: Path, folder: Path) -> str:

@@ -18,6 +18,7 @@ from dce_play.discord.targets.model import Target, TargetsFile
 from dce_play.errors import DcePlayError
 from dce_play.layout import TargetLayout
 from dce_play.system.clock import utc_stamp
+from dce_play.system.counted import counted
 from dce_play.system.disk import disk_space
 from dce_play.system.lock.note import LockUnusable
 from dce_play.system.lock.status import Verdict as LockVerdict
@@ -144,7 +145,8 @@ def temp_checks(targets: Sequence[Target], now: datetime) -> list[Check]:
             checks.append(Check(name="temps", verdict=Verdict.WARN, detail=detail))
             continue
         if count:
-            detail = f"temps: {target.name} has {count} export(s) of dead runs, {size} bytes; dce-play run salvage"
+            left = f"{counted(count, 'export')} of dead runs, {counted(size, 'byte')}"
+            detail = f"temps: {target.name} has {left}; dce-play run salvage"
             checks.append(Check(name="temps", verdict=Verdict.WARN, detail=detail))
     return checks or [Check(name="temps", verdict=Verdict.OK, detail="temps: none left behind")]
 

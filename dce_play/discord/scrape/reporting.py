@@ -12,6 +12,7 @@ from dce_play.discord.scrape.outcome import ChannelAction, ChannelOutcome
 from dce_play.discord.scrape.pace import Pace
 from dce_play.facts import ItemFacts, Reached
 from dce_play.snowflake import ChannelId, MessageId
+from dce_play.system.counted import counted
 
 _URGENT = ("WARN", "Detected Discord auth failure")
 
@@ -86,7 +87,7 @@ class ReportingListener:
         with self._lock:
             skipped = outcome.action in {ChannelAction.SKIPPED, ChannelAction.SKIPPED_OOM}
             status = "skipped" if skipped else outcome.action.value.lower()
-            detail = outcome.reason or f"+{outcome.delta} messages"
+            detail = outcome.reason or f"+{counted(outcome.delta, 'message')}"
             self._reporter.item(outcome.channel_id, status, detail, channel_facts(outcome, self._subject))
 
     def missed(self, channels: Mapping[ChannelId, str], line: str, /) -> None:

@@ -8,6 +8,7 @@ from typing import cast
 from dce_play.discord.scrape.outcome import ChannelAction, ChannelOutcome
 from dce_play.errors import DcePlayError
 from dce_play.source import JsonValue
+from dce_play.system.counted import counted
 from dce_play.system.foreign_text import blanked
 
 MARKER = "DCE_JSON_SUMMARY:"
@@ -62,9 +63,9 @@ def summary_text(channels: Sequence[ChannelOutcome]) -> list[str]:
         return [*lines, "  No channel activity recorded."]
     lines += [_line(channel) for channel in channels]
     sums = totals(_row(channel) for channel in channels)
-    counted = [f"{sums[name]} {name}" for name in ("created", "merged", "unchanged", "skipped")]
-    counted += [f"{sums[name]} {name.replace('_', ' ')}" for name in ("updated", "failed", "not_tried") if sums[name]]
-    lines.append(f"Totals: {', '.join(counted)}; +{sums['messages_appended']} messages appended")
+    told = [f"{sums[name]} {name}" for name in ("created", "merged", "unchanged", "skipped")]
+    told += [f"{sums[name]} {name.replace('_', ' ')}" for name in ("updated", "failed", "not_tried") if sums[name]]
+    lines.append(f"Totals: {', '.join(told)}; +{sums['messages_appended']} messages appended")
     if sums["skipped_oom"]:
         lines.append(
             "Hint: for OOM/aborted channels, raise container memory (container_memory or DCE_CONTAINER_MEMORY), "
@@ -204,7 +205,8 @@ def _line(channel: ChannelOutcome) -> str:
         case ChannelAction.MERGED:
             return f"  MERGED   {path}  +{channel.delta} messages {grown}  {end}"
         case ChannelAction.UPDATED:
-            return f"  UPDATED  {path}  {channel.edit_count} edits kept beside {channel.after_count} messages  {end}"
+            edits = counted(channel.edit_count, "edit")
+            return f"  UPDATED  {path}  {edits} kept beside {channel.after_count} messages  {end}"
         case ChannelAction.UNCHANGED:
             return f"  UNCHANGED {path}  {channel.after_count} messages  {end}"
         case ChannelAction.SKIPPED_OOM:

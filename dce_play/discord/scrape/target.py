@@ -18,6 +18,7 @@ from dce_play.discord.targets.model import Discover, Target, TargetKind
 from dce_play.errors import DcePlayError
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId, GuildId
+from dce_play.system.counted import counted, in_number
 
 _LIST_CHEAPLY = frozenset({"discord_api"})
 """The exporters that can tell a guild's channels in one request; DiscordChatExporter is a process, and slow."""
@@ -219,7 +220,8 @@ def _tell_unarchived(unarchived: Sequence[ChosenChannel], job: Job, tools: Tools
     more = f" and {len(unarchived) - _SHOWN} more" if len(unarchived) > _SHOWN else ""
     rest = "the next run without --channel takes them" if job.only else "discover: always takes them"
     line = (
-        f"WARN: Target '{job.target.name}': {len(unarchived)} channel(s) of the guild are not archived: {shown}{more}; "
+        f"WARN: Target '{job.target.name}': {counted(len(unarchived), 'channel')} of the guild "
+        f"{in_number(len(unarchived), 'is', 'are')} not archived: {shown}{more}; "
         f"{rest}, exclude_channel_ids says that they are not wanted"
     )
     tools.listener.missed({each.channel_id: each.own_name for each in unarchived}, line)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from dce_play.host.monitoring.config import State
 from dce_play.host.monitoring.note import Note, NotTaken
+from dce_play.system.counted import counted
 
 _TYPES = {State.START: "info", State.FINISH: "success", State.FAIL: "failure"}
 
@@ -34,4 +35,4 @@ def notify(note: Note, addresses: Sequence[str]) -> None:
         )
         refused += not told
     if refused:
-        raise NotTaken(f"{refused} of {len(addresses)} addresses did not take it")
+        raise NotTaken(f"{refused} of {counted(len(addresses), 'address')} did not take it")

@@ -2,7 +2,8 @@
 
 Entries are JSON in ``$DCE_PLAY_CACHE_DIR``, else ``dce-play`` in the XDG cache folder. The folder may be deleted at
 any time. A key is made of the file's bytes, of everything that an entry depends on, and of our own source files, so
-that an entry is never out of date; an entry that cannot be read counts as missing.
+that an entry is never out of date; an entry that cannot be read counts as missing. Entries can be made again, so they
+are written without a sync; the digest behind an entry tells one that a power loss tore.
 """
 
 import hashlib
@@ -22,7 +23,7 @@ from dce_play.source import Document, JsonValue, NodeSpan, Pointer, Problem, Sev
 from dce_play.system.durable.whole_files import write_atomic
 
 _PACKAGE = Path(__file__).resolve().parents[2]
-_FORMAT = 4
+_FORMAT = 5
 _MAX_ENTRY_BYTES = 32 << 20
 _OTHERS_WRITE = 0o022
 _Kind = TypeVar("_Kind", int, list[Any])
@@ -74,19 +75,20 @@ class Cache:
             return None
         try:
             with self._path(kind, key).open("rb") as file:
-                data = file.read(_MAX_ENTRY_BYTES + 1)
-            return json.loads(data) if len(data) <= _MAX_ENTRY_BYTES else None
+                data, _, digest = file.read(_MAX_ENTRY_BYTES + 1).rpartition(b"\n")
+            return json.loads(data) if digest == _digest(data) else None
         except (OSError, ValueError, RecursionError):
             return None
 
     def put(self, kind: str, key: str, value: JsonValue) -> None:
         """Keep an entry. That it cannot be kept is no reason to stop: the next look takes longer, that is all."""
         data = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
-        if len(data) > _MAX_ENTRY_BYTES:
+        entry = data + b"\n" + _digest(data)
+        if len(entry) > _MAX_ENTRY_BYTES:
             return
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_atomic(self._path(kind, key), data, mode=0o600)
+            write_atomic(self._path(kind, key), entry, mode=0o600, durable=False)
 
     def _is_ours(self) -> bool:
         try:
@@ -99,6 +101,10 @@ class Cache:
         text = f"{self.salt}\n{kind}\n{key}"
         digest = hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()  # a path may be no UTF-8
         return self.folder / f"{kind}-{digest[:40]}.json"
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).hexdigest().encode("ascii")
 
 
 def pack_span(span: Span) -> list[JsonValue]:

@@ -5,7 +5,7 @@ aliases that grow without bound, and ``{{ }}`` without quotes, which YAML takes 
 """
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ MAX_DEPTH = 60
 MAX_NODES = 400_000
 MAX_ALIASED_NODES = 10_000
 _STRING_TAG = "tag:yaml.org,2002:str"
+_ODD = "\0"
+"""Stands in a pointer for a key that is no name."""
 
 
 class TooLarge(Exception):
@@ -59,11 +61,17 @@ class Places:
 class Composer:
     """Reads one document's events. ``value``, ``spans``, ``problems`` and ``unreadable`` are its results."""
 
-    def __init__(self, path: Path, text: str, *, masked: Collection[int]) -> None:
-        """``masked`` are the offsets of values that were mended: read over, and told apart as unreadable."""
+    def __init__(
+        self, path: Path, text: str, *, masked: Collection[int], theirs: Callable[[Pointer], bool] | None = None
+    ) -> None:
+        """``masked`` are the offsets of values that were mended: read over, and told apart as unreadable.
+
+        ``theirs`` tells which values are somebody else's: of how those are written nothing is told.
+        """
         self._text = text
         self._places = Places(path, text)
         self._masked = masked
+        self._theirs = theirs
         self._nodes = 0
         self._aliased = 0
         self._anchors: dict[str, tuple[JsonValue, int] | None] = {}
@@ -102,7 +110,7 @@ class Composer:
 
     def _node(self, event: Any, events: Iterator[Any], pointer: Pointer, *, key: Span | None) -> tuple[JsonValue, int]:
         """Return the value and the offset of its end."""
-        start = event.start_mark.index
+        start, told = event.start_mark.index, len(self.problems)
         self._nodes += 1
         if self._nodes > MAX_NODES or len(pointer) > MAX_DEPTH:
             what = "too deep" if len(pointer) > MAX_DEPTH else "too large"
@@ -128,7 +136,13 @@ class Composer:
             if event.anchor is not None:
                 self._anchors[event.anchor] = (value, self._nodes + self._aliased - before + 1)
         self.spans[pointer] = NodeSpan(key=key, value=self._places.span(start, end))
+        self._forget_theirs(pointer, told)
         return value, end
+
+    def _forget_theirs(self, pointer: Pointer, told: int) -> None:
+        """Keep no problem past the first ``told`` of a value that is not ours."""
+        if self._theirs is not None and self._theirs(pointer):
+            del self.problems[told:]
 
     def _alias(self, event: Any, pointer: Pointer) -> tuple[JsonValue, int]:
         start, end = event.start_mark.index, event.end_mark.index
@@ -201,11 +215,14 @@ class Composer:
         for child in events:
             if type(child).__name__ == "MappingEndEvent":
                 return fields, child.end_mark.index if event.flow_style else end
+            told = len(self.problems)
             name = self._key(child, events, pointer)
+            if getattr(child, "value", None) != "<<":  # a merge can bring in what is ours
+                self._forget_theirs((*pointer, name or _ODD), told)
             if name is None or name in fields:
                 # What hangs under a bad key is read for its end only.
                 kept, self.spans = self.spans, {}
-                _, end = self._node(next(events), events, (*pointer, "\0"), key=None)
+                _, end = self._node(next(events), events, (*pointer, _ODD), key=None)
                 self.spans = kept
                 continue
             key = self._places.span(child.start_mark.index, child.end_mark.index)

@@ -7,6 +7,7 @@ want a sound document or an ``InvalidDocument``.
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,12 +32,12 @@ class Reading:
     sha256: str
 
 
-def load_document(path: Path) -> Document:
-    """Return the file as a document.
+def load_document(path: Path, *, theirs: Callable[[Pointer], bool] | None = None) -> Document:
+    """Return the file as a document; of how the values are written that are ``theirs`` nothing is told.
 
     Raises: InvalidDocument, when anything is wrong with its writing; UsageError, when it cannot be opened.
     """
-    reading = read_document(path, read_bytes(path))
+    reading = read_document(path, read_bytes(path), theirs=theirs)
     errors = [problem for problem in reading.problems if problem.severity is Severity.ERROR]
     if errors:
         raise InvalidDocument(errors, {path: reading.document.text})
@@ -55,7 +56,7 @@ def read_bytes(path: Path) -> bytes:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
 
 
-def read_document(path: Path, data: bytes, /) -> Reading:
+def read_document(path: Path, data: bytes, /, *, theirs: Callable[[Pointer], bool] | None = None) -> Reading:
     """Return what the bytes of the file hold, and all problems of their writing."""
     sha256 = hashlib.sha256(data).hexdigest()
     problems: list[Problem] = []
@@ -67,7 +68,7 @@ def read_document(path: Path, data: bytes, /) -> Reading:
     elif is_json and not problems:
         problems.extend(_json_problems(path, text))
     unreadable = any(problem.message.startswith("not ") or problem.rule == "E004" for problem in problems)
-    composer = _empty(path, text) if unreadable else _compose(path, text, problems)
+    composer = _empty(path, text) if unreadable else _compose(path, text, problems, theirs)
     problems.extend(composer.problems)
     document = Document(path=path, text=text, value=composer.value, spans=composer.spans)
     return Reading(
@@ -148,7 +149,7 @@ def _no_constant(name: str) -> object:
     raise _NoConstant(name)
 
 
-def _compose(path: Path, text: str, problems: list[Problem]) -> Composer:
+def _compose(path: Path, text: str, problems: list[Problem], theirs: Callable[[Pointer], bool] | None) -> Composer:
     """Read the text; where it breaks in a way we know, note the problem, mend as many characters, and read on."""
     # Inside the function for start-up time: not needed when the cache answers.
     from ruamel.yaml.error import YAMLError
@@ -158,7 +159,7 @@ def _compose(path: Path, text: str, problems: list[Problem]) -> Composer:
     mended = text.replace("\t", " ") if path.suffix == ".json" else text
     masked: set[int] = set()
     for _ in range(_MAX_REPAIRS):
-        composer = Composer(path, mended, masked=masked)
+        composer = Composer(path, mended, masked=masked, theirs=theirs)
         try:
             # The reader takes a last line without a line break for another one than with it.
             composer.compose(events_of(mended if mended.endswith("\n") else mended + "\n"))

@@ -5,12 +5,12 @@ where a reference to a secret belongs.
 """
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from dce_play.playbook.document.cache import Cache, cache_folder, own_fingerprint, pack_document, unpack_document
-from dce_play.source import Document
+from dce_play.source import Document, Pointer
 
 _KIND = "written"
 """Of entries: a document of whose writing there is nothing to tell."""
@@ -26,19 +26,19 @@ class KeptDocuments:
         self._never = frozenset(never)
         self._new: dict[str, Document] = {}
 
-    def load(self, path: Path) -> Document:
-        """Return the file as a document.
+    def load(self, path: Path, *, theirs: Callable[[Pointer], bool] | None = None) -> Document:
+        """Return the file as a document; one in which values are ``theirs`` is not kept either.
 
         Raises: InvalidDocument, when anything is wrong with its writing; UsageError, when it cannot be opened.
         """
-        data = _small_file(path) if path.name not in self._never else None
+        data = _small_file(path) if theirs is None and path.name not in self._never else None
         if data is None or self._home is None:
-            return _load(path)
+            return _load(path, theirs)
         key = f"{path.suffix}\n{hashlib.sha256(data).hexdigest()}"
         packed = Cache(self._home, own_fingerprint()).get(_KIND, key)
         with suppress(ValueError, TypeError, KeyError, IndexError):
             return unpack_document(path, data.decode(), packed)
-        self._new[key] = document = _load(path)
+        self._new[key] = document = _load(path, theirs)
         return document
 
     def keep(self) -> None:
@@ -50,11 +50,11 @@ class KeptDocuments:
         self._new.clear()
 
 
-def _load(path: Path) -> Document:
+def _load(path: Path, theirs: Callable[[Pointer], bool] | None) -> Document:
     # Inside the function for start-up time: the reader of YAML takes 40 ms, and most often the cache answers.
     from dce_play.playbook.document.document import load_document
 
-    return load_document(path)
+    return load_document(path, theirs=theirs)
 
 
 def _small_file(path: Path) -> bytes | None:

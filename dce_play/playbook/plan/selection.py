@@ -7,6 +7,7 @@ from dce_play.errors import DcePlayError, ExitCode
 from dce_play.playbook.plan.inputs import check_inputs
 from dce_play.playbook.plan.plan import Plan, PlannedStep, all_steps, children, walk
 from dce_play.source import did_you_mean
+from dce_play.system.counted import counted
 
 
 class NothingChosen(DcePlayError):
@@ -60,7 +61,9 @@ def _from(plan: Plan, start_at: str) -> set[str]:
         raise NothingChosen(f'no step "{start_at}" to start at', hint=did_you_mean(start_at, ids))
     if len(found) > 1:
         choices = ", ".join(nodes[number].id for number in found)
-        raise NothingChosen(f'"{start_at}" could be any of {len(found)} steps', hint=f"write one of {choices}")
+        raise NothingChosen(
+            f'"{start_at}" could be any of {counted(len(found), "step")}', hint=f"write one of {choices}"
+        )
     return {node.id for node in nodes[found[0] :] if isinstance(node, PlannedStep)}
 
 

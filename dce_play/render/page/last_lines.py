@@ -11,6 +11,7 @@ from dce_play.render.page.fitting import Fitting
 from dce_play.render.page.items import facts_of, told_again
 from dce_play.render.text import amount, counted, duration
 from dce_play.system.cells import width
+from dce_play.system.counted import in_number
 
 _STYLES = {Outcome.OK: "ok", Outcome.FAILED: "failed"}
 _NOT_WORKED_ON = frozenset({"failed", "unarchived"})
@@ -51,7 +52,8 @@ class Tally:
         things = counted(len(worked_on), worked_on[0].kind)
         if not added:
             return f"nothing new in {things}"
-        unit = next(each.unit for each in worked_on if each.added)
+        several = next(each.unit for each in worked_on if each.added)
+        unit = in_number(added, several.removesuffix("s"), several)
         return f"+{amount(added)} {unit} in {things if grown == len(worked_on) else f'{amount(grown)} of {things}'}"
 
     def failed(self) -> str:
@@ -67,7 +69,7 @@ class Tally:
             if facts.remark and facts.fix:
                 by_fix.setdefault((facts.fix, facts.remark), []).append(facts)
         for (fix, remark), found in by_fix.items():
-            verb = "is" if len(found) == 1 else "are"
+            verb = in_number(len(found), "is", "are")
             keeps = f"; {found[0].keeps}" if len(found) == 1 and found[0].keeps else ""
             yield f"{counted(len(found), found[0].kind)} {verb} {remark}{keeps}:", fix
 

@@ -13,6 +13,7 @@ from dce_play.runner.cancel import Reason
 from dce_play.runner.fan_out.travel import from_wire, to_wire
 from dce_play.runner.node_result import Failure, NodeResult, foreseen
 from dce_play.source import JsonValue
+from dce_play.system.counted import counted
 
 MAX_RESULT_BYTES = 1 << 20
 """What one item may give back, as JSON."""
@@ -25,7 +26,8 @@ class ResultTooLarge(DcePlayError):
 
     def __init__(self, size_bytes: int) -> None:
         super().__init__(
-            f"its outputs have {size_bytes} bytes, and an item of a loop with fan_out gives at most {MAX_RESULT_BYTES}",
+            f"its outputs have {counted(size_bytes, 'byte')}, "
+            f"and an item of a loop with fan_out gives at most {MAX_RESULT_BYTES}",
             hint="write them to a file and hand on its name",
         )
 

@@ -13,7 +13,7 @@ from dce_play.errors import DcePlayError, ExitCode, UsageError
 from dce_play.event_json import to_json
 from dce_play.events import CheckpointPut, Event, Outcome, RunEnded, RunResumed, RunStarted, StepEnded, StepStarted
 from dce_play.source import JsonValue
-from dce_play.system.disk import NO_ROOM
+from dce_play.system.disk import write_hint
 from dce_play.system.durable.disk import REAL
 from dce_play.system.durable.json_lines import LineFile
 from dce_play.system.durable.regular_files import read_regular
@@ -88,9 +88,11 @@ class RunFolderUnusable(UsageError):
     def __init__(self, folder: Path, error: OSError) -> None:
         super().__init__(
             f"cannot keep the run's record in {folder}: {error.strerror or error}",
-            hint="make room there, or choose another place with --state-dir"
-            if error.errno in NO_ROOM
-            else "choose another place with --state-dir",
+            hint=write_hint(
+                error,
+                full="make room there, or choose another place with --state-dir",
+                other="choose another place with --state-dir",
+            ),
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from dce_play.errors import DcePlayError
 from dce_play.events import Body, Diagnosed, Event, Sink
 from dce_play.system.clock import Clock
+from dce_play.system.disk import write_hint
 
 
 class Mask(Protocol):
@@ -29,7 +30,8 @@ class JournalLost(DcePlayError):
     def __init__(self, error: OSError) -> None:
         super().__init__(
             f"the run's journal cannot be written: {error.strerror or error}",
-            hint="without a record the run does not go on; make room, then resume",
+            hint="without a record the run does not go on; "
+            + write_hint(error, full="make room, then resume", other="mend that, then resume"),
         )
 
 

@@ -13,6 +13,7 @@ from dce_play.services.receiver.context import ReceiverContext
 from dce_play.services.receiver.exchange import Exchange
 from dce_play.services.receiver.identity import Identity, identify
 from dce_play.services.receiver.refusals import AlreadyStored, Refused, conflict
+from dce_play.system.counted import counted
 from dce_play.transfer.ids import episode_id
 from dce_play.transfer.receiving.gate import GateView, Verdict
 from dce_play.transfer.receiving.storage import Claim, Offer
@@ -67,7 +68,7 @@ async def admitted_offer(exchange: Exchange, context: ReceiverContext, *, raw_id
     await _look_for_it(offer, context)
     limit = context.config.limits.max_bytes
     if offer.size > limit:
-        raise Refused("too_large", f"{offer.size} bytes; this receiver takes {limit}")
+        raise Refused("too_large", f"{counted(offer.size, 'byte')}; this receiver takes {limit}")
     view = await context.judge(offer.commit)
     context.tally.judged(identity.host_id, commit=offer.commit, verdict=view.verdict)
     pass_gate(view, header=commit_header(context.config.header_prefix))
@@ -118,7 +119,8 @@ def pass_gate(view: GateView, *, header: str) -> None:
             raise Refused("gate_unknown", "neither Forgejo nor git answers, and nothing is known from before")
         case Verdict.NOT_IN_WINDOW:
             detail = (
-                f"{view.your_commit} is not among the newest {view.window} commits. An upgrade cures new episodes; "
+                f"{view.your_commit} is not among the newest {counted(view.window, 'commit')}. "
+                "An upgrade cures new episodes; "
                 'this one passes only a wider "window" or "enabled = false" at the receiver'
             )
             facts = {
@@ -185,9 +187,9 @@ async def _look_for_it(offer: Offer, context: ReceiverContext) -> None:
 def _check_slots(host: str, context: ReceiverContext) -> None:
     limits, slots = context.config.limits, context.slots
     if slots.total >= limits.max_inflight:
-        raise Refused("too_many", f"{slots.total} uploads are running")
+        raise Refused("too_many", counted(slots.total, "upload is running", "uploads are running"))
     if slots.by_host.get(host, 0) >= limits.max_inflight_per_host:
-        raise Refused("too_many", f"{slots.by_host[host]} uploads of {host} are running")
+        raise Refused("too_many", f"{counted(slots.by_host[host], 'upload')} of {host} at once")
 
 
 async def _check_room(offer: Offer, context: ReceiverContext, *, bytes_left: int) -> None:
@@ -196,11 +198,11 @@ async def _check_room(offer: Offer, context: ReceiverContext, *, bytes_left: int
     with suppress(OSError):
         free = await context.quick(context.storage.free_bytes)
     if free is not None and free - slots.bytes - bytes_left < limits.min_free:
-        raise Refused("no_space", f"{bytes_left} more bytes leave less than {limits.min_free} free")
+        raise Refused("no_space", f"{counted(bytes_left, 'more byte')} leave less than {limits.min_free} free")
     if limits.quota_per_host:
         used = context.tally.bytes_of(offer.host_id) + slots.bytes_by_host.get(offer.host_id, 0)
         if used + bytes_left > limits.quota_per_host:
-            raise Refused("quota", f"{offer.host_id} has stored {used} of {limits.quota_per_host} bytes")
+            raise Refused("quota", f"{offer.host_id} has stored {used} of {counted(limits.quota_per_host, 'byte')}")
 
 
 async def wait_quietly(future: "asyncio.Future[None]") -> None:

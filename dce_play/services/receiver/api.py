@@ -14,7 +14,7 @@ from dce_play.services.receiver.receive_put import answer_already, receipt_body,
 from dce_play.services.receiver.refusals import AlreadyStored, Refused
 from dce_play.services.receiver.uploads import Uploads
 from dce_play.system.clock import utc_stamp
-from dce_play.system.disk import NO_ROOM
+from dce_play.system.disk import FULL, growth_hint
 from dce_play.transfer.receiving.gate import Verdict
 from dce_play.transfer.refused import ArchiveRefused
 from dce_play.transfer.wire import commit_header
@@ -57,10 +57,10 @@ class Api:
             log.error("receive.failed why=%s", error)  # noqa: TRY400 - the fact is enough
             await exchange.refuse(Refused("internal", "the store does not answer now"))
         except OSError as error:
-            log.error("receive.failed why=%s", error)  # noqa: TRY400 - the fact is enough
+            log.error("receive.failed why=%s%s", error, growth_hint(error))  # noqa: TRY400 - the fact is enough
             if exchange.status:
                 raise
-            code = "no_space" if error.errno in NO_ROOM else "internal"
+            code = "no_space" if error.errno in FULL else "internal"
             await exchange.refuse(Refused(code, "the store cannot be written now"))
 
     async def _route(self, exchange: Exchange) -> None:

@@ -18,6 +18,7 @@ from starlette.types import Message, Receive, Scope, Send
 from dce_play.services.receiver.body.long_body import WAITING
 from dce_play.services.receiver.body.pieces import Piece, Waiting
 from dce_play.services.receiver.refusals import Refused
+from dce_play.system.counted import counted
 from dce_play.transfer.receiving.config import Limits
 from dce_play.transfer.wire import PROBLEM_TYPE
 
@@ -76,7 +77,7 @@ class Exchange:
                 raise Disconnected
             self.received_bytes += sum(map(len, pieces))
             if waited_s > RATE_FROM_S and self.received_bytes < limits.min_rate * waited_s:
-                raise Refused("too_slow", f"less than {limits.min_rate} bytes a second")
+                raise Refused("too_slow", f"less than {counted(limits.min_rate, 'byte')} a second")
             more = message.get("more_body", False)
             self.body_read = not more
             for piece in pieces:

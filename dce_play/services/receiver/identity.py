@@ -12,6 +12,7 @@ import msgspec
 from dce_play.services.receiver.exchange import Exchange
 from dce_play.services.receiver.refusals import Refused
 from dce_play.system.clock import utc_stamp
+from dce_play.system.counted import counted
 from dce_play.transfer.receiving.config import ReceiveConfig
 from dce_play.transfer.receiving.tokens import TokenRecord, Tokens, find_token
 
@@ -90,7 +91,7 @@ def _token(exchange: Exchange, tokens: Tokens, *, now: datetime) -> TokenRecord:
 
 def _match(record: TokenRecord, hosts: tuple[str, ...]) -> None:
     if len(hosts) != 1:
-        what = "no host" if not hosts else f"{len(hosts)} hosts ({', '.join(hosts)[:200]})"
+        what = "no host" if not hosts else f"{counted(len(hosts), 'host')} ({', '.join(hosts)[:200]})"
         raise Refused("host_mismatch", f"the certificate names {what}; it must name {record.host_id} alone")
     if "*" in hosts[0] or hosts[0].casefold() != record.host_id.casefold():
         raise Refused("host_mismatch", f"the certificate is of {hosts[0]}, the token of {record.host_id}")

@@ -14,6 +14,7 @@ from dce_play.services.receiver.context import ReceiverContext
 from dce_play.services.receiver.exchange import Disconnected, Exchange
 from dce_play.services.receiver.refusals import AlreadyStored, Refused, conflict
 from dce_play.system.clock import utc_stamp
+from dce_play.system.counted import counted
 from dce_play.transfer.archive_check import ArchiveCheck, CheckedArchive
 from dce_play.transfer.receiving.storage import Incoming, Offer, Published
 from dce_play.transfer.refused import ArchiveRefused
@@ -116,7 +117,9 @@ def _verified(context: ReceiverContext, offer: Offer, check: RunningCheck) -> Ch
     Raises: Refused with 400, 413 or 422.
     """
     if check.sha256() != offer.sha256:
-        raise Refused("digest_mismatch", f"the {check.at} bytes that came have another SHA-256 than Repr-Digest says")
+        raise Refused(
+            "digest_mismatch", f"what came, {counted(check.at, 'byte')}, has another SHA-256 than Repr-Digest says"
+        )
     try:
         found = check.finish()
     except ArchiveRefused as error:

@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from dce_play.services.receiver.tally import NOBODY
+from dce_play.system.counted import counted
 
 _SILENT_S = 3600.0
 _SOON_S = 30 * 86400.0
@@ -99,7 +100,7 @@ def _gate(gate: Mapping[str, Any]) -> str:
         return f'<p class="bad"><b>Unknown:</b> no source has answered yet; episodes have to wait.</p>{problems}'
     age = f", {duration_text(gate['age_s'])} old" if gate["age_s"] is not None else ""
     return (
-        f"<p>The newest {gate['window']} commits up to <code>{escape(gate['head_commit'])}</code>, "
+        f"<p>The newest {counted(gate['window'], 'commit')} up to <code>{escape(gate['head_commit'])}</code>, "
         f"from {escape(gate['source'] or '')}{age}.</p>{problems}"
     )
 
@@ -185,4 +186,4 @@ def duration_text(seconds: float) -> str:
         return f"{max(0, seconds):.0f} s"
     if seconds < 5400:
         return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.0f} h" if seconds < 172_800 else f"{seconds / 86400:.0f} days"
+    return f"{seconds / 3600:.0f} h" if seconds < 172_800 else counted(round(seconds / 86400), "day")

@@ -22,6 +22,7 @@ from dce_play.services.receiver.receive_put import (
     verify_and_publish,
 )
 from dce_play.services.receiver.refusals import Refused
+from dce_play.system.counted import counted
 from dce_play.transfer.receiving.storage import Published, UploadState, UploadWriter
 from dce_play.transfer.wire import INCONSISTENT_LENGTH, MISMATCHING_OFFSET, PIECE_TYPE
 
@@ -239,7 +240,7 @@ class Uploads:
         end = offset + length
         whole = state.offer.size
         if end > whole or (complete == "?1" and end != whole) or promised not in {None, str(whole)}:
-            detail = f"the upload has {whole} bytes; this piece would end it at {end}"
+            detail = f"the upload has {counted(whole, 'byte')}; this piece would end it at {end}"
             raise Refused("inconsistent_length", detail, facts={"type": INCONSISTENT_LENGTH})
         if length > LARGEST_APPEND_BYTES:
             raise Refused("too_large", f"a piece has at most {LARGEST_APPEND_BYTES} bytes")

@@ -10,6 +10,7 @@ from dce_play.discord.archive.folder.naming import shown
 from dce_play.discord.archive.merge.adopt import Adoption, adopt_target
 from dce_play.layout import TargetLayout
 from dce_play.plugin import Change, Context, Effects, Info, StepPlan, StepResult, View
+from dce_play.system.counted import counted
 
 NAME = "archive.adopt"
 EFFECTS = Effects.ARCHIVE
@@ -41,7 +42,7 @@ def plan(params: Params, view: View, /) -> StepPlan:
         Change(what=f"enter channel {seed.channel_id} into the map", path=seed.path)
         for seed in (*adoption.bootstrap.added, *adoption.bootstrap.repaired)
     )
-    return StepPlan(summary=f"would change {len(changes)} map entries", changes=changes)
+    return StepPlan(summary=f"would change {counted(len(changes), 'map entry', 'map entries')}", changes=changes)
 
 
 def apply(params: Params, ctx: Context, /) -> StepResult:
@@ -54,7 +55,8 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     bootstrap = adoption.bootstrap
     return StepResult(
         changed=bool(bootstrap.added or bootstrap.repaired),
-        summary=f"{len(bootstrap.added)} map entries added, {len(bootstrap.repaired)} corrected",
+        summary=f"{counted(len(bootstrap.added), 'map entry', 'map entries')} added, "
+        f"{len(bootstrap.repaired)} corrected",
         outputs=Outputs(
             added=len(bootstrap.added), repaired=len(bootstrap.repaired), ok=adoption.ok, files=_undecided(adoption)
         ),

@@ -18,6 +18,7 @@ from dce_play.discord.archive.append.append import (
 from dce_play.discord.archive.folder.places import layout_of
 from dce_play.errors import UsageError
 from dce_play.plugin import Change, Context, Effects, Info, StepFailed, StepPlan, StepResult, View
+from dce_play.system.counted import counted
 from dce_play.system.durable.whole_files import is_below
 
 NAME = "archive.append"
@@ -61,8 +62,9 @@ def plan(params: Params, view: View, /) -> StepPlan:
     archive = _archive(params, view)
     outcome = plan_append(archive, params.deltas, _options(params, view), layout=layout_of(archive))
     added = outcome.appended + outcome.holes_filled
-    changes = () if outcome.unchanged else (Change(what=f"append {added} messages to {archive.name}", path=archive),)
-    summary = f"would append {added} messages" if changes else "nothing new"
+    news = f"append {counted(added, 'message')}"
+    changes = () if outcome.unchanged else (Change(what=f"{news} to {archive.name}", path=archive),)
+    summary = f"would {news}" if changes else "nothing new"
     return StepPlan(summary=summary, changes=changes, outputs=asdict(_outputs(archive, outcome)))
 
 
@@ -73,12 +75,14 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     outputs = _outputs(archive, outcome)
     if not outcome.every_id_placed:
         raise StepFailed(
-            f"{archive} is behind: {outcome.behind} older messages are missing in it",
+            f"{archive} is behind: {counted(outcome.behind, 'older message is', 'older messages are')} missing in it",
             hint="holes: merge fills them",
             outputs=outputs,
         )
     return StepResult(
-        changed=not outcome.unchanged, summary=f"+{outputs.appended} messages in {archive.name}", outputs=outputs
+        changed=not outcome.unchanged,
+        summary=f"+{counted(outputs.appended, 'message')} in {archive.name}",
+        outputs=outputs,
     )
 
 

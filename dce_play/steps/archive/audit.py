@@ -14,6 +14,7 @@ from dce_play.discord.archive.folder.seeds import json_files
 from dce_play.layout import TargetLayout
 from dce_play.plugin import Context, Effects, Info, StepFailed, StepPlan, StepResult, View
 from dce_play.source import JsonValue
+from dce_play.system.counted import counted
 
 NAME = "archive.audit"
 EFFECTS = Effects.LOCAL
@@ -44,7 +45,7 @@ class Outputs:
 def plan(params: Params, view: View, /) -> StepPlan:
     """Count the files."""
     count = sum(1 for target in view.chosen_targets(*_names(params)) for _ in json_files(target.output_dir))
-    return StepPlan(summary=f"would audit {count} file(s)")
+    return StepPlan(summary=f"would audit {counted(count, 'file')}")
 
 
 def apply(params: Params, ctx: Context, /) -> StepResult:
@@ -69,13 +70,17 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         raise StepFailed(_told(tree, errors), hint=errors[0].repair, outputs=outputs)
     ctx.reporter.note("All checked archive JSON files are valid.")
     return StepResult(
-        changed=False, summary=f"{len(tree.files)} file(s), {tree.message_count} messages, all valid", outputs=outputs
+        changed=False,
+        summary=f"{counted(len(tree.files), 'file')}, {counted(tree.message_count, 'message')}, all valid",
+        outputs=outputs,
     )
 
 
 def _told(tree: TreeAudit, errors: list[Finding]) -> str:
     invalid = sum(not file.ok for file in tree.files)
-    return f"{invalid} invalid archive JSON file(s), {len(errors)} finding(s); first: {errors[0].detail}"
+    return (
+        f"{counted(invalid, 'invalid archive JSON file')}, {counted(len(errors), 'finding')}; first: {errors[0].detail}"
+    )
 
 
 def _plain(finding: Finding) -> dict[str, JsonValue]:

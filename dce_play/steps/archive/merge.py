@@ -17,6 +17,7 @@ from dce_play.discord.archive.scan.head import read_head
 from dce_play.errors import UsageError
 from dce_play.plugin import Change, Context, Effects, Info, StepPlan, StepResult, View
 from dce_play.snowflake import ChannelId
+from dce_play.system.counted import counted
 from dce_play.system.durable.named_outputs import replaceable
 from dce_play.system.durable.whole_files import is_below
 
@@ -65,9 +66,9 @@ def plan(params: Params, view: View, /) -> StepPlan:
         channel_id = channel_id or boundary.head.channel_id
         if boundary.head.channel_id != channel_id:
             raise ForeignChannel(path, found=boundary.head.channel_id, expected=channel_id)
-    change = Change(what=f"merge {len(params.files)} files into {into.name}", path=into)
+    change = Change(what=f"merge {counted(len(params.files), 'file')} into {into.name}", path=into)
     return StepPlan(
-        summary=f"would merge {len(params.files)} files into {into}",
+        summary=f"would merge {counted(len(params.files), 'file')} into {into}",
         changes=(change,),
         outputs={"path": str(into), "channel_id": channel_id},
     )
@@ -86,7 +87,8 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         outcome = merge(params.files, into, prefer=Prefer(params.prefer), on_conflict=differs)
     return StepResult(
         changed=_digest(into) != before,
-        summary=f"{outcome.message_count} messages in {into.name}, {outcome.duplicates} copies left out",
+        summary=f"{counted(outcome.message_count, 'message')} in {into.name}, "
+        f"{counted(outcome.duplicates, 'copy', 'copies')} left out",
         outputs=Outputs(
             path=str(outcome.path),
             channel_id=outcome.channel_id,

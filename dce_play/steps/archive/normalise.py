@@ -13,6 +13,7 @@ from dce_play.discord.archive.merge.normalise import confirm, kept_originals, no
 from dce_play.discord.archive.scan.head import read_head
 from dce_play.errors import UsageError
 from dce_play.plugin import Change, Context, Effects, Info, StepPlan, StepResult, View
+from dce_play.system.counted import counted
 from dce_play.system.durable.whole_files import is_below
 
 NAME = "archive.normalise"
@@ -54,7 +55,7 @@ def plan(params: Params, view: View, /) -> StepPlan:
     if params.confirm:
         kept = _kept(file)
         return StepPlan(
-            summary=f"would remove {len(kept)} original(s)",
+            summary=f"would remove {counted(len(kept), 'original')}",
             changes=tuple(Change(what=f"remove {path.name}", path=path) for path in kept),
             outputs=asdict(Outputs(path=str(file), removed=tuple(map(str, kept)))),
         )
@@ -73,14 +74,16 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     if params.confirm:
         removed = confirm(layout_of(file), read_head(file).channel_id)
         outputs = Outputs(path=str(file), removed=tuple(map(str, removed)))
-        return StepResult(changed=bool(removed), summary=f"removed {len(removed)} original(s)", outputs=outputs)
+        return StepResult(
+            changed=bool(removed), summary=f"removed {counted(len(removed), 'original')}", outputs=outputs
+        )
     if not _needed(params):
         summary = f"{file.name} needs no normalising"
         return StepResult(changed=False, summary=summary, outputs=Outputs(path=str(file)))
     done = normalise(file, layout=layout_of(file), run_id=ctx.run_id, clock=ctx.clock, refresh_head=params.refresh_head)
     return StepResult(
         changed=True,
-        summary=f"normalised {file.name}: {done.before_count} -> {done.after_count} messages",
+        summary=f"normalised {file.name}: {done.before_count} -> {counted(done.after_count, 'message')}",
         outputs=Outputs(
             path=str(file),
             changed=True,

@@ -16,6 +16,7 @@ from dce_play.facts import ItemFacts
 from dce_play.plugin import Context, Effects, Info, StepFailed, StepPlan, StepResult, View
 from dce_play.snowflake import ChannelId
 from dce_play.source import JsonValue
+from dce_play.system.counted import counted
 
 NAME = "archive.prove_append"
 EFFECTS = Effects.LOCAL
@@ -83,7 +84,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     match proof.verdict:
         case Verdict.FAILED:
             raise StepFailed(
-                f"target {names}: {len(proof.failures)} archive integrity check(s) failed",
+                f"target {names}: {counted(len(proof.failures), 'archive integrity check')} failed",
                 hint="the lines marked FAIL say which files and why; nothing was changed by the proof",
                 outputs=outputs,
             )

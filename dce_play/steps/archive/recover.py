@@ -11,6 +11,7 @@ from dce_play.discord.archive.records.journal import pending_journals
 from dce_play.discord.archive.records.recover import RecoveryState, recover
 from dce_play.layout import TargetLayout
 from dce_play.plugin import Change, Context, Effects, Info, StepFailed, StepPlan, StepResult, View
+from dce_play.system.counted import counted
 from dce_play.system.durable.disk import REAL
 
 NAME = "archive.recover"
@@ -39,7 +40,7 @@ def plan(params: Params, view: View, /) -> StepPlan:
     """Count them."""
     pending = pending_journals(_layout(params, view), disk=REAL)
     changes = tuple(Change(what=f"finish or undo the append of channel {path.stem}", path=path) for path in pending)
-    return StepPlan(summary=f"would recover {len(pending)} append(s)", changes=changes)
+    return StepPlan(summary=f"would recover {counted(len(pending), 'append')}", changes=changes)
 
 
 def apply(params: Params, ctx: Context, /) -> StepResult:
@@ -58,7 +59,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     )
     if refused:
         raise StepFailed(
-            f"{len(refused)} append(s) can neither be finished nor undone; first: {refused[0].reason}",
+            f"{counted(len(refused), 'append')} can neither be finished nor undone; first: {refused[0].reason}",
             hint=refused[0].hint,
             outputs=outputs,
         )

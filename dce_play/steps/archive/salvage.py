@@ -12,6 +12,7 @@ from dce_play.discord.archive.salvage.salvage import salvage_target
 from dce_play.discord.targets.model import Target
 from dce_play.layout import TargetLayout
 from dce_play.plugin import Change, Context, Effects, Info, StepFailed, StepPlan, StepResult, View
+from dce_play.system.counted import counted
 
 NAME = "archive.salvage"
 EFFECTS = Effects.ARCHIVE
@@ -50,7 +51,8 @@ def plan(params: Params, view: View, /) -> StepPlan:
     report = _salvage(target, view, dry_run=True)
     changes = tuple(_change(item) for item in report.items if item.fate not in _KEPT)
     return StepPlan(
-        summary=f"would add {report.messages_added} messages from {report.count(Fate.SALVAGED)} export(s)",
+        summary=f"would add {counted(report.messages_added, 'message')} from "
+        f"{counted(report.count(Fate.SALVAGED), 'export')}",
         changes=changes,
         outputs=report.counters(),
     )
@@ -74,7 +76,8 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     retained = [item for item in report.items if item.fate is Fate.RETAINED]
     if retained and params.on_retained == "fail":
         raise StepFailed(
-            f"target {target.name!r}: {len(retained)} export(s) could not be salvaged; first: {retained[0].line}",
+            f"target {target.name!r}: {counted(len(retained), 'export')} could not be salvaged; "
+            f"first: {retained[0].line}",
             hint="they are kept; mend the archive and salvage again",
             outputs=outputs,
         )
@@ -100,7 +103,8 @@ def _salvage(target: Target, view: View, *, dry_run: bool) -> SalvageReport:
 def _summary(report: SalvageReport) -> str:
     if not report.examined:
         return "nothing was left behind"
-    return f"+{report.messages_added} messages from {report.count(Fate.SALVAGED)} of {report.examined} export(s)"
+    salvaged = f"{report.count(Fate.SALVAGED)} of {counted(report.examined, 'export')}"
+    return f"+{counted(report.messages_added, 'message')} from {salvaged}"
 
 
 def _change(item: SalvageItem) -> Change:

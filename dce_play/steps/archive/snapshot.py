@@ -11,6 +11,7 @@ from dce_play.discord.archive.folder.naming import shown
 from dce_play.discord.archive.proof.fingerprint_store import store_for
 from dce_play.discord.archive.proof.snapshot import take_snapshot, target_seeds, write_snapshot
 from dce_play.plugin import Context, Effects, Info, StepPlan, StepResult, View
+from dce_play.system.counted import counted
 
 NAME = "archive.snapshot"
 EFFECTS = Effects.LOCAL
@@ -39,7 +40,7 @@ class Outputs:
 def plan(params: Params, view: View, /) -> StepPlan:
     """Count the files."""
     count = sum(len(target_seeds(target.output_dir)) for target in view.chosen_targets(*params.targets))
-    return StepPlan(summary=f"would record {count} channel file(s)")
+    return StepPlan(summary=f"would record {counted(count, 'channel file')}")
 
 
 def apply(params: Params, ctx: Context, /) -> StepResult:
@@ -65,7 +66,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     count = sum(file.message_count for file in snapshot.files)
     return StepResult(
         changed=False,
-        summary=f"{len(snapshot.files)} channel file(s), {count} messages",
+        summary=f"{counted(len(snapshot.files), 'channel file')}, {counted(count, 'message')}",
         outputs=Outputs(
             snapshot=str(path),
             sha256=digest,

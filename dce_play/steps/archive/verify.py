@@ -11,6 +11,7 @@ from dce_play.discord.archive.view.table import TableEntry, archive_table, table
 from dce_play.discord.targets.model import Discover, Target, TargetKind
 from dce_play.plugin import Context, Effects, Info, StepFailed, StepResult
 from dce_play.source import JsonValue
+from dce_play.system.counted import counted
 
 NAME = "archive.verify"
 EFFECTS = Effects.NONE
@@ -74,7 +75,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         ctx.reporter.note("All enabled targets have archive directories with seeded channel exports.")
     return StepResult(
         changed=False,
-        summary="archives ok" if all(row.ok for row in rows) else f"{len(rows)} targets looked at",
+        summary="archives ok" if all(row.ok for row in rows) else f"{counted(len(rows), 'target')} looked at",
         outputs=outputs,
     )
 

@@ -9,6 +9,7 @@ from dce_play.backup.keep.audit import audit, overdue
 from dce_play.plugin import Context, Duration, Effects, Info, StepFailed, StepResult
 from dce_play.source import JsonValue
 from dce_play.steps.backup_desk import BackupRoot, ClassTable, ModulesPlace, desk_of
+from dce_play.system.counted import counted
 
 NAME = "backup.audit"
 EFFECTS = Effects.NONE
@@ -62,5 +63,5 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
             outputs=outputs,
         )
     return StepResult(
-        changed=False, summary=f"{summary.stateful} stateful module(s), {summary.ready} ready", outputs=outputs
+        changed=False, summary=f"{counted(summary.stateful, 'stateful module')}, {summary.ready} ready", outputs=outputs
     )

@@ -7,6 +7,7 @@ from dce_play.backup.keep.prune import KeepRules, apply_prune, plan_prune
 from dce_play.backup.keep.retention import Retention
 from dce_play.plugin import Change, Context, Duration, Effects, Info, StepFailed, StepPlan, StepResult, View
 from dce_play.steps.backup_desk import BackupRoot, ClassTable, ModulesPlace, desk_of, services_of
+from dce_play.system.counted import counted
 
 NAME = "backup.prune"
 EFFECTS = Effects.LOCAL
@@ -37,7 +38,7 @@ def plan(params: Params, view: View, /) -> StepPlan:
     """Show what would go."""
     planned = _planned(params, view)
     return StepPlan(
-        summary=f"would remove {len(planned.remove)} backup(s), keep {len(planned.keep)}",
+        summary=f"would remove {counted(len(planned.remove), 'backup')}, keep {len(planned.keep)}",
         changes=tuple(Change(what=f"remove {each.file}: {', '.join(each.reasons)}") for each in planned.remove),
     )
 

@@ -3,10 +3,12 @@
 Made for ``always``: it tells of failures too, and never fails itself.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from dce_play.plugin import Context, Effects, Info, StepRecord, StepResult
+from dce_play.system.counted import counted
 
 NAME = "report.summary"
 EFFECTS = Effects.NONE
@@ -43,14 +45,16 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     changed = sum(1 for record in records if record.status == "changed")
     return StepResult(
         changed=False,
-        summary=f"{len(records)} steps, {changed} changed something, {failed} failed",
+        summary=f"{counted(len(records), 'step')}, {changed} changed something, {failed} failed",
         outputs=Outputs(step_count=len(records), failed_count=failed, changed_count=changed),
     )
 
 
-def _since_last_summary(records: tuple[StepRecord, ...]) -> tuple[StepRecord, ...]:
-    ends = [number for number, record in enumerate(records) if record.uses == NAME]
-    return records[ends[-1] + 1 :] if ends else records
+def _since_last_summary(records: Sequence[StepRecord]) -> Sequence[StepRecord]:
+    begin = len(records)
+    while begin and records[begin - 1].uses != NAME:
+        begin -= 1
+    return records[begin:]
 
 
 def _line(record: StepRecord) -> str:

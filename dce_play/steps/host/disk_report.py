@@ -9,6 +9,7 @@ from typing import Annotated
 from dce_play.layout import state_folder
 from dce_play.plugin import Context, Effects, Info, StepResult
 from dce_play.source import JsonValue
+from dce_play.system.counted import counted
 from dce_play.system.disk import disk_space
 
 NAME = "disk.report"
@@ -60,7 +61,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         free, total = _mib(row["free_bytes"]), _mib(row["total_bytes"])
         ctx.reporter.note(f"  {mount}: {free} of {total} MiB free ({row['path']})")
     least = min((_mib(row["free_bytes"]) for row in rows.values()), default=0) / 1024
-    where = f" on the fullest of {len(rows)} file systems" if len(rows) > 1 else ""
+    where = f" on the fullest of {counted(len(rows), 'file system')}" if len(rows) > 1 else ""
     return StepResult(
         changed=False,
         summary=f"{least:.{0 if least >= 10 else 1}f} GiB free{where}",

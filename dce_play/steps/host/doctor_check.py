@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from dce_play.doctor.checkup import Subject, checkup
 from dce_play.doctor.rows import Level, Row
 from dce_play.plugin import Context, Duration, Effects, Info, StepFailed, StepResult
+from dce_play.system.counted import counted
 from dce_play.transfer.sending.settings import find_config, load_config
 
 NAME = "doctor.check"
@@ -53,7 +54,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         fix = "\n".join(line for row in red for line in row.fix)
         raise StepFailed(f"{len(red)} red: {red[0].code}: {red[0].what}", hint=fix, outputs=outputs)
     yellow = sum(row.level is Level.YELLOW for row in rows)
-    return StepResult(changed=False, summary=f"{len(rows)} rows, {yellow} yellow, none red", outputs=outputs)
+    return StepResult(changed=False, summary=f"{counted(len(rows), 'row')}, {yellow} yellow, none red", outputs=outputs)
 
 
 def _facts(row: Row) -> dict[str, Any]:

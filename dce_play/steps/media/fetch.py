@@ -12,6 +12,7 @@ from dce_play.discord.media.opened import MediaTools
 from dce_play.discord.media.outcome import MediaOutcome
 from dce_play.discord.media_store.policy import MediaMode
 from dce_play.plugin import Change, Context, Effects, Info, StepFailed, StepPlan, StepResult, View
+from dce_play.system.counted import counted
 
 NAME = "media.fetch"
 EFFECTS = Effects.ARCHIVE
@@ -89,7 +90,9 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     if outcome.trouble:
         raise StepFailed(f"media of target {target.name!r} are not kept: {outcome.trouble}", outputs=outputs)
     if outcome.unread:
-        raise StepFailed(f"target {target.name!r}: {outcome.unread} channel files cannot be read", outputs=outputs)
+        raise StepFailed(
+            f"target {target.name!r}: {counted(outcome.unread, 'channel file')} cannot be read", outputs=outputs
+        )
     if params.strict and outcome.missing:
         raise StepFailed(f"target {target.name!r}: {outcome.missing} media missing", outputs=outputs)
     missing = f"; ! {outcome.missing} media missing" if outcome.missing else ""

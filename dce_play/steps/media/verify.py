@@ -6,6 +6,7 @@ from typing import Annotated
 from dce_play.discord.media_store.verify import verify_store
 from dce_play.layout import TargetLayout
 from dce_play.plugin import Context, Effects, Info, StepFailed, StepResult
+from dce_play.system.counted import counted
 
 NAME = "media.verify"
 EFFECTS = Effects.NONE
@@ -37,5 +38,5 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         ctx.reporter.say(f"{finding.fault.value}: {finding.detail}")
     outputs = Outputs(findings=count)
     if count:
-        raise StepFailed(f"target {target.name!r}: {count} finding(s) in its media", outputs=outputs)
+        raise StepFailed(f"target {target.name!r}: {counted(count, 'finding')} in its media", outputs=outputs)
     return StepResult(changed=False, summary="media are sound", outputs=outputs)

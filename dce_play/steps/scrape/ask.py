@@ -15,6 +15,7 @@ from dce_play.discord.scrape.reporting import warnings_apart
 from dce_play.discord.scrape.session import Session
 from dce_play.plugin import Context, Effects, Info, StepPlan, StepResult, View
 from dce_play.steps.scrape_session import session_context
+from dce_play.system.counted import counted
 
 NAME = "scrape.ask"
 EFFECTS = Effects.REMOTE
@@ -41,7 +42,7 @@ def plan(_params: Params, view: View, /) -> StepPlan:
     """Ask nobody."""
     targets = view.chosen_targets()
     return StepPlan(
-        summary=f"would ask Discord about {len(targets)} target(s)",
+        summary=f"would ask Discord about {counted(len(targets), 'target')}",
         outputs={"asked": False, "detail": "a dry run asks nobody"},
     )
 

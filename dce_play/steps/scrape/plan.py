@@ -16,6 +16,7 @@ from dce_play.errors import DcePlayError
 from dce_play.layout import TargetLayout
 from dce_play.plugin import Context, Effects, Info, Selection, StepResult
 from dce_play.snowflake import ChannelId
+from dce_play.system.counted import counted
 
 NAME = "scrape.plan"
 EFFECTS = Effects.NONE
@@ -67,7 +68,9 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         options=_options(targets_file, () if all_enabled else chosen, ctx.selection),
     )
     return StepResult(
-        changed=False, summary="1 channel" if channel_count == 1 else f"{channel_count} channels", outputs=outputs
+        changed=False,
+        summary=counted(channel_count, "channel"),
+        outputs=outputs,
     )
 
 
@@ -115,4 +118,4 @@ def _cursor(archive: Path | None, channel_map: ChannelMap, channel_id: ChannelId
         return "no channel file yet"
     cursor = read_cursor(archive, layout=channel_map.layout)
     stale = " (exports left by a dead run)" if list_temps(channel_map.layout, channels=(channel_id,)) else ""
-    return f"{cursor.message_count} messages, after {cursor.last_id or 'nothing'} → {archive.name}{stale}"
+    return f"{counted(cursor.message_count, 'message')}, after {cursor.last_id or 'nothing'} → {archive.name}{stale}"

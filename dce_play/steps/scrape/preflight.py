@@ -13,6 +13,7 @@ from dce_play.discord.scrape.session import Session
 from dce_play.discord.targets.model import Target
 from dce_play.plugin import Context, Effects, Info, StepPlan, StepResult, View
 from dce_play.steps.scrape_session import ExporterChoice, session_context
+from dce_play.system.counted import counted
 
 NAME = "scrape.preflight"
 EFFECTS = Effects.REMOTE
@@ -59,7 +60,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     inaccessible = tuple(probe.channel_id for probe in found.probed if probe.reason)
     return StepResult(
         changed=False,
-        summary=f"{len(found.readable)} of {len(found.probed)} probed channel(s) readable",
+        summary=f"{len(found.readable)} of {counted(len(found.probed), 'probed channel')} readable",
         outputs=Outputs(channel_count=found.channel_count, readable=found.readable, inaccessible=inaccessible),
     )
 

@@ -34,6 +34,7 @@ from dce_play.plugin import Change, Context, Effects, Info, StepFailed, StepPlan
 from dce_play.source import JsonValue
 from dce_play.steps.scrape_session import ExporterChoice, session_context
 from dce_play.system.clock import utc_stamp
+from dce_play.system.counted import counted
 from dce_play.system.durable.named_outputs import write_named
 
 NAME = "scrape.run"
@@ -112,7 +113,9 @@ def plan(params: Params, view: View, /) -> StepPlan:
         Change(what=f"export what is new of channel {each.channel_id}", path=target.output_dir)
         for each in choice.channels
     )
-    return StepPlan(summary=f"would export {len(changes)} channel(s)", changes=changes, outputs={"target": target.name})
+    return StepPlan(
+        summary=f"would export {counted(len(changes), 'channel')}", changes=changes, outputs={"target": target.name}
+    )
 
 
 def apply(params: Params, ctx: Context, /) -> StepResult:
@@ -133,13 +136,13 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     outputs = _outputs(outcome, summary_file, media)
     _check(outcome, params, outputs)
     ctx.reporter.note(f"Target '{target.name}': scrape completed successfully.")
-    summary = f"+{outcome.appended} messages in {len(outcome.channels)} channel(s)"
+    summary = f"+{counted(outcome.appended, 'message')} in {counted(len(outcome.channels), 'channel')}"
     if media.missing:
         summary += f"; ! {media.missing} media missing"
     if outcome.unarchived:
-        summary += f"; {len(outcome.unarchived)} channel(s) are not archived"
+        summary += f"; {counted(len(outcome.unarchived), 'channel is', 'channels are')} not archived"
     if outcome.news:
-        summary += f"; ! {len(outcome.news)} change(s) in the guild"
+        summary += f"; ! {counted(len(outcome.news), 'change')} in the guild"
     return StepResult(changed=outcome.changed, summary=summary, outputs=outputs)
 
 
@@ -224,7 +227,7 @@ def _check(outcome: TargetOutcome, params: Params, outputs: Outputs) -> None:
     first = next((each for each in outcome.channels if each.action is ChannelAction.FAILED or each.unfinished), None)
     detail = f"; first: channel {first.channel_id}: {first.reason}" if first else ""
     raise StepFailed(
-        f"target {outcome.target!r}: of {len(outcome.channels)} channel(s) {', '.join(reasons)}{detail}",
+        f"target {outcome.target!r}: of {counted(len(outcome.channels), 'channel')} {', '.join(reasons)}{detail}",
         hint=f"dce-play summary {outputs.summary_file}",
         outputs=outputs,
     )

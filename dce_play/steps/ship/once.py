@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from dce_play.plugin import Change, Context, Effects, Info, NotAccepted, StepFailed, StepPlan, StepResult, View
 from dce_play.services.shipper import Stopped, open_shipper
+from dce_play.system.counted import counted
 from dce_play.transfer.sending.attempt import Result
 from dce_play.transfer.sending.connection.verdict import Outcome
 from dce_play.transfer.sending.episodes.spool import Spool
@@ -45,7 +46,7 @@ def plan(params: Params, view: View, /) -> StepPlan:
     spool = Spool(config)
     ready, waiting = in_order(spool, spool.list_episodes()[0])
     return StepPlan(
-        summary=f"would send {len(ready)} episode(s) to {config.url}; {waiting} not ready",
+        summary=f"would send {counted(len(ready), 'episode')} to {config.url}; {waiting} not ready",
         changes=tuple(Change(what=f"send {each}") for each in ready[:20]),
         outputs={"waiting": waiting},
     )
@@ -79,4 +80,4 @@ def _check(done: PassResult, outputs: Outputs, params: Params, option: str) -> N
     for word, count in (("quarantined", outputs.quarantined), ("held", outputs.held)):
         if count and word not in params.accept:
             look = f"dce-play quarantine list {option}"
-            raise StepFailed(f"{count} episode(s) {word}", hint=look, outputs=outputs)
+            raise StepFailed(f"{counted(count, 'episode')} {word}", hint=look, outputs=outputs)

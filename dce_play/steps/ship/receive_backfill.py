@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 
 from dce_play.plugin import UNKNOWN, Change, Context, Effects, Info, StepFailed, StepPlan, StepResult, View
+from dce_play.system.counted import counted
 from dce_play.transfer.receiving.backends import backfill_store
 from dce_play.transfer.receiving.config import read_named
 from dce_play.transfer.receiving.store_check import BackfillReport
@@ -43,8 +44,10 @@ def plan(params: Params, view: View, /) -> StepPlan:
         outputs = dict.fromkeys(Outputs.__slots__, UNKNOWN)
         return StepPlan(summary=f"would compare the bucket {config.store.bucket} with its index", outputs=outputs)
     report = backfill_store(config, view.environment, dry_run=True)
-    lines = tuple(Change(what=f"add {report.added} lines to the index") for _ in range(report.added and 1))
-    return StepPlan(summary=f"would add {report.added} lines", changes=lines, outputs=msgspec.to_builtins(report))
+    lines = tuple(Change(what=f"add {counted(report.added, 'line')} to the index") for _ in range(report.added and 1))
+    return StepPlan(
+        summary=f"would add {counted(report.added, 'line')}", changes=lines, outputs=msgspec.to_builtins(report)
+    )
 
 
 def apply(params: Params, ctx: Context, /) -> StepResult:
@@ -65,7 +68,7 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
         raise StepFailed(_unsound(report), hint=hint, outputs=outputs)
     return StepResult(
         changed=report.added > 0 or report.cut_bytes > 0,
-        summary=f"{report.rows} rows, {report.added} added",
+        summary=f"{counted(report.rows, 'row')}, {report.added} added",
         outputs=outputs,
     )
 

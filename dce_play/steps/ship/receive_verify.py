@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 
 from dce_play.plugin import UNKNOWN, Context, Effects, Info, StepFailed, StepPlan, StepResult, View
+from dce_play.system.counted import counted
 from dce_play.transfer.receiving.backends import verify_store
 from dce_play.transfer.receiving.config import read_named
 
@@ -49,8 +50,10 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     if not report.sound:
         first = report.broken[0]
         raise StepFailed(
-            f"{len(report.broken)} of {report.episodes} stored episodes are broken: {first.id}: {first.why}",
+            f"{len(report.broken)} of {counted(report.episodes, 'stored episode')} broken: {first.id}: {first.why}",
             hint=f"dce-play receive verify --deep {config.option}",
             outputs=outputs,
         )
-    return StepResult(changed=False, summary=f"{report.episodes} episodes are sound", outputs=outputs)
+    return StepResult(
+        changed=False, summary=counted(report.episodes, "episode is sound", "episodes are sound"), outputs=outputs
+    )

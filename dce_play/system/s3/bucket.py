@@ -5,42 +5,67 @@ Every read checks the store's checksum header, every write sends a SHA-256 that 
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property, partial
+from typing import Any
 
+from dce_play.system.counted import counted
 from dce_play.system.s3.errors import S3Error, S3NotFound, translated
 from dce_play.system.s3.objects import Listed, ObjectFacts, ObjectStream, facts_from, listed_from
-from dce_play.system.s3.place import S3Place, new_client
-from dce_play.system.s3.signed_get import SignedGets
+from dce_play.system.s3.place import S3Place, look_for_packages, new_client
+from dce_play.system.s3.transfers import Transfers
 from dce_play.system.s3.upload import Part, Unfinished, Upload, sha256_base64
 
 
 class Bucket:
     """A bucket of an S3 API. Shared by threads. ``close`` ends its connections.
 
-    Raises: S3Missing, when boto3 is not installed.
+    Raises: S3Missing, when boto3 or pycurl is not installed.
     """
 
     def __init__(self, place: S3Place) -> None:
+        look_for_packages()
         self.place = place
-        self._client = new_client(place)
-        self._gets = SignedGets(place) if SignedGets.fits(place) else None
         self._name = place.bucket
+
+    @cached_property
+    def _client(self) -> Any:
+        return new_client(self.place)
 
     def close(self) -> None:
         """End all connections."""
-        self._client.close()
-        if self._gets is not None:
-            self._gets.close()
+        if "_client" in self.__dict__:
+            self._client.close()
+
+    @contextmanager
+    def transfers(self) -> Iterator[Transfers]:
+        """Give a quick way to many pages and small objects, for one thread."""
+        transfers = Transfers(self.place)
+        try:
+            yield transfers
+        finally:
+            transfers.close()
+
+    def look(self, prefix: str = "") -> None:
+        """See that the bucket is there and may be listed.
+
+        Raises: S3Error.
+        """
+        with self.transfers() as transfers:
+            next(self.pages(prefix, page_size=1, over=transfers))
 
     def where(self, key: str) -> str:
         """Return an object's address for people; what is not printable in its key is escaped."""
         return f"{self.place.where}/{key.encode('unicode_escape').decode()}"
 
-    def pages(self, prefix: str = "", *, versions: bool = False, page_size: int = 1000) -> Iterator[tuple[Listed, ...]]:
+    def pages(
+        self, prefix: str = "", *, versions: bool = False, page_size: int = 1000, over: Transfers | None = None
+    ) -> Iterator[tuple[Listed, ...]]:
         """Yield the objects page by page, in the store's order, which need not be the keys' order.
 
-        Deletion marks are left out. Raises: S3Error, also for a listing that makes no progress or contradicts itself.
+        Deletion marks are left out. Long listings are quicker ``over`` the caller's transfers.
+        Raises: S3Error, also for a listing that makes no progress or contradicts itself.
         """
-        ask = self._version_page if versions else self._page
+        ask = self._version_page if versions else partial(self._page, over)
         marker: dict[str, str] = {}
         while True:
             with translated(self.place.where):
@@ -52,11 +77,17 @@ class Bucket:
                 raise S3Error(self.place.where, "the listing is cut off and names no next page")
             marker = following
 
-    def _page(self, prefix: str, marker: dict[str, str], size: int) -> tuple[tuple[Listed, ...], dict[str, str], bool]:
-        said = self._client.list_objects_v2(Bucket=self._name, Prefix=prefix, MaxKeys=size, **marker)
+    def _page(
+        self, over: Transfers | None, prefix: str, marker: dict[str, str], size: int
+    ) -> tuple[tuple[Listed, ...], dict[str, str], bool]:
+        said = None if over is None else over.page(prefix, marker.get("ContinuationToken", ""), size)
+        if said is None:
+            said = self._client.list_objects_v2(Bucket=self._name, Prefix=prefix, MaxKeys=size, **marker)
         listed = tuple(listed_from(each) for each in said.get("Contents", ()))
         if said.get("KeyCount", len(listed)) != len(listed):
-            raise S3Error(self.place.where, f"a page announces {said['KeyCount']} objects and lists {len(listed)}")
+            raise S3Error(
+                self.place.where, f"a page announces {counted(said['KeyCount'], 'object')} and lists {len(listed)}"
+            )
         token = said.get("NextContinuationToken", "")
         return listed, {"ContinuationToken": token} if token else {}, bool(said.get("IsTruncated"))
 
@@ -77,14 +108,6 @@ class Bucket:
         Raises: S3NotFound, S3Error.
         """
         where = self.where(key)
-        if self._gets is not None:
-            found = self._gets.get(where, key, version_id)
-            if found is not None:
-                try:
-                    yield ObjectStream(where, *found)
-                finally:
-                    found[1].close()
-                return
         versioned = {"VersionId": version_id} if version_id else {}
         with translated(where):
             said = self._client.get_object(Bucket=self._name, Key=key, ChecksumMode="ENABLED", **versioned)

@@ -31,7 +31,7 @@ class S3Missing(DcePlayError):
     exit_code: ClassVar[ExitCode] = ExitCode.PREFLIGHT
 
     def __init__(self) -> None:
-        super().__init__("object stores need the package boto3", hint="run: pip install 'dce-play[s3]'")
+        super().__init__("object stores need the packages boto3 and pycurl", hint="run: pip install 'dce-play[s3]'")
 
 
 class S3KeyRefused(S3Error):
@@ -68,30 +68,39 @@ def translated(where: str) -> Iterator[None]:
 
     Raises: S3Error and its kinds.
     """
-    # Here because boto3 takes 200 ms to import, and only object stores need it.
+    try:
+        yield
+    except DcePlayError:
+        raise
+    except Exception as error:
+        failure = _in_our_words(where, error)
+        if failure is None:
+            raise
+        raise failure from error
+
+
+def _in_our_words(where: str, error: Exception) -> S3Error | None:
+    # Here because botocore takes 200 ms to import, and only what it does not answer for comes this far.
     from botocore import exceptions as boto
     from urllib3.exceptions import HTTPError
 
-    try:
-        yield
-    except boto.ClientError as error:
-        raise _refusal(where, error) from error
-    except (boto.FlexibleChecksumError, boto.ChecksumError) as error:
-        raise S3Corrupt(where, f"the checksum differs: {error}") from error
-    except (
-        boto.IncompleteReadError,
-        boto.ResponseStreamingError,
-        boto.ConnectionError,
-        boto.ReadTimeoutError,
-        boto.HTTPClientError,
-    ) as error:
-        raise S3Unreachable(where, f"no whole answer: {error}") from error
-    except HTTPError as error:
-        raise S3Unreachable(where, f"no whole answer: {error}") from error
-    except boto.BotoCoreError as error:
-        raise S3Error(where, f"{type(error).__name__}: {error}") from error
-    except OSError as error:
-        raise S3Unreachable(where, str(error)) from error
+    unfinished = (
+        boto.IncompleteReadError, boto.ResponseStreamingError, boto.ConnectionError, boto.ReadTimeoutError,
+        boto.HTTPClientError, HTTPError,
+    )  # fmt: skip
+    match error:
+        case boto.ClientError():
+            return _refusal(where, error)
+        case boto.FlexibleChecksumError() | boto.ChecksumError():
+            return S3Corrupt(where, f"the checksum differs: {error}")
+        case _ if isinstance(error, unfinished):
+            return S3Unreachable(where, f"no whole answer: {error}")
+        case boto.BotoCoreError():
+            return S3Error(where, f"{type(error).__name__}: {error}")
+        case OSError():
+            return S3Unreachable(where, str(error))
+        case _:
+            return None
 
 
 def _refusal(where: str, error: Exception) -> S3Error:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
 
+from dce_play.system.counted import counted
 from dce_play.system.s3.errors import S3Corrupt, S3Unreachable, translated
 
 CHUNK_BYTES = 256 << 10
@@ -62,10 +63,18 @@ class ObjectStream:
             if md5 is not None:
                 md5.update(chunk)
             yield chunk
-        if count != self.facts.size_bytes:
-            raise S3Unreachable(self._where, f"{count} of {self.facts.size_bytes} bytes came")
-        if md5 is not None and md5.hexdigest() != self.facts.etag:
-            raise S3Corrupt(self._where, "the md5 of the bytes is not the ETag")
+        check_bytes(self._where, self.facts, count, md5)
+
+
+def check_bytes(where: str, facts: ObjectFacts, count: int, md5: "hashlib._Hash | None") -> None:
+    """Hold so many bytes with this md5 against what was announced.
+
+    Raises: S3Unreachable, when the length differs; S3Corrupt, when the md5 does.
+    """
+    if count != facts.size_bytes:
+        raise S3Unreachable(where, f"{count} of {counted(facts.size_bytes, 'byte')} came")
+    if md5 is not None and md5.hexdigest() != facts.etag:
+        raise S3Corrupt(where, "the md5 of the bytes is not the ETag")
 
 
 def listed_from(said: Mapping[str, Any]) -> Listed:

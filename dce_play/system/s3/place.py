@@ -6,6 +6,7 @@ No file, variable or metadata service of the cloud's own tools is read.
 import threading
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 from dce_play.system.s3.errors import S3Missing, translated
@@ -37,15 +38,25 @@ class S3Place:
         return f"{self.endpoint.rstrip('/')}/{self.bucket}"
 
 
-def new_client(place: S3Place) -> Any:
-    """Return boto3's client for the place.
+def look_for_packages() -> None:
+    """See that the packages of the extra are there; boto3's takes too long to import for that.
 
-    Raises: S3Missing, when boto3 is not installed.
+    Raises: S3Missing.
     """
     try:
-        from botocore.config import Config  # 100 ms to import, and only object stores need it
-    except ImportError as error:
-        raise S3Missing from error
+        import pycurl  # noqa: F401  # 5 ms, and only object stores need it
+
+        is_there = find_spec("botocore") is not None
+    except ImportError:
+        is_there = False
+    if not is_there:
+        raise S3Missing
+
+
+def new_client(place: S3Place) -> Any:
+    """Return boto3's client for the place."""
+    from botocore.config import Config  # 100 ms to import, and only object stores need it
+
     config = Config(
         signature_version="s3v4",
         s3={"addressing_style": "path" if place.path_style else "virtual"},

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from dce_play.errors import DcePlayError, ExitCode
+from dce_play.system.counted import counted
 from dce_play.system.durable.disk import REAL, Disk
 from dce_play.system.durable.whole_files import read_whole, write_atomic
 from dce_play.system.lock.file_lock import open_locked
@@ -201,7 +202,7 @@ class FileStore:
         except OSError as error:
             return f"{self.folders.root}: {(error.strerror or str(error)).lower()}"
         if free < self._limits.min_free:
-            return f"{self.folders.root}: {free} bytes free, less than min_free"
+            return f"{self.folders.root}: {counted(free, 'byte')} free, less than min_free"
         return self._unwritable()
 
     def _unwritable(self) -> str:

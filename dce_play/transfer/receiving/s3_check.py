@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from dce_play.errors import DcePlayError
+from dce_play.system.counted import counted
 from dce_play.transfer.receiving.s3_store import S3Store
 from dce_play.transfer.receiving.storage import Storage
 from dce_play.transfer.receiving.store_check import BackfillReport, Broken, VerifyReport, content_difference
@@ -66,7 +67,7 @@ def _difference(store: S3Store, episode_id: str, size: int, *, deep: bool) -> st
     if receipt is None:
         return "there is no receipt"
     if receipt.size != size:
-        return f"{size} bytes, the receipt says {receipt.size}"
+        return f"{counted(size, 'byte')}, the receipt says {receipt.size}"
     return _content(store, episode_id, receipt) if deep else ""
 
 

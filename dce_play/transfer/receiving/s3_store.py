@@ -123,7 +123,7 @@ class S3Store:
         Raises: DatabaseFailed; S3Error.
         """
         self.look()
-        next(iter(self.objects.bucket.pages(self.objects.prefix, page_size=1)), None)
+        self.objects.bucket.look(self.objects.prefix)
         self.sweep()
 
     def look(self) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from dce_play.system.counted import counted
 from dce_play.system.durable.whole_files import write_atomic
 from dce_play.transfer.archive_check import ArchiveCheck, ArchiveLimits
 from dce_play.transfer.member_names import NameLimits
@@ -119,7 +120,7 @@ def _difference(path: Path, size: int, receipt: Receipt | None, *, deep: bool) -
     if receipt.id != path.name.removesuffix(".tar.zst"):
         return f"the receipt is of {receipt.id}"
     if receipt.size != size:
-        return f"{size} bytes, the receipt says {receipt.size}"
+        return f"{counted(size, 'byte')}, the receipt says {receipt.size}"
     if not deep:
         return ""
     with path.open("rb") as file:

@@ -6,6 +6,7 @@ import threading
 
 from dce_play.errors import DcePlayError
 from dce_play.system.clock import utc_stamp
+from dce_play.system.counted import counted
 from dce_play.transfer.ids import EpisodeId
 from dce_play.transfer.sending.connection.answer import Answer
 from dce_play.transfer.sending.connection.verdict import receipt_of
@@ -86,7 +87,7 @@ class Packs:
         """
         free = shutil.disk_usage(self._spool.outbox).free
         if free < self._config.min_free:
-            raise NoRoom(f"{free} bytes are free, less than min_free")
+            raise NoRoom(f"{counted(free, 'byte')} free, less than min_free")
         part = self._spool.file(identifier, Suffix.PART)
         with self._packing:
             packed = self._packer.pack(self._spool.episode(identifier), identifier, part, moved=self._moved)

@@ -136,6 +136,21 @@ def test_a_bit_that_flips_is_found_and_noted_and_latest_is_the_one_before(yard: 
     assert [(row["file"], row["good"]) for row in rows] == [(second["file"], False), (first["file"], True)]
 
 
+@pytest.mark.contract("B5")
+def test_a_bit_of_the_stored_file_that_flips_is_found_at_level_1(yard: Yard) -> None:
+    row = yard.take()
+    path = Path(row["path"])
+    whole = path.read_bytes()
+    for at in (0, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        code, found = yard.ask("verify", row["file"], "--level", "1", "--no-record")
+        (finding,) = found["results"][0]["findings"]
+        assert (code, finding["id"]) == (1, "verify-failed")
+        assert "its sha256 differs" in finding["message"]
+    path.write_bytes(whole)
+    assert yard.ask("verify", row["file"], "--level", "1")[0] == 0
+
+
 @pytest.mark.contract("N12")
 def test_a_file_that_was_cut_together_with_its_sums_is_found_by_the_drill(yard: Yard) -> None:
     import gzip
@@ -223,6 +238,11 @@ def test_into_wants_an_empty_folder(yard: Yard, tmp_path: Path) -> None:
     (full / "x").touch()
     assert yard.run("restore", row["file"], "--into", str(full), "--apply", "--confirm", "kuma").code == 2
     assert [path.name for path in full.iterdir()] == ["x"]
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "linked").symlink_to(tmp_path / "empty")
+    words = ("--into", str(tmp_path / "linked"), "--apply", "--confirm", "kuma")
+    assert yard.run("restore", row["file"], *words).code == 2
+    assert list((tmp_path / "empty").iterdir()) == []
     yard.define_all({"name": "other"})
     assert yard.run("restore", row["file"], "--into", str(tmp_path / "new"), "--apply", "--confirm", "kuma").code == 0
     assert tree(tmp_path / "new" / str(yard.data).lstrip("/")) == DATA
@@ -274,6 +294,15 @@ def test_a_backup_that_shrank_warns_and_strict_tells(yard: Yard) -> None:
     assert code == 8
     assert "shrunk" in [warning["id"] for warning in found["backups"][0]["warnings"]]
     assert yard.ask("list")[1]["backups"][0]["change_percent"] < -90
+
+
+def test_a_backup_that_only_packs_better_has_not_shrunk(yard: Yard) -> None:
+    (yard.data / "big").write_bytes(os.urandom(1 << 20))
+    yard.take()
+    (yard.data / "big").write_bytes(bytes(1 << 20))
+    row = yard.take()
+    assert row["bytes"] < 1 << 17
+    assert "shrunk" not in [warning["id"] for warning in row["warnings"]]
 
 
 @pytest.mark.contract("B8")

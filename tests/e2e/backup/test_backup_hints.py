@@ -53,3 +53,53 @@ def test_a_step_says_it_with_its_own_places(yard: Yard) -> None:
     assert missing.code != 0
     assert typed(yard, missing.out + missing.err, "--allow-unattended").code == 0
     assert yard.terminal.run("run", "demand.yml").code == 0
+
+
+def test_the_command_that_a_plan_ends_with_restores_what_the_plan_is_for(tmp_path: Path) -> None:
+    yard = yard_in(tmp_path)
+    other = tmp_path / "other data"
+    other.mkdir()
+    here = {"health": {"none": True}, "restore_notes": "none", "container_engine": "none"}
+    yard.define_all(
+        {"name": "kuma", "files": {"paths": [str(yard.data)]}, **here},
+        {"name": "twin", "files": {"paths": [str(other)]}, **here},
+    )
+    yard.take()
+    into = str(tmp_path / "new folder")
+    for said in (("--to", "twin", "--no-safety-backup"), ("--into", into)):
+        planned = yard.run("restore", "kuma@latest", *said)
+        (command,) = re.findall(r"to do it: dce-play (backup .+)", planned.out)
+        name = "twin" if "--to" in said else "kuma"
+        done = yard.terminal.run(*shlex.split(command), "--confirm", name)
+        assert done.code == 0, done
+    assert [path.name for path in tmp_path.glob("data.before-*")] == []  # nothing was done to the module itself
+    assert len(list(tmp_path.glob("other data.before-*"))) == 1
+    assert (tmp_path / "new folder" / str(yard.data)[1:] / "a.txt").is_file()
+    assert len([name for name in yard.names() if name.endswith(".gz")]) == 1  # no safety backup, as was said
+
+
+def test_a_plan_tells_how_large_what_is_there_now_is(tmp_path: Path) -> None:
+    yard = yard_in(tmp_path)
+    yard.define(container_engine="none")
+    yard.take()
+    (yard.data / "more").write_bytes(b"x" * 5000)
+    plan = {item["what"]: item["detail"] for item in yard.ask("restore", "kuma@latest")[1]["plan"]}
+    assert plan["present"] == f"{yard.data}; about 5019 bytes"
+
+
+def test_a_named_module_of_another_class_is_not_passed_over_in_silence(tmp_path: Path) -> None:
+    yard = yard_in(tmp_path)
+    code, found = yard.ask("run", "kuma", "--class", "A,F", "--allow-unattended")
+    assert (code, found["error"]["message"]) == (2, "kuma is of the class E, not A or F")
+    assert not yard.root.exists()
+    yard.take("--class", "E")
+
+
+def test_require_that_finds_none_has_failed_as_a_whole(tmp_path: Path) -> None:
+    yard = yard_in(tmp_path)
+    yard.define(container_engine="none")
+    code, found = yard.ask("require", "kuma")
+    assert (code, found["error"]["id"]) == (4, "not-found")
+    assert (found["error"]["message"], found["error"]["hint"]) == (found["reason"], found["hint"])
+    yard.take()
+    assert "quiesce.mode" in yard.ask("require", "kuma", "--consistency", "quiesced")[1]["reason"]

@@ -211,3 +211,17 @@ def test_what_a_killed_run_and_its_killed_guard_left_held_is_let_go_before_the_n
     assert "undone what a killed run left: run rmdir" in said.err
     assert not held.exists()
     assert yard.ask("list")[1]["leftovers"] == []
+
+
+@pytest.mark.contract("B4", "N6")
+def test_what_holds_a_service_is_undone_also_when_it_kills_us_before_it_ends(tmp_path: Path) -> None:
+    yard = yard_in(tmp_path)
+    held = tmp_path / "held"
+    freeze = ["sh", "-c", f"touch {held}; kill -9 $PPID"]
+    yard.define(quiesce={"mode": "command", "freeze": freeze, "thaw": ["rm", str(held)]})
+    process = yard.start("run", "kuma", "--allow-unattended")
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    wait_for(lambda: not processes_in(tmp_path), within_s=10, what="the end of every process")
+    assert not held.exists()
+    assert [left["kind"] for left in yard.ask("list")[1]["leftovers"]] == ["part"]

@@ -5,6 +5,7 @@ goes only when its data has lost its name for good; a restore's note is there be
 """
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,46 @@ def test_a_restore_is_noted_before_it_begins_and_durable_before_it_is_swapped_in
         "sync all",
         "unlink out/.dce-restore-has-not-ended",
         "fsync out",
+    ]
+
+
+@pytest.mark.contract("N14")
+@pytest.mark.root
+def test_a_restore_that_fails_between_two_roots_puts_the_first_back_for_good_before_its_note_goes(yard: Yard) -> None:
+    folder = yard.data.parent
+    (folder / "more").mkdir()
+    (folder / "more" / "d.txt").write_text("first\n")
+    yard.define(files={"paths": [str(yard.data), str(folder / "more")]}, container_engine="none")
+    file = yard.take()["file"]
+    (yard.data / "a.txt").write_text("newer\n")
+    if subprocess.run(["mount", "--bind", folder / "more", folder / "more"], check=False).returncode:
+        pytest.skip("no right to mount")
+    try:
+        log = folder / "calls"
+        words = ("restore", file, "--apply", "--confirm", "kuma", "--no-safety-backup")
+        said = yard.under(*strace(log), words=words)
+    finally:
+        subprocess.run(["umount", folder / "more"], check=True)
+    assert said.code == 4, said
+    assert f"{folder / 'more'} is a mount point and cannot be put aside" in said.err
+    made = [re.sub(r"\d{8}T\d{6}Z", "T", each) for each in changes(log, folder)]
+    since = made[made.index("rename data to data.before-T") : made.index("fsync backups/.dce-backup", -5) + 1]
+    assert [each for each in since if each.startswith(("rename", "fsync")) or "restore.json" in each] == [
+        "rename data to data.before-T",
+        "rename .data.restore-T to data",
+        "fsync .",
+        "fsync .",
+        "rename data to data.undone-T",
+        "rename data.before-T to data",
+        "fsync .",
+        "unlink backups/.dce-backup/kuma.restore.json",
+        "fsync backups/.dce-backup",
+    ]
+    assert (yard.data / "a.txt").read_text() == "newer\n"
+    assert yard.ask("require", "kuma")[0] == 0
+    assert sorted(each.name for each in folder.iterdir() if each.name.startswith((".", "data", "more"))) == [
+        "data",
+        "more",
     ]
 
 

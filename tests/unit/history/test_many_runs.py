@@ -90,4 +90,4 @@ def test_a_story_names_so_many_channels_and_counts_the_others(beyond: int) -> No
     info = RunInfo(run_id="20261128T031500Z-24ad04", folder=Path("/runs/x"), state=State.OK, options={})
     lines = list(story_lines(Story(row=RunRow(info=info, gains=RunGains(targets=(gain,))), report={}), now=NOW))
     assert sum("room" in line for line in lines) == most
-    assert [line.strip() for line in lines if "more channels" in line] == ["+1 in 1 more channels"] * beyond
+    assert [line.strip() for line in lines if "more channel" in line] == ["+1 in 1 more channel"] * beyond

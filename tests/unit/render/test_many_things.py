@@ -18,7 +18,7 @@ def test_a_recap_names_so_many_steps_and_counts_the_others(beyond: int) -> None:
     text = recap_text({"steps": [*changed, {"status": "failed", "name": "the bad one"}]})
     assert text.count("changed: step") == most - 1
     assert "failed: the bad one" in text
-    assert ("and 1 steps more" in text) == bool(beyond)
+    assert ("and 1 step more" in text) == bool(beyond)
 
 
 @pytest.mark.parametrize("beyond", [0, 1])

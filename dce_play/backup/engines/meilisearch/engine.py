@@ -32,6 +32,7 @@ from dce_play.backup.protocols import DrillOptions, EngineSource, OpenBackup, Re
 from dce_play.backup.streams import CHUNK_BYTES, Sink, chunks, push_all
 from dce_play.errors import ExitCode
 from dce_play.source import JsonValue
+from dce_play.system.counted import counted
 
 NAME = "meilisearch"
 FORMAT = "meilisearch-dump"
@@ -221,7 +222,7 @@ class MeilisearchEngine:
         refused = "a server that runs imports no dump: --apply needs --into FOLDER"
         return (
             *(() if into else (PlanItem(what=REFUSE, detail=refused),)),
-            PlanItem(what="backup", detail=f"{backup.manifest.counts.get('documents')} documents"),
+            PlanItem(what="backup", detail=counted(backup.manifest.counts.get("documents", 0), "document")),
             PlanItem(what="write", detail=f"the dump to {folder}"),
             PlanItem(what="command", detail=command),
             PlanItem(what="note", detail="the server imports a dump only when it starts, into an empty database"),

@@ -15,9 +15,9 @@ from dce_play.backup.engines.postgres.put_aside import (
     planned,
     put_aside,
     put_back,
-    session,
 )
 from dce_play.backup.engines.postgres.server import Server, ServerFacts, open_server
+from dce_play.backup.engines.postgres.session import session
 from dce_play.backup.engines.postgres.tools import parse_version
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import REFUSE, PlanItem
@@ -25,6 +25,7 @@ from dce_play.backup.protocols import OpenBackup, Restoring, Services
 from dce_play.backup.streams import SourceFile, chunks
 from dce_play.errors import ExitCode
 from dce_play.system.clock import free_stamp
+from dce_play.system.counted import counted
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,8 +94,9 @@ def plan(backup: OpenBackup, module: Module, services: Services) -> tuple[PlanIt
         ),
         PlanItem(
             what="contents",
-            detail=f"{len(record.databases)} databases, {len(record.roles)} roles, {len(record.tables)} tables,"
-            f" {record.rows} rows; {manifest.plain_bytes} bytes of SQL",
+            detail=f"{counted(len(record.databases), 'database')}, {counted(len(record.roles), 'role')}, "
+            f"{counted(len(record.tables), 'table')}, {counted(record.rows, 'row')}; "
+            f"{counted(manifest.plain_bytes, 'byte')} of SQL",
         ),
     ]
     for name in target.restored:
@@ -103,8 +105,8 @@ def plan(backup: OpenBackup, module: Module, services: Services) -> tuple[PlanIt
             items.append(
                 PlanItem(
                     what="replace",
-                    detail=f'database "{name}" ({sizes[name]} bytes) has its sessions ended, is renamed to "{aside}",'
-                    " and is loaded anew",
+                    detail=f'database "{name}" ({counted(sizes[name], "byte")}) has its sessions ended, '
+                    f'is renamed to "{aside}", and is loaded anew',
                 )
             )
         else:
@@ -187,8 +189,8 @@ def _compare(target: Target) -> None:
     recorded = {
         table: rows for table, rows in recorded_rows(target.record).items() if table.database not in MAINTENANCE
     }
-    counted = count_rows(target.server, target.restored)
+    held = count_rows(target.server, target.restored)
     for table, rows in recorded.items():
-        there = counted.rows.get(table, 0)
+        there = held.rows.get(table, 0)
         if there < rows:
-            raise BackupError(ErrorId.VERIFY_FAILED, f"table {table} has {there} rows, the backup {rows}")
+            raise BackupError(ErrorId.VERIFY_FAILED, f"table {table} has {counted(there, 'row')}, the backup {rows}")

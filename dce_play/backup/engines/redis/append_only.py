@@ -1,7 +1,6 @@
 """The append-only files, opened while the server may not rewrite them.
 
-The setting that forbids it is set back in every case: by us, and when we are killed by a guard process, which waits for
-the end of a pipe that only we hold open.
+The setting that forbids it is set back in every case: by a guard process, when we ask it to and when we are killed.
 """
 
 import os
@@ -14,8 +13,9 @@ import msgspec
 
 from dce_play.backup.engines.redis.link import Link, in_the_middle
 from dce_play.backup.errors import BackupError, ErrorId
-from dce_play.errors import ExitCode
+from dce_play.errors import DcePlayError, ExitCode
 from dce_play.system.process.executor import Command
+from dce_play.system.process.undo_guard import UndoGuard
 
 _SETTING = "auto-aof-rewrite-percentage"
 _TRIES = 3
@@ -42,27 +42,28 @@ def rewriting_held(link: Link) -> Iterator[None]:
         yield
         return
     undo = link.command("CONFIG", "SET", _SETTING, str(before))
-    guard = Command(
-        argv=("sh", "-c", 'cat >/dev/null; exec "$@"', "guard", *undo.argv),
-        timeout_s=7 * 24 * 3600.0,
-        env=undo.env,
-        secrets=undo.secrets,
-    )
-    with link.services.streams.open(guard, stdin=True) as program:
+    with UndoGuard(link.services.streams, link.services.executor, max_s=7 * 24 * 3600.0) as guard:
         try:
+            # The password goes through the guard's pipe: in its environment it could be read as long as it runs.
+            _promise(guard, undo)
             link.ask("CONFIG", "SET", _SETTING, "0")
             yield
         finally:
-            program.close_stdin()
-            answer = b"".join(iter(program.read, b"")).decode(errors="replace").strip()
-            program.finish()
-            if answer != "OK" and link.setting(_SETTING) != before:
+            said = "; ".join(guard.undo().failed)
+            if link.setting(_SETTING) != before:  # a client that is refused may end with exit code 0
                 raise BackupError(
                     ErrorId.ENGINE_FAILED,
-                    f"{link.where}: {_SETTING} could not be set back: {answer}",
+                    f"{link.where}: {_SETTING} could not be set back: {said}".removesuffix(": "),
                     hint=f"redis-cli CONFIG SET {_SETTING} {before}",
                     exit_code=ExitCode.FAILED,
                 )
+
+
+def _promise(guard: UndoGuard, undo: Command) -> None:
+    try:
+        guard.promise(undo.argv, env=undo.env)
+    except DcePlayError as error:
+        raise BackupError(ErrorId.ENGINE_FAILED, f"{_SETTING} was left as it is: {error}") from error
 
 
 def await_no_rewrite(link: Link) -> None:

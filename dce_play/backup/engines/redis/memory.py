@@ -6,6 +6,7 @@ from pathlib import Path
 from dce_play.backup.engines.redis.link import Link
 from dce_play.backup.errors import WarningId
 from dce_play.backup.facts import Warned
+from dce_play.system.counted import counted
 
 _OVERCOMMIT = Path("/proc/sys/vm/overcommit_memory")
 _MEMINFO = Path("/proc/meminfo")
@@ -29,7 +30,8 @@ def fork_warnings(link: Link) -> tuple[Warned, ...]:
     if available is None or policy not in {_HEURISTIC, _NEVER} or used <= available:
         return ()
     message = (
-        f"the server uses {used} bytes and {available} are free: its fork may fail (vm.overcommit_memory={policy})"
+        f"the server uses {counted(used, 'byte')} and {available} are free: "
+        f"its fork may fail (vm.overcommit_memory={policy})"
     )
     return (Warned(id=WarningId.MEMORY_FOR_FORK, message=message),)
 

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from dce_play.system.counted import counted
+
 MARK_BYTES = 40
 """How long the end mark of a diskless transfer is."""
 _END_BYTES = 9
@@ -125,5 +127,5 @@ class RdbCut:
         if not self._first.startswith(_MAGIC):
             flaw = "it does not begin as an RDB"
         elif length < _END_BYTES or self._held[length - _END_BYTES] != 0xFF:
-            flaw = f"it has no end after {total} bytes"
+            flaw = f"it has no end after {counted(total, 'byte')}"
         return self._held[: max(length, 0)], RdbEnd(rdb_bytes=total, flaw=flaw)

@@ -9,6 +9,7 @@ from dce_play.backup.engines.redis.places import find_place
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import REFUSE, PlanItem
 from dce_play.backup.protocols import OpenBackup, Services
+from dce_play.system.counted import counted
 
 
 def plan(backup: OpenBackup, module: Module, services: Services, *, into: Path | None) -> tuple[PlanItem, ...]:
@@ -22,8 +23,8 @@ def plan(backup: OpenBackup, module: Module, services: Services, *, into: Path |
     items = [
         PlanItem(
             what="contents",
-            detail=f"{counts.get('keys', '?')} keys of Redis {manifest.engine.server_version},"
-            f" {manifest.plain_bytes} bytes",
+            detail=f"{counted(counts.get('keys', 0), 'key')} of Redis {manifest.engine.server_version},"
+            f" {counted(manifest.plain_bytes, 'byte')}",
         )
     ]
     if into is not None:

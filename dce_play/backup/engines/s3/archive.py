@@ -15,6 +15,7 @@ from dce_play.backup.tree.tar import TarWriter
 from dce_play.system.s3.bucket import Bucket
 from dce_play.system.s3.errors import S3Corrupt, S3NotFound, S3Unreachable
 from dce_play.system.s3.objects import Listed, ObjectFacts
+from dce_play.system.s3.transfers import Transfers
 
 _MOST_ROUNDS = 3
 """How often what has changed is fetched again."""
@@ -41,34 +42,37 @@ class Archiver:
         Raises: S3Error, BackupError.
         """
         try:
-            with Fetcher(self._bucket) as fetcher:
-                self._write_all(fetcher, self._listed(), round_number=0)
-                for round_number in range(1, _MOST_ROUNDS + 1):
-                    before = self._lines
-                    self._write_all(fetcher, self._changed(round_number), round_number=round_number)
-                    self._roster.forget_missing(round_number=round_number)
-                    if self._lines == before:
-                        break
-                else:
-                    self._look_once_more()
+            with self._bucket.transfers() as transfers:
+                self._write_rounds(transfers)
             return self._write_index()
         finally:
             self._spool.close()
 
-    def _listed(self) -> Iterator[Listed]:
-        for page in self._bucket.pages(self._prefix, versions=self._versions):
+    def _write_rounds(self, transfers: Transfers) -> None:
+        fetcher = Fetcher(self._bucket, transfers)
+        self._write_all(fetcher, self._listed(transfers), round_number=0)
+        for round_number in range(1, _MOST_ROUNDS + 1):
+            before = self._lines
+            self._write_all(fetcher, self._changed(transfers, round_number), round_number=round_number)
+            self._roster.forget_missing(round_number=round_number)
+            if self._lines == before:
+                return
+        self._look_once_more(transfers)
+
+    def _listed(self, transfers: Transfers) -> Iterator[Listed]:
+        for page in self._bucket.pages(self._prefix, versions=self._versions, over=transfers):
             yield from page
 
-    def _changed(self, round_number: int) -> Iterator[Listed]:
-        for each in self._listed():
+    def _changed(self, transfers: Transfers, round_number: int) -> Iterator[Listed]:
+        for each in self._listed(transfers):
             version = each.version_id if self._versions else ""
             if not self._roster.is_unchanged(each.key, version, _print(each), round_number=round_number):
                 yield each
 
-    def _look_once_more(self) -> None:
+    def _look_once_more(self, transfers: Transfers) -> None:
         """Count what has changed since the last round, without fetching it."""
         last = _MOST_ROUNDS + 1
-        self.changed_to_the_end = sum(1 for _ in self._changed(last))
+        self.changed_to_the_end = sum(1 for _ in self._changed(transfers, last))
         self.changed_to_the_end += self._roster.forget_missing(round_number=last)
 
     def _write_all(self, fetcher: Fetcher, listed: Iterator[Listed], *, round_number: int) -> None:

@@ -20,6 +20,7 @@ from dce_play.backup.mounted import files_engine, mounted_source, names_a_place
 from dce_play.backup.protocols import DrillOptions, EngineSource, OpenBackup, Restoring, Services
 from dce_play.backup.s3_bucket import alias_of, in_our_words, open_bucket
 from dce_play.backup.streams import PulledSink, Sink
+from dce_play.system.counted import counted, in_number
 from dce_play.system.s3.bucket import Bucket
 
 NAME = "s3"
@@ -93,14 +94,13 @@ class BucketSource:
             totals = archiver.write()
         warnings: tuple[Warned, ...] = ()
         if archiver.changed_to_the_end:
-            message = (
-                f"{archiver.changed_to_the_end} objects still changed after they had been fetched again three times"
-            )
+            changed = counted(archiver.changed_to_the_end, "object")
+            message = f"{changed} still changed after being fetched again three times"
             if self._keys.on_change == "fail":
                 raise BackupError(ErrorId.CHANGED, message)
             warnings = (Warned(id=WarningId.LIVE_CHANGED, message=message),)
         return Produced(
-            engine=EngineFacts(name=NAME, tool="botocore", tool_version=_version()),
+            engine=EngineFacts(name=NAME, tool="libcurl", tool_version=_version()),
             source=SourceFacts(kind="endpoint", where=_where(keys, self._bucket)),
             format=FORMAT,
             consistency=Consistency.LIVE_CHANGED if warnings else Consistency.LIVE,
@@ -121,7 +121,7 @@ class S3Engine:
             return Health.UNKNOWN
         try:
             with _opened(keys, services, patience_s=timeout_s) as bucket, in_our_words():
-                next(bucket.pages(keys.prefix, page_size=1))
+                bucket.look(keys.prefix)
         except BackupError:
             return Health.UNHEALTHY
         return Health.HEALTHY
@@ -152,7 +152,7 @@ class S3Engine:
             return
         with _opened(keys, services) as bucket:
             with in_our_words():
-                next(bucket.pages(keys.prefix, page_size=1))
+                bucket.look(keys.prefix)
             yield BucketSource(module, services, bucket)
 
     def quiesce_places(self, module: Module, services: Services, /) -> tuple[str, ...]:  # noqa: ARG002  # protocol
@@ -177,7 +177,8 @@ class S3Engine:
         """Return what would be put where, and what stays."""
         if backup.manifest.format == MOUNTED:
             return files_engine().plan_restore(backup, module, services, into=into)
-        held = f"{backup.manifest.counts.get('objects')} objects, {backup.manifest.counts.get('bytes')} bytes"
+        counts = backup.manifest.counts
+        held = f"{counted(counts.get('objects', 0), 'object')}, {counted(counts.get('bytes', 0), 'byte')}"
         if into is not None:
             return (PlanItem(what="backup", detail=held), PlanItem(what="write", detail=f"objects and index to {into}"))
         keys = module.keys.s3
@@ -190,10 +191,20 @@ class S3Engine:
             found = compare(bucket, wanted, prefix=keys.prefix, drop_equal=False)
             where = _where(keys, bucket)
         return (
-            PlanItem(what="replace", detail=f"{found.differing} objects in {where} that differ"),
-            PlanItem(what="put", detail=f"{found.missing} objects that are missing"),
-            PlanItem(what="present", detail=f"{found.equal} objects are equal and are left alone"),
-            PlanItem(what="keep", detail=f"{found.extra} objects that the backup lacks stay"),
+            PlanItem(
+                what="replace",
+                detail=f"{counted(found.differing, 'object')} in {where} that "
+                f"{in_number(found.differing, 'differs', 'differ')}",
+            ),
+            PlanItem(what="put", detail=counted(found.missing, "object that is missing", "objects that are missing")),
+            PlanItem(
+                what="present",
+                detail=counted(found.equal, "object is equal and left alone", "objects are equal and left alone"),
+            ),
+            PlanItem(
+                what="keep",
+                detail=counted(found.extra, "object that the backup lacks stays", "objects that the backup lacks stay"),
+            ),
             PlanItem(what="backup", detail=held),
         )
 
@@ -216,13 +227,15 @@ class S3Engine:
             if found.differing and not restoring.replace:
                 raise BackupError(
                     ErrorId.USAGE,
-                    f"{found.differing} objects in {_where(keys, bucket)} differ from the backup and would be replaced",
+                    f"{counted(found.differing, 'object')} in {_where(keys, bucket)} would be replaced with others",
                     hint=f"replace them with --confirm {module.name}",
                 )
             if found.differing or found.missing:
                 restoring.begins()  # objects are put one by one, and nothing puts the old ones back
             count = put_back(backup, bucket, wanted)
-        services.say(f"put {count} objects; {found.equal} were equal; {found.extra} that the backup lacks stay")
+        services.say(
+            f"put {counted(count, 'object')}; left alone: {found.equal} equal, {found.extra} that the backup lacks"
+        )
 
     def restore_into(self, backup: OpenBackup, folder: Path, services: Services, /) -> None:
         """Write the objects as files, and the index that tells their keys."""
@@ -247,9 +260,9 @@ def _where(keys: S3Keys, bucket: Bucket) -> str:
 
 
 def _version() -> str:
-    import botocore  # loaded by now
+    import pycurl  # loaded by now
 
-    version: str = botocore.__version__
+    version: str = pycurl.version_info()[1]
     return version
 
 

@@ -1,29 +1,25 @@
-"""Objects fetched ahead of the tar: small ones by many threads and whole, large ones as a stream when their turn comes.
+"""Objects fetched ahead of the tar: small ones many at once and whole, large ones as a stream when their turn comes.
 
 What is handed on was checked: length, checksum header, md5 where the ETag is one. An object that arrives damaged or
 cut is fetched again before it counts as a failure.
 """
 
 import hashlib
-import threading
 from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from queue import Empty, SimpleQueue
-from typing import Self
 
 import msgspec
 
 from dce_play.system.s3.bucket import Bucket
 from dce_play.system.s3.errors import S3Corrupt, S3NotFound, S3Unreachable
 from dce_play.system.s3.objects import Listed, ObjectFacts
+from dce_play.system.s3.transfers import Transfer, Transfers
 
 SMALL_BYTES = 256 << 10
 """Objects up to this size are held whole."""
-_THREADS = 16
 _AHEAD = 64
-"""How many objects are under way at once: at most 16 MiB."""
+"""How many objects are under way or wait for their turn: at most 16 MiB."""
 _TRIES = 3
 
 
@@ -39,53 +35,37 @@ class Fetched(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fetcher:
-    """Fetches what it is given, in that order. ``with Fetcher(bucket) as fetcher:`` ends its threads."""
+    """Fetches what it is given, in that order, in one thread."""
 
-    def __init__(self, bucket: Bucket) -> None:
+    def __init__(self, bucket: Bucket, transfers: Transfers) -> None:
         self._bucket = bucket
-        self._jobs: SimpleQueue[tuple[Listed, Future[Fetched]] | None] = SimpleQueue()
+        self._transfers = transfers
 
-    def __enter__(self) -> Self:
-        # Daemons, because whoever stops us must not wait for a store that says nothing for a minute.
-        for number in range(_THREADS):
-            threading.Thread(target=self._work, name=f"fetch-{number}", daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with suppress(Empty):
-            while True:
-                self._jobs.get_nowait()
-        for _each in range(_THREADS):
-            self._jobs.put(None)
-
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            listed, future = job
-            try:
-                future.set_result(self._small(listed))
-            except BaseException as error:  # noqa: BLE001  # it is raised where the object's turn comes
-                future.set_exception(error)
-
-    def _submit(self, listed: Listed) -> "Future[Fetched]":
-        future: Future[Fetched] = Future()
-        self._jobs.put((listed, future))
-        return future
-
-    def fetch(self, listed: Iterator[Listed]) -> Iterator[Fetched]:
+    def fetch(self, listed: Iterable[Listed]) -> Iterator[Fetched]:
         """Yield the objects in the order given.
 
         Raises: S3Error, for the first one that cannot be had.
         """
-        waiting: deque[Listed | Future[Fetched]] = deque()
+        waiting: deque[tuple[Listed, Transfer | None]] = deque()
         for each in listed:
-            small = each.size_bytes <= SMALL_BYTES
-            waiting.append(self._submit(each) if small else each)
+            waiting.append((each, self._started(each)))
             if len(waiting) >= _AHEAD:
-                yield _taken(waiting.popleft())
+                yield self._taken(*waiting.popleft())
         while waiting:
-            yield _taken(waiting.popleft())
+            yield self._taken(*waiting.popleft())
 
-    def _small(self, listed: Listed) -> Fetched:
+    def _started(self, listed: Listed) -> Transfer | None:
+        if listed.size_bytes > SMALL_BYTES:
+            return None
+        return self._transfers.start(listed.key, listed.version_id, most_bytes=SMALL_BYTES)
+
+    def _taken(self, listed: Listed, transfer: Transfer | None) -> Fetched:
+        if transfer is None:
+            return Fetched(listed=listed, facts=None, data=None, sha256="")
+        with suppress(S3Corrupt, S3Unreachable):
+            received = self._transfers.received(self._bucket.where(listed.key), transfer)
+            if received is not None:
+                return _whole(listed, *received)
         return again(lambda: self._once(listed))
 
     def _once(self, listed: Listed) -> Fetched:
@@ -93,10 +73,13 @@ class Fetcher:
             with self._bucket.open(listed.key, version_id=listed.version_id) as stream:
                 if stream.facts.size_bytes > SMALL_BYTES:  # it grew since it was listed
                     return Fetched(listed=listed, facts=None, data=None, sha256="")
-                data = b"".join(stream.chunks())
-                return Fetched(listed=listed, facts=stream.facts, data=data, sha256=hashlib.sha256(data).hexdigest())
+                return _whole(listed, stream.facts, b"".join(stream.chunks()))
         except S3NotFound:
             return Fetched(listed=listed, facts=None, data=None, sha256="", is_gone=True)
+
+
+def _whole(listed: Listed, facts: ObjectFacts, data: bytes) -> Fetched:
+    return Fetched(listed=listed, facts=facts, data=data, sha256=hashlib.sha256(data).hexdigest())
 
 
 def again(once: Callable[[], Fetched]) -> Fetched:
@@ -110,9 +93,3 @@ def again(once: Callable[[], Fetched]) -> Fetched:
         except (S3Corrupt, S3Unreachable):
             continue
     return once()
-
-
-def _taken(waiting: "Listed | Future[Fetched]") -> Fetched:
-    if isinstance(waiting, Future):
-        return waiting.result()
-    return Fetched(listed=waiting, facts=None, data=None, sha256="")

@@ -9,6 +9,7 @@ from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import PlanItem
 from dce_play.backup.protocols import OpenBackup, Restoring, Services
 from dce_play.backup.streams import chunks
+from dce_play.system.counted import counted
 
 _SAID_NO = frozenset({ErrorId.FORBIDDEN, ErrorId.SEALED, ErrorId.NOT_RAFT})
 """What a server says before it reads the snapshot. After any other failure nobody knows how far it came."""
@@ -31,7 +32,9 @@ def plan_snapshot(
     return (
         PlanItem(what="replace", detail=f"all secrets, policies, tokens and keys in {place.address}"),
         PlanItem(what="present", detail=f"server {state.version}, cluster {state.cluster_id or 'unknown'}"),
-        PlanItem(what="backup", detail=f"raft index {manifest.counts.get('index')}, {manifest.plain_bytes} bytes"),
+        PlanItem(
+            what="backup", detail=f"raft index {manifest.counts.get('index')}, {counted(manifest.plain_bytes, 'byte')}"
+        ),
         PlanItem(what="version", detail=f"backup {manifest.engine.server_version}, server {state.version}"),
         PlanItem(
             what="note",

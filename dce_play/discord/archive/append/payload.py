@@ -20,11 +20,11 @@ class Payload:
 
     def blocks(self) -> Iterator[bytes]:
         """Yield the bytes in blocks of at most 1 MiB."""
-        before = self.opening
-        for piece in self.pieces:
-            yield before
+        yield self.opening
+        for number, piece in enumerate(self.pieces):
+            if number:
+                yield self.separator
             yield from self.deltas[piece.delta].channel.blocks(piece.start, piece.end)
-            before = self.separator
         yield self.closing
 
     def gathered(self, block_bytes: int = 1 << 20) -> Iterator[bytes]:

@@ -21,6 +21,7 @@ from dce_play.discord.archive.scan.spans import is_ordered, read_head, read_ids,
 from dce_play.discord.archive.scan.tail import Tail, read_tail
 from dce_play.errors import DcePlayError
 from dce_play.snowflake import MessageId
+from dce_play.system.counted import counted
 from dce_play.system.durable.disk import Disk
 
 
@@ -139,7 +140,7 @@ def write_rewrite(
 def _check_ids(archive: Path, written: ChannelBytes, rewrite: Rewrite) -> None:
     ids = read_ids(written, read_head(written).start, read_tail(written).cut)
     if not is_ordered(ids) or len(ids) != rewrite.message_count:
-        raise WouldLose(archive, f"{len(ids)} messages in order, {rewrite.message_count} expected")
+        raise WouldLose(archive, f"{counted(len(ids), 'message')} in order, {rewrite.message_count} expected")
     position = 0
     for identifier in sorted(rewrite.stored_ids):
         while position < len(ids) and ids[position] < identifier:

@@ -25,6 +25,7 @@ from dce_play.discord.archive.folder.temps import list_temps
 from dce_play.discord.media_store.verify import verify_store
 from dce_play.layout import TEMP_FOLDER, TargetLayout
 from dce_play.snowflake import ChannelId
+from dce_play.system.counted import counted
 
 Progress = Callable[[int, int], None]
 """Gets how many bytes are done, and of how many."""
@@ -129,7 +130,7 @@ def _around(layout: TargetLayout, files: Sequence[FileAudit], *, full: bool) -> 
     for temp in list_temps(layout):
         left = temp.place.parent.name == TEMP_FOLDER
         rule = Rule.LEFT_EXPORT if left else Rule.LEFT_REPLACEMENT
-        detail = f"{temp.size()} bytes of channel {temp.channel_id}, left or under way"
+        detail = f"{counted(temp.size(), 'byte')} of channel {temp.channel_id}, left or under way"
         yield Finding(rule=rule, path=temp.place, folder=folder, detail=detail)
     if layout.media.is_dir():
         for fault in verify_store(layout, deep=full):

@@ -19,6 +19,7 @@ from dce_play.discord.archive.scan.tail import NotCanonical, read_tail
 from dce_play.errors import DcePlayError, ExitCode
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId, is_number
+from dce_play.system.counted import counted
 from dce_play.system.durable.whole_files import write_atomic
 
 
@@ -71,7 +72,7 @@ class TwinFiles(DcePlayError):
         told = ", ".join(f"'{shown(path)}' ({_size_told(path)})" for path in self.paths)
         files = " ".join(shlex.quote(shown(path)) for path in self.paths)
         super().__init__(
-            f"channel {channel_id} has {len(self.paths)} files: {told}",
+            f"channel {channel_id} has {counted(len(self.paths), 'file')}: {told}",
             hint=f"dce-play archive merge {files} --into {shlex.quote(shown(self.paths[0]))} makes one of them",
         )
 
@@ -268,7 +269,7 @@ def _distinct(paths: Iterable[Path]) -> list[Path]:
 def _size_told(path: Path) -> str:
     try:
         with open_bytes(path) as channel:
-            return f"{channel.size_bytes} bytes, {_count_told(channel)}"
+            return f"{counted(channel.size_bytes, 'byte')}, {_count_told(channel)}"
     except FileNotFoundError:
         return "gone"
 
@@ -278,4 +279,4 @@ def _count_told(channel: ChannelBytes) -> str:
         stated = read_tail(channel).stated_count
     except NotCanonical:
         stated = None
-    return "messages not counted" if stated is None else f"{stated} messages"
+    return "messages not counted" if stated is None else counted(stated, "message")

@@ -30,6 +30,7 @@ from dce_play.discord.archive.scan.tail import NotCanonical, read_tail
 from dce_play.errors import DcePlayError
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId
+from dce_play.system.counted import counted
 from dce_play.system.durable.disk import FileFacts, facts_from
 
 
@@ -214,9 +215,9 @@ def _compare_rewritten(before: _Before, old: Fingerprint, channel: ChannelBytes,
         state = FileState.SHRANK if count < old.message_count else FileState.IDS_LOST
         return before.found(state, after=count, detail=f"{len(lost)} lost, such as {lost[0]}")
     if changed and not before.accept_edits:
-        detail = f"{len(changed)} messages, such as {changed[0]}"
+        detail = f"{counted(len(changed), 'message')}, such as {changed[0]}"
         return before.found(FileState.CONTENT_CHANGED, after=count, detail=detail)
-    edits = f", {len(changed)} edits taken" if changed else ""
+    edits = f", {counted(len(changed), 'edit')} taken" if changed else ""
     return before.found(FileState.REWRITTEN, after=count, appended=added, detail=f"every old message is there{edits}")
 
 

@@ -4,6 +4,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from dce_play.discord.archive.records.write_errors import NotEnoughSpace
+from dce_play.system.counted import counted
 from dce_play.system.durable import whole_files
 from dce_play.system.durable.disk import Disk, FileFacts
 from dce_play.system.durable.named_outputs import replaceable
@@ -20,7 +21,7 @@ def check_space(folder: Path, size_bytes: int, *, disk: Disk) -> None:
     """
     free = disk.free_bytes(folder)
     if free < size_bytes + RESERVE_BYTES:
-        raise NotEnoughSpace(folder, f"{size_bytes + RESERVE_BYTES} bytes needed, {free} free")
+        raise NotEnoughSpace(folder, f"{counted(size_bytes + RESERVE_BYTES, 'byte')} needed, {free} free")
 
 
 def replacing(

@@ -34,6 +34,7 @@ from dce_play.errors import DcePlayError, UsageError
 from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId
 from dce_play.system.clock import Clock
+from dce_play.system.counted import counted
 
 DEFAULT_MIN_AGE_S = 120
 
@@ -175,7 +176,7 @@ class _Salvage:
             return _item(
                 temp,
                 Fate.RETAINED,
-                f"Stale temp fills {outcome.behind} holes that were not to be filled, retaining: {{}}",
+                f"Stale temp fills {counted(outcome.behind, 'hole')} not to be filled, retaining: {{}}",
                 archive=archive,
             )
         if added == 0:

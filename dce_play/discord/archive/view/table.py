@@ -11,6 +11,7 @@ from dce_play.discord.archive.merge.adopt import Fitness, look_at
 from dce_play.layout import TargetLayout
 from dce_play.source import JsonValue
 from dce_play.system.cells import aligned
+from dce_play.system.counted import counted
 
 _NEW = "new (no channel file yet)"
 HEADER = ("TARGET", "OUTPUT_DIR", "JSON", "SEEDED", "MAP", "MEM", "STATUS")
@@ -99,7 +100,7 @@ def _row(entry: TableEntry) -> TableRow:
     elif twins:
         status, ok = f"twin archives of channel {', '.join(twins)}", False
     elif invalid:
-        path, count = invalid[0].path, f"{len(invalid)} invalid archive(s), such as"
+        path, count = invalid[0].path, f"{counted(len(invalid), 'invalid archive')}, such as"
         status, ok = f"{count} {shown(path)}: {invalid[0].detail}", False
         brief = f"{count} {shown(name_in(path) or path.name)}"
     else:

@@ -9,6 +9,7 @@ from dce_play.discord.archive.scan.scanner import MAX_MESSAGE_BYTES
 from dce_play.discord.exporters.discord_api.convert.json_writer import JsonObject, rendered
 from dce_play.discord.exporters.protocol import DiskFull, ExportFailed
 from dce_play.snowflake import ChannelId, MessageId
+from dce_play.system.counted import counted
 from dce_play.system.disk import FULL, growth_hint
 
 _BUFFER_BYTES = 1 << 20
@@ -21,7 +22,8 @@ class MessageTooLarge(Exception):
 
     def __init__(self, size_bytes: int) -> None:
         super().__init__(
-            f"it takes {size_bytes:,} bytes of JSON, more than the {LARGEST_MESSAGE_BYTES:,} of an archive"
+            f"it takes {counted(size_bytes, 'byte', grouped=True)} of JSON, "
+            f"more than the {LARGEST_MESSAGE_BYTES:,} of an archive"
         )
 
 

@@ -9,6 +9,7 @@ from typing import ClassVar
 import msgspec
 
 from dce_play.errors import DcePlayError, ExitCode
+from dce_play.system.authorities import believing
 from dce_play.transfer.sending.settings import ShipConfig
 
 Stamp = tuple[tuple[int, int, int] | None, ...]
@@ -40,7 +41,7 @@ def tls_context(config: ShipConfig) -> ssl.SSLContext | None:
     if config.url.startswith("http:"):
         return None
     try:
-        context = ssl.create_default_context(cafile=config.ca)
+        context = believing(config.ca)
     except (OSError, ValueError) as error:
         raise _bad(
             config.ca or config.path, error, "it should hold PEM certificates: the CA of the receiver's"

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from dce_play.system.clock import Clock, utc_stamp
+from dce_play.system.counted import counted
 from dce_play.system.durable.whole_files import write_atomic
 from dce_play.transfer.ids import split_name
 from dce_play.transfer.sending.episodes.reason import quarantined_at, read_reason
@@ -70,7 +71,7 @@ def _doubt(config: ShipConfig, state: ShipState, now: datetime) -> str:
     silence_s = abs(now.timestamp() - heard.at)
     if silence_s > min(keeps) * _DAY_S:
         # Either nobody was heard for so long, or the clock has jumped since.
-        return f"the receiver was heard {silence_s / _DAY_S:.0f} days ago by our clock"
+        return f"the receiver was heard {counted(round(silence_s / _DAY_S), 'day')} ago by our clock"
     return ""
 
 

@@ -83,3 +83,44 @@ def test_problems_of_all_files_are_told_together_with_their_places(tmp_path: Pat
     assert any(name == "d" and "a second module" in message for name, line, message in told)
     assert any(name == "e" and "one kind" in message for name, line, message in told)
     assert caught.value.problems[0].hint == 'did you mean "level"?'
+
+
+@pytest.mark.contract("B8")
+def test_what_is_theirs_in_an_operators_tree_may_be_written_as_they_like(tmp_path: Path) -> None:
+    theirs = (
+        "secrets: !vault {key: !Ref y}\n",
+        "base: &base {a: 1}\nmore: {<<: *base, a: 2, a: 3}\n",
+        "text: {{ not ours }}\n",
+        "? [a, b]\n: c\n{{ x }}: y\ntwice: 1\ntwice: 2\n",
+    )
+    for at, text in enumerate(theirs):
+        (tmp_path / f"m{at}").mkdir()
+        runtime = "runtime: {statefulness: stateful, limits: !big 1}, owner: !who me"
+        ours = f"spec: {{{runtime}, backup: {{level: {at % 2}}}}}\n"
+        (tmp_path / f"m{at}" / "module.yaml").write_text(text + ours)
+    found = load_definitions(tmp_path, ROWS, load_document)
+    assert [(module.name, module.keys.level) for module in found.modules] == [
+        ("m0", 0),
+        ("m1", 1),
+        ("m2", 0),
+        ("m3", 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("spec: {runtime: {statefulness: !x stateful}}\n", "tags such as !x are not read"),
+        ("spec: {runtime: {statefulness: stateful}, backup: {level: 1, level: 2}}\n", 'duplicate key "level"'),
+        ("spec: {runtime: {statefulness: stateful}}\nspec: {}\n", 'duplicate key "spec"'),
+        ("a: &a {spec: {runtime: {statefulness: stateful}}}\n<<: *a\n", "merge keys are not read"),
+        ("spec: {runtime: {statefulness: stateful}, backup: {? [a] : b}}\n", "a key must be text"),
+        ("spec: {runtime: {statefulness: stateful}}\n---\nspec: {}\n", "a second document begins here"),
+    ],
+)  # fmt: skip
+def test_what_is_ours_there_is_read_as_strictly_as_our_own_file(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "module.yaml").write_text(text)
+    with pytest.raises(InvalidDocument) as caught:
+        load_definitions(tmp_path, ROWS, load_document)
+    assert told in [problem.message for problem in caught.value.problems]

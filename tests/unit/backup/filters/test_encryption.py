@@ -216,6 +216,31 @@ class TestGpg:
         out.abort()
 
     @pytest.mark.contract("E2")
+    @pytest.mark.parametrize("ended", ["expired", "revoked"])
+    def test_a_key_whose_time_is_over_is_refused_before_anything(
+        self, tmp_path_factory: pytest.TempPathFactory, ended: str
+    ) -> None:
+        home = tmp_path_factory.mktemp("ended")
+        home.chmod(0o700)
+        environment = {**os.environ, "GNUPGHOME": str(home)}
+
+        def said(*words: str, stdin: bytes = b"") -> bytes:
+            argv = ["gpg", "--batch", "--yes", "--passphrase", "", *words]
+            return subprocess.run(argv, env=environment, input=stdin, check=True, capture_output=True).stdout
+
+        past = ("--faked-system-time", "20200101T000000") if ended == "expired" else ()
+        said(*past, "--quick-generate-key", "old@example.test", "rsa2048", "encr", "1d" if past else "never")
+        (revocation,) = (home / "openpgp-revocs.d").glob("*.rev")
+        if ended == "revoked":
+            said("--import", stdin=revocation.read_bytes().replace(b":-----BEGIN", b"-----BEGIN"))
+        try:
+            with pytest.raises(BackupError, match=r"no key .* that can encrypt") as caught:
+                gpg.encrypting([revocation.stem], EngineServices(environment=environment))
+            assert caught.value.error_id is ErrorId.INVALID
+        finally:
+            subprocess.run(["gpgconf", "--kill", "all"], env=environment, check=False, timeout=60)
+
+    @pytest.mark.contract("E2")
     def test_a_key_that_is_not_there_is_refused_before_anything(self, gpg_home: dict[str, str]) -> None:
         services = EngineServices(environment=gpg_home)
         for named in ("0" * 40, "me@example.test"):

@@ -9,7 +9,7 @@ _WITHOUT = """
 import sys
 class Hidden:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {"pyrage", "boto3", "botocore"}:
+        if name.split(".")[0] in {"pyrage", "boto3", "botocore", "pycurl"}:
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Hidden())
 from dce_play.backup.errors import BackupError

@@ -1,19 +1,30 @@
-"""What is no manifest by its size is none, and its backup is none of ours."""
+"""What tells of a backup: a manifest of a sensible size, of this very file, at a time that can be compared."""
 
 import json
 from pathlib import Path
 
+import msgspec
+import pytest
+
 from dce_play.backup.definitions.model import ModuleKeys
 from dce_play.backup.facts import Consistency, EngineFacts, Produced, SourceFacts
-from dce_play.backup.manifest import encode_manifest
+from dce_play.backup.manifest import CheckRecord, Manifest, Verification, encode_manifest
 from dce_play.backup.store.catalog import _LARGEST_MANIFEST_BYTES, read_entry
 from dce_play.backup.store.names import manifest_name
 from tests.support.engine_services import manifest_of, module_of
 
 
-def test_a_manifest_is_so_large_at_most(tmp_path: Path) -> None:
-    path = tmp_path / "thing-20261128T220000Z.tar"
-    path.write_bytes(b"data")
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Give a data file."""
+    found = tmp_path / "thing-20261128T220000Z.tar"
+    found.write_bytes(b"data")
+    return found
+
+
+@pytest.fixture
+def manifest(path: Path) -> Manifest:
+    """Give what its manifest would be."""
     produced = Produced(
         engine=EngineFacts(name="files"),
         source=SourceFacts(kind="path", where="/srv"),
@@ -21,14 +32,63 @@ def test_a_manifest_is_so_large_at_most(tmp_path: Path) -> None:
         consistency=Consistency.LIVE,
         counts={"files": 1},
     )
-    manifest = encode_manifest(
-        manifest_of(produced, module_of(ModuleKeys(name="thing"), engine="files", class_name="E"), path)
-    )
-    beside = tmp_path / manifest_name(path.name)
-    assert json.loads(manifest)["file"] == path.name
-    beside.write_bytes(manifest.rstrip(b"\n").ljust(_LARGEST_MANIFEST_BYTES))
+    return manifest_of(produced, module_of(ModuleKeys(name="thing"), engine="files", class_name="E"), path)
+
+
+def test_a_manifest_is_so_large_at_most(path: Path, manifest: Manifest) -> None:
+    data = encode_manifest(manifest)
+    beside = path.with_name(manifest_name(path.name))
+    assert json.loads(data)["file"] == path.name
+    beside.write_bytes(data.rstrip(b"\n").ljust(_LARGEST_MANIFEST_BYTES))
     found = read_entry(path)
     assert found is not None
     assert found.path == path
-    beside.write_bytes(manifest.rstrip(b"\n").ljust(_LARGEST_MANIFEST_BYTES + 1))
+    beside.write_bytes(data.rstrip(b"\n").ljust(_LARGEST_MANIFEST_BYTES + 1))
     assert read_entry(path) is None
+
+
+@pytest.mark.contract("B2", "N11")
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"module": "other"},
+        {"file": "thing-20261128T220001Z.tar"},
+        {"ended": "2026-11-28T22:00:01"},
+        {"ended": "soon"},
+        {"schema": "dce-play/backup-manifest/2"},
+    ],
+    ids=["another module", "another file", "no time zone", "no time", "another schema"],
+)
+def test_a_manifest_that_tells_of_something_else_makes_no_backup(
+    path: Path, manifest: Manifest, other: dict[str, str]
+) -> None:
+    beside = path.with_name(manifest_name(path.name))
+    beside.write_bytes(encode_manifest(manifest))
+    assert read_entry(path) is not None
+    beside.write_bytes(encode_manifest(msgspec.structs.replace(manifest, **other)))
+    assert read_entry(path) is None
+
+
+@pytest.mark.contract("N11")
+@pytest.mark.parametrize(
+    ("level", "checks", "is_good"),
+    [
+        (2, [("contents", True)], True),
+        (2, [("contents", True), ("drill", False)], False),
+        (2, [("contents", False), ("contents", True)], True),
+        (2, [("contents", True), ("contents", False)], False),
+        (0, [("contents", True)], False),
+        (4, [("contents", True)], False),
+    ],
+)
+def test_a_backup_is_good_when_no_check_has_failed_since_it_passed(
+    path: Path, manifest: Manifest, level: int, checks: list[tuple[str, bool]], is_good: bool
+) -> None:
+    told = tuple(CheckRecord(id=name, ok=ok, at="2026-11-28T22:00:01Z") for name, ok in checks)
+    verification = Verification(level=level, good=True, checks=told)
+    path.with_name(manifest_name(path.name)).write_bytes(
+        encode_manifest(msgspec.structs.replace(manifest, verification=verification))
+    )
+    found = read_entry(path)
+    assert found is not None
+    assert found.is_good is is_good

@@ -252,3 +252,101 @@ def test_a_manifest_in_a_bucket_is_so_large_at_most(seaweed: SeaweedFS, tmp_path
         bucket.put(f"host-one/{path.name}", b"data", only_new=True)
         bucket.put(f"host-one/{path.name}{SUFFIX}", told, only_new=True)
     assert [each.file for each in target(seaweed, bucket).backups()] == ["thing-20261120T220000Z.tar.gz"]
+
+
+@pytest.mark.contract("E5", "N11")
+def test_nothing_goes_at_a_target_when_another_prune_would_be_planned_by_now(
+    seaweed: SeaweedFS, tmp_path: Path
+) -> None:
+    bucket = seaweed.new_bucket()
+    place = target(seaweed, bucket)
+    services = EngineServices()
+    names = [sent(place, tmp_path, hour) for hour in (1, 2)]
+    plan = plan_remote("thing", place, KeepRules(last=1), now=services.clock.now())
+    assert [each.file for each in plan.retention.remove] == names[:1]
+    names.append(sent(place, tmp_path, 3))
+    with pytest.raises(BackupError) as caught:
+        apply_remote(plan, tmp_path / "root", services)
+    assert (caught.value.error_id, caught.value.hint) == (ErrorId.CHANGED, "plan it again")
+    assert [each.file for each in place.backups()] == names
+
+
+@pytest.mark.contract("N10", "N11")
+def test_a_removal_at_a_target_that_is_cut_in_the_middle_leaves_no_backup_and_what_the_next_one_takes_at_once(
+    seaweed: SeaweedFS, tmp_path: Path
+) -> None:
+    bucket = seaweed.new_bucket()
+    name, kept = sent(target(seaweed, bucket), tmp_path, 1), sent(target(seaweed, bucket), tmp_path, 2)
+    deleted: list[bytes] = []
+
+    def lose_the_line_after_one(request: bytes, piece: bytes) -> bytes | None:
+        if request.startswith(b"DELETE") and request not in deleted:
+            deleted.append(request)
+        return piece if len(deleted) < 1 else None
+
+    services = EngineServices()
+    with tampering(seaweed.port, lose_the_line_after_one) as port:
+        cut = target(seaweed, bucket, port=port)
+        (backup_there, _) = cut.backups()
+        with pytest.raises(BackupError):
+            cut.remove(backup_there)
+    assert f"{name} HTTP".encode() in deleted[0], "the manifest went first"
+    place = target(seaweed, bucket)
+    assert [each.file for each in place.backups()] == [kept]
+    assert [each.file for each in place.left_by("thing")] == [name]
+    plan = plan_remote("thing", place, KeepRules(last=1), now=services.clock.now())
+    apply_remote(plan, tmp_path / "root", services)
+    left = {each.key.removeprefix("host-one/") for page in bucket.pages() for each in page}
+    assert left == {kept, f"{kept}{SUFFIX}"}
+
+
+@pytest.mark.contract("E6")
+def test_a_manifest_of_somebody_else_is_not_replaced_and_then_there_is_no_copy(
+    seaweed: SeaweedFS, tmp_path: Path
+) -> None:
+    bucket = seaweed.new_bucket()
+    place = target(seaweed, bucket)
+    path, manifest = backup(tmp_path, "thing-20261128T220000Z.tar.gz", b"ours")
+    bucket.put(f"host-one/{path.name}{SUFFIX}", b"theirs", only_new=True)
+    with pytest.raises(BackupError) as caught:
+        place.store(path, manifest, encoder(manifest))
+    assert caught.value.error_id is ErrorId.UPLOAD_FAILED
+    with bucket.open(f"host-one/{path.name}{SUFFIX}") as stream:
+        assert b"".join(stream.chunks()) == b"theirs"
+    assert [each.key for page in bucket.pages() for each in page] == [f"host-one/{path.name}{SUFFIX}"]
+
+
+@pytest.mark.contract("N11")
+def test_a_copy_whose_data_come_after_the_pages_were_read_is_left_by_nobody(seaweed: SeaweedFS, tmp_path: Path) -> None:
+    bucket = seaweed.new_bucket()
+    name = sent(target(seaweed, bucket), tmp_path, 1)
+    bucket.delete(f"host-one/{name}")
+
+    def send_the_data_behind_the_listing(request: bytes, piece: bytes) -> bytes:
+        if b"list-type=2" in request:
+            bucket.put(f"host-one/{name}", b"data", only_new=False)
+        return piece
+
+    assert [each.file for each in target(seaweed, bucket).left_by("thing")] == [name]
+    with tampering(seaweed.port, send_the_data_behind_the_listing) as port:
+        assert target(seaweed, bucket, port=port).left_by("thing") == []
+
+
+@pytest.mark.contract("N11")
+def test_a_copy_that_cannot_be_read_now_is_not_marked_and_nothing_goes(seaweed: SeaweedFS, tmp_path: Path) -> None:
+    bucket = seaweed.new_bucket()
+    names = [sent(target(seaweed, bucket), tmp_path, hour) for hour in (1, 2)]
+    services = EngineServices()
+
+    def lose_the_data(request: bytes, piece: bytes) -> bytes | None:
+        return None if f"GET /{bucket.place.bucket}/host-one/{names[1]} ".encode() in request else piece
+
+    with tampering(seaweed.port, lose_the_data) as port:
+        place = target(seaweed, bucket, port=port)
+        plan = plan_remote("thing", place, KeepRules(last=1), now=services.clock.now())
+        with pytest.raises(BackupError) as caught:
+            apply_remote(plan, tmp_path / "root", services)
+    assert caught.value.error_id is ErrorId.UNREACHABLE
+    assert [(each.file, each.manifest.verification.good) for each in target(seaweed, bucket).backups()] == [
+        (name, True) for name in names
+    ]

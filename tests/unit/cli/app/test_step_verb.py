@@ -53,7 +53,7 @@ def test_a_step_that_fails_tells_what_it_knows_and_why(tmp_path: Path) -> None:
 
     assert said.code == 1
     assert json.loads(said.out)["behind"] == 1
-    assert "1 older messages are missing" in said.err
+    assert "1 older message is missing" in said.err
     assert ids_in(room) == [1, 3]
 
 

@@ -94,7 +94,7 @@ class TestAppend:
     def test_new_messages_are_appended_once(self, shell: Shell) -> None:
         delta = shell.delta([2, 3])
         said = shell.archive("append", shell.room, delta)
-        assert (said.code, said.out) == (0, f"Appended 1 messages to {shell.room} (2 -> 3)\n")
+        assert (said.code, said.out) == (0, f"Appended 1 message to {shell.room} (2 -> 3)\n")
         assert ids_in(shell.room) == [1, 2, 3]
         assert shell.archive("append", shell.room, delta).out == f"Nothing new for {shell.room}\n"
         assert delta.exists()
@@ -109,7 +109,7 @@ class TestAppend:
         shell.archive("append", shell.room, shell.delta([9]))
         said = shell.archive("append", shell.room, shell.delta([5]), "--holes", "report")
         assert said.code == 1
-        assert "1 messages are missing and stay so" in said.out
+        assert "1 message is missing and stays so" in said.out
 
     def test_a_delta_of_another_channel_is_refused(self, shell: Shell) -> None:
         other = write_channel(shell.folder / "other.json", [9], channel_id="5")

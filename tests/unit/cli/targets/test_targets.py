@@ -22,7 +22,7 @@ def run(*words: str) -> Result:
 
 def test_adding_the_first_target_makes_a_file_that_is_sound(folder: Path) -> None:
     run("add", "lab", "--archive-root", str(folder / "archives"), "--guild", GUILD)
-    assert run("check").output.endswith("1 target(s), 1 enabled, sound\n")
+    assert run("check").output.endswith("1 target, 1 enabled, sound\n")
     assert run("list").output == f"lab\tguild\t{folder}/archives/lab\n"
 
 

@@ -84,7 +84,7 @@ def test_what_dead_runs_left_is_counted_a_target(tmp_path: Path) -> None:
         (place / "export.json").write_bytes(b"x" * number)
     (check,) = temp_checks(targets, NOW)
     assert check.verdict is Verdict.WARN
-    assert check.detail.startswith("temps: left has 2 export(s) of dead runs, 3 bytes")
+    assert check.detail.startswith("temps: left has 2 exports of dead runs, 3 bytes")
 
 
 @pytest.mark.contract("R-9.10")

@@ -445,7 +445,7 @@ def test_a_first_run_that_was_narrowed_owes_the_rest_and_says_so(scene: Scene) -
     first = scene.scrape(only=(ChannelId(ROOM),))
     assert [each.channel_id for each in first.channels] == [ROOM]
     assert len(first.unarchived) == 2
-    assert any("2 channel(s) of the guild are not archived" in line and OTHER in line for line in scene.lines.lines)
+    assert any("2 channels of the guild are not archived" in line and OTHER in line for line in scene.lines.lines)
     second = scene.scrape()
     assert [(each.channel_id, each.action) for each in second.channels] == [
         (ROOM, "UNCHANGED"),

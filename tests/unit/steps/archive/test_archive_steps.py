@@ -153,7 +153,7 @@ class TestProof:
         assert reporter.said[0].startswith(f"WARN: skipping invalid JSON during snapshot: {world.room}")
 
     def test_planning_counts_and_writes_nothing(self, context: Context) -> None:
-        assert archive_snapshot.plan(archive_snapshot.Params(), context).summary == "would record 1 channel file(s)"
+        assert archive_snapshot.plan(archive_snapshot.Params(), context).summary == "would record 1 channel file"
         assert list(context.scratch.iterdir()) == []
 
 
@@ -243,9 +243,9 @@ class TestAudit:
 
     @pytest.mark.contract("R-10.01", "R-10.05")
     def test_a_clean_target_passes(self, context: Context, reporter: FakeReporter) -> None:
-        assert archive_audit.plan(self.PARAMS, context).summary == "would audit 1 file(s)"
+        assert archive_audit.plan(self.PARAMS, context).summary == "would audit 1 file"
         result = archive_audit.apply(self.PARAMS, context)
-        assert result.summary == "1 file(s), 2 messages, all valid"
+        assert result.summary == "1 file, 2 messages, all valid"
         assert reporter.said == ["All checked archive JSON files are valid."]
 
     @pytest.mark.contract("R-10.01", "R-10.06")

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -43,4 +44,29 @@ def test_a_small_file_needs_none(tmp_path: Path) -> None:
     ahead.wrote_to(1 << 20)
     ahead.settle()
     assert not disk.failed
+    disk.close(descriptor)
+
+
+class Noting(Disk):
+    """Notes which descriptor was synced, and whether the process would wait for that at its end."""
+
+    def __init__(self) -> None:
+        self.synced: list[tuple[int, bool]] = []
+
+    def sync_data(self, descriptor: int) -> None:
+        super().sync_data(descriptor)
+        self.synced.append((descriptor, not threading.current_thread().daemon))
+
+
+def test_the_file_is_synced_every_eight_mebibytes_and_no_exit_waits_for_it(tmp_path: Path) -> None:
+    disk = Noting()
+    descriptor = disk.open(tmp_path / "a", os.O_WRONLY | os.O_CREAT)
+    ahead = SyncAhead(disk, descriptor)
+    counts = []
+    for at in ((8 << 20) - 1, 8 << 20, (16 << 20) - 1, 16 << 20, 17 << 20):
+        ahead.wrote_to(at)
+        ahead.settle()
+        counts.append(len(disk.synced))
+    assert counts == [0, 1, 1, 2, 2]
+    assert set(disk.synced) == {(descriptor, False)}
     disk.close(descriptor)

@@ -1,28 +1,15 @@
 """How often an episode is packed and sent in one pass, and what becomes of it then. The receiver is a stand-in."""
 
 import os
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from dce_play.system.clock import SystemClock, utc_stamp
 from dce_play.transfer.sending import attempt, ship_pass
 from dce_play.transfer.sending.state import LARGEST_OFFSET_S
-from tests.support.lab_hosts import LabHost, lab_host, outcomes, ship
-from tests.support.stand_in_receiver import Canned, StandIn, receiving
-
-
-@pytest.fixture
-def receiver() -> Iterator[StandIn]:
-    with receiving() as state:
-        yield state
-
-
-@pytest.fixture
-def host(tmp_path: Path, receiver: StandIn) -> LabHost:
-    return lab_host(tmp_path, receiver.url)
+from tests.support.lab_hosts import LabHost, outcomes, ship
+from tests.support.stand_in_receiver import Canned, StandIn
 
 
 @pytest.mark.parametrize("rots", [attempt._MOST_ROUNDS - 1, attempt._MOST_ROUNDS])

@@ -34,7 +34,9 @@ def read_archive(stream: Reads, tools: Tools, services: Services) -> tuple[DumpR
     names: dict[str, str] = {}
     records: list[DumpRecord] = []
     counts: Mapping[str, JsonValue] = {}
+    read: set[str] = set()
     for member, chunks in ArchiveReader(stream).members():
+        read.add(member)
         if member == LIST:
             names = member_names(read_json(chunks))
         elif member == COUNTS:
@@ -50,6 +52,9 @@ def read_archive(stream: Reads, tools: Tools, services: Services) -> tuple[DumpR
                 for chunk in chunks:
                     counted.write(chunk)
                 records.append(counted.finish())
+    missing = [name for member, name in names.items() if member not in read]
+    if missing:
+        raise BackupError(ErrorId.INCOMPLETE, f"the dump lacks the databases {', '.join(map(repr, missing))}")
     return joined(records), counts
 
 

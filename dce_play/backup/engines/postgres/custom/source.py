@@ -16,7 +16,6 @@ from dce_play.backup.engines.postgres.dump.record import DumpRecord, joined
 from dce_play.backup.engines.postgres.programs import LONG_S, stream_out
 from dce_play.backup.engines.postgres.source import (
     ClusterSource,
-    compare_databases,
     counts_of,
     dumpall,
     produced,
@@ -49,7 +48,6 @@ class CustomSource(ClusterSource):
         writer.add_json(LIST, listed)
         records = [self._globals(writer), *(self._database(writer, each) for each in members)]
         record = joined(records)
-        compare_databases(server, facts, record.databases)
         counts = counts_of(server, facts, record)
         writer.add_json(COUNTS, counts)
         writer.close()

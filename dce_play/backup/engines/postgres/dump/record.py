@@ -11,6 +11,7 @@ import msgspec
 from dce_play.backup.engines.postgres.dump.names import connected, created, text
 from dce_play.backup.engines.postgres.dump.pieces import DumpPieces, Kind, Piece
 from dce_play.source import JsonValue
+from dce_play.system.counted import counted
 
 _CLUSTER_END = b"-- PostgreSQL database cluster dump complete"
 _DATABASE_BEGINS = b"-- PostgreSQL database dump\n"
@@ -147,7 +148,7 @@ class DumpCounter:
         if self._pieces.unfinished:
             return f"it ends in the middle of {'database ' + self._current if self._current else 'the roles'}"
         if self._begun != self._ended:
-            return f"it has the beginning of {self._begun} databases and the end of {self._ended}"
+            return f"it has the beginning of {counted(self._begun, 'database')} and the end of {self._ended}"
         if not self._complete and not self._single:
             return "it lacks the end mark of a whole dump"
         if self._single and not self._ended:

@@ -22,6 +22,7 @@ from dce_play.discord.exporters.discord_api.rest.watch import Watch
 from dce_play.discord.exporters.protocol import AuthenticationFailed, ExportFailed
 from dce_play.errors import UsageError
 from dce_play.system.clock import Clock
+from dce_play.system.counted import counted
 
 RETRIES = 8
 PATIENCE_S = 150.0
@@ -283,4 +284,4 @@ def _token_refused() -> AuthenticationFailed:
 
 
 def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"
+    return "once" if count == 1 else counted(count, "time")

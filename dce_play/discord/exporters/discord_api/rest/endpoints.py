@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from dce_play.snowflake import is_number
+from dce_play.system.counted import counted
 
 MOST_ITEMS = 20_000
 """In one answer. Discord's longest are a guild's channels (500) and its active threads (1,000)."""
@@ -114,7 +115,7 @@ def _of_array(value: Any, shape: Shape, place: str) -> Iterator[str]:
         yield f"{place or 'it'} is not an array"
         return
     if len(value) > MOST_ITEMS:
-        yield f"{place or 'it'} has {len(value)} items"
+        yield f"{place or 'it'} has {counted(len(value), 'item')}"
         return
     for index, item in enumerate(value):
         yield from _of_object(item, shape, f"{place}[{index}]")

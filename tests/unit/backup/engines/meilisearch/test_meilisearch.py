@@ -15,7 +15,7 @@ from dce_play.backup.engines.meilisearch.server import _LONGEST_PAUSE_S
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import Consistency, Health
 from dce_play.backup.protocols import DrillOptions
-from tests.support.engine_services import EngineServices, Record, StoredBackup, check, module_of, take
+from tests.support.engine_services import EngineServices, FileSink, Record, StoredBackup, check, module_of, take
 from tests.support.fakes import FakeClock
 from tests.support.meilisearch_stub import KEY, MeilisearchStub, add, meilisearch_stub
 from tests.support.real_engines import free_ports
@@ -46,6 +46,34 @@ def refused(stub: MeilisearchStub, path: Path, *, key: str = KEY, timeout: float
     with pytest.raises(BackupError) as caught:
         taken(stub, path, key=key, timeout=timeout)
     return caught.value
+
+
+class GrowingSink(FileSink):
+    """A sink at whose first byte the dump that is read has more at its end, and is a whole dump all the same."""
+
+    def __init__(self, path: Path, dumps: Path) -> None:
+        super().__init__(path)
+        self._dumps = dumps
+        self._has_grown = False
+
+    def write(self, data: "bytes | memoryview", /) -> None:
+        super().write(data)
+        if not self._has_grown:
+            self._has_grown = True
+            with next(self._dumps.iterdir()).open("ab") as file:
+                file.write(gzip.compress(bytes(512)))
+
+
+@pytest.mark.contract("L1")
+def test_a_dump_that_grows_while_it_is_read_is_no_backup(stub: MeilisearchStub, tmp_path: Path) -> None:
+    sink = GrowingSink(tmp_path / "f.dump", stub.dumps)
+    with (
+        ENGINE.open(module_at(stub.url, stub.dumps), services(), dry_run=False, excluding=tmp_path) as source,
+        pytest.raises(BackupError, match="changed while it was read") as caught,
+    ):
+        source.produce(sink, quiesced=False)
+    sink.abort()
+    assert caught.value.error_id is ErrorId.CHANGED
 
 
 @pytest.mark.contract("L1")

@@ -7,9 +7,10 @@ from contextlib import contextmanager, suppress
 import psutil
 import pytest
 
-from dce_play.backup.engines.postgres import put_aside
-from dce_play.backup.engines.postgres.put_aside import Session, planned, put_back, session
+from dce_play.backup.engines.postgres import session as session_module
+from dce_play.backup.engines.postgres.put_aside import planned, put_back
 from dce_play.backup.engines.postgres.server import open_server
+from dce_play.backup.engines.postgres.session import Session, session
 from dce_play.backup.errors import BackupError, ErrorId
 from tests.support.backups import wait_for
 from tests.support.engine_services import EngineServices
@@ -70,7 +71,7 @@ def test_what_a_lost_connection_had_begun_is_waited_for_and_put_back(server: Pos
 def test_a_server_that_goes_on_for_a_lost_connection_is_told_with_what_may_wait(
     server: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(put_aside, "_LOST_S", 0.3)
+    monkeypatch.setattr(session_module, "_LOST_S", 0.3)
     with lost_while_it_renames(server, after_s=5) as held:
         with pytest.raises(BackupError, match=f"shop may wait as {WAITS}; .*still at work") as caught:
             put_back(held, [planned("shop", stamp=STAMP, connectable=True)], [], force=True)

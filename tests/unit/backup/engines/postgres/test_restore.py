@@ -16,8 +16,10 @@ from dce_play.backup.engines.postgres.put_aside import aside_name
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.manifest import encode_manifest
 from dce_play.errors import ExitCode
+from tests.support.backups import wait_for
 from tests.support.engine_services import EngineServices, Record, StoredBackup, take
 from tests.support.postgres_server import Postgres, postgres_server
+from tests.support.postgres_tools import tools_with
 
 STAMP = "20261128T221500Z"
 FORMATS = ("sql", "custom")
@@ -90,6 +92,61 @@ def test_a_restore_that_fails_half_way_puts_everything_back(server: Postgres, tm
     error = refusal(stored, server)
     assert error.exit_code == ExitCode.FAILED
     assert "put back" in str(error)
+    assert server.databases() == before
+    assert server.sql("SELECT i FROM t ORDER BY 1", database="shop") == "10\n20\n30"
+
+
+@pytest.mark.contract("P9", "N14")
+def test_a_restore_that_fails_between_two_databases_puts_the_first_back(server: Postgres, tmp_path: Path) -> None:
+    server.sql("CREATE DATABASE wiki")
+    server.sql("CREATE TABLE t AS SELECT 1 AS i", database="wiki")
+    stored = take(ENGINE, server.module(), EngineServices(), tmp_path / "dump")
+    server.sql("UPDATE t SET i = i * 10;", database="shop")
+    before = server.databases()
+    argv = ["psql", "-h", str(server.folder), "-U", "boss", "-d", "wiki", "-Xc", "SELECT pg_sleep(300)"]
+    session = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    asleep = "SELECT pid FROM pg_stat_activity WHERE datname = 'wiki' AND wait_event = 'PgSleep'"
+    record = Record(stamp=STAMP)
+    backend = 0
+    try:
+        wait_for(lambda: server.sql(asleep) != "", within_s=20, what="a session")
+        backend = int(server.sql(asleep))
+        os.kill(backend, signal.SIGSTOP)  # it cannot be ended, so the second database cannot be renamed
+        with pytest.raises(BackupError, match=r"being accessed by other users.*; shop, wiki put back as before"):
+            ENGINE.restore(stored, server.module(), EngineServices(), record)
+    finally:
+        if backend:
+            os.kill(backend, signal.SIGCONT)
+        session.kill()
+        session.wait(timeout=20)
+    assert server.databases() == before
+    assert server.sql("SELECT i FROM t ORDER BY 1", database="shop") == "10\n20\n30"
+    assert server.sql("SELECT i FROM t", database="wiki") == "1"
+    assert not record.is_open
+
+
+@pytest.mark.contract("P9", "N12")
+def test_rows_that_do_not_arrive_are_missed_and_everything_is_put_back(server: Postgres, tmp_path: Path) -> None:
+    stored = take(ENGINE, server.module(), EngineServices(), tmp_path / "dump")
+    server.sql("UPDATE t SET i = i * 10;", database="shop")
+    before = server.databases()
+    losing = """case "$*" in *ON_ERROR_STOP=1*-f*) sed '/^2$/d' | exec "$REAL" "$@";; *) exec "$REAL" "$@";; esac"""
+    tools = tools_with(tmp_path / "tools", psql=losing)
+    with pytest.raises(BackupError, match=r"table shop: public\.t has 2 rows, the backup 3; shop put back") as caught:
+        ENGINE.restore(stored, server.module(tools=str(tools)), EngineServices(), Record(stamp=STAMP))
+    assert caught.value.error_id is ErrorId.VERIFY_FAILED
+    assert server.databases() == before
+    assert server.sql("SELECT i FROM t ORDER BY 1", database="shop") == "10\n20\n30"
+
+
+@pytest.mark.contract("P9", "N2")
+def test_a_dump_without_its_end_is_refused_before_anything(server: Postgres, tmp_path: Path) -> None:
+    stored = take(ENGINE, server.module(), EngineServices(), tmp_path / "dump")
+    stored.path.write_bytes(stored.path.read_bytes().replace(b"-- PostgreSQL database cluster dump complete", b"--"))
+    server.sql("UPDATE t SET i = i * 10;", database="shop")
+    before = server.databases()
+    error = refusal(stored, server)
+    assert (error.error_id, "put back" in str(error)) == (ErrorId.TRUNCATED, False)
     assert server.databases() == before
     assert server.sql("SELECT i FROM t ORDER BY 1", database="shop") == "10\n20\n30"
 

@@ -14,8 +14,9 @@ import pytest
 
 from dce_play.backup.definitions.model import RedisKeys
 from dce_play.backup.engines.redis import append_only, throwaway
+from dce_play.backup.engines.redis.append_only import rewriting_held
 from dce_play.backup.engines.redis.engine import ENGINE
-from dce_play.backup.engines.redis.link import Link
+from dce_play.backup.engines.redis.link import Link, open_link
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import Consistency, Health
 from dce_play.backup.protocols import DrillOptions
@@ -191,7 +192,7 @@ _HOLD = """
 import sys
 from dce_play.backup.definitions.model import RedisKeys
 from dce_play.backup.engines.redis.append_only import rewriting_held
-from dce_play.backup.engines.redis.link import Link
+from dce_play.backup.engines.redis.link import Link, open_link
 from tests.support.engine_services import EngineServices
 with rewriting_held(Link(keys=RedisKeys(socket=sys.argv[1]), services=EngineServices(), container=None)):
     print("held", flush=True)
@@ -216,6 +217,25 @@ def test_a_signal_in_the_middle_sets_it_back_within_ten_seconds(server: Redis, n
     while server.cli("CONFIG", "GET", HELD).split("\n")[1] != "55":
         assert time.monotonic() < ends_at
         time.sleep(0.05)
+
+
+@pytest.mark.contract("R8", "N8")
+def test_the_password_is_in_no_environment_and_no_argv_while_rewriting_is_held(server: Redis) -> None:
+    server.cli("ACL", "SETUSER", "keeper", "on", ">s3cret pass\\\nword", "~*", "+@all")
+    services = EngineServices(environment={**os.environ, "REDIS_PASSWORD": "s3cret pass\\\nword"})
+    server.cli("CONFIG", "SET", HELD, "44")
+    with rewriting_held(open_link(server.module(user="keeper", password="env:REDIS_PASSWORD"), services)):
+        assert server.cli("CONFIG", "GET", HELD).split("\n")[1] == "0"
+        children = subprocess.run(["pgrep", "-P", str(os.getpid())], capture_output=True, text=True, check=True)
+        told = b"".join(
+            Path(f"/proc/{pid}/{name}").read_bytes()
+            for pid in children.stdout.split()
+            for name in ("environ", "cmdline")
+            if Path(f"/proc/{pid}").exists()
+        )
+        assert b"guard" in told
+        assert b"s3cret" not in told
+    assert server.cli("CONFIG", "GET", HELD).split("\n")[1] == "44"
 
 
 @pytest.mark.contract("R8", "N8")
@@ -278,13 +298,15 @@ def test_a_client_that_stops_early_gives_no_backup(server: Redis, tmp_path: Path
 
 
 @pytest.mark.parametrize("reach", [True, False])
-@pytest.mark.parametrize("damage", ["cut", "flipped"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "longer"])
 @pytest.mark.contract("R5")
 def test_a_damaged_backup_fails_its_check(server: Redis, tmp_path: Path, reach: bool, damage: str) -> None:
     stored = take(ENGINE, server.module(reach=reach), EngineServices(), tmp_path / "backup")
     data = bytearray(stored.path.read_bytes())
     if damage == "cut":
         del data[-20 if not reach else -600 :]
+    elif damage == "longer":
+        data += b"more"
     else:
         data[data.index(b"key:77") + 2] ^= 1
     stored.path.write_bytes(data)
@@ -306,6 +328,34 @@ def test_another_snapshot_under_the_same_manifest_is_found(server: Redis, tmp_pa
     assert caught.value.error_id is ErrorId.VERIFY_FAILED
     differences = ENGINE.drill(stored, EngineServices(), DrillOptions()).differences
     assert {each.what for each in differences} == {"keys, by the manifest", "databases, by the manifest"}
+
+
+class CuttingSink(FileSink):
+    """A sink that cuts a file as soon as the process that writes to it has it open."""
+
+    def __init__(self, path: Path, *, cuts: Path) -> None:
+        super().__init__(path)
+        self._cuts = cuts
+
+    def write(self, data: "bytes | memoryview", /) -> None:
+        super().write(data)
+        opened = {os.path.realpath(each) for each in Path("/proc/self/fd").iterdir()}
+        if str(self._cuts) in opened:
+            os.truncate(self._cuts, 3)
+
+
+@pytest.mark.contract("R4", "N2")
+def test_a_log_that_becomes_shorter_while_it_is_read_is_no_backup(tmp_path: Path) -> None:
+    with redis_server("--appendonly", "yes") as server:
+        server.cli("SET", "a", "1")
+        sink = CuttingSink(tmp_path / "backup", cuts=next(server.folder.glob("appendonlydir/*.incr.aof")))
+        with (
+            ENGINE.open(server.module(), EngineServices(), dry_run=False, excluding=tmp_path) as source,
+            pytest.raises(BackupError, match="became shorter while it was read") as caught,
+        ):
+            source.produce(sink, quiesced=False)
+        sink.abort()
+    assert (caught.value.error_id, caught.value.exit_code) == (ErrorId.CHANGED, ExitCode.FAILED)
 
 
 class RestlessLink(Link, frozen=True):

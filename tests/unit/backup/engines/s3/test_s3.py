@@ -366,7 +366,7 @@ def test_a_restore_puts_what_is_missing_or_differs_and_leaves_the_rest(seaweed: 
     assert state(bucket)["a-b"][0] == b"other"
     ENGINE.restore(backup, module, admin, Record(stamp=STAMP, replace=True))
     assert state(bucket) == {**before, "extra": (b"stays", "application/octet-stream", {})}
-    assert admin.said[-1] == f"put 4 objects; {len(before) - 4} were equal; 1 that the backup lacks stay"
+    assert admin.said[-1] == f"put 4 objects; left alone: {len(before) - 4} equal, 1 that the backup lacks"
 
 
 @pytest.mark.contract("K7")

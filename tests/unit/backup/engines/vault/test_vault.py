@@ -7,6 +7,7 @@ import signal
 import sys
 import tarfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,15 @@ import pytest
 from dce_play.backup.definitions.model import Module, ModuleKeys, VaultKeys
 from dce_play.backup.engines.vault.engine import ENGINE
 from dce_play.backup.engines.vault.server import _MOST_REDIRECTS
-from dce_play.backup.engines.vault.snapshot import _LARGEST_SMALL_BYTES, SEAL, STATE, SnapshotFacts, read_snapshot
+from dce_play.backup.engines.vault.snapshot import (
+    _LARGEST_SMALL_BYTES,
+    META,
+    SEAL,
+    STATE,
+    SUMS,
+    SnapshotFacts,
+    read_snapshot,
+)
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import Consistency, Health
 from dce_play.backup.protocols import DrillOptions
@@ -141,6 +150,12 @@ def rebuilt(snapshot: bytes, change: Callable[[str, bytes], bytes | None]) -> by
     return out.getvalue()
 
 
+def without_sum(of: str, name: str, data: bytes) -> bytes:
+    """Return a member's bytes; of the list of sums without that of one member."""
+    rows = data.splitlines(keepends=True)
+    return b"".join(row for row in rows if not row.endswith(f"  {of}\n".encode())) if name == SUMS else data
+
+
 @pytest.mark.contract("C2", "N5")
 def test_a_snapshot_without_its_seal_or_with_another_state_is_not_believed(bao: OpenBao, tmp_path: Path) -> None:
     whole = taken(bao, tmp_path / "whole.snap").path.read_bytes()
@@ -149,6 +164,15 @@ def test_a_snapshot_without_its_seal_or_with_another_state_is_not_believed(bao: 
     with pytest.raises(BackupError, match=r"SHA256SUMS\.sealed") as lacking:
         read_snapshot(io.BytesIO(unsealed))
     assert lacking.value.error_id is ErrorId.TRUNCATED
+    emptied = rebuilt(whole, lambda name, data: b"" if name == SEAL else data)
+    with pytest.raises(BackupError, match=r"SHA256SUMS\.sealed is empty") as empty:
+        read_snapshot(io.BytesIO(emptied))
+    assert empty.value.error_id is ErrorId.TRUNCATED
+    for name in (META, STATE):
+        unsummed = rebuilt(whole, partial(without_sum, name))
+        with pytest.raises(BackupError, match=f"SHA256SUMS has no sum for {name}") as unknown:
+            read_snapshot(io.BytesIO(unsummed))
+        assert unknown.value.error_id is ErrorId.VERIFY_FAILED
     other = rebuilt(whole, lambda name, data: data[:-1] + b"x" if name == STATE else data)
     with pytest.raises(BackupError, match=r"state\.bin") as differing:
         read_snapshot(io.BytesIO(other))
@@ -182,6 +206,31 @@ def test_the_token_follows_no_redirect_out_of_the_cluster(bao: OpenBao, tmp_path
         with tampering(bao.port, redirect) as port:
             error = refused(bao, tmp_path / "v.snap", port=port)
     assert "was not sent there" in str(error)
+    assert not [request for request in seen if b"snapshot" in request]
+
+
+@pytest.mark.contract("C5")
+def test_the_token_goes_to_no_other_cluster_that_is_named_as_the_active_node(
+    bao: OpenBao, bao_in_memory: OpenBao, tmp_path: Path
+) -> None:
+    seen: list[bytes] = []
+
+    def watch(request: bytes, piece: bytes) -> bytes:
+        seen.append(request)
+        return piece
+
+    with tampering(bao_in_memory.port, watch) as other:
+
+        def name_it(request: bytes, piece: bytes) -> bytes | None:
+            if b"/snapshot" not in request:
+                return piece.replace(b"%d" % bao.port, b"%d" % other)
+            to = f"http://127.0.0.1:{other}/v1/sys/storage/raft/snapshot".encode()
+            return b"HTTP/1.1 307 Temporary Redirect\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % to
+
+        with tampering(bao.port, name_it) as port:
+            error = refused(bao, tmp_path / "v.snap", port=port)
+    assert "was not sent there" in str(error)
+    assert [request for request in seen if b"sys/health" in request]
     assert not [request for request in seen if b"snapshot" in request]
 
 

@@ -1,6 +1,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -28,13 +29,15 @@ from dce_play.snowflake import ChannelId
 from dce_play.system.durable.disk import Disk
 from dce_play.system.durable.json_lines import read_lines
 from dce_play.system.lock.file_lock import flock_file
-from tests.support.channel_files import channel_bytes, ids_in, write_channel
+from tests.support.channel_files import channel_bytes, ids_in, write_channel, write_large_channel
 from tests.support.fakes import FakeClock
 
 DATA = Path(__file__).parents[4] / "data"
 CHANNEL = ChannelId("111")
 LATER = "2026-02-01T00:00:00+00:00"
 EARLIER = "2025-01-01T00:00:00+00:00"
+FIRST = "2026-01-05T00:00:00+00:00"
+"""When ``channel_bytes`` was exported, unless told."""
 
 
 class Bench:
@@ -64,7 +67,9 @@ class Bench:
         disk: Disk | None = None,
     ) -> AppendOutcome:
         paths = [self.delta(data, f"delta-{number}.json") for number, data in enumerate(deltas)]
-        options = AppendOptions(run_id=run_id, exporter="t", edits=edits, holes=holes, reader_safe=reader_safe)
+        options = AppendOptions(
+            run_id=run_id, exporter="t", exporter_version="2.46", edits=edits, holes=holes, reader_safe=reader_safe
+        )
         return append(self.archive, paths, options, layout=self.layout, clock=FakeClock(), disk=disk or Disk())
 
     def edits(self) -> list[str]:
@@ -87,6 +92,7 @@ def test_an_append_writes_what_one_export_of_everything_would_have(bench: Bench)
 
     assert bench.archive.read_bytes() == channel_bytes([1, 2, 3, 4])
     assert (outcome.before_count, outcome.appended, outcome.after_count) == (2, 2, 4)
+    assert (outcome.placed, outcome.edited, outcome.holes_filled, outcome.behind) == (0, 0, 0, 0)
     assert (outcome.first_id, outcome.last_id, outcome.unchanged) == ("3", "4", False)
     assert outcome.every_id_placed
 
@@ -111,6 +117,19 @@ def test_bytes_before_the_cut_are_never_touched(bench: Bench) -> None:
 
     cut = old.index(b'\n  ],\n  "messageCount"')
     assert bench.archive.read_bytes()[:cut] == old[:cut]
+
+
+@pytest.mark.parametrize("way", [ReaderSafe.OFF, ReaderSafe.REWRITE])
+def test_an_append_of_several_mebibytes_comes_out_as_one_export(tmp_path: Path, way: ReaderSafe) -> None:
+    layout = TargetLayout(tmp_path)
+    archive = write_large_channel(tmp_path / "a [111].json", 1000, 100, channel_id="111")
+    delta = write_large_channel(tmp_path / "delta.json", 1100, 3000, channel_id="111")
+    whole = write_large_channel(tmp_path / "whole.json", 1000, 3100, channel_id="111")
+
+    append(archive, [delta], AppendOptions(run_id="r", reader_safe=way), layout=layout, clock=FakeClock())
+
+    assert delta.stat().st_size > 2 << 20
+    assert archive.read_bytes() == whole.read_bytes()
 
 
 def test_an_operators_archive_is_appended_to_in_its_own_style(tmp_path: Path) -> None:
@@ -152,6 +171,21 @@ def test_crlf_stays_crlf_between_the_messages(bench: Bench) -> None:
     assert bench.archive.read_bytes() == channel_bytes([1, 2, 3]).replace(b"\n", b"\r\n")
 
 
+@pytest.mark.contract("R-16.02")
+@pytest.mark.parametrize("newlines", [(b"\r\n", b"\r\n"), (b"\r\n", b"\n"), (b"\n", b"\r\n")])
+def test_the_archives_line_breaks_part_the_messages_when_it_is_written_anew_too(
+    bench: Bench, newlines: tuple[bytes, bytes]
+) -> None:
+    ours, theirs = newlines
+    bench.stored(channel_bytes([1, 3]).replace(b"\n", ours))
+
+    bench.append(channel_bytes([2]).replace(b"\n", theirs))
+
+    added = _span(channel_bytes([1, 2, 3]), 2).replace(b"\n", theirs)
+    expected = channel_bytes([1, 2, 3]).replace(b"\n", ours)
+    assert bench.archive.read_bytes() == expected.replace(_span(expected, 2), added)
+
+
 def test_deltas_of_another_layout_are_spliced_in_as_they_are(bench: Bench) -> None:
     bench.stored(channel_bytes([1]))
     minified = json.dumps(json.loads(channel_bytes([2, 3])), separators=(",", ":")).encode()
@@ -171,6 +205,15 @@ def test_an_empty_archive_gets_its_first_messages(bench: Bench) -> None:
 
     assert bench.archive.read_bytes() == channel_bytes([1, 2])
     assert (outcome.before_count, outcome.after_count) == (0, 2)
+
+
+@pytest.mark.parametrize("way", [ReaderSafe.OFF, ReaderSafe.REWRITE])
+def test_a_file_that_gets_shorter_ends_where_its_last_brace_is(bench: Bench, way: ReaderSafe) -> None:
+    bench.stored(channel_bytes([]).replace(b"[]", b"[" + b" " * 5000 + b"]"))
+
+    bench.append(channel_bytes([1, 2]), reader_safe=way)
+
+    assert bench.archive.read_bytes() == channel_bytes([1, 2])
 
 
 @pytest.mark.contract("S-11", "R-3.07", "D-48")
@@ -208,20 +251,33 @@ def test_a_delta_of_another_channel_is_refused(bench: Bench) -> None:
     assert bench.archive.read_bytes() == channel_bytes([1])
 
 
+def test_a_refusal_tells_the_file_both_channels_and_what_to_look_at(bench: Bench) -> None:
+    bench.stored(channel_bytes([1]))
+
+    with pytest.raises(ForeignChannel) as caught:
+        bench.append(channel_bytes([2]), channel_bytes([3], channel_id="999"))
+
+    delta = bench.folder / "delta-1.json"
+    assert str(caught.value) == f"{delta} is of channel 999, not of 111"
+    assert (caught.value.path, caught.value.found, caught.value.expected) == (delta, "999", "111")
+    assert caught.value.hint == "nothing was changed; see where the file comes from"
+
+
 @pytest.mark.contract("S-08", "R-3.13")
 def test_an_archive_of_another_channel_is_refused(bench: Bench) -> None:
     bench.stored(channel_bytes([1], channel_id="999"))
     options = AppendOptions(run_id="r", channel_id=CHANNEL)
     delta = bench.delta(channel_bytes([2]))
 
-    with pytest.raises(ForeignChannel, match="channel 999, not of 111"):
+    with pytest.raises(ForeignChannel, match=f"^{re.escape(str(bench.archive))} is of channel 999, not of 111$"):
         append(bench.archive, [delta], options, layout=bench.layout, clock=FakeClock())
 
 
 def test_a_delta_of_another_guild_is_refused(bench: Bench) -> None:
     bench.stored(channel_bytes([1]))
 
-    with pytest.raises(ForeignChannel, match="guild 223, not of 222"):
+    told = re.escape(f"{bench.folder / 'delta-0.json'} is of guild 223, not of 222")
+    with pytest.raises(ForeignChannel, match=f"^{told}$"):
         bench.append(channel_bytes([2]).replace(b'"id": "222"', b'"id": "223"'))
 
 
@@ -233,6 +289,21 @@ def test_an_archive_that_cannot_be_read_is_left_alone(bench: Bench, data: bytes)
     with pytest.raises((DamagedFile, NotCanonical)):
         bench.append(channel_bytes([3]))
 
+    assert bench.archive.read_bytes() == data
+
+
+@pytest.mark.contract("R-16.02")
+def test_an_archive_that_states_its_count_first_is_to_be_normalised(bench: Bench) -> None:
+    data = channel_bytes([1]).replace(b',\n  "messageCount": 1', b"").replace(b"{", b'{\n  "messageCount": 1,', 1)
+    bench.stored(data)
+
+    with pytest.raises(NotCanonical) as caught:
+        bench.append(channel_bytes([2]))
+
+    reason = "its messageCount stands before its messages"
+    assert str(caught.value) == f"{bench.archive} cannot be appended to: {reason}"
+    assert (caught.value.path, caught.value.reason, caught.value.whole) == (bench.archive, reason, True)
+    assert caught.value.hint == f"dce-play archive normalise '{bench.archive}'"
     assert bench.archive.read_bytes() == data
 
 
@@ -306,6 +377,20 @@ class TestEdits:
 
         assert bench.edits() == ["as it is"]
 
+    @pytest.mark.parametrize(
+        ("policy", "kept"), [(EditPolicy.SIDECAR, ("as it is", LATER)), (EditPolicy.REWRITE, ("as it was", FIRST))]
+    )
+    def test_a_kept_copy_says_of_what_export_it_is_and_who_kept_it(
+        self, bench: Bench, policy: EditPolicy, kept: tuple[str, str]
+    ) -> None:
+        bench.stored(self.old)
+
+        bench.append(self.newer, edits=policy)
+
+        (line,) = read_lines(bench.layout.edits(CHANNEL))
+        assert (line["message"]["content"], line["exported_at"]) == kept
+        assert (line["id"], line["run_id"], line["time"]) == ("2", "run-1", "2026-11-21T01:15:07Z")
+
     def test_an_edit_taken_back_is_an_edit(self, bench: Bench) -> None:
         bench.stored(self.old)
         bench.append(self.newer)
@@ -374,6 +459,17 @@ class TestEdits:
 
         assert outcome.edited == 0
 
+    def test_what_another_channel_got_makes_no_copy_older(self, bench: Bench) -> None:
+        bench.stored(self.old)
+        other = write_channel(bench.layout.folder / "other [112].json", [1], channel_id="112")
+        delta = write_channel(bench.folder / "other.json", [2], channel_id="112", exported_at=LATER)
+        append(other, [delta], AppendOptions(run_id="r"), layout=bench.layout, clock=FakeClock())
+
+        outcome = bench.append(channel_bytes([2], contents={2: "as it is"}, exported_at="2026-01-20T00:00:00+00:00"))
+
+        assert outcome.edited == 1
+        assert bench.edits() == ["as it is"]
+
     @pytest.mark.contract("R-16.06", "R-16.08")
     def test_another_spelling_of_the_same_is_no_edit(self, bench: Bench) -> None:
         bench.stored(channel_bytes([1], contents={1: "caf\u00e9 \U0001f600"}))
@@ -391,6 +487,7 @@ class TestHoles:
 
         assert bench.archive.read_bytes() == channel_bytes([1, 2, 3, 4])
         assert (outcome.holes_filled, outcome.appended, outcome.after_count) == (1, 1, 4)
+        assert (outcome.behind, outcome.every_id_placed) == (0, True)
 
     def test_report_leaves_the_hole_and_says_that_the_delta_must_stay(self, bench: Bench) -> None:
         bench.stored(channel_bytes([1, 3]))
@@ -399,6 +496,26 @@ class TestHoles:
 
         assert ids_in(bench.archive) == [1, 3, 4]
         assert (outcome.behind, outcome.every_id_placed) == (1, False)
+
+    @pytest.mark.parametrize("holes", list(GapPolicy))
+    def test_each_message_is_told_as_what_it_is_also_behind_a_missing_one(self, bench: Bench, holes: GapPolicy) -> None:
+        bench.stored(channel_bytes([1, 3, 5, 9]))
+        delta = channel_bytes([2, 3, 4, 5, 9, 10], contents={5: "edited"}, exported_at=LATER)
+
+        outcome = bench.append(delta, holes=holes)
+
+        filled = 2 if holes is GapPolicy.MERGE else 0
+        assert (outcome.placed, outcome.edited, outcome.appended) == (2, 1, 1)
+        assert (outcome.holes_filled, outcome.behind) == (filled, 2 - filled)
+        assert bench.edits() == ["edited"]
+        assert ids_in(bench.archive) == ([1, 2, 3, 4, 5, 9, 10] if filled else [1, 3, 5, 9, 10])
+
+    def test_the_record_says_whether_the_file_is_in_order_now(self, bench: Bench) -> None:
+        for stored, delta, ordered in (([1, 3], [4], True), ([3, 1], [4], False), ([4, 1], [2], True)):
+            bench.stored(channel_bytes(stored))
+            bench.append(channel_bytes(delta))
+            cursor = read_cursor(bench.archive, layout=bench.layout)
+            assert (cursor.recorded, cursor.ordered) == (True, ordered)
 
     def test_filling_a_hole_leaves_repeated_ids_out_and_loses_none(self, bench: Bench) -> None:
         repeated = channel_bytes([1, 3, 3, 5]).replace(b'"content": "message 3"', b'"content": "other 3"', 1)
@@ -409,6 +526,30 @@ class TestHoles:
         assert ids_in(bench.archive) == [1, 2, 3, 5]
         assert outcome.after_count == 4
         assert bench.edits() == ["message 3"]
+
+    def test_the_line_of_a_rewrite_tells_what_came_when(self, bench: Bench) -> None:
+        old = channel_bytes([1, 4, 4, 6])
+        bench.stored(old)
+
+        bench.append(
+            channel_bytes([3, 2, 9], exported_at=FIRST),
+            channel_bytes([6], contents={6: "newer"}, exported_at=LATER),
+            edits=EditPolicy.REWRITE,
+        )
+
+        (line,) = read_appends(bench.layout, CHANNEL)
+        assert (line.kind, line.run_id, line.time) == ("rewritten", "run-1", "2026-11-21T01:15:07Z")
+        assert (line.first_id, line.last_id, line.count, line.message_count) == ("2", "9", 2, 6)
+        assert (line.cut_before, line.cut_after) == (_cut(old), _cut(bench.archive.read_bytes()))
+        assert (line.exporter, line.exporter_version, line.exported_at) == ("t", "2.46", LATER)
+
+    def test_copies_of_a_missing_message_are_no_edits(self, bench: Bench) -> None:
+        bench.stored(channel_bytes([1, 3]))
+
+        bench.append(channel_bytes([2], contents={2: "one"}), channel_bytes([2], contents={2: "other"}))
+
+        assert bench.contents() == {"1": "message 1", "2": "other", "3": "message 3"}
+        assert bench.edits() == []
 
     def test_mode_is_kept_and_nothing_is_left_beside(self, bench: Bench) -> None:
         bench.stored(channel_bytes([1, 3]))
@@ -507,24 +648,33 @@ def test_too_little_space_is_refused_before_anything_is_touched(bench: Bench, wa
     assert not bench.layout.journal(CHANNEL).parent.exists()
 
 
-def test_an_append_needs_its_payload_and_a_mebibyte(bench: Bench) -> None:
-    bench.stored(channel_bytes([1]))
+@pytest.mark.contract("R-3.12")
+@pytest.mark.parametrize("way", [ReaderSafe.REWRITE, ReaderSafe.AUTO, ReaderSafe.OFF])
+def test_an_append_needs_its_payload_and_a_mebibyte_and_a_copy_as_much_as_the_file(
+    bench: Bench, way: ReaderSafe
+) -> None:
+    old, new = channel_bytes(range(1, 200)), channel_bytes(range(1, 202))
+    payload = len(new) - _cut(old)
+    needed = (len(old) if way is ReaderSafe.REWRITE else 0) + payload + (1 << 20)
+    bench.stored(old)
 
-    assert bench.append(channel_bytes([2]), disk=SmallDisk((1 << 20) + 2000)).appended == 1
+    with pytest.raises(NotEnoughSpace, match=f"{needed} bytes needed, {needed - 1} free"):
+        bench.append(channel_bytes([200, 201]), disk=SmallDisk(needed - 1), reader_safe=way)
+    assert bench.append(channel_bytes([200, 201]), disk=SmallDisk(needed), reader_safe=way).appended == 2
+
+    assert bench.archive.read_bytes() == new
 
 
 def test_the_line_of_an_append_tells_what_came_when(bench: Bench) -> None:
     bench.stored(channel_bytes([1]))
-    before = read_cursor(bench.archive, layout=bench.layout)
 
     bench.append(channel_bytes([2, 3], exported_at=LATER))
 
     (line,) = read_appends(bench.layout, CHANNEL)
     assert (line.kind, line.run_id, line.time) == ("appended", "run-1", "2026-11-21T01:15:07Z")
     assert (line.first_id, line.last_id, line.count, line.message_count) == ("2", "3", 2, 3)
-    assert line.cut_after - line.cut_before > 0
-    assert line.cut_before < before.size_bytes
-    assert (line.exporter, line.exported_at) == ("t", LATER)
+    assert (line.cut_before, line.cut_after) == (_cut(channel_bytes([1])), _cut(bench.archive.read_bytes()))
+    assert (line.exporter, line.exporter_version, line.exported_at) == ("t", "2.46", LATER)
 
 
 def test_nothing_pending_is_left_behind(bench: Bench) -> None:
@@ -588,6 +738,16 @@ def test_a_name_that_is_not_utf8_can_be_appended_to(tmp_path: Path) -> None:
     append(archive, [delta], AppendOptions(run_id="r"), layout=TargetLayout(tmp_path), clock=FakeClock())
 
     assert ids_in(archive) == [1, 2]
+
+
+def _cut(data: bytes) -> int:
+    return data.rindex(b"\n  ]")
+
+
+def _span(data: bytes, identifier: int) -> bytes:
+    """Return the bytes of one message, as they stand in a channel file in the exporter's layout."""
+    start = data.rindex(b"{", 0, data.index(b'"id": "%d",' % identifier, data.index(b'"messages"')))
+    return data[start : data.index(b"\n    }", start) + 6]
 
 
 def _tree(folder: Path) -> dict[str, tuple[int, str]]:

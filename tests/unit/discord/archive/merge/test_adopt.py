@@ -4,12 +4,22 @@ from pathlib import Path
 
 import pytest
 
-from dce_play.discord.archive.folder.channel_map import load_map
-from dce_play.discord.archive.merge.adopt import AdoptedFile, Adoption, Fitness, adopt_target
+from dce_play.discord.archive.folder.channel_map import load_map, save_map
+from dce_play.discord.archive.merge.adopt import (
+    AdoptedFile,
+    Adoption,
+    Fitness,
+    adopt_target,
+    look_at,
+    needs_normalising,
+)
+from dce_play.discord.archive.salvage.repair import NothingToRecover
+from dce_play.discord.archive.scan.damage import DamagedFile
 from dce_play.layout import TargetLayout
+from dce_play.snowflake import ChannelId
 from tests.support.channel_files import channel_bytes, write_channel
 
-ROOM = "1573508731788951644"
+ROOM = ChannelId("1573508731788951644")
 OTHER = "1573508731788951645"
 
 
@@ -76,3 +86,105 @@ def test_a_dry_run_writes_nothing(layout: TargetLayout) -> None:
     write_channel(layout.folder / f"room [{ROOM}].json", [1], channel_id=ROOM)
     assert len(adopt_target(layout, dry_run=True).bootstrap.added) == 1
     assert not layout.meta.exists()
+
+
+WHOLE = channel_bytes([1, 2], channel_id=ROOM)
+MINIFIED = b"".join(line.strip() for line in WHOLE.splitlines())
+LIMITED = WHOLE.replace(b'"after": null', b'"after": "2024-01-01T00:00:00+00:00"')
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "fitness", "detail"),
+    [
+        (f"room [{ROOM}].json", WHOLE, Fitness.AS_IS, ""),
+        (
+            f"room [{ROOM}].json",
+            LIMITED.replace(b'"before": null', b'"before": "2025-01-01T00:00:00+00:00"'),
+            Fitness.AS_IS,
+            "only messages after 2024-01-01T00:00:00+00:00 and before 2025-01-01T00:00:00+00:00 were exported",
+        ),
+        (
+            f"room [{ROOM}].json",
+            MINIFIED,
+            Fitness.NORMALISE,
+            "its layout is not the exporter's",
+        ),
+        (
+            f"room [{ROOM}].json",
+            WHOLE[:-2] + b',\n  "note": 1\n}',
+            Fitness.NORMALISE,
+            "it does not end with the trailer of a message array",
+        ),
+        (
+            f"room [{ROOM}].json",
+            WHOLE[:-20],
+            Fitness.DAMAGED,
+            "it does not end with the trailer of a message array",
+        ),
+        (
+            f"room [{ROOM}].json",
+            b"not-json",
+            Fitness.DAMAGED,
+            "PATH is damaged at byte 0: not a JSON object",
+        ),
+        (f"room [{OTHER}].json", WHOLE, Fitness.OTHER_CHANNEL, f"it holds channel {ROOM}"),
+        ("room.json", WHOLE, Fitness.UNNAMED, "no [channel id] at the end of its name"),
+        ("room [12].json", WHOLE, Fitness.UNNAMED, "12 is too short for an id"),
+    ],
+)
+def test_each_file_is_told_with_its_place_and_why(
+    layout: TargetLayout, name: str, data: bytes, fitness: Fitness, detail: str
+) -> None:
+    path = layout.folder / name
+    path.write_bytes(data)
+    adoption = adopt_target(layout)
+    assert adoption.folder == layout.folder
+    assert only(adoption) == AdoptedFile(path=path, fitness=fitness, detail=detail.replace("PATH", str(path)))
+    assert adoption.undecided == (() if fitness in {Fitness.AS_IS, Fitness.UNNAMED} else adoption.files)
+
+
+def test_each_twin_is_told_that_it_has_one(layout: TargetLayout) -> None:
+    paths = [write_channel(layout.folder / f"{name} [{ROOM}].json", [1], channel_id=ROOM) for name in "ab"]
+    assert adopt_target(layout).files == tuple(
+        AdoptedFile(path=path, fitness=Fitness.TWIN, detail=f"channel {ROOM} has another file") for path in paths
+    )
+    assert look_at(paths[0], ROOM).fitness is Fitness.AS_IS
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_an_entry_that_leads_nowhere_is_corrected(layout: TargetLayout, dry_run: bool) -> None:
+    path = write_channel(layout.folder / f"room [{ROOM}].json", [1], channel_id=ROOM)
+    gone = layout.folder / "gone.json"
+    save_map(layout, {ROOM: gone})
+    assert [seed.path for seed in adopt_target(layout, dry_run=dry_run).bootstrap.repaired] == [path]
+    assert load_map(layout) == {ROOM: gone if dry_run else path}
+
+
+@pytest.mark.parametrize(
+    ("data", "needs"),
+    [
+        (WHOLE, False),
+        (channel_bytes([], channel_id=ROOM), False),
+        (MINIFIED, True),
+        (channel_bytes([2, 1], channel_id=ROOM), True),
+        (WHOLE.replace(b'"messageCount": 2', b'"messageCount": 3'), True),
+        (
+            WHOLE[:-2].replace(b',\n  "messageCount": 2', b"").replace(b"{", b'{\n  "messageCount": 2,', 1) + b"\n}",
+            True,
+        ),
+    ],
+    ids=["whole", "empty", "minified", "order", "count", "count first"],
+)
+def test_normalising_is_needed_for_layout_count_or_order(tmp_path: Path, data: bytes, needs: bool) -> None:
+    (tmp_path / "it.json").write_bytes(data)
+    assert needs_normalising(tmp_path / "it.json") is needs
+
+
+def test_what_is_damaged_is_no_matter_of_normalising(tmp_path: Path) -> None:
+    path = tmp_path / "it.json"
+    path.write_bytes(WHOLE[:-40])
+    with pytest.raises(DamagedFile):
+        needs_normalising(path)
+    path.write_bytes(b'{"guild": {')
+    with pytest.raises(NothingToRecover):
+        needs_normalising(path)

@@ -290,14 +290,14 @@ class TestRewritten:
         archive.append([5, 7], options=AppendOptions(run_id="r1", edits=EditPolicy.REWRITE), contents={5: "newer"})
         state, line = failure(archive.prove(before, exported=[ROOM]))
         assert state is FileState.CONTENT_CHANGED
-        assert line.endswith("1 messages, such as 5")
+        assert line.endswith("1 message, such as 5")
 
     @pytest.mark.contract("R-7.02")
     def test_accepted_edits_are_counted(self, archive: Archive, before: Snapshot) -> None:
         archive.append([5, 7], options=AppendOptions(run_id="r1", edits=EditPolicy.REWRITE), contents={5: "newer"})
         [file] = archive.prove(before, exported=[ROOM], accept_edits=True).files
         assert (file.state, file.appended) == (FileState.REWRITTEN, 1)
-        assert "1 edits taken" in file.detail
+        assert "1 edit taken" in file.detail
 
     def test_without_the_kept_index_a_rewritten_file_is_not_proved(self, archive: Archive, before: Snapshot) -> None:
         archive.append([2, 3, 4, 7])

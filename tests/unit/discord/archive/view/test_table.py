@@ -40,7 +40,7 @@ def test_twins_invalid_files_and_a_damaged_map_are_a_status_and_no_crash(tmp_pat
     assert status(tmp_path) == (f"twin archives of channel {ROOM}", False)
     twin.unlink()
     room.write_bytes(b"not-json")
-    assert status(tmp_path)[0].startswith(f"1 invalid archive(s), such as {room}")
+    assert status(tmp_path)[0].startswith(f"1 invalid archive, such as {room}")
     (tmp_path / ".dce-meta").mkdir()
     (tmp_path / ".dce-meta" / "channel-map.json").write_bytes(b"{")
     assert status(tmp_path)[0].startswith("damaged channel map")
