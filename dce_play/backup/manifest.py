@@ -19,6 +19,7 @@ from dce_play.backup.facts import (
 
 SCHEMA = "dce-play/backup-manifest/1"
 SUFFIX = ".manifest.json"
+HIGHEST_LEVEL = 3
 
 
 class Host(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +67,12 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     level: int
     good: bool
     checks: tuple[CheckRecord, ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        """Return whether the backup passed as much as makes it good, and no check has failed since it last passed."""
+        latest = {check.id: check.ok for check in self.checks}
+        return 1 <= self.level <= HIGHEST_LEVEL and self.good and all(latest.values())
 
 
 class Previous(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,8 +24,7 @@ class RemoteBackup(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_good(self) -> bool:
         """Return whether the copy is good: what its manifest says, and of the size that it says."""
-        verification = self.manifest.verification
-        return verification.level >= 1 and verification.good and self.bytes == self.manifest.bytes
+        return self.manifest.verification.holds and self.bytes == self.manifest.bytes
 
 
 class DeadUpload(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,12 +6,10 @@ from datetime import datetime
 import msgspec
 
 from dce_play.backup.facts import Consistency
+from dce_play.backup.keep.retention import CLOCK_SLACK_S
 from dce_play.backup.store.catalog import Catalog
 from dce_play.backup.store.root import check_safe_root
 from dce_play.system.quantities import show_duration
-
-_CLOCK_SLACK_S = 300.0
-"""How far a backup may be from the future before we believe neither its clock nor ours."""
 
 
 class Required(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +58,7 @@ def require(
         return Required(reason=f"no backup of {module} is {wanted}: {is_now}{held}", hint=hint)
     for entry in fitting:
         age_s = (now - entry.ended).total_seconds()
-        if age_s < -_CLOCK_SLACK_S:
+        if age_s < -CLOCK_SLACK_S:
             continue
         if age_s <= max_age_s:
             return Required(file=entry.file, age_s=max(0.0, age_s), level=entry.manifest.verification.level)

@@ -11,6 +11,8 @@ import msgspec
 DEFAULT_LAST = 3
 REQUIRED_LEVEL = 2
 """What ``backup.require`` asks for where nobody says otherwise."""
+CLOCK_SLACK_S = 300.0
+"""How far a backup may be from the future before we believe neither its clock nor ours."""
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +52,9 @@ def retain(candidates: Sequence[Candidate], *, now: datetime, keep_last: int, ke
     newest = good[0] if good else None
     last = {each.file for each in good[: max(1, keep_last)]}
     highest = max(good, key=lambda each: each.level, default=None)  # the first, so the newest, of those
-    required = next((each for each in good if each.level >= REQUIRED_LEVEL), None)
+    checked = [each for each in good if each.level >= REQUIRED_LEVEL]
+    # the newest, and the newest that a require believes now: a clock that was ahead left what is from the future
+    required = {each.file for each in (*checked[:1], *[each for each in checked if not _is_ahead(each, now)][:1])}
     keep: list[Reasoned] = []
     remove: list[Reasoned] = []
     for each in ordered:
@@ -64,7 +68,7 @@ def retain(candidates: Sequence[Candidate], *, now: datetime, keep_last: int, ke
                 reasons.append("last-good")
             if each is highest:
                 reasons.append("highest-level")
-            if each is required:
+            if each.file in required:
                 reasons.append("required")
             if (each.ended, each.file) > (newest.ended, newest.file):
                 reasons.append("newer-than-newest-good")
@@ -79,6 +83,10 @@ def retain(candidates: Sequence[Candidate], *, now: datetime, keep_last: int, ke
         else:
             remove.append(Reasoned(file=each.file, reasons=(_why_not(each),)))
     return Retention(keep=tuple(keep), remove=tuple(remove), newest_good=newest.file if newest is not None else None)
+
+
+def _is_ahead(candidate: Candidate, now: datetime) -> bool:
+    return (candidate.ended - now).total_seconds() > CLOCK_SLACK_S
 
 
 def _is_within(ended: datetime, now: datetime, within_s: float) -> bool:

@@ -38,8 +38,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_good(self) -> bool:
         """Return whether the backup is good: level 1 at least, no failed check, and its size is what it was."""
-        verification = self.manifest.verification
-        return verification.level >= 1 and verification.good and self.stored_bytes == self.manifest.bytes
+        return self.manifest.verification.holds and self.stored_bytes == self.manifest.bytes
 
     @property
     def is_safety(self) -> bool:

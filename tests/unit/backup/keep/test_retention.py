@@ -160,3 +160,14 @@ def test_so_many_good_ones_stay_and_no_more(last: int) -> None:
 def test_what_is_just_as_old_as_may_be_stays() -> None:
     found = retain([ended("new", 0), ended("old", 1)], now=NOW, keep_last=1, keep_within_s=24 * HOUR)
     assert [each.file for each in found.keep] == ["new", "old"]
+
+
+@pytest.mark.contract("B6", "N11")
+def test_what_require_would_choose_now_stays_beside_one_from_the_future() -> None:
+    ahead, today, before = (
+        Candidate(file=f"k-{days}", ended=NOW + timedelta(days=days), level=2, is_good=True, is_safety=False)
+        for days in (400, -1, -2)
+    )
+    found = retain([before, today, ahead], now=NOW, keep_last=1, keep_within_s=None)
+    assert [each.file for each in found.keep] == ["k-400", "k--1"]
+    assert "required" in found.keep[1].reasons

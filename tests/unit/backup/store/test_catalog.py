@@ -8,7 +8,7 @@ import pytest
 
 from dce_play.backup.definitions.model import ModuleKeys
 from dce_play.backup.facts import Consistency, EngineFacts, Produced, SourceFacts
-from dce_play.backup.manifest import Manifest, encode_manifest
+from dce_play.backup.manifest import CheckRecord, Manifest, Verification, encode_manifest
 from dce_play.backup.store.catalog import _LARGEST_MANIFEST_BYTES, read_entry
 from dce_play.backup.store.names import manifest_name
 from tests.support.engine_services import manifest_of, module_of
@@ -67,3 +67,28 @@ def test_a_manifest_that_tells_of_something_else_makes_no_backup(
     assert read_entry(path) is not None
     beside.write_bytes(encode_manifest(msgspec.structs.replace(manifest, **other)))
     assert read_entry(path) is None
+
+
+@pytest.mark.contract("N11")
+@pytest.mark.parametrize(
+    ("level", "checks", "is_good"),
+    [
+        (2, [("contents", True)], True),
+        (2, [("contents", True), ("drill", False)], False),
+        (2, [("contents", False), ("contents", True)], True),
+        (2, [("contents", True), ("contents", False)], False),
+        (0, [("contents", True)], False),
+        (4, [("contents", True)], False),
+    ],
+)
+def test_a_backup_is_good_when_no_check_has_failed_since_it_passed(
+    path: Path, manifest: Manifest, level: int, checks: list[tuple[str, bool]], is_good: bool
+) -> None:
+    told = tuple(CheckRecord(id=name, ok=ok, at="2026-11-28T22:00:01Z") for name, ok in checks)
+    verification = Verification(level=level, good=True, checks=told)
+    path.with_name(manifest_name(path.name)).write_bytes(
+        encode_manifest(msgspec.structs.replace(manifest, verification=verification))
+    )
+    found = read_entry(path)
+    assert found is not None
+    assert found.is_good is is_good
