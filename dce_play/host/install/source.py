@@ -15,7 +15,11 @@ from dce_play.host.install.files import Action
 from dce_play.system.durable.whole_files import write_atomic
 
 LIST_NAME = ".dce-play-installed.json"
-_LEFT_OUT = {".git", ".venv", "venv", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"}
+_LEFT_OUT = {
+    ".git", ".venv", "venv", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis",
+    ".import_linter_cache", ".nox", "build", "mutants",
+}  # fmt: skip
+"""What Git and the developers' tools leave in a checkout: the environments of ``inv matrix`` alone are 1 GB."""
 
 
 def same_folder(source: Path, prefix: Path) -> bool:

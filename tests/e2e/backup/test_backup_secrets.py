@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.backups import Yard, yard_in
+from tests.support.call_order import tracer
 from tests.support.redis_server import redis_server
 
 pytestmark = pytest.mark.strace
@@ -40,7 +41,7 @@ def test_a_password_is_in_no_argv_and_only_in_the_environment_of_the_client(
         yard.define_all(
             {"name": "redis", "redis": keys, "restore_notes": "none", "health": {"none": True}, "hooks": hooks}
         )
-        words = ("strace", "-f", "-qq", "-v", "-s", "100000", "-o", str(log), "-e", "trace=execve")
+        words = (*tracer(), "-qq", "-v", "-s", "100000", "-o", str(log), "-e", "trace=execve")
         said = yard.under(*words, words=("run", "redis", "--allow-unattended"))
         assert said.code == 0, said
     started = [found for line in log.read_text(errors="replace").splitlines() if (found := _STARTED.search(line))]

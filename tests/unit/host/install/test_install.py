@@ -131,6 +131,19 @@ def test_stale_modules_go_and_what_somebody_else_put_there_stays(machine: Machin
 
 
 @pytest.mark.contract("I3")
+@pytest.mark.parametrize(
+    "folder", [".venv", ".nox", ".import_linter_cache", "build", "mutants", "dce_play/__pycache__"]
+)
+def test_what_the_tools_of_developers_leave_in_a_checkout_is_not_installed(machine: Machine, folder: str) -> None:
+    (machine.source / folder / "below").mkdir(parents=True)
+    (machine.source / folder / "below" / "large.py").write_text("")
+    machine.install(Role.SHIPPER)
+    prefix = machine.root / "opt/dce-play"
+    assert (prefix / "dce_play" / "a.py").is_file()
+    assert not (prefix / folder).exists()
+
+
+@pytest.mark.contract("I3")
 @pytest.mark.parametrize("linked", [False, True])
 def test_a_source_that_is_the_prefix_is_not_copied_and_the_units_are_still_written(
     machine: Machine,
