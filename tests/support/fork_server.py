@@ -15,6 +15,7 @@ import json
 import os
 import pkgutil
 import platform
+import runpy
 import signal
 import socket
 import struct
@@ -147,15 +148,23 @@ def _become(order: Mapping[str, Any], fds: Sequence[int]) -> None:
     time.tzset()
     sys.dont_write_bytecode = bool(environment.get("PYTHONDONTWRITEBYTECODE"))
     sys.path[0] = order["folder"]
-    main = sys.modules[module if module != "dce_play" else "dce_play.__main__"]
-    sys.argv = [str(main.__file__), *words]
     sys.orig_argv = [sys.executable, "-m", module, *words]
     _open_streams(write_through=bool(environment.get("PYTHONUNBUFFERED")))
-    sys.modules["__main__"] = main
     try:
-        main.main()
+        _run(module, words)
     except SystemExit as ends:
         _leave(ends.code)
+
+
+def _run(module: str, words: Sequence[str]) -> None:
+    main = sys.modules.get("dce_play.__main__" if module == "dce_play" else module)
+    if main is None:  # a small program over modules that are imported
+        sys.argv = [module, *words]
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = [str(main.__file__), *words]
+        sys.modules["__main__"] = main
+        main.main()
 
 
 def _leave(code: str | int | None) -> None:

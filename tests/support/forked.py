@@ -24,6 +24,7 @@ from tests.support.fork_server import MOST_FDS, ORDER_BYTES, can_serve
 _PROJECT = Path(__file__).parents[2]
 _PROGRAM = Path(__file__).with_name("fork_server.py")
 _SCHEDULER = "distributed.cli.dask_scheduler"
+_MODULES = {"dce_play", _SCHEDULER, "tests.faults.append_once"}
 _WITH_DASK = {"worker", "--cluster"}
 """Words of the commands that import Dask."""
 _LOCALE = ("LC_ALL", "LC_CTYPE", "LANG")
@@ -88,7 +89,7 @@ def _is_the_same(environment: Mapping[str, str]) -> bool:
 
 def _module(argv: Sequence[str]) -> str | None:
     """Return which of the modules that can be forked a command line starts, if any."""
-    known = len(argv) > 2 and list(argv[:2]) == [sys.executable, "-m"] and argv[2] in ("dce_play", _SCHEDULER)
+    known = len(argv) > 2 and list(argv[:2]) == [sys.executable, "-m"] and argv[2] in _MODULES
     return argv[2] if known else None
 
 
