@@ -22,6 +22,7 @@ from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId
 from dce_play.system.clock import SystemClock
 from dce_play.system.durable.disk import Disk
+from tests.support.call_order import tracer
 
 pytestmark = pytest.mark.strace
 
@@ -85,7 +86,7 @@ class World:
         watched = [word for path in (*folders, *files, *temporaries) for word in ("-P", str(path))]
         finished = subprocess.run(
             [
-                *(self.strace, "-qq", "-o", str(log), *watched),
+                *(self.strace, *tracer(fault)[1:], "-qq", "-o", str(log), *watched),
                 *(f"--trace={call}", f"--inject={call}:{fault}:when={number}"),
                 *(sys.executable, "-m", "tests.faults.append_once", str(self.archive), str(self.delta)),
             ],

@@ -15,6 +15,7 @@ import pytest
 
 from dce_play.discord.media_store.store import MediaStore
 from dce_play.layout import TargetLayout
+from tests.support.call_order import tracer
 from tests.support.media_server import MediaServer, media_server
 from tests.support.media_shop import Shop
 
@@ -76,8 +77,7 @@ def faulty_fetch(shop: Shop, call: str, fault: str, number: int) -> bool:
     log = shop.terminal.folder / "strace.log"
     only = [word for path in traced_paths(shop) for word in ("-P", path)]
     prefix = (
-        "strace",
-        "-f",
+        *tracer(fault),
         "-o",
         str(log),
         *only,

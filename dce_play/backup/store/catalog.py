@@ -162,9 +162,12 @@ def find_backup(reference: str, root: Path, *, now: datetime) -> Entry:
     path = Path(reference) if "/" in reference else root / reference
     entry = read_entry(path.absolute())
     if entry is None:
-        known = [each.file for each in read_catalog(root, now=now).entries]
+        catalog = read_catalog(root, now=now)
+        known = [each.file for each in catalog.entries]
         there = "it has no manifest of ours" if os.path.lexists(path) else "there is none"
-        raise BackupError(ErrorId.NOT_FOUND, f"no backup {path}: {there}", hint=did_you_mean(path.name, known[:20]))
+        is_module = path.name in catalog.modules()
+        hint = f'did you mean "{path.name}@latest"?' if is_module else did_you_mean(path.name, known[:20])
+        raise BackupError(ErrorId.NOT_FOUND, f"no backup {path}: {there}", hint=hint)
     return entry
 
 

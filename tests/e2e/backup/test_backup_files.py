@@ -231,6 +231,26 @@ def test_a_restore_that_fails_half_way_leaves_everything_as_it_was(yard: Yard) -
     assert [path.name for path in yard.data.parent.iterdir() if "before" in path.name or "restore" in path.name] == []
 
 
+@pytest.mark.contract("N14")
+@pytest.mark.parametrize("where", ["in place", "into a folder"])
+def test_a_rotten_backup_is_refused_before_anything_is_touched_and_is_good_no_more(
+    yard: Yard, tmp_path: Path, where: str
+) -> None:
+    row = yard.take()
+    path = Path(row["path"])
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    before = yard.names()
+    into = ("--into", str(tmp_path / "out")) if where == "into a folder" else ()
+    code, found = yard.ask("restore", row["file"], *into, "--apply", "--confirm", "kuma")
+    assert (code, found["error"]["id"]) == (1, "verify-failed")
+    assert "is not good" in found["error"]["message"]
+    assert yard.names() == before
+    assert not (tmp_path / "out").exists()
+    assert not yard.ask("list")[1]["backups"][0]["good"]
+
+
 def test_into_wants_an_empty_folder(yard: Yard, tmp_path: Path) -> None:
     row = yard.take()
     full = tmp_path / "full"
