@@ -167,6 +167,8 @@ def test_a_file_that_was_cut_together_with_its_sums_is_found_by_the_drill(yard: 
                  "plain_sha256": hashlib.sha256(forged).hexdigest()}  # fmt: skip
     beside.write_text(json.dumps(manifest))
     assert yard.ask("verify", row["file"], "--level", "1", "--no-record")[0] == 0
+    code, found = yard.ask("verify", row["file"], "--level", "2", "--no-record")
+    assert (code, found["results"][0]["findings"][0]["id"]) == (1, "verify-failed")
     code, found = yard.ask("drill", row["file"])
     assert code == 1
     assert found["error"]["id"] == "verify-failed"
