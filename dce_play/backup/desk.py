@@ -14,11 +14,12 @@ import msgspec
 
 from dce_play.backup.definitions.classes import ClassRow
 from dce_play.backup.definitions.find import ReadDocument, find_modules, load_classes, load_definitions
-from dce_play.backup.definitions.model import Module
+from dce_play.backup.definitions.model import Module, secret_variables
 from dce_play.backup.definitions.parse import Definitions
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.store.catalog import Catalog, Entry, find_backup, read_catalog
 from dce_play.backup.store.root import check_safe_root
+from dce_play.errors import DcePlayError
 from dce_play.source import did_you_mean
 from dce_play.system.clock import Clock
 
@@ -82,6 +83,15 @@ class Desk:
         """
         place = find_modules(self._places.modules, self._environment, self._places.folder)
         return load_definitions(place, self.rows if place is not None else (), self._read)
+
+    @cached_property
+    def secret_variables(self) -> frozenset[str]:
+        """Return the variables that definitions take secrets from; none where the definitions cannot be read."""
+        try:
+            modules = self.definitions.modules
+        except DcePlayError:
+            return frozenset()
+        return frozenset(name for module in modules for name in secret_variables(module.keys))
 
     @cached_property
     def root(self) -> Path:

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Protocol
 
+from dce_play.backup.definitions.model import variables_among
 from dce_play.backup.desk import Desk, places_of
 from dce_play.backup.service.services import LocalServices, services_around
 from dce_play.playbook.document.document import load_document
@@ -33,6 +34,16 @@ def desk_of(params: BackupPlaces, view: View) -> Desk:
     return Desk(places, view.environment, view.clock, load_document)
 
 
-def services_of(ctx: Context) -> LocalServices:
-    """Return the services of a backup, around the step's own programs and secrets."""
-    return services_around(ctx.executor, ctx.environment, ctx.clock, resolve=ctx.secrets.resolve, say=ctx.reporter.say)
+def services_of(desk: Desk, ctx: Context, *references: str) -> LocalServices:
+    """Return the services of a backup, around the step's own programs and secrets.
+
+    ``references`` are to secrets that no definition names.
+    """
+    return services_around(
+        ctx.executor,
+        ctx.environment,
+        ctx.clock,
+        resolve=ctx.secrets.resolve,
+        say=ctx.reporter.say,
+        withheld=desk.secret_variables.union(variables_among(references)),
+    )

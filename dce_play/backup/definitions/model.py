@@ -3,6 +3,7 @@
 The records are the one declaration: the parser, the JSON Schema and the reference are made from them.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -193,9 +194,13 @@ class ModuleKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 def secret_variables(keys: msgspec.Struct) -> tuple[str, ...]:
     """Return the environment variables that a definition's references to secrets name."""
+    return variables_among(getattr(keys, field) for field in keys.__struct_fields__)
+
+
+def variables_among(values: Iterable[object]) -> tuple[str, ...]:
+    """Return the environment variables that references to secrets (``env:NAME``) among these values name."""
     found: list[str] = []
-    for field in keys.__struct_fields__:
-        value = getattr(keys, field)
+    for value in values:
         for each in value if isinstance(value, tuple) else (value,):
             if isinstance(each, msgspec.Struct):
                 found += secret_variables(each)

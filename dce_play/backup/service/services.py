@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from dce_play.backup.definitions.model import Module
@@ -11,12 +12,31 @@ from dce_play.backup.service.containers import Containers
 from dce_play.backup.service.temporary import temporary_folder
 from dce_play.errors import DcePlayError
 from dce_play.system.clock import Clock
-from dce_play.system.process.executor import Executor
+from dce_play.system.process.executor import Command, Executor, Finished
 from dce_play.system.process.streaming import Streams
 from dce_play.system.redact import Masker
 
 SECRET_VARIABLES = frozenset({"VAULT_TOKEN", "DISCORD_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"})
 """Variables of ours that no program inherits: what needs one gets it by name."""
+
+
+class Withholding:
+    """Runs programs as the executor behind it does, without some of the variables that they would inherit."""
+
+    def __init__(self, executor: Executor, names: frozenset[str]) -> None:
+        self._executor = executor
+        self._names = names
+
+    def run(
+        self,
+        command: Command,
+        /,
+        *,
+        on_line: Callable[[str, str], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Finished:
+        withheld = replace(command, withheld=command.withheld | self._names)
+        return self._executor.run(withheld, on_line=on_line, cancelled=cancelled)
 
 
 class LocalServices:
@@ -92,10 +112,19 @@ def services_around(
     *,
     resolve: Callable[[str], str],
     say: Callable[[str], None],
+    withheld: frozenset[str],
 ) -> LocalServices:
-    """Return services around an executor that is there already: a step's. Secret variables reach no program."""
-    child = {name: value for name, value in environment.items() if name not in SECRET_VARIABLES}
-    streams = Streams(child, Masker())
+    """Return services around an executor that is there already: a step's.
+
+    No program inherits a variable of ours that holds a secret, nor one that is ``withheld``.
+    """
+    hidden = SECRET_VARIABLES | withheld
+    child = {name: value for name, value in environment.items() if name not in hidden}
     return LocalServices(
-        executor=executor, streams=streams, environment=environment, clock=clock, resolve=resolve, say=say
+        executor=Withholding(executor, hidden),
+        streams=Streams(child, Masker()),
+        environment=environment,
+        clock=clock,
+        resolve=resolve,
+        say=say,
     )

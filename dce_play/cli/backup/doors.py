@@ -9,8 +9,8 @@ from dce_play.system.process.streaming import Streams
 
 
 def services_of(office: Office) -> LocalServices:
-    """Return the doors of one verb. No program inherits a variable that the office hides."""
-    hidden = SECRET_VARIABLES | office.hidden
+    """Return the doors of one verb. No program inherits a variable that holds a secret of ours or of a definition."""
+    hidden = SECRET_VARIABLES | office.hidden | office.desk.secret_variables
     child = {name: value for name, value in os.environ.items() if name not in hidden}
     return LocalServices(
         executor=LocalExecutor(child, office.secrets),

@@ -16,6 +16,7 @@ import click
 import msgspec
 
 from dce_play.backup.definitions.find import MODULE_FILE
+from dce_play.backup.definitions.model import variables_among
 from dce_play.backup.desk import Desk, Places
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.cli.app.verb import DURATION, format_option
@@ -66,7 +67,8 @@ class Office:
         self._log: Path | None = options["log_file"]
         self.secrets = RunSecrets(environment=os.environ, folder=Path.cwd())
         self.clock = SystemClock()
-        self.hidden: frozenset[str] = frozenset()
+        self.hidden = frozenset(variables_among(options.values()))
+        """Variables that hold secrets which are handed out by name: no program inherits them."""
         places = Places(
             folder=Path.cwd(),
             modules=options["modules"],

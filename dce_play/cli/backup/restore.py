@@ -9,7 +9,7 @@ import click
 
 from dce_play import __version__
 from dce_play.backup.attended import admit, decide, look
-from dce_play.backup.definitions.model import Module, ModuleKeys, secret_variables
+from dce_play.backup.definitions.model import Module, ModuleKeys
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import REFUSE, PlanItem
 from dce_play.backup.manifest import OperatorRecord
@@ -56,7 +56,6 @@ def _act(office: Office, backup: str, options: dict[str, Any]) -> Answer:
     if into is not None:
         check_empty(into)
     module = _module(office, entry, name, wanted=into is None or options["to"] is not None)
-    office.hide(secret_variables(module.keys))
     run = RestoreRun(entry, module, services_of(office), office.desk.root, into=into, identity=options["identity"])
     plan = run.plan(safety=not options["no_safety_backup"])
     if operator is None:

@@ -7,7 +7,7 @@ import click
 
 from dce_play import __version__
 from dce_play.backup.attended import admit, look
-from dce_play.backup.definitions.model import Module, secret_variables
+from dce_play.backup.definitions.model import Module
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.registry import engine_named
 from dce_play.backup.service.services import LocalServices
@@ -112,14 +112,12 @@ def _taken_of(module: Module, services: LocalServices) -> str:
 
 
 def _chosen(office: Office, names: tuple[str, ...], options: dict[str, Any]) -> Any:
-    modules = office.desk.chosen(
+    return office.desk.chosen(
         names,
         all_of_them=options["all_of_them"],
         classes=options["only"],
         include_excluded=options["include_excluded"],
     )
-    office.hide(name for module in modules for name in secret_variables(module.keys))
-    return modules
 
 
 def _answer(outcome: Outcome, *, strict: bool) -> Answer:

@@ -47,9 +47,10 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
 
     Raises: StepFailed, when something else is restored; BackupError.
     """
-    entry = desk_of(params, ctx).entry(params.backup)
+    desk = desk_of(params, ctx)
+    entry, services = desk.entry(params.backup), services_of(desk, ctx, params.identity, params.unseal)
     options = DrillOptions(unseal=params.unseal or None)
-    found = drill_entry(entry, services_of(ctx), options, identity=params.identity or None)
+    found = drill_entry(entry, services, options, identity=params.identity or None)
     differences = msgspec.to_builtins(found.differences)
     outputs = Outputs(restored=found.restored, differences=tuple(differences))
     if found.differences:

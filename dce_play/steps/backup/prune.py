@@ -54,7 +54,8 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     names = ", ".join(each.file for each in planned.remove)
     if not ctx.operator.confirm(f"Remove {names}?"):
         raise StepFailed("answered no: nothing went")
-    removed = apply_prune(params.module, planned, _rules(params), desk_of(params, ctx).root, services_of(ctx))
+    desk = desk_of(params, ctx)
+    removed = apply_prune(params.module, planned, _rules(params), desk.root, services_of(desk, ctx))
     return StepResult(changed=True, summary=f"removed {len(removed)}", outputs=Outputs(removed=removed))
 
 

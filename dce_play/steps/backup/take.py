@@ -59,7 +59,8 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
     Raises: BackupError; StepFailed, when the service is unhealthy afterwards.
     """
     operator = admit(look(ctx.environment), allow_unattended=ctx.allow_unattended, what="taking a backup")
-    desk, services = desk_of(params, ctx), services_of(ctx)
+    desk = desk_of(params, ctx)
+    services = services_of(desk, ctx)
     module = desk.module(params.module)
     options = TakeOptions(operator=operator, tool_version=__version__, level=params.level, encrypt_to=params.encrypt_to)
     targets_of(module, services)  # a secret or a library that they lack is told before anything is touched

@@ -47,8 +47,9 @@ def apply(params: Params, ctx: Context, /) -> StepResult:
 
     Raises: StepFailed, when it is not as it should be; BackupError.
     """
-    entry = desk_of(params, ctx).entry(params.backup)
-    found = verify_entry(entry, services_of(ctx), level=params.level, identity=params.identity or None)
+    desk = desk_of(params, ctx)
+    entry, services = desk.entry(params.backup), services_of(desk, ctx, params.identity)
+    found = verify_entry(entry, services, level=params.level, identity=params.identity or None)
     findings = msgspec.to_builtins(found.findings)
     outputs = Outputs(level=found.level, findings=tuple(findings))
     if not found.ok:

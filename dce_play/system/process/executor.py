@@ -29,6 +29,8 @@ class Command:
     cwd: Path | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     """Added to the inherited environment. Secrets travel here, never in ``argv``."""
+    withheld: frozenset[str] = frozenset()
+    """Variables that it does not inherit."""
     secrets: frozenset[str] = frozenset()
     """Texts that no log, error or output may show."""
     stdout: Path | None = None
@@ -142,6 +144,10 @@ class LocalExecutor:
         """What programs inherit: made for the first, as each step has an executor and few run a program."""
         return without_secrets(self._inherited, self._handed_on)
 
+    def _environment_of(self, command: Command) -> dict[str, str]:
+        inherited = {name: value for name, value in self._environment.items() if name not in command.withheld}
+        return {**inherited, **command.env}
+
     def run(
         self,
         command: Command,
@@ -191,7 +197,7 @@ class LocalExecutor:
             return self._run_asking(command, on_line, cancelled)
         with started(
             command.argv,
-            env={**self._environment, **command.env},
+            env=self._environment_of(command),
             cwd=command.cwd,
             pass_fds=command.pass_fds,
             stdout=command.stdout,
@@ -219,7 +225,7 @@ class LocalExecutor:
             if on_line is not None:
                 on_line(stream, self._masker.mask(line))
 
-        environment = {**self._environment, **command.env}
+        environment = self._environment_of(command)
         with started_asking(
             command.argv, env=environment, cwd=command.cwd, pass_fds=command.pass_fds, pty=command.pty
         ) as asking:

@@ -76,4 +76,28 @@ def test_a_token_of_the_environment_reaches_no_hook_and_no_compressor(tmp_path: 
     assert (packing.read_text().count("PATH=/") > 0, hooked.read_text().count("DCE_BACKUP_MODULE=kuma")) == (True, 2)
     assert SECRET not in packing.read_text()
     told = {line.partition("=")[0] for line in hooked.read_text().splitlines() if SECRET in line}
-    assert told <= ({"AWS_ACCESS_KEY_ID"} if way == "a playbook" else set())  # which is a name, and no secret
+    assert told == set()
+
+
+@pytest.mark.contract("B7", "N8")
+@pytest.mark.parametrize("way", ["the command", "a playbook"])
+def test_a_variable_that_any_definition_takes_a_secret_from_reaches_no_program(tmp_path: Path, way: str) -> None:
+    """Nothing in its name says what it holds."""
+    seen, programs = tmp_path / "seen", tmp_path / "bin"
+    programs.mkdir()
+    for name in ("pigz", "gzip"):
+        (programs / name).write_text(f"#!/bin/sh\nenv >>{seen}\nexec /bin/gzip -c\n")
+        (programs / name).chmod(0o755)
+    yard = yard_in(tmp_path, PATH=f"{programs}:{os.environ['PATH']}", CASHBOX=SECRET)
+    note = ["sh", "-c", f"env >>{seen}"]
+    kuma = {"name": "kuma", "files": {"paths": [str(yard.data)]}, "hooks": {"before": note, "after": note}}
+    other = {"name": "other", "redis": {"socket": "/run/none", "password": "env:CASHBOX"}}
+    yard.define_all(*({"restore_notes": "none", "health": {"none": True}, **each} for each in (kuma, other)))
+    if way == "the command":
+        said = yard.run("run", "kuma", "--allow-unattended")
+    else:
+        said = yard.terminal.run("run", "backup-before-apply", "--module", "kuma", "--allow-unattended")
+    assert said.code == 0, said
+    told = seen.read_text()
+    assert (told.count("DCE_BACKUP_MODULE=kuma"), told.count("PATH=/") > 2) == (2, True)
+    assert SECRET not in told

@@ -1,13 +1,11 @@
 """What goes wrong when the disk does not take what is written."""
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from dce_play.errors import DcePlayError
-
-_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+from dce_play.system.disk import FULL, write_hint
 
 
 class NotEnoughSpace(DcePlayError):
@@ -52,6 +50,6 @@ def disk_errors(archive: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except OSError as error:
-        if error.errno in _NO_SPACE:
+        if error.errno in FULL:
             raise NotEnoughSpace(archive.parent, str(error)) from error
-        raise WriteFailed(archive, str(error)) from error
+        raise WriteFailed(archive, str(error), hint=write_hint(error, full="", other="")) from error
