@@ -205,6 +205,17 @@ def test_an_unhealthy_service_is_refused_and_one_that_falls_ill_keeps_its_backup
     assert found["backups"][0]["health"] == {"before": "healthy", "after": "unhealthy"}
 
 
+def test_cat_onto_a_full_disk_fails_in_one_sentence(yard: Yard) -> None:
+    row = yard.take()
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            yard.terminal.argv("backup", "cat", row["file"]),
+            cwd=yard.terminal.folder, env=yard.terminal.environment, stdout=full, stderr=subprocess.PIPE,
+            check=False, timeout=60,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr.strip()) == (1, b"error: standard output: no space left on device")
+
+
 @pytest.mark.contract("B12")
 def test_two_at_once_of_one_module_are_one_too_many(yard: Yard) -> None:
     yard.define(hooks={"before": list(slow_hook(yard))})
