@@ -1,15 +1,18 @@
 """Reading a backup again: the stored bytes and the stream in them are those that were written, or it is told."""
 
+import gzip
 import hashlib
 from pathlib import Path
 
 import msgspec
+import pyrage
 import pytest
+import zstandard
 
 from dce_play.backup.definitions.model import ModuleKeys
 from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import Consistency, EngineFacts, Produced, SourceFacts
-from dce_play.backup.manifest import Manifest
+from dce_play.backup.manifest import Encryption, Manifest
 from dce_play.backup.store.opened import StoredBackup, StoredSource
 from dce_play.backup.streams import chunks
 from tests.support.engine_services import EngineServices, manifest_of, module_of
@@ -88,6 +91,38 @@ def test_a_stream_that_is_another_than_was_written_is_told(
     with (
         StoredBackup(path, told, EngineServices()).plain() as source,
         pytest.raises(BackupError, match="is not what was written") as caught,
+    ):
+        list(chunks(source))
+    assert caught.value.error_id is ErrorId.VERIFY_FAILED
+
+
+@pytest.mark.contract("B5", "N2")
+@pytest.mark.parametrize("kind", ["gzip", "zstd", "age"])
+def test_stored_bytes_that_are_others_are_told_also_where_what_is_in_them_is_the_same(
+    path: Path, manifest: Manifest, kind: str
+) -> None:
+    identity = pyrage.x25519.Identity.generate()
+    path.with_name("key").write_text(str(identity))
+    if kind == "age":
+        stored: bytes = pyrage.encrypt(DATA, [identity.to_public()])
+    else:
+        stored = gzip.compress(DATA) if kind == "gzip" else zstandard.compress(DATA)
+    path.write_bytes(stored)
+    encryption = Encryption(kind="age", recipients=(str(identity.to_public()),)) if kind == "age" else None
+    told = msgspec.structs.replace(
+        manifest,
+        bytes=len(stored),
+        sha256=hashlib.sha256(stored).hexdigest(),
+        compression=None if kind == "age" else kind,
+        encryption=encryption,
+    )
+    key = f"file:{path.with_name('key')}"
+    with StoredBackup(path, told, EngineServices(), identity=key).plain() as source:
+        assert b"".join(chunks(source)) == DATA
+    other = msgspec.structs.replace(told, sha256="0" * 64)
+    with (
+        StoredBackup(path, other, EngineServices(), identity=key).plain() as source,
+        pytest.raises(BackupError, match="its sha256 differs") as caught,
     ):
         list(chunks(source))
     assert caught.value.error_id is ErrorId.VERIFY_FAILED
