@@ -16,6 +16,8 @@ from tools.mutate import prepare
 
 TOP = Path(__file__).parent
 BIN = Path(sys.executable).parent
+VARIABLES = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": ""}
+"""What is compiled is kept, whatever the shell says: the tests start Python by the thousand."""
 
 
 def _run(c: Context, *words: str, folder: Path = TOP) -> None:
@@ -23,7 +25,7 @@ def _run(c: Context, *words: str, folder: Path = TOP) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     program, *rest = words
     with c.cd(str(folder)):
-        c.run(shlex.join([str(BIN / program), *rest]), pty=False, in_stream=False, env={"PYTHONUNBUFFERED": "1"})
+        c.run(shlex.join([str(BIN / program), *rest]), pty=False, in_stream=False, env=VARIABLES)
 
 
 @task(

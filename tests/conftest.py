@@ -1,9 +1,12 @@
 """Fixtures of the whole suite: real servers, each started once a run and only when a test asks for it."""
 
+import importlib
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -12,6 +15,8 @@ from tests.support.podman import Podman, own_podman
 from tests.support.postgres_server import Postgres, postgres_server
 from tests.support.postgres_server import fill as fill_postgres
 from tests.support.real_engines import OpenBao, SeaweedFS, openbao, seaweedfs
+
+TESTS = Path(__file__).parent
 
 
 def pytest_configure() -> None:
@@ -26,6 +31,22 @@ def pytest_configure() -> None:
     remembered = {} if os.access(Path.cwd(), os.W_OK) else {"database": None}
     settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow], **remembered)
     settings.load_profile("ours")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Import a share of the test modules before all are collected, where several processes collect the whole suite.
+
+    A module whose assertions were never rewritten costs more to collect than to test. Each process rewrites its share
+    and finds what the others wrote beside it. What cannot be imported is told when it is collected.
+    """
+    ours: dict[str, Any] = getattr(session.config, "workerinput", {})
+    if not ours or TESTS not in {Path(given).resolve() for given in session.config.args}:
+        return
+    number, count = int(ours["workerid"].removeprefix("gw")), int(ours["workercount"])
+    for path in sorted(TESTS.rglob("test_*.py"))[number::count]:
+        with suppress(Exception, pytest.skip.Exception):
+            importlib.import_module(".".join(path.relative_to(TESTS.parent).with_suffix("").parts))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -43,13 +43,14 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     attended: bool
     reason: str = ""
+    way_out: str = "run it at a terminal (over ssh: ssh -t)"
 
 
 def decide(seen: Seen) -> Answer:
     """Return whether a person is there."""
     for name in CI_VARIABLES:
         if seen.environment.get(name, "") not in _NOT_SET:
-            return Answer(attended=False, reason=f"{name} is set")
+            return Answer(attended=False, reason=f"{name} is set", way_out=f"if it is you who types, unset {name}")
     for ancestor in seen.ancestors:
         if ancestor in SCHEDULERS:
             return Answer(attended=False, reason=f"{ancestor} started it")
@@ -82,7 +83,7 @@ def admit(seen: Seen, *, allow_unattended: bool, what: str) -> OperatorRecord:
         raise BackupError(
             ErrorId.UNATTENDED,
             f"{what} needs a person: {answer.reason}",
-            hint="run it at a terminal (over ssh: ssh -t), or say --allow-unattended on the command line",
+            hint=f"{answer.way_out}, or say --allow-unattended on the command line",
         )
     uid = os.getuid()
     user = seen.environment.get("USER", "")

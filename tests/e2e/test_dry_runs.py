@@ -2,12 +2,12 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support import forked
 from tests.support.canned_exporter import tree
 from tests.support.channel_files import write_channel
 from tests.support.lab_hosts import lab_host
@@ -65,7 +65,7 @@ def test_a_dry_run_needs_no_token_and_leaves_every_byte(folder: Path, playbook: 
     home.mkdir()
     before = tree(folder.parent / "archives")
     words, variables = needs(playbook, home)
-    done = subprocess.run(
+    done = forked.run(
         [sys.executable, "-m", "dce_play", "run", playbook, "--dry-run", *words],
         cwd=folder,
         env={"PATH": os.environ["PATH"], "HOME": str(home), "DCE_MIN_FREE_MB": "1", **variables},

@@ -1,18 +1,15 @@
 """Every ``next:`` command that a run prints does what it says when it is typed into a shell as it stands."""
 
 import json
-import os
 import re
-import shlex
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.support.command_line import Terminal, terminal_in
+from tests.support.command_line import Said, Terminal, terminal_in
 
 FAILS_ONCE = """
     name: fails once
@@ -62,10 +59,7 @@ def apply(params, ctx, /):
 
 @pytest.fixture
 def terminal(tmp_path: Path) -> Terminal:
-    terminal = terminal_in(tmp_path)
-    tools = terminal.write("bin/dce-play", f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m dce_play "$@"\n')
-    tools.chmod(0o755)
-    return Terminal(folder=terminal.folder, variables={"PATH": f"{tools.parent}:{os.environ['PATH']}"})
+    return terminal_in(tmp_path)
 
 
 def next_in(text: str) -> str:
@@ -75,17 +69,18 @@ def next_in(text: str) -> str:
     return str(found[-1])
 
 
-def typed(terminal: Terminal, command: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        ["sh", "-c", command],
+def typed(terminal: Terminal, command: str) -> Said:
+    """Run a line with one command of ours: a shell makes words of it."""
+    told = "dce-play() { printf '%s\\0' \"$@\"; }\n"
+    split = subprocess.run(
+        ["bash", "-c", told + command],
         cwd=terminal.folder,
         env=terminal.environment,
-        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
-        check=False,
+        check=True,
     )
+    return terminal.run(*split.stdout.split("\0")[:-1])
 
 
 AWKWARD = 'it\'s "quoted" $HOME `x` \\ ü;*'
@@ -120,10 +115,10 @@ def test_what_a_dry_run_and_a_failed_run_print_can_be_typed(terminal: Terminal, 
     shown = terminal.run("run", "it's own.yml", "--dry-run", *words)
     assert shown.code == 0, shown
     failed = typed(terminal, next_in(shown.out))
-    assert failed.returncode == 1, failed
-    assert "exited with code 1" in failed.stdout + failed.stderr or "Once" in failed.stdout
-    resumed = typed(terminal, next_in(failed.stdout))
-    assert resumed.returncode == 0, resumed
+    assert failed.code == 1, failed
+    assert "exited with code 1" in failed.out + failed.err or "Once" in failed.out
+    resumed = typed(terminal, next_in(failed.out))
+    assert resumed.code == 0, resumed
     assert (terminal.folder / "flag").exists()
 
 
@@ -134,15 +129,15 @@ def test_a_projects_own_steps_are_there_again(terminal: Terminal) -> None:
     shown = terminal.run("run", "own.yml", "--dry-run", "--plugins")
     assert next_in(shown.out) == "dce-play run own.yml --plugins"
     failed = typed(terminal, next_in(shown.out))
-    assert failed.returncode == 1, failed
-    assert typed(terminal, next_in(failed.stdout)).returncode == 0
+    assert failed.code == 1, failed
+    assert typed(terminal, next_in(failed.out)).code == 0
 
 
 def test_a_playbook_that_looks_like_an_option_is_found_again(terminal: Terminal) -> None:
     terminal.write("-p.yml", "name: p\nsteps: [{report.say: {text: hi}}]\n")
 
     shown = terminal.run("run", "--dry-run", "--", "-p.yml")
-    assert typed(terminal, next_in(shown.out)).returncode == 0
+    assert typed(terminal, next_in(shown.out)).code == 0
 
 
 def test_the_last_event_says_it_as_the_terminal_does(terminal: Terminal) -> None:
@@ -150,7 +145,7 @@ def test_the_last_event_says_it_as_the_terminal_does(terminal: Terminal) -> None
     failed = terminal.run("run", "p.yml", "--output", "jsonl", "--state-dir", "elsewhere")
     command = failed.events[-1]["next_command"]
     assert command.endswith("--output jsonl --state-dir elsewhere")
-    assert typed(terminal, command).returncode == 0
+    assert typed(terminal, command).code == 0
 
 
 def test_a_stopped_run_and_runs_show_print_it_too(terminal: Terminal) -> None:
@@ -171,10 +166,10 @@ def test_a_stopped_run_and_runs_show_print_it_too(terminal: Terminal) -> None:
     assert run.returncode == 143
     stopped = next_in(out)
     shown = typed(terminal, "dce-play runs show --state-dir 'a place'")
-    assert next_in(shown.stdout) == stopped
+    assert next_in(shown.out) == stopped
     terminal.write("flag", "")
     resumed = typed(terminal, f"{stopped} --repeat")
-    assert resumed.returncode == 0, resumed
+    assert resumed.code == 0, resumed
 
 
 def test_a_rehearsal_says_how_to_rehearse_again_and_nothing_that_would_leave_it(terminal: Terminal) -> None:

@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 
 from dce_play.steps import STEPS
+from tests.support import forked
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "reference" / "steps.md").read_text(encoding="utf-8")
 
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    return forked.run(
         [sys.executable, "-m", "dce_play", "run", "count.yml", *words],
         cwd=folder,
         env={"PATH": os.environ["PATH"], "HOME": str(folder)},

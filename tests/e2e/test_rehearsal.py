@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import forked
 from tests.support.channel_files import ids_in
 
 PLAYBOOKS = Path(__file__).parent.parent.parent / "playbooks"
@@ -18,7 +19,7 @@ def rehearse(folder: Path, *words: str, **environment: str) -> subprocess.Comple
     for name in ("home", "tmp"):
         (folder / name).mkdir(exist_ok=True)
     given = {"PATH": os.environ["PATH"], "HOME": str(folder / "home"), "TMPDIR": str(folder / "tmp"), **environment}
-    return subprocess.run(
+    return forked.run(
         [sys.executable, "-m", "dce_play", "run", *words, "--rehearse"],
         cwd=folder,
         env=given,

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dce_play.system.proc import process_names
+from tests.support import forked
 from tests.support.canned_exporter import tree
 
 STANDIN = Path(__file__).parent.parent / "standins" / "crontab.py"
@@ -47,7 +48,7 @@ class Machine:
         }
 
     def schedule(self, *words: str, playbook: str = "schedule") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        return forked.run(
             [sys.executable, "-m", "dce_play", "run", playbook, *words],
             cwd=self.folder,
             env=self.environment,

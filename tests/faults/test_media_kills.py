@@ -15,6 +15,8 @@ import pytest
 
 from dce_play.discord.media_store.store import MediaStore
 from dce_play.layout import TargetLayout
+from tests.support import forked
+from tests.support.call_order import tracer
 from tests.support.media_server import MediaServer, media_server
 from tests.support.media_shop import Shop
 
@@ -76,8 +78,7 @@ def faulty_fetch(shop: Shop, call: str, fault: str, number: int) -> bool:
     log = shop.terminal.folder / "strace.log"
     only = [word for path in traced_paths(shop) for word in ("-P", path)]
     prefix = (
-        "strace",
-        "-f",
+        *tracer(fault),
         "-o",
         str(log),
         *only,
@@ -86,14 +87,12 @@ def faulty_fetch(shop: Shop, call: str, fault: str, number: int) -> bool:
         "-e",
         f"inject={call}:{fault}:when={number}",
     )
-    done = subprocess.run(
-        (*prefix, *shop.terminal.argv("media", "fetch", "t")),
+    done = forked.run_traced(
+        prefix,
+        shop.terminal.argv("media", "fetch", "t"),
         cwd=shop.terminal.folder,
         env=shop.terminal.environment,
-        capture_output=True,
         text=True,
-        timeout=60,
-        check=False,
     )
     assert "Traceback" not in done.stderr, done.stderr
     text = log.read_text(errors="replace")

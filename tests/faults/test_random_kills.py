@@ -15,6 +15,7 @@ from dce_play.discord.archive.records.records import read_appends
 from dce_play.discord.archive.records.recover import RecoveryState, recover
 from dce_play.layout import TargetLayout
 from dce_play.system.durable.disk import REAL
+from tests.support import forked
 from tests.support.channel_files import ids_in
 
 KILLS = 100
@@ -64,7 +65,7 @@ def test_a_hundred_kills_lose_nothing_and_tear_nothing(tmp_path: Path) -> None:
 def _append_and_kill(archive: Path, delta: Path, *, after_s: float) -> bool:
     """Let a process append for a while, kill it, and return whether it had said that it was done."""
     argv = [sys.executable, "-m", "tests.faults.append_once", str(archive), str(delta)]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+    with forked.start(argv, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         time.sleep(after_s)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.call_order import tracer
 from tests.support.receiver import Receiver, archive, offer_headers
 
 pytestmark = [pytest.mark.strace, pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")]
@@ -36,7 +37,7 @@ def prepared(tmp_path: Path) -> Iterator[Receiver]:
 
 def injected(receiver: Receiver, call: str, what: str, number: int) -> None:
     trace = ("-e", f"trace={call}", "-e", f"inject={call}:{what}:when={number}")
-    receiver.wrapper = ("strace", "-D", "-f", "-qq", "-o", os.devnull, *trace)
+    receiver.wrapper = (*tracer(what), "-D", "-qq", "-o", os.devnull, *trace)
 
 
 def assert_stored_once(receiver: Receiver, data: bytes) -> None:
@@ -97,9 +98,8 @@ def test_a_failing_disk_acknowledges_nothing_and_heals(prepared: Receiver, call:
 def test_the_order_of_what_is_made_durable(prepared: Receiver, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     prepared.wrapper = (
-        "strace",
+        *tracer(),
         "-D",
-        "-f",
         "-qq",
         "-y",
         "-o",
@@ -128,7 +128,7 @@ def test_the_order_of_what_is_made_durable(prepared: Receiver, tmp_path: Path) -
 def test_an_offset_is_told_after_it_is_durable(prepared: Receiver, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     calls = "trace=fsync,/^rename,pwrite64,/^send,write"
-    prepared.wrapper = ("strace", "-D", "-f", "-qq", "-y", "-o", str(trace), "-e", calls)
+    prepared.wrapper = (*tracer(), "-D", "-qq", "-y", "-o", str(trace), "-e", calls)
     prepared.start()
     data = archive(files={"a": os.urandom(50_000)})
     offer = {**offer_headers(data), "Upload-Complete": "?0", "Upload-Length": str(len(data)), "Content-Length": "0"}

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.call_order import tracer
 from tests.support.lab_hosts import COMMIT, LabHost, lab_host, ship
 from tests.support.stand_in_receiver import StandIn, receiving, unpacked_digest
 
@@ -38,7 +39,7 @@ def faulty_run(host: LabHost, call: str, fault: str, number: int) -> tuple["subp
     """Run ``ship once`` with its n-th call failing; return how it ended, and whether the fault came at all."""
     log = host.folder / "strace.log"
     traced = f"inject={call}:{fault}:when={number}"
-    prefix = ("strace", "-f", "-o", str(log), "-e", f"trace={call}", "-e", traced)
+    prefix = (*tracer(fault), "-o", str(log), "-e", f"trace={call}", "-e", traced)
     done = host.run("ship", "once", prefix=prefix)
     text = log.read_text(errors="replace")
     return done, "(INJECTED)" in text or "killed by SIGKILL" in text
@@ -47,7 +48,7 @@ def faulty_run(host: LabHost, call: str, fault: str, number: int) -> tuple["subp
 def count_calls(host: LabHost, call: str) -> tuple[int, int]:
     """Return how many such calls a whole run makes, and how many of them come before any of the data folder's."""
     log = host.folder / "strace.log"
-    host.run("ship", "once", prefix=("strace", "-f", "-o", str(log), "-e", f"trace={call}"))
+    host.run("ship", "once", prefix=(*tracer(), "-o", str(log), "-e", f"trace={call}"))
     lines = [line for line in log.read_text(errors="replace").splitlines() if _CALL.match(line)]
     ours = [number for number, line in enumerate(lines) if str(host.data) in line]
     return len(lines), ours[0] if ours else 0

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support import forked
 from tests.support.command_line import Said, Terminal, terminal_in
 
 DATA = {"a.txt": "first\n", "sub/b.txt": "second\n", "sub/deep/c.txt": "third\n"}
@@ -60,7 +61,7 @@ class Yard:
 
     def start(self, *words: str, wrapper: tuple[str, ...] = ()) -> "subprocess.Popen[bytes]":
         """Begin a backup command and return its process; the caller ends it."""
-        return subprocess.Popen(
+        return forked.start(
             [*wrapper, *self.terminal.argv("backup", *words)],
             cwd=self.terminal.folder,
             env=self.terminal.environment,
@@ -72,6 +73,16 @@ class Yard:
 
     def under(self, *wrapper: str, words: tuple[str, ...]) -> Said:
         """Run a backup command under another program, such as strace."""
+        if wrapper[0] == "strace":
+            done = forked.run_traced(
+                wrapper,
+                self.terminal.argv("backup", *words),
+                cwd=self.terminal.folder,
+                env=self.terminal.environment,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+            return Said(code=done.returncode, out=done.stdout.decode(), err=done.stderr.decode(errors="replace"))
         process = self.start(*words, wrapper=wrapper)
         out, err = process.communicate(timeout=120)
         return Said(code=process.returncode, out=out.decode(), err=err.decode(errors="replace"))

@@ -1,4 +1,7 @@
-"""The real command line in a process of its own, with a state folder and a home of the test's own."""
+"""The real command line in a process of its own, with a state folder and a home of the test's own.
+
+The process is forked from one that has its imports behind it, where that is the same: see ``forked``.
+"""
 
 import json
 import os
@@ -9,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
+
+from tests.support import forked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +55,7 @@ class Terminal:
 
     def run(self, *words: str, stdin: str | None = None, timeout_s: float = 120) -> Said:
         """Run a command to its end."""
-        done = subprocess.run(
+        done = forked.run(
             self.argv(*words),
             cwd=self.folder,
             env=self.environment,
@@ -58,10 +63,14 @@ class Terminal:
             text=True,
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
-            check=False,
             timeout=timeout_s,
         )
         return Said(code=done.returncode, out=done.stdout, err=done.stderr)
+
+    def start(self, *words: str, variables: Mapping[str, str] | None = None, **options: Any) -> "subprocess.Popen[Any]":
+        """Begin a command, with the options of ``subprocess.Popen``; the caller ends it."""
+        environment = {**self.environment, **(variables or {})}
+        return forked.start(self.argv(*words), cwd=self.folder, env=environment, **options)
 
     def write(self, name: str, text: str) -> Path:
         """Write a file."""

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support import forked
 from tests.support.command_line import Terminal
 from tests.support.network import Machine
 from tests.support.processes import eventually
@@ -44,6 +45,9 @@ class DaskCluster:
 
     def listens(self) -> bool:
         """Return whether the scheduler is there."""
+        if not self.prefix:
+            with socket.socket() as probe:
+                return probe.connect_ex((self.host, self.port)) == 0
         words = [*self.prefix, "bash", "-c", f"exec 3<>/dev/tcp/{self.host}/{self.port}"]
         return subprocess.run(words, check=False, capture_output=True).returncode == 0
 
@@ -71,7 +75,7 @@ class DaskCluster:
         self, argv: list[str], environment: dict[str, str], name: str, cwd: Path | None = None
     ) -> "subprocess.Popen[str]":
         with (self.folder / f"{name}.log").open("w") as log:
-            process = subprocess.Popen(
+            process = forked.start(
                 argv, env=environment, cwd=cwd, stdout=log, stderr=log, stdin=subprocess.DEVNULL, text=True,
                 start_new_session=True,
             )  # fmt: skip

@@ -13,6 +13,7 @@ from dce_play.services.shipper import open_shipper
 from dce_play.system.clock import Clock
 from dce_play.transfer.sending.settings import load_config
 from dce_play.transfer.sending.ship_pass import PassResult
+from tests.support import forked
 from tests.support.stand_in_receiver import TOKEN
 
 COMMIT = "a1" * 20
@@ -74,14 +75,13 @@ class LabHost:
         self, *words: str, timeout_s: float = 60, prefix: tuple[str, ...] = ()
     ) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end."""
-        return subprocess.run(
+        return forked.run(
             [*prefix, *self.argv(*words)],
             cwd=self.folder,
             env=self.environment,
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
-            check=False,
             timeout=timeout_s,
         )
 

@@ -101,10 +101,8 @@ def _lines(terminal: Terminal) -> list[list[str]]:
 @contextmanager
 def begun(terminal: Terminal, *words: str, spare_items: bool = False) -> Iterator["subprocess.Popen[str]"]:
     """Start a command and give it; what is left of it is killed at the end, and its items unless they are spared."""
-    process = subprocess.Popen(
-        terminal.argv(*words),
-        cwd=terminal.folder,
-        env=terminal.environment,
+    process = terminal.start(
+        *words,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

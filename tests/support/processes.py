@@ -9,18 +9,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests.support import forked
+
 PATIENCE_S = 60.0
 
 
 @contextmanager
 def running(argv: Sequence[str | Path], *, until: str = "", **options: object) -> Iterator["subprocess.Popen[str]"]:
     """Run a program while the block runs, from when it has said the line ``until``; its session is killed after."""
-    process = subprocess.Popen(  # type: ignore[call-overload]  # a test's own options
-        list(map(str, argv)), stdout=subprocess.PIPE, text=True, start_new_session=True, **options
-    )
+    process = forked.start(list(map(str, argv)), stdout=subprocess.PIPE, text=True, start_new_session=True, **options)
     with process:
         try:
             if until:
+                assert process.stdout is not None
                 said = process.stdout.readline()
                 assert said == f"{until}\n", said
             yield process

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import trustme
 
+from tests.support import forked
+
 HOST = "lab-1"
 _START_S = 240.0
 """The longest that a start may take where many programs share the machine."""
@@ -76,12 +78,11 @@ class Receiver:
 
     def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """Run ``dce-play receive …`` to its end."""
-        return subprocess.run(
+        return forked.run(
             [sys.executable, "-m", "dce_play", "receive", *words, "--config", str(self.config)],
             env=self.environment(),
             capture_output=True,
             text=True,
-            check=False,
             timeout=60,
         )
 
@@ -113,7 +114,7 @@ class Receiver:
             manager.bind(address)
             manager.settimeout(1)
             log = (self.folder / "receiver.log").open("ab")
-            process = subprocess.Popen(
+            process = forked.start(
                 [sys.executable, "-m", "dce_play", "receive", "run", "--config", str(self.config)],
                 env=self.environment(NOTIFY_SOCKET=address),
                 stdout=log,

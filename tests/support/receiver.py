@@ -23,6 +23,8 @@ from typing import Any, Self
 
 import zstandard
 
+from tests.support import forked
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 START_S = 20.0
 STOP_S = 30.0
@@ -133,7 +135,7 @@ class Receiver:
         start = log.tell()
         argv = [*self.wrapper, sys.executable, "-m", "dce_play", "receive", "run", "--config", str(self.toml)]
         environment = {k: v for k, v in os.environ.items() if k not in {"NOTIFY_SOCKET", "JOURNAL_STREAM"}}
-        self.process = subprocess.Popen(argv, stderr=log, env={**environment, **self.environment}, cwd=self.folder)
+        self.process = forked.start(argv, stderr=log, env={**environment, **self.environment}, cwd=self.folder)
         log.close()
         deadline = time.monotonic() + START_S
         while True:
@@ -164,12 +166,11 @@ class Receiver:
     def run(self, *arguments: str, environment: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
         """Run a ``receive`` verb on this receiver's configuration."""
         argv = [sys.executable, "-m", "dce_play", "receive", *arguments, "--config", str(self.toml)]
-        return subprocess.run(
+        return forked.run(
             argv,
             capture_output=True,
             text=True,
             timeout=60,
-            check=False,
             cwd=self.folder,
             env={**os.environ, **self.environment, **(environment or {})},
         )

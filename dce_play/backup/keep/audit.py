@@ -12,7 +12,7 @@ import msgspec
 from dce_play.backup.definitions.model import HealthKeys, Module
 from dce_play.backup.registry import engine_named
 from dce_play.backup.store.catalog import Catalog
-from dce_play.backup.take.notes import has_restore_notes
+from dce_play.backup.take.notes import missing_restore_notes
 
 READY = "ready"
 NOT_READY = "not-ready"
@@ -111,8 +111,8 @@ def _readiness(module: Module) -> tuple[str, tuple[str, ...]]:
             reasons.append("not canonical")
         return EXCLUDED, tuple(reasons)
     lacks = list(engine_named(module.engine).readiness(module))
-    if not has_restore_notes(module):
-        lacks.append("no restore notes")
+    if missing := missing_restore_notes(module):
+        lacks.append(missing)
     if not _has_probe(module):
         lacks.append("no health probe")
     return (NOT_READY, tuple(lacks)) if lacks else (READY, ())

@@ -47,6 +47,7 @@ class RestoreRun:
             raise BackupError(
                 ErrorId.USAGE,
                 f"{entry.file} is of the engine {entry.manifest.engine.name}, {module.name} of {module.engine}",
+                hint=f"name a module of the engine {entry.manifest.engine.name} with --to",
             )
         self._entry = entry
         self._module = module

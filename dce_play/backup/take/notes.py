@@ -8,16 +8,17 @@ _HEADING = re.compile(r"^#+\s.*\brestore", re.MULTILINE | re.IGNORECASE)
 NONE = "none"
 
 
-def has_restore_notes(module: Module) -> bool:
-    """Return whether the notes that the definition names exist, or its runbook has a heading with ``restore``.
+def missing_restore_notes(module: Module) -> str:
+    """Return what keeps the module from having notes for its restore; empty where it has them.
 
-    ``restore_notes: none`` says that none are wanted, which is an answer too.
+    They are the file that the definition names, or a runbook with a heading with ``restore``. ``restore_notes: none``
+    says that none are wanted, which is an answer too.
     """
     named = module.keys.restore_notes
     if named == NONE:
-        return True
+        return ""
     if named:
-        return (module.folder / named).is_file()
-    if module.runbook is None:
-        return False
-    return _HEADING.search(module.runbook.read_text(encoding="utf-8", errors="replace")) is not None
+        place = module.folder / named
+        return "" if place.is_file() else f"no restore notes: {place} is not there"
+    text = module.runbook.read_text(encoding="utf-8", errors="replace") if module.runbook is not None else ""
+    return "" if _HEADING.search(text) else "no restore notes"

@@ -37,7 +37,7 @@ from dce_play.backup.store.part import PartFile
 from dce_play.backup.store.restore_note import note_path, read_note, refuse_half_restored
 from dce_play.backup.store.root import check_safe_root, make_safe_root, module_lock
 from dce_play.backup.take.hooks import Hooks
-from dce_play.backup.take.notes import has_restore_notes
+from dce_play.backup.take.notes import missing_restore_notes
 from dce_play.backup.take.options import REGULAR, Planned, Taken, TakeOptions, recipients
 from dce_play.backup.take.pipeline import Pipeline
 from dce_play.backup.take.place import (
@@ -259,8 +259,8 @@ class TakeRun:
                     WarningId.SHRUNK,
                     f"{-change:.0f} % smaller than {previous.file}: is everything in it that should be?",
                 )
-        if not has_restore_notes(self._module):
-            self._warn(WarningId.NO_RESTORE_NOTES, "no restore notes: write them before they are needed")
+        if missing := missing_restore_notes(self._module):
+            self._warn(WarningId.NO_RESTORE_NOTES, f"{missing}: write them before they are needed")
         unfinished = read_note(note_path(self._root, self._module.name), module=self._module.name)
         if unfinished is not None:
             self._warn(WarningId.LEFTOVERS, f"it may hold a half: {unfinished.told()}")

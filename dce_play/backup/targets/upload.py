@@ -15,8 +15,6 @@ from dce_play.backup.store.catalog import read_entry, rewrite_manifest
 from dce_play.backup.target_protocols import Target
 from dce_play.errors import ExitCode
 
-_CODES_KEPT = frozenset({ErrorId.AUTH, ErrorId.FORBIDDEN})
-
 
 def targets_of(module: Module, services: Services) -> tuple[Target, ...]:
     """Return the targets of a module's definition; contacts none.
@@ -29,7 +27,7 @@ def targets_of(module: Module, services: Services) -> tuple[Target, ...]:
 def upload_all(path: Path, module: Module, services: Services) -> Manifest | None:
     """Copy a backup to every target of its module, and note each copy. The local file stays good whatever happens.
 
-    Raises: BackupError (``upload-failed``, ``auth``, ``forbidden``, …): the first failure, once all were tried.
+    Raises: BackupError (``upload-failed``): the first failure, whatever it was, once all were tried.
     """
     entry = read_entry(path)
     if entry is None or not module.keys.targets:
@@ -46,8 +44,6 @@ def upload_all(path: Path, module: Module, services: Services) -> Manifest | Non
         rewrite_manifest(path, manifest)
     if failures:
         first = failures[0]
-        if first.error_id in _CODES_KEPT:
-            raise first
         raise BackupError(ErrorId.UPLOAD_FAILED, str(first), hint=first.hint, exit_code=ExitCode.FAILED) from first
     return manifest
 

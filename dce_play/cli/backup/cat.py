@@ -60,12 +60,14 @@ def _stored(opened: StoredBackup) -> Iterator[Source]:
 def _copy(source: Source) -> None:
     """Write it all.
 
-    Raises: BackupError (``verify-failed``, ``truncated``; ``write-failed`` when nobody reads).
+    Raises: BackupError (``verify-failed``, ``truncated``; ``write-failed`` when nobody reads, or it cannot be written).
     """
     sys.stdout.flush()
-    try:
-        while data := source.read():
+    while data := source.read():
+        try:
             write_all(1, data)
-    except BrokenPipeError:
-        raise BackupError(ErrorId.WRITE_FAILED, "whoever reads it has gone away") from None
+        except BrokenPipeError:
+            raise BackupError(ErrorId.WRITE_FAILED, "whoever reads it has gone away") from None
+        except OSError as error:
+            raise BackupError(ErrorId.WRITE_FAILED, f"standard output: {(error.strerror or '').lower()}") from error
     source.finish()

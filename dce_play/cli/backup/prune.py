@@ -57,6 +57,7 @@ def _act(office: Office, names: tuple[str, ...], options: dict[str, Any]) -> Ans
     if remove and not options["yes"]:
         size = total_bytes(catalog, [each.file for each in remove])
         confirm(office, lines, f"Remove {counted(len(remove), 'backup')}, {counted(size, 'byte')}?")
+        lines = []  # who was asked has read them
     removed, error = removed_by(
         plans, lambda name: apply_prune(name, plans[name], rules[name], office.desk.root, services_of(office))
     )

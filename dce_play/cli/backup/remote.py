@@ -51,6 +51,7 @@ def prune_remote(office: Office, names: tuple[str, ...], options: dict[str, Any]
         return Answer(facts=facts, lines=lines, code=code)
     if remove and not options["yes"]:
         confirm(office, lines, f"Remove {counted(len(remove), 'copy', 'copies')} at the targets?")
+        lines = []  # who was asked has read them
     removed, error = removed_by(plans, lambda plan: apply_remote(plan, office.desk.root, services_of(office)))
     facts |= {"removed": removed, "applied": error is None}
     return Answer(facts=facts, lines=[*lines, *(f"removed {file}" for file in removed)], error=error)

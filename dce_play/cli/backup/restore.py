@@ -78,10 +78,10 @@ def _act(office: Office, backup: str, options: dict[str, Any]) -> Answer:
 
 
 def _module(office: Office, entry: Entry, name: str, *, wanted: bool) -> Module:
-    """Return the module; into a folder a backup may go of which nobody has a definition any more."""
+    """Return the module; into a folder a backup may go of which nobody has a definition, or one of another engine."""
     found = office.desk.definitions.named(name)
-    if found is None and not wanted:
-        manifest = entry.manifest
+    manifest = entry.manifest
+    if not wanted and (found is None or found.engine != manifest.engine.name):
         return Module(
             keys=ModuleKeys(name=name),
             class_name=manifest.class_name,
@@ -89,6 +89,9 @@ def _module(office: Office, entry: Entry, name: str, *, wanted: bool) -> Module:
             source="",
             folder=Path.cwd(),
         )
+    if found is None and name == manifest.module:
+        hint = f"say where it goes: --to another module of the engine {manifest.engine.name}, or --into a folder"
+        raise BackupError(ErrorId.NOT_FOUND, f'no module "{name}" is defined any more', hint=hint)
     return office.desk.module(name)
 
 
@@ -102,12 +105,12 @@ def _command(backup: str, options: dict[str, Any]) -> str:
 def _operator(options: dict[str, Any]) -> OperatorRecord:
     seen = look(os.environ)
     if not decide(seen).attended and options["confirm"] is None:
-        error = BackupError(
+        answer = decide(seen)
+        raise BackupError(
             ErrorId.UNATTENDED,
-            f"restoring needs a person: {decide(seen).reason}",
-            hint="run it at a terminal (over ssh: ssh -t), or type the module's name with --confirm",
+            f"restoring needs a person: {answer.reason}",
+            hint=f"{answer.way_out}, or type the module's name with --confirm",
         )
-        raise error
     return admit(seen, allow_unattended=True, what="restoring")
 
 

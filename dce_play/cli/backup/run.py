@@ -7,8 +7,10 @@ import click
 
 from dce_play import __version__
 from dce_play.backup.attended import admit, look
-from dce_play.backup.definitions.model import secret_variables
+from dce_play.backup.definitions.model import Module, secret_variables
 from dce_play.backup.errors import BackupError, ErrorId
+from dce_play.backup.registry import engine_named
+from dce_play.backup.service.services import LocalServices
 from dce_play.backup.take.options import Planned, TakeOptions
 from dce_play.backup.take.take import TakeRun
 from dce_play.cli.backup.doors import services_of
@@ -78,23 +80,35 @@ def _plan(office: Office, names: tuple[str, ...], options: dict[str, Any]) -> An
         include_excluded=options["include_excluded"],
     )
     planned: list[Planned] = []
+    taken_of: list[str] = []
     failed: list[FailedRow] = []
     for module in _chosen(office, names, options):
+        services = services_of(office)
         try:
-            planned.append(TakeRun(module, services_of(office), office.desk.root, wanted).plan())
+            found = TakeRun(module, services, office.desk.root, wanted).plan()
+            taken_of.append(_taken_of(module, services))
+            planned.append(found)
         except DcePlayError as error:
             failed.append(failed_row(module.name, error))
     answer = _answer(Outcome(failed=tuple(failed)), strict=False)
     lines = [
         f"{each.module}: class {each.class_name} → {each.path}, about {_size(each.estimate_bytes)} before compression, "
-        f"{_size(each.free_bytes)} free; {', '.join(each.quiesce) or 'nothing is held still'}; level {each.level}"
-        for each in planned
+        f"{_size(each.free_bytes)} free; {of}{', '.join(each.quiesce) or 'nothing is held still'}; level {each.level}"
+        for each, of in zip(planned, taken_of, strict=True)
     ]
     if answer.error is None and planned and options["detailed_exitcode"]:
         answer.code = ExitCode.CHANGES_PENDING
     answer.facts = {"planned": planned, **answer.facts}
     answer.lines = (*lines, *answer.lines)
     return answer
+
+
+def _taken_of(module: Module, services: LocalServices) -> str:
+    """Return which container and folders are taken, for whoever knows what runs."""
+    container = services.container(module)
+    places = engine_named(module.engine).quiesce_places(module, services)
+    words = [*([f"the container {container.name}"] if container is not None else []), *places]
+    return f"of {', '.join(words)}; " if words else ""
 
 
 def _chosen(office: Office, names: tuple[str, ...], options: dict[str, Any]) -> Any:
@@ -112,8 +126,8 @@ def _answer(outcome: Outcome, *, strict: bool) -> Answer:
     facts = {"backups": outcome.backups, "failed": outcome.failed}
     lines = [
         f"{each.path}\n  {each.module}: class {each.class_name}, {_size(each.bytes)}, level {each.level}, "
-        f"{each.consistency}, {show_duration(each.duration_s)}; healthy before and after: "
-        f"{each.health['before']}, {each.health['after']}"
+        f"{each.consistency}, {show_duration(each.duration_s)}; health: "
+        f"{each.health['before']} before, {each.health['after']} after"
         + "".join(f"\n  warning: {warning.id}: {warning.message}" for warning in each.warnings)
         for each in outcome.backups
     ]

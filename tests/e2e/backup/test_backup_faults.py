@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.backups import Yard, at_terminal, wait_for, yard_in
+from tests.support.call_order import tracer
 
 pytestmark = pytest.mark.strace
 
@@ -37,7 +38,7 @@ def slow_hook(yard: Yard) -> tuple[str, ...]:
 
 def calls(yard: Yard, name: str, trace: Path) -> int:
     """Return how many calls of a kind a whole run makes on files of backup_root."""
-    said = yard.under("strace", "-f", "-y", "-qq", "-o", str(trace), f"-etrace={name}", words=RUN)
+    said = yard.under(*tracer(), "-y", "-qq", "-o", str(trace), f"-etrace={name}", words=RUN)
     assert said.code == 0, said
     found = [line for line in trace.read_text(errors="replace").splitlines() if f"{name}(" in line]
     return len(found)
@@ -57,7 +58,7 @@ def test_a_run_that_cannot_write_leaves_neither_a_name_nor_a_part(
     seen = set()
     for at in range(1, count + 1):
         inject = f"-einject={call}:error={error}:when={at}"
-        said = yard.under("strace", "-f", "-qq", "-o", "/dev/null", f"-etrace={call}", inject, words=RUN)
+        said = yard.under(*tracer(inject), "-qq", "-o", "/dev/null", f"-etrace={call}", inject, words=RUN)
         if said.code == 0:
             continue  # a call of the interpreter's own
         failed = json.loads(said.out)
@@ -202,6 +203,17 @@ def test_an_unhealthy_service_is_refused_and_one_that_falls_ill_keeps_its_backup
     assert (code, found["failed"][0]["error"]) == (1, "health-after")
     assert found["backups"][0]["file"] in yard.names()
     assert found["backups"][0]["health"] == {"before": "healthy", "after": "unhealthy"}
+
+
+def test_cat_onto_a_full_disk_fails_in_one_sentence(yard: Yard) -> None:
+    row = yard.take()
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            yard.terminal.argv("backup", "cat", row["file"]),
+            cwd=yard.terminal.folder, env=yard.terminal.environment, stdout=full, stderr=subprocess.PIPE,
+            check=False, timeout=60,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr.strip()) == (1, b"error: standard output: no space left on device")
 
 
 @pytest.mark.contract("B12")

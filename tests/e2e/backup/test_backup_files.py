@@ -167,6 +167,8 @@ def test_a_file_that_was_cut_together_with_its_sums_is_found_by_the_drill(yard: 
                  "plain_sha256": hashlib.sha256(forged).hexdigest()}  # fmt: skip
     beside.write_text(json.dumps(manifest))
     assert yard.ask("verify", row["file"], "--level", "1", "--no-record")[0] == 0
+    code, found = yard.ask("verify", row["file"], "--level", "2", "--no-record")
+    assert (code, found["results"][0]["findings"][0]["id"]) == (1, "verify-failed")
     code, found = yard.ask("drill", row["file"])
     assert code == 1
     assert found["error"]["id"] == "verify-failed"
@@ -229,6 +231,37 @@ def test_a_restore_that_fails_half_way_leaves_everything_as_it_was(yard: Yard) -
     assert said.code == 1, said
     assert (yard.data / "a.txt").read_text() == "newer\n"
     assert [path.name for path in yard.data.parent.iterdir() if "before" in path.name or "restore" in path.name] == []
+
+
+@pytest.mark.contract("N14")
+@pytest.mark.parametrize("where", ["in place", "into a folder"])
+def test_a_rotten_backup_is_refused_before_anything_is_touched_and_is_good_no_more(
+    yard: Yard, tmp_path: Path, where: str
+) -> None:
+    row = yard.take()
+    path = Path(row["path"])
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    before = yard.names()
+    into = ("--into", str(tmp_path / "out")) if where == "into a folder" else ()
+    code, found = yard.ask("restore", row["file"], *into, "--apply", "--confirm", "kuma")
+    assert (code, found["error"]["id"]) == (1, "verify-failed")
+    assert "is not good" in found["error"]["message"]
+    assert yard.names() == before
+    assert not (tmp_path / "out").exists()
+    assert not yard.ask("list")[1]["backups"][0]["good"]
+
+
+@pytest.mark.contract("N14")
+def test_a_backup_of_another_engine_is_restored_to_no_module(yard: Yard) -> None:
+    file = yard.take()["file"]
+    yard.define_all({"name": "kuma", "class": "B", "redis": {"socket": "/nonexistent"}, "container_engine": "none"})
+    for more in ((), ("--apply", "--confirm", "kuma")):
+        code, found = yard.ask("restore", file, *more)
+        assert (code, found["error"]["id"]) == (2, "usage"), found
+        assert found["error"]["message"] == f"{file} is of the engine files, kuma of redis"
+    assert (yard.data / "a.txt").read_text() == DATA["a.txt"]
 
 
 def test_into_wants_an_empty_folder(yard: Yard, tmp_path: Path) -> None:

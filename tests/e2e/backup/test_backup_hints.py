@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.backups import Yard, yard_in
+from tests.support.backups import Yard, at_terminal, yard_in
 from tests.support.command_line import Said
 
 
@@ -103,3 +103,75 @@ def test_require_that_finds_none_has_failed_as_a_whole(tmp_path: Path) -> None:
     assert (found["error"]["message"], found["error"]["hint"]) == (found["reason"], found["hint"])
     yard.take()
     assert "quiesce.mode" in yard.ask("require", "kuma", "--consistency", "quiesced")[1]["reason"]
+
+
+def test_a_dry_run_names_what_is_taken(tmp_path: Path) -> None:
+    yard = yard_in(tmp_path)
+    assert f"of {yard.data}; nothing is held still" in yard.run("run", "kuma", "--dry-run").out
+
+
+def test_notes_that_are_named_and_not_there_are_told_with_their_place(tmp_path: Path) -> None:
+    yard = yard_in(tmp_path)
+    yard.define(restore_notes="notes/kuma.md")
+    (row,) = yard.ask("audit")[1]["modules"]
+    assert row["reasons"] == [f"no restore notes: {yard.terminal.folder / 'notes' / 'kuma.md'} is not there"]
+
+
+def test_a_module_in_the_place_of_a_backup_is_told_how_it_is_written(tmp_path: Path) -> None:
+    yard = yard_in(tmp_path)
+    yard.take()
+    missed = yard.ask("show", "kuma")[1]["error"]["hint"]
+    assert missed == 'did you mean "kuma@latest"?'
+    assert yard.ask("show", re.findall('"(.+)"', missed)[0])[0] == 0
+
+
+def test_who_is_kept_out_by_a_variable_is_told_to_unset_it(tmp_path: Path) -> None:
+    yard = yard_in(tmp_path, CI="true")
+    assert "unset CI" in yard.ask("run", "kuma")[1]["error"]["hint"]
+
+
+def test_a_prune_that_was_asked_for_shows_its_plan_once(tmp_path: Path) -> None:
+    yard = yard_in(tmp_path)
+    for _ in range(2):
+        yard.take()
+    code, shown = at_terminal(yard, "prune", "kuma", "--keep-last", "1", "--apply", typed="y")
+    assert (code, shown.count("surplus"), shown.count("removed kuma-")) == (0, 1, 1), shown
+
+
+def test_a_backup_of_a_module_that_is_gone_or_another_now_says_where_it_can_go(tmp_path: Path) -> None:
+    yard = yard_in(tmp_path)
+    yard.define(container_engine="none")
+    yard.take()
+    yard.define(name="tuba", container_engine="none")
+    code, gone = yard.ask("restore", "kuma@latest")
+    assert (code, "--to" in gone["error"]["hint"], "--into" in gone["error"]["hint"]) == (5, True, True)
+    assert yard.ask("restore", "kuma@latest", "--to", "tuba")[0] == 0
+    yard.define(**{"class": "A"}, container_engine="none")
+    code, other = yard.ask("restore", "kuma@latest")
+    assert (code, "--to" in other["error"]["hint"]) == (2, True)
+    into = ("--into", str(tmp_path / "into"), "--apply", "--confirm", "kuma")
+    assert yard.ask("restore", "kuma@latest", *into)[0] == 0
+
+
+@pytest.mark.contract("B2")
+def test_what_is_left_of_a_module_is_told_of_that_module_alone(tmp_path: Path) -> None:
+    yard = yard_in(tmp_path)
+    yard.take()
+    for name in ("kuma", "kuma-two"):
+        (yard.root / f".{name}-20261128T220000Z.tar.gz.part").touch()
+        (yard.root / f"{name}-20261128T220001Z.tar.gz").touch()
+        (yard.root / f"{name}-20261128T220002Z.tar.gz.manifest.json").touch()
+        (yard.root / ".dce-backup" / f"{name.replace('-', '.')}.quiesce.json").touch()
+    left = yard.ask("list", "kuma")[1]["leftovers"]
+    assert sorted(Path(each["path"]).name for each in left) == [
+        ".kuma-20261128T220000Z.tar.gz.part", "kuma-20261128T220001Z.tar.gz",
+        "kuma-20261128T220002Z.tar.gz.manifest.json", "kuma.quiesce.json",
+    ]  # fmt: skip
+    assert len(yard.ask("list")[1]["leftovers"]) == 8
+
+
+def test_all_and_a_name_are_not_guessed_at(tmp_path: Path) -> None:
+    yard = yard_in(tmp_path)
+    code, found = yard.ask("run", "kuma", "--all", "--allow-unattended")
+    assert (code, found["error"]["id"]) == (2, "usage")
+    assert not yard.root.exists()

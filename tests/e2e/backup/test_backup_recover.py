@@ -45,6 +45,18 @@ def test_a_wrong_key_says_nothing_of_the_backup(yard: Yard, tmp_path: Path) -> N
     assert yard.ask("verify", file, "--identity", f"file:{tmp_path / 'own'}")[0] == 0
 
 
+@pytest.mark.contract("B5", "N9")
+def test_a_drill_that_finds_no_room_says_nothing_of_the_backup(yard: Yard) -> None:
+    with (yard.data / "large").open("wb") as file:
+        file.truncate(1 << 20)
+        file.write(b"x" * (1 << 20))
+    name = yard.take()["file"]
+    said = yard.under("prlimit", f"--fsize={1 << 18}", words=("drill", name, "--format", "json"))
+    assert (said.code, '"write-failed"' in said.out) == (1, True), said
+    verification = yard.ask("show", name)[1]["manifest"]["verification"]
+    assert (verification["good"], verification["level"], len(verification["checks"])) == (True, 2, 2)
+
+
 @pytest.mark.contract("N14", "R7")
 def test_a_restore_that_is_refused_takes_no_safety_backup(yard: Yard) -> None:
     with redis_server() as redis:

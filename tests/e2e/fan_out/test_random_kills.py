@@ -5,9 +5,10 @@ import os
 import random
 import re
 import signal
+import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,14 @@ import pytest
 from tests.support.command_line import Terminal, terminal_in
 from tests.support.dask_cluster import DaskCluster, dask_cluster
 from tests.support.marking import begun, marks, write_steps
+from tests.support.processes import eventually
 from tests.support.reports import whole_runs
 
 pytest.importorskip("distributed")
 
 ITEMS = [f"item{number}" for number in range(6)]
 EFFECTS = {f"{item}-{step}" for item in ITEMS for step in ("one", "two")}
+_NAP_S = 0.15
 PLAYBOOK = f"""
 name: killed
 steps:
@@ -31,9 +34,9 @@ steps:
     fan_out: true
     block:
       - name: one
-        mark.once: {{key: "{{{{ item }}}}-one", hold: never, nap_s: 0.15}}
+        mark.once: {{key: "{{{{ item }}}}-one", hold: never, nap_s: {_NAP_S}}}
       - name: two
-        mark.again: {{key: "{{{{ item }}}}-two", hold: never, nap_s: 0.15}}
+        mark.again: {{key: "{{{{ item }}}}-two", hold: never, nap_s: {_NAP_S}}}
 """
 WORKERS = {"lab": 2, "far": 1}
 """How many workers a host has. Those of one host share a state folder, and no two hosts do."""
@@ -73,8 +76,11 @@ class Lab:
     workers: dict[int, str] = field(default_factory=dict)
     """The host of each worker that was started, by its process."""
 
-    def one_round(self, parts: list[str], *, most: int = 3) -> Round:
-        """Kill one part after another while a run goes on, and go on with it until it ends well."""
+    def one_round(self, parts: list[str], pause: Callable[["subprocess.Popen[str]"], None], *, most: int = 3) -> Round:
+        """Kill one part after another while a run goes on, and go on with it until it ends well.
+
+        ``pause`` returns when the next one is to be killed, or the run has ended.
+        """
         (self.terminal.folder / "marks").unlink(missing_ok=True)
         told, before = Round(), len(whole_runs(self.terminal.folder / "state"))
         words = ["run", "killed.yml", "--plugins", "--cluster", self.cluster.address]
@@ -82,7 +88,7 @@ class Lab:
             self.heal()
             with begun(self.terminal, *words, spare_items=True) as run:
                 while run.poll() is None and len(told.kills) < most:
-                    time.sleep(self.dice.uniform(0.2, 3.0))
+                    pause(run)
                     if run.poll() is None:
                         told.kills.append(self.kill(run.pid, self.dice.choice(parts)))
                         self.heal()
@@ -98,6 +104,16 @@ class Lab:
                 break  # 5: it was killed when it had ended, so that nothing is left to resume; the effects say whether
         told.effects = Counter(marks(self.terminal, "effect"))
         return told
+
+    def some_steps(self, run: "subprocess.Popen[str]") -> None:
+        """Wait until one to three further steps have begun, and a moment, so that a kill meets them anywhere."""
+        wanted = len(marks(self.terminal, "begun")) + self.dice.randint(1, 3)
+        assert eventually(lambda: len(marks(self.terminal, "begun")) >= wanted or run.poll() is not None)
+        time.sleep(self.dice.uniform(0.0, _NAP_S))
+
+    def some_time(self, _run: "subprocess.Popen[str]") -> None:
+        """Wait for up to seconds, so that a kill also meets what is before the steps and after them."""
+        time.sleep(self.dice.uniform(0.2, 3.0))
 
     def kill(self, parent: int, part: str) -> str:
         """Kill a part; return what it was."""
@@ -179,8 +195,9 @@ def lab_in(folder: Path, seed: int | str) -> Iterator[Lab]:
 @pytest.mark.parametrize("part", ["worker", "scheduler", "parent"])
 def test_every_effect_happens_once(folder: Path, part: str) -> None:
     for lab in lab_in(folder, part):
-        told = lab.one_round([part])
+        told = lab.one_round([part], lab.some_steps)
         assert told.good, f"\n{HEAD}\n{told}"
+        assert told.kills
 
 
 @pytest.mark.contract("T7")
@@ -193,7 +210,7 @@ def test_every_effect_happens_once_200_times(folder: Path) -> None:
     kills = 0
     for lab in lab_in(folder, seed):
         while kills < 200:
-            told = lab.one_round(["worker", "scheduler", "parent"], most=min(3, 200 - kills))
+            told = lab.one_round(["worker", "scheduler", "parent"], lab.some_time, most=min(3, 200 - kills))
             kills += len(told.kills)
             with table.open("a", encoding="utf-8") as out:
                 out.write(f"{told}\n")

@@ -178,6 +178,8 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
             return ErrorId.UNREACHABLE, "does the server run, and is its address right?"
         if program == "psql" and 'database "' in said and "does not exist" in said:
             return ErrorId.NOT_FOUND, "postgres.database names the database to connect to first"
+        if "contains a newline or carriage return" in said:
+            return ErrorId.ENGINE_FAILED, "pg_dumpall cannot take this name: postgres.format: custom can, or rename it"
         return ErrorId.ENGINE_FAILED, ""
 
     def _why_no_connection(self) -> ErrorId:

@@ -15,6 +15,7 @@ from dce_play.discord.lock.archive_lock import archive_lock
 from dce_play.layout import TargetLayout
 from dce_play.system.durable.disk import REAL, Disk
 from dce_play.system.lock.note import read_meta
+from tests.support import forked
 from tests.support.channel_files import channel_bytes, ids_in, write_channel
 from tests.support.command_line import Said, Terminal
 from tests.support.fakes import FakeClock
@@ -143,7 +144,7 @@ class TestLock:
         argv = shell.terminal.argv("archive", "append", str(shell.room), str(shell.delta([3])), "--lock-wait", "9s")
         with shell.room.open("rb") as room:
             fcntl.flock(room, fcntl.LOCK_EX)  # the verb has the archive's lock now, and waits for the file's
-            verb = subprocess.Popen(argv, cwd=shell.folder, env=shell.terminal.environment)
+            verb = forked.start(argv, cwd=shell.folder, env=shell.terminal.environment)
             assert eventually(lambda: read_meta(lock) is not None)
             meta = read_meta(lock)
         assert meta is not None
@@ -417,7 +418,7 @@ class TestOthers:
         words = ("archive", "merge", str(shell.room), str(shell.delta([3])), "--into", str(shell.room))
         with shell.room.open("rb") as room:
             fcntl.flock(room, fcntl.LOCK_EX)
-            verb = subprocess.Popen(shell.terminal.argv(*words), cwd=shell.folder, env=shell.terminal.environment)
+            verb = forked.start(shell.terminal.argv(*words), cwd=shell.folder, env=shell.terminal.environment)
             assert eventually(lambda: read_meta(lock) is not None)
             with pytest.raises(subprocess.TimeoutExpired):
                 verb.wait(1.0)

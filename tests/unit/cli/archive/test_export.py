@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import forked
 from tests.support.scripted_discord import TOKEN, Reply, Room, ScriptedDiscord, running_discord
 
 
@@ -27,7 +28,7 @@ def start(discord: ScriptedDiscord, folder: Path, *arguments: str, token: str | 
         "DCE_DISCORD_API_BASE": discord.base_url,
         **({} if token is None else {"DISCORD_TOKEN": token}),
     }
-    return subprocess.Popen(
+    return forked.start(
         [sys.executable, "-m", "dce_play", "export", *arguments],
         cwd=folder,
         env=environ,

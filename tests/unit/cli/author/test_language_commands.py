@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import forked
+
 _PLAYBOOK = """\
 # yaml-language-server: $schema=../schemas/playbook.schema.json
 name: small
@@ -31,7 +33,7 @@ class Shell:
         environment = kept | {"HOME": str(self.folder), "DCE_PLAY_CACHE_DIR": str(self.folder / ".cache")}
         root = str(Path(__file__).resolve().parents[4])
         environment["PYTHONPATH"] = root
-        return subprocess.run(
+        return forked.run(
             [sys.executable, "-m", "dce_play", *arguments],
             cwd=self.folder,
             env=environment,

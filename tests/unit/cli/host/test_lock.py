@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dce_play.system.lock.note import LockMeta, encode_meta, meta_path
+from tests.support import forked
 from tests.support.processes import python, running
 
 HOLD = """
@@ -23,7 +24,7 @@ with archive_lock(Path(sys.argv[1]), environment={}, command="dce-play run proof
 
 def lock(folder: Path, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     kept = {name: os.environ[name] for name in ("PATH",)}
-    return subprocess.run(
+    return forked.run(
         [sys.executable, "-m", "dce_play", "lock", *words],
         cwd=folder,
         env={**kept, "PYTHONPATH": str(Path.cwd()), "HOME": str(folder), **environment},
@@ -192,7 +193,7 @@ def test_a_free_lock_is_exit_0_also_for_a_reader_that_has_left(root: Path, words
     ours, theirs = os.pipe()
     os.close(ours)
     try:
-        done = subprocess.run(
+        done = forked.run(
             [sys.executable, "-m", "dce_play", "lock", *words, "--root", "."],
             cwd=root,
             stdout=theirs,

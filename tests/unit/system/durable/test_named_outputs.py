@@ -1,9 +1,7 @@
 """What stands under a name that an operator gave is written or refused, and never replaced by something else."""
 
 import os
-import pty
 import stat
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,12 +16,10 @@ from dce_play.system.durable.named_outputs import (
     OutputNotWritten,
     check_named,
     is_written_through,
-    open_through,
     replaceable,
     write_named,
 )
 from tests.support.bounds import at_most
-from tests.support.processes import python
 
 pytestmark = pytest.mark.contract("F-L8")
 
@@ -119,34 +115,6 @@ def test_a_reader_that_takes_nothing_is_an_error_after_a_while(tmp_path: Path, m
     os.close(reader)
 
 
-def test_a_terminal_that_is_written_to_does_not_become_ones_own(tmp_path: Path) -> None:
-    master, slave = pty.openpty()
-    name = Path(os.ttyname(slave))
-    os.close(open_through(name))
-    script = """
-import sys
-from pathlib import Path
-from dce_play.system.durable.named_outputs import open_through
-open_through(Path(sys.argv[1]))
-try:
-    open("/dev/tty")
-except OSError as error:
-    print("none:", error.strerror)
-"""
-    done = subprocess.run(
-        python(script, name),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-        start_new_session=True,
-    )
-    assert done.stdout == "none: No such device or address\n"
-    os.close(slave)
-    os.close(master)
-
-
 def test_a_device_stays_a_device(tmp_path: Path) -> None:
     path = tmp_path / "null"
     try:
@@ -171,6 +139,21 @@ def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path, there: boo
     write_named(link, b"new", what="it")
     assert link.is_symlink()
     assert real.read_bytes() == b"new"
+
+
+def test_folders_are_made_only_where_that_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "one" / "two" / "it"
+    assert_refused(write, path, "no such file or directory")
+    for data in (b"old", b"new"):
+        write_named(path, data, what="it", make_folder=True)
+        assert path.read_bytes() == data
+
+
+def test_a_file_has_the_mode_that_is_asked_for(tmp_path: Path) -> None:
+    write_named(tmp_path / "it", b"x", what="it", mode=0o600)
+    assert (tmp_path / "it").stat().st_mode & 0o777 == 0o600
+    write_named(tmp_path / "it", b"x", what="it", mode=0o640)
+    assert (tmp_path / "it").stat().st_mode & 0o777 == 0o640
 
 
 def test_links_in_a_circle_are_an_error(tmp_path: Path) -> None:

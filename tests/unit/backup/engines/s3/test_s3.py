@@ -179,6 +179,26 @@ def test_an_object_that_changes_while_it_is_read_is_fetched_again(seaweed: Seawe
 
 
 @pytest.mark.contract("K3")
+def test_an_object_that_goes_after_it_was_read_is_in_no_index(seaweed: SeaweedFS, tmp_path: Path) -> None:
+    bucket = filled(seaweed)
+    gone: list[bytes] = []
+
+    def remove(request: bytes, piece: bytes) -> bytes:
+        """Remove an earlier object, once the turn of a later one that is streamed has come."""
+        if b"/big/whole" in request and not gone:
+            gone.append(request)
+            bucket.delete("a-b")
+        return piece
+
+    with tampering(seaweed.port, remove) as port:
+        backup = take(ENGINE, module_for(seaweed, bucket, port=port), services(seaweed), tmp_path / "d.tar")
+    keys = [row["key"] for row in index_of(backup.path)]
+    assert (len(gone), "a-b" in keys, "a" in keys) == (1, False, True)
+    assert backup.manifest.counts["objects"] == len(keys)
+    check(ENGINE, backup, services(seaweed))
+
+
+@pytest.mark.contract("K3")
 def test_an_object_that_never_rests_is_told(seaweed: SeaweedFS, tmp_path: Path) -> None:
     bucket = filled(seaweed)
     count = [0]

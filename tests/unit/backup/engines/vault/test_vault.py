@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from dce_play.backup.definitions.model import Module, ModuleKeys, VaultKeys
@@ -329,14 +330,19 @@ def test_a_restore_brings_back_what_was_there(bao: OpenBao, tmp_path: Path) -> N
     vault_call(bao.address, bao.root, "PUT", f"{mount}/entry", {"value": "after"})
     plan = ENGINE.plan_restore(backup, module_at(bao.port), services(bao.root), into=None)
     assert any("original unseal keys" in item.detail for item in plan)
+    record = Record(stamp="20261128T220000Z", replace=True)
     with pytest.raises(BackupError) as limited:
-        ENGINE.restore(
-            backup, module_at(bao.port), services(bao.limited), Record(stamp="20261128T220000Z", replace=True)
-        )
-    assert limited.value.error_id is ErrorId.FORBIDDEN
-    ENGINE.restore(backup, module_at(bao.port), services(bao.root), Record(stamp="20261128T220000Z", replace=True))
+        ENGINE.restore(backup, module_at(bao.port), services(bao.limited), record)
+    assert (limited.value.error_id, record.is_open) == (ErrorId.FORBIDDEN, False)  # it said no before it began
+    ENGINE.restore(backup, module_at(bao.port), services(bao.root), record)
+    assert record.is_open
     vault_wait(bao)
     assert vault_call(bao.address, bao.root, "GET", f"{mount}/entry")["data"] == {"value": "before"}
+    newer = msgspec.structs.replace(backup.manifest.engine, server_version="99.0.0")
+    backup.manifest = msgspec.structs.replace(backup.manifest, engine=newer)
+    with pytest.raises(BackupError, match="which is older") as older:
+        ENGINE.restore(backup, module_at(bao.port), services(bao.root), record)
+    assert (older.value.error_id, older.value.exit_code) == (ErrorId.VERSION, 4)
     with pytest.raises(BackupError) as into:
         ENGINE.plan_restore(backup, module_at(bao.port), services(bao.root), into=tmp_path)
     assert into.value.error_id is ErrorId.USAGE

@@ -29,7 +29,7 @@ from dce_play.snowflake import ChannelId
 from dce_play.system.durable.disk import Disk
 from dce_play.system.durable.json_lines import read_lines
 from dce_play.system.lock.file_lock import flock_file
-from tests.support.channel_files import channel_bytes, ids_in, write_channel
+from tests.support.channel_files import channel_bytes, ids_in, write_channel, write_large_channel
 from tests.support.fakes import FakeClock
 
 DATA = Path(__file__).parents[4] / "data"
@@ -117,6 +117,19 @@ def test_bytes_before_the_cut_are_never_touched(bench: Bench) -> None:
 
     cut = old.index(b'\n  ],\n  "messageCount"')
     assert bench.archive.read_bytes()[:cut] == old[:cut]
+
+
+@pytest.mark.parametrize("way", [ReaderSafe.OFF, ReaderSafe.REWRITE])
+def test_an_append_of_several_mebibytes_comes_out_as_one_export(tmp_path: Path, way: ReaderSafe) -> None:
+    layout = TargetLayout(tmp_path)
+    archive = write_large_channel(tmp_path / "a [111].json", 1000, 100, channel_id="111")
+    delta = write_large_channel(tmp_path / "delta.json", 1100, 3000, channel_id="111")
+    whole = write_large_channel(tmp_path / "whole.json", 1000, 3100, channel_id="111")
+
+    append(archive, [delta], AppendOptions(run_id="r", reader_safe=way), layout=layout, clock=FakeClock())
+
+    assert delta.stat().st_size > 2 << 20
+    assert archive.read_bytes() == whole.read_bytes()
 
 
 def test_an_operators_archive_is_appended_to_in_its_own_style(tmp_path: Path) -> None:

@@ -49,6 +49,20 @@ def test_nothing_new_is_none(folder: Path) -> None:
         assert select(deltas, after=MessageId("9"), separator=SEPARATOR).new is None
 
 
+def test_small_pieces_are_written_together_and_never_all_at_once(folder: Path) -> None:
+    with open_deltas(write(folder, list(range(1, 200))), disk=REAL) as deltas:
+        selection = select(deltas, after=None, separator=b",\r\n    ")
+        assert selection.new is not None
+        pieces = selection.new.pieces
+        payload = Payload(deltas=deltas, pieces=pieces, opening=b"", separator=b",\r\n    ", closing=b"")
+        blocks = list(payload.gathered(block_bytes=4000))
+        largest = max(piece.end - piece.start for piece in pieces)
+
+    assert len(pieces) == 199
+    assert all(4000 <= len(block) < 4000 + largest for block in blocks[:-1])
+    assert len(blocks) > 10
+
+
 @given(exports=st.lists(st.lists(st.integers(1, 30), max_size=8), min_size=1, max_size=3), after=st.integers(0, 30))
 def test_each_new_id_is_chosen_once_in_order(
     tmp_path_factory: pytest.TempPathFactory, exports: list[list[int]], after: int

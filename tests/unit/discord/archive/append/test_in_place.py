@@ -149,22 +149,66 @@ def test_an_undo_that_lied_leaves_the_journal_to_the_next(layout: TargetLayout) 
     assert archive.read_bytes() == OLD
 
 
+class FailingSync(Disk):
+    """Fails to make one file durable."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def sync(self, descriptor: int) -> None:
+        if self.facts_of(self._path) == self.facts(descriptor):
+            raise OSError(errno.EIO, "it failed")
+        super().sync(descriptor)
+
+
 def test_after_a_sync_that_failed_the_append_is_undone_though_all_of_it_can_be_read(layout: TargetLayout) -> None:
     archive = layout.folder / "room [111].json"
-
-    class FailingSync(Disk):
-        def sync(self, descriptor: int) -> None:
-            if self.facts_of(archive) == self.facts(descriptor):
-                raise OSError(errno.EIO, "it failed")
-            super().sync(descriptor)
-
     told = re.escape(f"writing to {archive} failed: [Errno 5] it failed")
     with pytest.raises(WriteFailed, match=f"^{told}$"):
-        run(layout, FailingSync())
+        run(layout, FailingSync(archive))
 
     assert archive.read_bytes() == NEW
     assert [each.state for each in recover(layout)] == [RecoveryState.ROLLED_BACK]
     assert archive.read_bytes() == OLD
+
+
+@pytest.mark.contract("R-19.04")
+@pytest.mark.parametrize("state", [RecoveryState.ROLLED_FORWARD, RecoveryState.ROLLED_BACK])
+def test_the_next_append_goes_on_from_what_became_of_the_last(layout: TargetLayout, state: RecoveryState) -> None:
+    archive = layout.folder / "room [111].json"
+    forward = state is RecoveryState.ROLLED_FORWARD
+    with pytest.raises((NotEnoughSpace, WriteFailed)):
+        run(layout, FailingDisk(3, errno.ENOSPC) if forward else FailingSync(archive))
+    assert len(pending_journals(layout, disk=REAL)) == 1
+
+    delta = write_channel(layout.folder / "delta/next.json", [3, 4])
+    options = AppendOptions(run_id="r", reader_safe=ReaderSafe.OFF)
+    outcome = append(archive, [delta], options, layout=layout, clock=FakeClock())
+
+    assert outcome.recovery is state
+    assert (outcome.before_count, outcome.after_count) == ((2, 4) if forward else (1, 3))
+    assert archive.read_bytes() == channel_bytes([1, 2, 3, 4] if forward else [1, 3, 4])
+    assert pending_journals(layout, disk=REAL) == []
+
+
+def test_an_append_that_fails_after_another_was_undone_is_undone_too(layout: TargetLayout) -> None:
+    archive = layout.folder / "room [111].json"
+    with pytest.raises(WriteFailed):
+        run(layout, FailingSync(archive))
+
+    class FullForThree(Disk):
+        def write_at(self, descriptor: int, data: bytes, offset: int) -> None:
+            if b'"id": "3"' in data:
+                raise OSError(errno.ENOSPC, "it failed")
+            super().write_at(descriptor, data, offset)
+
+    delta = write_channel(layout.folder / "delta/next.json", [3, 4])
+    options = AppendOptions(run_id="r", reader_safe=ReaderSafe.OFF)
+    with pytest.raises(NotEnoughSpace):
+        append(archive, [delta], options, layout=layout, clock=FakeClock(), disk=FullForThree())
+
+    assert archive.read_bytes() == OLD
+    assert pending_journals(layout, disk=REAL) == []
 
 
 class FailingClone(Disk):

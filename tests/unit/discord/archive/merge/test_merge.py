@@ -95,7 +95,8 @@ def test_a_merge_is_the_union_by_id(
 
 @pytest.mark.parametrize("chunk_bytes", [300, 4096, 1 << 18])
 @pytest.mark.parametrize(("firsts", "seconds"), [((0, 50), (50, 90)), ((0, 50), (30, 90)), ((30, 90), (0, 50)),
-                                                 ((0, 90), (20, 40)), ((0, 90), (0, 90))])  # fmt: skip
+                                                 ((0, 90), (20, 40)), ((0, 90), (0, 90)),
+                                                 ((0, 50), (0, 40))])  # fmt: skip
 def test_parts_of_one_export_merge_into_its_very_bytes(
     tmp_path: Path, firsts: tuple[int, int], seconds: tuple[int, int], chunk_bytes: int
 ) -> None:
@@ -103,8 +104,32 @@ def test_parts_of_one_export_merge_into_its_very_bytes(
     one = write(tmp_path / "1", dce(export(everything[slice(*firsts)])))
     two = write(tmp_path / "2", dce(export(everything[slice(*seconds)])))
     outcome = merge([one, two], tmp_path / "out", chunk_bytes=chunk_bytes)
-    assert (tmp_path / "out").read_bytes() == dce(export(everything))
-    assert outcome.conflicts == 0
+    whole = everything[min(firsts[0], seconds[0]) : max(firsts[1], seconds[1])]
+    assert (tmp_path / "out").read_bytes() == dce(export(whole))
+    assert (outcome.message_count, outcome.conflicts) == (len(whole), 0)
+    assert outcome.duplicates == firsts[1] - firsts[0] + seconds[1] - seconds[0] - len(whole)
+    assert (outcome.first_id, outcome.last_id) == (whole[0]["id"], whole[-1]["id"])
+
+
+@pytest.mark.parametrize("layout", ["count first", "sorted keys", "sorted keys minified"])
+def test_a_count_that_stands_first_is_as_long_as_it_comes_to_be(tmp_path: Path, layout: str) -> None:
+    everything = [message(10**17 + index) for index in range(120)]
+    one = write(tmp_path / "1", LAYOUTS[layout](export(everything[:5])))
+    two = write(tmp_path / "2", LAYOUTS[layout](export(everything[3:])))
+    merge([one, two], tmp_path / "out")
+    assert (tmp_path / "out").read_bytes() == LAYOUTS[layout](export(everything))
+
+
+@pytest.mark.parametrize("layout", ["crlf", "minified", "tabs"])
+def test_the_first_files_line_breaks_part_all_messages(tmp_path: Path, layout: str) -> None:
+    everything = [message(10**17 + index) for index in range(9)]
+    one = write(tmp_path / "1", dce(export(everything[:3])))
+    two = write(tmp_path / "2", LAYOUTS[layout](export(everything[2:])))
+    merge([one, two], tmp_path / "out")
+    assert load(tmp_path / "out")["messages"] == everything
+    parts = (tmp_path / "out").read_bytes().split(b",\n    {")
+    assert len(parts) == 9
+    assert parts[8].endswith(b'\n  ],\n  "messageCount": 9\n}')
 
 
 @pytest.mark.contract("R-3.07", "R-16.06")
@@ -244,6 +269,42 @@ def test_what_was_written_before_a_file_turned_out_unordered_is_written_anew(tmp
     assert outcome.size_bytes == (tmp_path / "out").stat().st_size
     whole = one.read_bytes()
     assert whole[whole.index(b'    {\n      "id"') : whole.rindex(b"\n  ]")] in (tmp_path / "out").read_bytes()
+
+
+@pytest.mark.contract("D-30", "D-31")
+@pytest.mark.parametrize("order", [[1, 3, 2, 4], [5, 5, 6], [1, 2, 2], [2, 1], [1, 2, 3, 0]])
+@pytest.mark.parametrize("chunk_bytes", [64, None])
+def test_one_id_out_of_its_place_is_noticed(tmp_path: Path, order: list[int], chunk_bytes: int | None) -> None:
+    one = write(tmp_path / "1", dce(export(message(n) for n in order)))
+    outcome = merge([one], tmp_path / "out", chunk_bytes=chunk_bytes)
+    assert ids(tmp_path / "out") == sorted(set(order))
+    assert outcome.unordered == (one,)
+
+
+def test_messages_of_files_that_interlock_are_written_together_and_never_all_at_once(tmp_path: Path) -> None:
+    class Watched(Disk):
+        def __init__(self) -> None:
+            self.sizes: list[int] = []
+
+        def write_at(self, descriptor: int, data: bytes, offset: int) -> None:
+            self.sizes.append(len(data))
+            super().write_at(descriptor, data, offset)
+
+    disk = Watched()
+    files = [write(tmp_path / str(at), dce(export(message(n, "x" * 2000) for n in range(at, 600, 2)))) for at in (0, 1)]
+    merge(files, tmp_path / "out", disk=disk)
+    assert ids(tmp_path / "out") == list(range(600))
+    assert max(disk.sizes) < 300 << 10
+    assert 5 <= len(disk.sizes) < 20
+
+
+@pytest.mark.contract("R-16.07")
+def test_the_greatest_ids_there_can_be_are_merged_too(tmp_path: Path) -> None:
+    greatest = [2**64 - 1, 2**63, 2**63 - 1]
+    one = write(tmp_path / "1", dce(export(message(n) for n in greatest)))
+    two = write(tmp_path / "2", dce(export(message(n) for n in [5, 2**63, 2**64 - 2])))
+    assert merge([one, two], tmp_path / "out").duplicates == 1
+    assert ids(tmp_path / "out") == [5, 2**63 - 1, 2**63, 2**64 - 2, 2**64 - 1]
 
 
 def test_a_file_out_of_order_is_sorted_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from dce_play.discord.archive.append.append import AppendOptions, append
+from dce_play.discord.archive.append.append import AppendOptions, ReaderSafe, append
+from dce_play.discord.archive.append.rewrite import WouldLose
 from dce_play.discord.archive.merge.normalise import Normalised, confirm, kept_originals, normalise
+from dce_play.discord.archive.records.journal import pending_journals
 from dce_play.discord.archive.records.records import AppendLine, read_appends
-from dce_play.discord.archive.records.write_errors import WriteFailed
+from dce_play.discord.archive.records.write_errors import NotEnoughSpace, WriteFailed
 from dce_play.discord.archive.scan.damage import DamagedFile
 from dce_play.discord.archive.scan.tail import NotCanonical
 from dce_play.layout import TargetLayout
@@ -89,6 +91,18 @@ def test_numbers_of_unknown_keys_keep_their_spelling(archive: Path, layout: Targ
     run(archive, layout)
 
     assert b'"ratio": 1.10e0' in archive.read_bytes()
+
+
+def test_a_file_that_states_no_count_goes_without_and_keys_keep_their_spelling(
+    archive: Path, layout: TargetLayout
+) -> None:
+    value = {key: entry for key, entry in VALUE.items() if key != "messageCount"} | {"gr\u00f6\u00dfe \U0001f600": 1}
+    archive.write_bytes(json.dumps(value, ensure_ascii=False).encode())
+
+    run(archive, layout)
+
+    assert json.loads(archive.read_bytes()) == value
+    assert '\n  "gr\u00f6\u00dfe \U0001f600": 1,\n'.encode() in archive.read_bytes()
 
 
 def test_a_file_in_the_exporters_layout_stays_the_same_bytes(archive: Path, layout: TargetLayout) -> None:
@@ -231,7 +245,7 @@ def test_the_head_is_refreshed_only_when_asked(archive: Path, layout: TargetLayo
     delta = write_channel(layout.folder / "delta/export.json", [2], exported_at="2026-02-05T00:00:00+00:00")
     append(archive, [delta], AppendOptions(run_id="r"), layout=layout, clock=FakeClock())
 
-    run(archive, layout)
+    normalise(archive, layout=layout, run_id="r", clock=FakeClock())
     assert json.loads(archive.read_bytes())["exportedAt"] == "2026-01-05T00:00:00+00:00"
 
     confirm(layout, CHANNEL)
@@ -283,6 +297,57 @@ class ForgetfulDisk(Disk):
 
     def write_at(self, descriptor: int, data: bytes, offset: int) -> None:
         super().write_at(descriptor, data.replace(b'"id":"1"', b'"id":"0"'), offset)
+
+
+class DriftingDisk(Disk):
+    """Reads another message whenever it is read alone, but for the first time: that is written, and read back."""
+
+    def __init__(self) -> None:
+        self._reads = 0
+
+    def read_at(self, descriptor: int, size_bytes: int, offset: int) -> bytes:
+        data = super().read_at(descriptor, size_bytes, offset)
+        if data.startswith(b'{"id":"1"') and data.endswith(b"}") and b'"id":"2"' not in data:
+            self._reads += 1
+            if self._reads > 1:
+                return data.replace(b"message 1", b"massage 1")
+        return data
+
+
+@pytest.mark.contract("R-3.10", "S-22")
+def test_a_new_file_whose_messages_are_not_the_originals_does_not_take_the_name(
+    archive: Path, layout: TargetLayout
+) -> None:
+    archive.write_text(ODD_LAYOUTS["minified"])
+
+    with pytest.raises(WouldLose) as caught:
+        run(archive, layout, disk=DriftingDisk())
+
+    reason = "the contents of its messages are not what they were"
+    assert str(caught.value) == f"rewriting {archive} would lose messages: {reason}"
+    assert archive.read_text() == ODD_LAYOUTS["minified"]
+
+
+@pytest.mark.contract("R-19.04")
+def test_an_append_that_has_not_finished_is_settled_first(archive: Path, layout: TargetLayout) -> None:
+    class NoLine(Disk):
+        def write_at(self, descriptor: int, data: bytes, offset: int) -> None:
+            if b'"append_id"' in data and b'"kind"' in data:
+                raise OSError(28, "No space left on device")
+            super().write_at(descriptor, data, offset)
+
+    archive.write_bytes(channel_bytes([2, 1]))
+    delta = write_channel(layout.folder / "delta/export.json", [3])
+    options = AppendOptions(run_id="r", reader_safe=ReaderSafe.OFF)
+    with pytest.raises(NotEnoughSpace):
+        append(archive, [delta], options, layout=layout, clock=FakeClock(), disk=NoLine())
+    assert len(pending_journals(layout, disk=Disk())) == 1
+
+    run(archive, layout)
+
+    assert archive.read_bytes() == channel_bytes([1, 2, 3])
+    assert pending_journals(layout, disk=Disk()) == []
+    assert [line.kind for line in read_appends(layout, CHANNEL)] == ["appended", "rewritten"]
 
 
 @pytest.mark.contract("R-3.10", "S-22")
