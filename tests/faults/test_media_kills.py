@@ -27,7 +27,8 @@ CASES = [
     *(pytest.param(call, "error=EIO", id=f"{call} EIO") for call in ("openat", "pwrite64", "fsync", "rename")),
 ]
 MOST_CALLS = 300
-CONTENTS = [random.Random(number).randbytes(3000 * number) for number in range(4)]
+CONTENTS = [random.Random(number).randbytes(3000 * number) for number in (3, 2, 1, 0)]
+"""The first has bytes: of many kinds of call only the first fails in the fast job, and an empty file cannot be torn."""
 
 
 @pytest.fixture
