@@ -156,6 +156,8 @@ class Desk:
         """
         if not names and not all_of_them:
             raise BackupError(ErrorId.USAGE, "no module is named", hint="name one, or say --all")
+        if names and all_of_them:
+            raise BackupError(ErrorId.USAGE, "modules are named, and --all too", hint="name some, or say --all alone")
         unknown = sorted(set(classes) - {row.name for row in self.rows})
         if unknown:
             hint = did_you_mean(unknown[0], {row.name for row in self.rows})

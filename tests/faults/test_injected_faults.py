@@ -22,6 +22,7 @@ from dce_play.layout import TargetLayout
 from dce_play.snowflake import ChannelId
 from dce_play.system.clock import SystemClock
 from dce_play.system.durable.disk import Disk
+from tests.support import forked
 from tests.support.call_order import tracer
 
 pytestmark = pytest.mark.strace
@@ -84,17 +85,12 @@ class World:
         files = [self.archive, journal, self.layout.appends, record]
         temporaries = [path.with_name(f"{path.name}.tmp") for path in (journal, record)]
         watched = [word for path in (*folders, *files, *temporaries) for word in ("-P", str(path))]
-        finished = subprocess.run(
-            [
-                *(self.strace, *tracer(fault)[1:], "-qq", "-o", str(log), *watched),
-                *(f"--trace={call}", f"--inject={call}:{fault}:when={number}"),
-                *(sys.executable, "-m", "tests.faults.append_once", str(self.archive), str(self.delta)),
-            ],
-            capture_output=True,
+        finished = forked.run_traced(
+            (self.strace, *tracer(fault)[1:], "-qq", "-o", str(log), *watched,
+             f"--trace={call}", f"--inject={call}:{fault}:when={number}"),
+            [sys.executable, "-m", "tests.faults.append_once", str(self.archive), str(self.delta)],
             text=True,
-            timeout=60,
-            check=False,
-        )
+        )  # fmt: skip
         return finished, "INJECTED" in log.read_text() or finished.returncode < 0
 
 

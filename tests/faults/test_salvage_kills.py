@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from dce_play.discord.archive.folder.temps import list_temps
 from dce_play.discord.archive.salvage.salvage import salvage_target
 from dce_play.layout import TargetLayout
 from dce_play.system.clock import SystemClock
+from tests.support import forked
 from tests.support.channel_files import channel_bytes, write_channel
 
 pytestmark = [pytest.mark.strace, pytest.mark.slow]
@@ -97,16 +97,11 @@ def salvage(folder: Path) -> None:
 def killed(strace: str, call: str, number: int, folder: Path) -> bool:
     """Run one salvage and return whether it was killed at that call."""
     log = folder.parent / "strace.log"
-    finished = subprocess.run(
-        [
-            *(strace, "-qq", "-o", str(log), f"--trace={call}", f"--inject={call}:signal=SIGKILL:when={number}"),
-            *(sys.executable, "-m", "tests.faults.salvage_once", str(folder)),
-        ],
+    finished = forked.run_traced(
+        (strace, "-qq", "-o", str(log), f"--trace={call}", f"--inject={call}:signal=SIGKILL:when={number}"),
+        [sys.executable, "-m", "tests.faults.salvage_once", str(folder)],
         env=dict(os.environ) | {"PYTHONDONTWRITEBYTECODE": "1"},
         cwd=Path(__file__).parents[2],
-        timeout=60,
-        check=False,
-        capture_output=True,
         text=True,
     )
     if finished.returncode == 0:

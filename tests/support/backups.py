@@ -73,6 +73,16 @@ class Yard:
 
     def under(self, *wrapper: str, words: tuple[str, ...]) -> Said:
         """Run a backup command under another program, such as strace."""
+        if wrapper[0] == "strace":
+            done = forked.run_traced(
+                wrapper,
+                self.terminal.argv("backup", *words),
+                cwd=self.terminal.folder,
+                env=self.terminal.environment,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+            return Said(code=done.returncode, out=done.stdout.decode(), err=done.stderr.decode(errors="replace"))
         process = self.start(*words, wrapper=wrapper)
         out, err = process.communicate(timeout=120)
         return Said(code=process.returncode, out=out.decode(), err=err.decode(errors="replace"))

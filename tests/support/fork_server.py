@@ -150,6 +150,8 @@ def _become(order: Mapping[str, Any], fds: Sequence[int]) -> None:
     sys.path[0] = order["folder"]
     sys.orig_argv = [sys.executable, "-m", module, *words]
     _open_streams(write_through=bool(environment.get("PYTHONUNBUFFERED")))
+    if order["stops_first"]:
+        os.kill(os.getpid(), signal.SIGSTOP)
     try:
         _run(module, words)
     except SystemExit as ends:

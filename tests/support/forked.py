@@ -11,10 +11,12 @@ import array
 import atexit
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,7 @@ from tests.support.fork_server import MOST_FDS, ORDER_BYTES, can_serve
 _PROJECT = Path(__file__).parents[2]
 _PROGRAM = Path(__file__).with_name("fork_server.py")
 _SCHEDULER = "distributed.cli.dask_scheduler"
-_MODULES = {"dce_play", _SCHEDULER, "tests.faults.append_once"}
+_MODULES = {"dce_play", _SCHEDULER, "tests.faults.append_once", "tests.faults.salvage_once"}
 _WITH_DASK = {"worker", "--cluster"}
 """Words of the commands that import Dask."""
 _LOCALE = ("LC_ALL", "LC_CTYPE", "LANG")
@@ -101,6 +103,10 @@ def _umask() -> int:
 class _Forked(subprocess.Popen[Any]):
     """A process like any other, but for how it comes to be."""
 
+    stops_first = False
+    """Whether it stops itself before its program begins."""
+    is_fork = False
+
     def _execute_child(self, args: Any, *given: Any) -> None:
         # The arguments are those that every Python from 3.11 to 3.13 gives.
         executable, preexec, _, pass_fds, cwd, env, _, _, shell, *rest = given
@@ -122,6 +128,7 @@ class _Forked(subprocess.Popen[Any]):
             "targets": [0, 1, 2, *pass_fds],
             "umask": umask if umask >= 0 else _umask(),
             "session": bool(session),
+            "stops_first": self.stops_first,
             "group": group,
         }
         data = json.dumps(order).encode()
@@ -130,14 +137,58 @@ class _Forked(subprocess.Popen[Any]):
         Path(order["folder"]).stat()  # where there is none, that is told as ever
         server = _server(with_dask=module == _SCHEDULER or not _WITH_DASK.isdisjoint(args))
         self.pid = server.fork(data, [*streams, *pass_fds])
-        self._child_created = True
+        self._child_created = self.is_fork = True
         self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)  # type: ignore[attr-defined]
+
+
+class _Stopped(_Forked):
+    """One that begins when somebody lets it go on."""
+
+    stops_first = True
+
+
+def _forks() -> bool:
+    return can_serve() and "DCE_PLAY_TESTS_EXEC" not in os.environ
 
 
 def start(argv: Sequence[str], **options: Any) -> "subprocess.Popen[Any]":
     """Start a program as ``subprocess.Popen`` does; it is a fork where that is the same."""
-    forks = can_serve() and "DCE_PLAY_TESTS_EXEC" not in os.environ
-    return (_Forked if forks else subprocess.Popen)(argv, **options)
+    return (_Forked if _forks() else subprocess.Popen)(argv, **options)
+
+
+def run_traced(
+    strace: Sequence[str], argv: Sequence[str], *, timeout: float = 120.0, **options: Any
+) -> "subprocess.CompletedProcess[Any]":
+    """Run a program under strace, whose words stand in ``strace``; it ends as the program does.
+
+    What is no fork is traced from the first step of its interpreter on, what is one from the first of the program.
+    """
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    if not (_forks() and _module(argv) and _is_the_same(options.get("env") or os.environ)):
+        return run([*strace, *argv], timeout=timeout, **options)
+    with _Stopped(argv, **options) as process:
+        assert process.is_fork
+        _wait_for(process.pid, "State:", "T", "t")
+        words = [word for word in strace if word != "--seccomp-bpf"]  # which is for what strace starts itself
+        with subprocess.Popen([*words, "-p", str(process.pid)], stdin=subprocess.DEVNULL) as tracing:
+            _wait_for(process.pid, "TracerPid:", str(tracing.pid))
+            os.kill(process.pid, signal.SIGCONT)
+            try:
+                out, err = process.communicate(timeout=timeout)
+            finally:
+                process.kill()
+    return subprocess.CompletedProcess([*argv], process.returncode, out, err)
+
+
+def _wait_for(pid: int, name: str, *values: str) -> None:
+    """Wait until the kernel says so of a process."""
+    end = time.monotonic() + 60.0
+    while True:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+        if status.partition(f"\n{name}")[2].split()[0] in values:
+            return
+        assert time.monotonic() < end, f"{name} is never one of {values}"
+        time.sleep(0.002)
 
 
 def run(

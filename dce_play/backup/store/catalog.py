@@ -55,6 +55,15 @@ class Leftover(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
     """What it means, for people, where the kind does not say it."""
 
+    @property
+    def module(self) -> str:
+        """Return the module that it is of: what its name has before the last stamp, or before the end of a note's."""
+        name = self.path.name
+        if self.kind in {"quiesce", "restore"}:
+            return name.removesuffix(QUIESCE_NOTE).removesuffix(RESTORE_NOTE)
+        found = split_name(part_of(name) or name.removesuffix(SUFFIX))
+        return "" if found is None else found.module
+
 
 class Catalog(msgspec.Struct, frozen=True, kw_only=True):
     """Everything in backup_root, backups newest first."""
@@ -71,7 +80,7 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True):
 
     def left_by(self, module: str) -> tuple[Leftover, ...]:
         """Return what runs of a module that died have left of files."""
-        return tuple(each for each in self.leftovers if each.kind == "part" and _owner(each) == module)
+        return tuple(each for each in self.leftovers if each.kind == "part" and each.module == module)
 
     def of(self, module: str) -> tuple[Entry, ...]:
         """Return a module's backups, newest first."""
@@ -251,11 +260,6 @@ def _names(folder: Path) -> Sequence[str]:
         return sorted(entry.name for entry in os.scandir(folder))
     except (FileNotFoundError, NotADirectoryError):
         return []
-
-
-def _owner(part: Leftover) -> str:
-    name = split_name(part_of(part.path.name) or "")
-    return "" if name is None else name.module
 
 
 def _leftover(path: Path, kind: str, now: datetime) -> Leftover:

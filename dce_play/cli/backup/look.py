@@ -37,7 +37,7 @@ def list_backups(modules_named: tuple[str, ...], *, remote: bool, **options: Any
             from dce_play.cli.backup.remote import add_remote  # the targets' library, only when they are asked
 
             rows = add_remote(office, names, rows)
-        left = [_leftover(each) for each in catalog.leftovers if not modules_named or _is_of(each, names)]
+        left = [_leftover(each) for each in catalog.leftovers if not modules_named or each.module in names]
         return Answer(facts={"backups": rows, "leftovers": left}, lines=_lines(rows, left))
 
     return office.answer(act)
@@ -108,11 +108,6 @@ def _leftover(leftover: Leftover) -> dict[str, Any]:
 
 def _left_cells(left: dict[str, Any]) -> tuple[str, ...]:
     return "leftover", left["kind"], left["path"], f"{show_duration(left['age_s'])} old", left.get("detail", "")
-
-
-def _is_of(leftover: Leftover, names: tuple[str, ...]) -> bool:
-    name = leftover.path.name.removeprefix(".")
-    return any(name == each or name.startswith((f"{each}-", f"{each}.")) for each in names)
 
 
 def _trend(catalog: Catalog, entry: Entry) -> list[dict[str, Any]]:

@@ -253,6 +253,17 @@ def test_a_rotten_backup_is_refused_before_anything_is_touched_and_is_good_no_mo
     assert not yard.ask("list")[1]["backups"][0]["good"]
 
 
+@pytest.mark.contract("N14")
+def test_a_backup_of_another_engine_is_restored_to_no_module(yard: Yard) -> None:
+    file = yard.take()["file"]
+    yard.define_all({"name": "kuma", "class": "B", "redis": {"socket": "/nonexistent"}, "container_engine": "none"})
+    for more in ((), ("--apply", "--confirm", "kuma")):
+        code, found = yard.ask("restore", file, *more)
+        assert (code, found["error"]["id"]) == (2, "usage"), found
+        assert found["error"]["message"] == f"{file} is of the engine files, kuma of redis"
+    assert (yard.data / "a.txt").read_text() == DATA["a.txt"]
+
+
 def test_into_wants_an_empty_folder(yard: Yard, tmp_path: Path) -> None:
     row = yard.take()
     full = tmp_path / "full"

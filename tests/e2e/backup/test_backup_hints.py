@@ -151,3 +151,27 @@ def test_a_backup_of_a_module_that_is_gone_or_another_now_says_where_it_can_go(t
     assert (code, "--to" in other["error"]["hint"]) == (2, True)
     into = ("--into", str(tmp_path / "into"), "--apply", "--confirm", "kuma")
     assert yard.ask("restore", "kuma@latest", *into)[0] == 0
+
+
+@pytest.mark.contract("B2")
+def test_what_is_left_of_a_module_is_told_of_that_module_alone(tmp_path: Path) -> None:
+    yard = yard_in(tmp_path)
+    yard.take()
+    for name in ("kuma", "kuma-two"):
+        (yard.root / f".{name}-20261128T220000Z.tar.gz.part").touch()
+        (yard.root / f"{name}-20261128T220001Z.tar.gz").touch()
+        (yard.root / f"{name}-20261128T220002Z.tar.gz.manifest.json").touch()
+        (yard.root / ".dce-backup" / f"{name.replace('-', '.')}.quiesce.json").touch()
+    left = yard.ask("list", "kuma")[1]["leftovers"]
+    assert sorted(Path(each["path"]).name for each in left) == [
+        ".kuma-20261128T220000Z.tar.gz.part", "kuma-20261128T220001Z.tar.gz",
+        "kuma-20261128T220002Z.tar.gz.manifest.json", "kuma.quiesce.json",
+    ]  # fmt: skip
+    assert len(yard.ask("list")[1]["leftovers"]) == 8
+
+
+def test_all_and_a_name_are_not_guessed_at(tmp_path: Path) -> None:
+    yard = yard_in(tmp_path)
+    code, found = yard.ask("run", "kuma", "--all", "--allow-unattended")
+    assert (code, found["error"]["id"]) == (2, "usage")
+    assert not yard.root.exists()
