@@ -5,8 +5,6 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from dce_play.backup.errors import WarningId
-
 Plain: TypeAlias = Any
 """A JSON value. msgspec knows no type that names itself, as ``JsonValue`` does."""
 
@@ -33,7 +31,8 @@ class Consistency(StrEnum):
 class Warned(msgspec.Struct, frozen=True, kw_only=True):
     """A warning: in the manifest, in the JSON, on standard error."""
 
-    id: WarningId
+    id: str
+    """A ``WarningId``; in a manifest that a newer release wrote, perhaps one that we do not know."""
     message: str
 
 

@@ -5,10 +5,12 @@ from datetime import datetime
 
 import msgspec
 
+from dce_play.backup.errors import BackupError, ErrorId
 from dce_play.backup.facts import Consistency
 from dce_play.backup.keep.retention import CLOCK_SLACK_S
 from dce_play.backup.store.catalog import Catalog
 from dce_play.backup.store.root import check_safe_root
+from dce_play.source import did_you_mean
 from dce_play.system.quantities import show_duration
 
 
@@ -33,8 +35,14 @@ def require(
 ) -> Required:
     """Return the newest good regular backup that is young, checked and consistent enough, or why there is none.
 
-    Raises: BackupError (``unsafe-root``): where others may write, nothing that lies there proves anything.
+    Raises: BackupError: ``usage``, for a consistency that there is not; ``unsafe-root``, as where others may write
+    nothing that lies there proves anything.
     """
+    known = {str(each) for each in Consistency}
+    strange = next((each for each in consistency if each not in known), None)
+    if strange is not None:
+        hint = did_you_mean(strange, known) or f"one of {', '.join(sorted(known))}"
+        raise BackupError(ErrorId.USAGE, f'no consistency "{strange}"', hint=hint)
     check_safe_root(catalog.root)
     unfinished = catalog.restore_of(module)
     if unfinished is not None:

@@ -1,5 +1,6 @@
 """What an apply demands: a backup of the past, whatever clock wrote its time."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -28,3 +29,25 @@ def test_a_backup_from_the_future_is_passed_over_and_proves_nothing(tmp_path: Pa
     assert gap_s > 0
     assert asked(second, CLOCK_SLACK_S + gap_s / 2).file == first
     assert asked(first, CLOCK_SLACK_S + 1).reason == "every backup of kuma is from the future: which clock is wrong?"
+
+
+@pytest.mark.contract("B1")
+def test_a_consistency_that_there_is_not_is_a_wrong_call_and_no_answer(tmp_path: Path) -> None:
+    yard = yard_in(tmp_path)
+    yard.take()
+    code, found = yard.ask("require", "kuma", "--consistency", "live,logcal")
+    assert (code, found["error"]["id"]) == (2, "usage")
+    assert "logical" in found["error"]["hint"]
+    assert yard.ask("require", "kuma", "--consistency", "logical,live")[0] == 0
+
+
+@pytest.mark.contract("B5")
+def test_a_warning_that_a_newer_release_wrote_is_shown_and_the_backup_counts(tmp_path: Path) -> None:
+    yard = yard_in(tmp_path)
+    manifest = Path(yard.take()["manifest"])
+    facts = json.loads(manifest.read_text())
+    facts["warnings"] = [{"id": "of-tomorrow", "message": "we know more by now"}]
+    manifest.write_text(json.dumps(facts))
+    code, found = yard.ask("list")
+    assert (code, found["backups"][0]["warnings"], found["leftovers"]) == (0, ["of-tomorrow"], [])
+    assert yard.ask("require", "kuma")[0] == 0
