@@ -1,6 +1,7 @@
 """From documents to modules: our modules file, and one ``module.yaml`` of the operator's tree."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -24,6 +25,9 @@ _OURS: tuple[Pointer, ...] = (
     ("spec", "backup"),
 )
 """What is read of an operator's ``module.yaml``."""
+_STATES = ("stateful", "stateless")
+_MISSPELT = 0.88
+"""So alike is a slip of a letter or two; ``statefulset`` is another word."""
 _HEALTH_KINDS = ("engine", "http", "tcp", "command", "container", "none")
 _Mapping: TypeAlias = dict[str, JsonValue]
 
@@ -103,8 +107,8 @@ def read_tree_module(document: Document, rows: Sequence[ClassRow]) -> tuple[Modu
     ours = dict(_mapping(backup))
     if backup is not None and not isinstance(backup, dict):
         reader.report(("spec", "backup"), "backup must be a mapping")
-    stateful = ours.get("statefulness", runtime.get("statefulness"))
-    if stateful != "stateful":
+    pointer = ("spec", "backup", "statefulness") if "statefulness" in ours else ("spec", "runtime", "statefulness")
+    if not _is_stateful(reader, ours.get("statefulness", runtime.get("statefulness")), pointer):
         return None, reader
     metadata = _mapping(top.get("metadata"))
     name = metadata.get("name") or top.get("name") or document.path.absolute().parent.name
@@ -123,6 +127,16 @@ def read_tree_module(document: Document, rows: Sequence[ClassRow]) -> tuple[Modu
         ),
         reader,
     )
+
+
+def _is_stateful(reader: ShapeReader, said: JsonValue, pointer: Pointer) -> bool:
+    """Return whether a module is stateful. Other words are theirs; ours misspelt would leave the module out unseen."""
+    if isinstance(said, str) and said not in _STATES:
+        is_misspelt = bool(get_close_matches(said.casefold(), _STATES, cutoff=_MISSPELT))
+        if is_misspelt or pointer[1] == "backup":
+            hint = did_you_mean(said, _STATES)
+            reader.report(pointer, f'statefulness is "stateful" or "stateless", not "{said}"', hint=hint)
+    return said == "stateful"
 
 
 def second_of_a_name(reader: ShapeReader, name: str, first: Path) -> Problem:

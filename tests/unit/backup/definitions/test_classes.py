@@ -124,3 +124,28 @@ def test_what_is_ours_there_is_read_as_strictly_as_our_own_file(tmp_path: Path, 
     with pytest.raises(InvalidDocument) as caught:
         load_definitions(tmp_path, ROWS, load_document)
     assert told in [problem.message for problem in caught.value.problems]
+
+
+@pytest.mark.contract("B8")
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("spec: {runtime: {statefulness: statful}}\n", 'not "statful"'),
+        ("spec: {runtime: {statefulness: Stateful}}\n", 'not "Stateful"'),
+        ("spec: {runtime: {statefulness: statefulset}}\n", ""),
+        ("spec: {runtime: {statefulness: external}}\n", ""),
+        ("spec: {runtime: {statefulness: 1}}\n", ""),
+        ("spec: {runtime: {statefulness: stateful}, backup: {statefulness: none}}\n", 'not "none"'),
+    ],
+)
+def test_a_module_is_not_left_out_unseen_because_of_a_slip(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "kuma").mkdir()
+    (tmp_path / "kuma" / "module.yaml").write_text(text)
+    try:
+        found = load_definitions(tmp_path, ROWS, load_document)
+        problems = ""
+    except InvalidDocument as error:
+        problems = str(error.problems)
+    else:
+        assert found.modules == ()
+    assert (told in problems) if told else problems == ""
