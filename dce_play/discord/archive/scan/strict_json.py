@@ -5,7 +5,14 @@ escape and a number beyond every machine's range are legal JSON and pass. Number
 """
 
 import json
+import re
 from typing import Any, NoReturn
+
+DEEPEST = 1000
+"""So many values may lie inside each other. Some releases of Python stop there by themselves, others do not."""
+_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_PAIRS = 64
 
 
 class NotJson(ValueError):
@@ -33,7 +40,25 @@ def strict_object(data: bytes) -> Any:
     return _decode(data, _ONCE)
 
 
+def is_too_deep(data: bytes) -> bool:
+    """Return whether more than ``DEEPEST`` values lie inside each other, in bytes that may be JSON."""
+    if data.count(b"[") + data.count(b"{") <= DEEPEST:
+        return False
+    brackets = _STRING.sub(b"", data).translate(None, _BUT_BRACKETS)
+    for _ in range(_PAIRS):  # innermost pairs go first; what is left at last is at least as long as it is deep
+        if len(brackets) <= DEEPEST - _PAIRS:
+            return False
+        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+    depth = deepest = 0
+    for each in _STRING.sub(b"", data).translate(None, _BUT_BRACKETS):
+        depth += 1 if each in b"[{" else -1
+        deepest = max(deepest, depth)
+    return deepest > DEEPEST
+
+
 def _decode(data: bytes, decoder: json.JSONDecoder) -> Any:
+    if is_too_deep(data):
+        raise NotJson("nested too deep", 0)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:

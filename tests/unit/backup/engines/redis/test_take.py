@@ -177,6 +177,7 @@ def test_rewriting_is_held_while_the_log_is_copied_and_set_back(server: Redis, t
 @pytest.mark.contract("R4", "N6")
 def test_a_full_disk_sets_it_back_too(server: Redis, tmp_path: Path) -> None:
     server.cli("CONFIG", "SET", HELD, "66")
+    server.cli("SAVE")
     sink = FileSink(tmp_path / "backup", fails_after_bytes=(server.folder / "dump.rdb").stat().st_size + 2500)
     with (
         ENGINE.open(server.module(), EngineServices(), dry_run=False, excluding=tmp_path) as source,
