@@ -108,7 +108,7 @@ def test_what_a_narrowed_first_run_left_is_fetched_by_the_next(tmp_path: Path) -
         narrowed = terminal.run("run", "scrape", "--skip-preflight", "-v", "--channel", first)
         whole = scrape(terminal)
     assert (narrowed.code, whole.code) == (0, 0), narrowed.out + whole.out
-    assert "are not archived" in narrowed.out
+    assert "is not archived" in narrowed.out
     assert "1 created" in narrowed.out
     assert "1 unchanged" in whole.out
     assert "are not archived" not in whole.out

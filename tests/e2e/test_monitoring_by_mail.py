@@ -86,4 +86,4 @@ def test_what_apprise_cannot_send_is_a_warning_without_the_address(tmp_path: Pat
     project.write("night.yml", "version: 1\nname: night\nsteps: [{assert.that: {conditions: [false]}}]\n")
     said = project.run("run", "night.yml")
     assert said.code == 1
-    assert said.err == "warning: monitor apprise was not told: 1 of 1 addresses did not take it\n"
+    assert said.err == "warning: monitor apprise was not told: 1 of 1 address did not take it\n"
