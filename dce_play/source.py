@@ -97,11 +97,11 @@ class InvalidDocument(DcePlayError):
         super().__init__(f"{first.span}: {first.message}{more}", hint=first.hint)
 
 
-def nearest(name: str, candidates: Iterable[str]) -> str | None:
-    """Return the candidate that the name is most likely a typo of, or ``None``."""
+def nearest(name: str, candidates: Iterable[str], *, alike: float = 0.6) -> str | None:
+    """Return the candidate that the name is most likely a typo of, or ``None``. ``alike`` is from 0 to 1, the same."""
     import difflib  # start-up time: most names are known
 
-    found = difflib.get_close_matches(name, list(candidates), n=1, cutoff=0.6)
+    found = difflib.get_close_matches(name, list(candidates), n=1, cutoff=alike)
     return found[0] if found else None
 
 

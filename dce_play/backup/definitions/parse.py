@@ -1,7 +1,6 @@
 """From documents to modules: our modules file, and one ``module.yaml`` of the operator's tree."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -11,7 +10,7 @@ from dce_play.backup.definitions.classes import ClassRow, classify
 from dce_play.backup.definitions.model import HealthKeys, Module, ModuleKeys
 from dce_play.backup.definitions.shape import ShapeReader
 from dce_play.backup.definitions.values import ENGINES
-from dce_play.source import Document, JsonValue, Pointer, Problem, did_you_mean
+from dce_play.source import Document, JsonValue, Pointer, Problem, did_you_mean, nearest
 
 _MERGED = frozenset({"postgres", "redis", "vault", "s3", "files", "meilisearch", "compose", "keep"})
 """Sections whose keys are inherited one by one; any other key of a module replaces the default's whole value."""
@@ -131,12 +130,12 @@ def read_tree_module(document: Document, rows: Sequence[ClassRow]) -> tuple[Modu
 
 def _is_stateful(reader: ShapeReader, said: JsonValue, pointer: Pointer) -> bool:
     """Return whether a module is stateful. Other words are theirs; ours misspelt would leave the module out unseen."""
-    if isinstance(said, str) and said not in _STATES:
-        is_misspelt = bool(get_close_matches(said.casefold(), _STATES, cutoff=_MISSPELT))
-        if is_misspelt or pointer[1] == "backup":
-            hint = did_you_mean(said, _STATES)
-            reader.report(pointer, f'statefulness is "stateful" or "stateless", not "{said}"', hint=hint)
-    return said == "stateful"
+    if not isinstance(said, str) or said in _STATES:
+        return said == "stateful"
+    if pointer[1] == "backup" or nearest(said.casefold(), _STATES, alike=_MISSPELT) is not None:
+        hint = did_you_mean(said, _STATES)
+        reader.report(pointer, f'statefulness is "stateful" or "stateless", not "{said}"', hint=hint)
+    return False
 
 
 def second_of_a_name(reader: ShapeReader, name: str, first: Path) -> Problem:
