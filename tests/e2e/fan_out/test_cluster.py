@@ -186,7 +186,7 @@ def test_a_lost_scheduler_ends_the_run_and_a_resume_collects(terminal: Terminal,
 @pytest.mark.contract("T5")
 def test_a_killed_parent_leaves_items_that_end_and_a_resume_collects(terminal: Terminal, cluster: DaskCluster) -> None:
     cluster.start_worker(terminal, "lab1", "--plugins", "--slots", "2")
-    with begun(terminal, "run", "once.yml", "--plugins", "--cluster", cluster.address) as run:
+    with begun(terminal, "run", "once.yml", "--plugins", "--cluster", cluster.address, spare_items=True) as run:
         pid_of(terminal, "a"), pid_of(terminal, "b")
         os.kill(run.pid, signal.SIGKILL)
         run.wait()
