@@ -18,6 +18,7 @@ from dce_play.system.process.executor import Command, NoSuchProgram
 from dce_play.system.process.streaming import StreamedProgram
 
 _LONG_S = 7 * 24 * 3600.0
+_END_S = 5.0
 
 
 class RdbContents(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +82,11 @@ class RdbProbe:
             databases = {str(each.database): each.keys for each in headers}
         return RdbContents(keys=verdict.keys, databases=databases, expired=verdict.expired, version=verdict.version)
 
+    def let_go(self) -> None:
+        """Have the tool come to its end, so that nothing reads from it any more when it is closed."""
+        self._program.close_stdin()
+        self._reader.join(timeout=_END_S)
+
     def _read(self) -> None:
         while data := self._program.read():
             self._output.append(data)
@@ -106,6 +112,10 @@ def rdb_probe(services: Services, container: Container | None = None) -> Iterato
         argv = container.exec_argv(*argv)
     try:
         with services.streams.open(Command(argv=argv, timeout_s=_LONG_S), stdin=True) as program:
-            yield RdbProbe(program)
+            probe = RdbProbe(program)
+            try:
+                yield probe
+            finally:
+                probe.let_go()
     except NoSuchProgram as error:
         raise BackupError(ErrorId.NO_TOOL, str(error), hint="install redis-tools (Debian), or redis") from error
