@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dce_play.backup.definitions.model import Module, ModuleKeys
 from dce_play.backup.errors import BackupError, ErrorId
-from dce_play.backup.facts import Produced
+from dce_play.backup.facts import Consistency, EngineFacts, Produced, SourceFacts
 from dce_play.backup.manifest import HealthRecord, Host, Manifest, OperatorRecord, ToolFacts, Verification
 from dce_play.backup.protocols import Container, Engine
 from dce_play.backup.streams import CHUNK_BYTES
@@ -177,6 +177,18 @@ def check(engine: Engine, backup: StoredBackup, services: EngineServices) -> Non
         sink.finish()
     finally:
         sink.abort()
+
+
+def files_manifest(path: Path, **counts: int) -> Manifest:
+    """Return what the manifest of the module ``thing`` would be, whose backup of files is at the path."""
+    produced = Produced(
+        engine=EngineFacts(name="files"),
+        source=SourceFacts(kind="path", where="/srv"),
+        format="tar",
+        consistency=Consistency.LIVE,
+        counts=dict(counts),
+    )
+    return manifest_of(produced, module_of(ModuleKeys(name="thing"), engine="files", class_name="E"), path)
 
 
 def manifest_of(produced: Produced, module: Module, path: Path) -> Manifest:

@@ -79,7 +79,7 @@ def size_of(roots: Sequence[RootFacts], *, within_s: float | None = None) -> int
     deadline = None if within_s is None else time.monotonic() + within_s
     total = 0
     seen: set[tuple[int, int]] = set()
-    for root in roots:
+    for root in _outermost(roots):
         if not Path(root.source).is_dir():
             total += Path(root.source).lstat().st_size if Path(root.source).exists() else 0
         for folder, _, names in os.walk(root.source):
@@ -96,6 +96,12 @@ def size_of(roots: Sequence[RootFacts], *, within_s: float | None = None) -> int
                     seen.add((status.st_dev, status.st_ino))
                 total += min(status.st_size, status.st_blocks * 512 + 512)
     return total
+
+
+def _outermost(roots: Sequence[RootFacts]) -> list[RootFacts]:
+    """Return the roots that lie in no other: whoever walks those has seen all."""
+    sources = {root.source for root in roots}
+    return [root for root in roots if sources.isdisjoint(map(str, Path(root.source).parents))]
 
 
 def _told(packed: Packed) -> str:

@@ -79,3 +79,17 @@ def test_a_named_pipe_comes_back_with_its_times(yard: Yard, tmp_path: Path) -> N
     yard.take()
     assert yard.ask("restore", "kuma@latest", "--into", str(tmp_path / "into"), "--apply", "--confirm", "kuma")[0] == 0
     assert (tmp_path / "into" / str(yard.data / "pipe")[1:]).lstat().st_mtime_ns == 1_000_000_007
+
+
+@pytest.mark.contract("N9")
+def test_what_lies_in_two_roots_is_estimated_once(tmp_path: Path) -> None:
+    yard = yard_in(tmp_path)
+    inner = yard.data / "sub"
+    (inner / "large").write_bytes(os.urandom(400_000))
+    estimates = []
+    for paths in ([yard.data], [yard.data, inner]):
+        yard.define(files={"paths": list(map(str, paths))})
+        code, found = yard.ask("run", "kuma", "--dry-run")
+        assert code == 0, found
+        estimates.append(found["planned"][0]["estimate_bytes"])
+    assert estimates[0] == estimates[1]

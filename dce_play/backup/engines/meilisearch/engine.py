@@ -222,7 +222,7 @@ class MeilisearchEngine:
         refused = "a server that runs imports no dump: --apply needs --into FOLDER"
         return (
             *(() if into else (PlanItem(what=REFUSE, detail=refused),)),
-            PlanItem(what="backup", detail=counted(backup.manifest.counts.get("documents", 0), "document")),
+            PlanItem(what="contents", detail=counted(backup.manifest.counts.get("documents", 0), "document")),
             PlanItem(what="write", detail=f"the dump to {folder}"),
             PlanItem(what="command", detail=command),
             PlanItem(what="note", detail="the server imports a dump only when it starts, into an empty database"),

@@ -180,7 +180,8 @@ class S3Engine:
         counts = backup.manifest.counts
         held = f"{counted(counts.get('objects', 0), 'object')}, {counted(counts.get('bytes', 0), 'byte')}"
         if into is not None:
-            return (PlanItem(what="backup", detail=held), PlanItem(what="write", detail=f"objects and index to {into}"))
+            written = PlanItem(what="write", detail=f"objects and index to {into}")
+            return (PlanItem(what="contents", detail=held), written)
         keys = module.keys.s3
         with (
             services.temporary_folder("dce-play-restore-") as folder,
@@ -198,14 +199,14 @@ class S3Engine:
             ),
             PlanItem(what="put", detail=counted(found.missing, "object that is missing", "objects that are missing")),
             PlanItem(
-                what="present",
+                what="equal",
                 detail=counted(found.equal, "object is equal and left alone", "objects are equal and left alone"),
             ),
             PlanItem(
                 what="keep",
                 detail=counted(found.extra, "object that the backup lacks stays", "objects that the backup lacks stay"),
             ),
-            PlanItem(what="backup", detail=held),
+            PlanItem(what="contents", detail=held),
         )
 
     def restore(self, backup: OpenBackup, module: Module, services: Services, restoring: Restoring, /) -> None:

@@ -31,9 +31,10 @@ def plan_snapshot(
     manifest = backup.manifest
     return (
         PlanItem(what="replace", detail=f"all secrets, policies, tokens and keys in {place.address}"),
-        PlanItem(what="present", detail=f"server {state.version}, cluster {state.cluster_id or 'unknown'}"),
+        PlanItem(what="server", detail=f"{state.version}, cluster {state.cluster_id or 'unknown'}"),
         PlanItem(
-            what="backup", detail=f"raft index {manifest.counts.get('index')}, {counted(manifest.plain_bytes, 'byte')}"
+            what="contents",
+            detail=f"raft index {manifest.counts.get('index')}, {counted(manifest.plain_bytes, 'byte')}",
         ),
         PlanItem(what="version", detail=f"backup {manifest.engine.server_version}, server {state.version}"),
         PlanItem(

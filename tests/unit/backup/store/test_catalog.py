@@ -6,12 +6,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from dce_play.backup.definitions.model import ModuleKeys
-from dce_play.backup.facts import Consistency, EngineFacts, Produced, SourceFacts
 from dce_play.backup.manifest import CheckRecord, Manifest, Verification, encode_manifest
 from dce_play.backup.store.catalog import _LARGEST_MANIFEST_BYTES, read_entry
 from dce_play.backup.store.names import manifest_name
-from tests.support.engine_services import manifest_of, module_of
+from tests.support.engine_services import files_manifest
 
 
 @pytest.fixture
@@ -25,14 +23,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def manifest(path: Path) -> Manifest:
     """Give what its manifest would be."""
-    produced = Produced(
-        engine=EngineFacts(name="files"),
-        source=SourceFacts(kind="path", where="/srv"),
-        format="tar",
-        consistency=Consistency.LIVE,
-        counts={"files": 1},
-    )
-    return manifest_of(produced, module_of(ModuleKeys(name="thing"), engine="files", class_name="E"), path)
+    return files_manifest(path, files=1)
 
 
 def test_a_manifest_is_so_large_at_most(path: Path, manifest: Manifest) -> None:

@@ -9,13 +9,11 @@ import pyrage
 import pytest
 import zstandard
 
-from dce_play.backup.definitions.model import ModuleKeys
 from dce_play.backup.errors import BackupError, ErrorId
-from dce_play.backup.facts import Consistency, EngineFacts, Produced, SourceFacts
 from dce_play.backup.manifest import Encryption, Manifest
 from dce_play.backup.store.opened import StoredBackup, StoredSource
 from dce_play.backup.streams import chunks
-from tests.support.engine_services import EngineServices, manifest_of, module_of
+from tests.support.engine_services import EngineServices, files_manifest
 
 DATA = b"what was written" * 100_000
 SUM = hashlib.sha256(DATA).hexdigest()
@@ -31,14 +29,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def manifest(path: Path) -> Manifest:
     """Give the manifest of a backup that is neither packed nor encrypted."""
-    produced = Produced(
-        engine=EngineFacts(name="files"),
-        source=SourceFacts(kind="path", where="/srv"),
-        format="tar",
-        consistency=Consistency.LIVE,
-        counts={},
-    )
-    made = manifest_of(produced, module_of(ModuleKeys(name="thing"), engine="files", class_name="E"), path)
+    made = files_manifest(path)
     return msgspec.structs.replace(made, sha256=SUM, plain_sha256=SUM)
 
 

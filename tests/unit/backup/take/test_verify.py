@@ -5,11 +5,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from dce_play.backup.definitions.model import ModuleKeys
-from dce_play.backup.facts import Consistency, EngineFacts, Produced, SourceFacts
 from dce_play.backup.manifest import CheckRecord, Manifest, Verification
 from dce_play.backup.take.verify import CONTENTS, STORED, with_checks
-from tests.support.engine_services import manifest_of, module_of
+from tests.support.engine_services import files_manifest
 
 
 @pytest.fixture
@@ -17,14 +15,7 @@ def manifest(tmp_path: Path) -> Manifest:
     """Give the manifest of a backup that nobody has read again yet."""
     path = tmp_path / "thing-20261128T220000Z.tar"
     path.touch()
-    produced = Produced(
-        engine=EngineFacts(name="files"),
-        source=SourceFacts(kind="path", where="/srv"),
-        format="tar",
-        consistency=Consistency.LIVE,
-        counts={},
-    )
-    made = manifest_of(produced, module_of(ModuleKeys(name="thing"), engine="files", class_name="E"), path)
+    made = files_manifest(path)
     return msgspec.structs.replace(made, verification=Verification(level=1, good=True))
 
 

@@ -380,6 +380,7 @@ def test_a_restore_puts_what_is_missing_or_differs_and_leaves_the_rest(seaweed: 
     assert plan["replace"].startswith("2 ")
     assert plan["put"].startswith("2 ")
     assert plan["keep"].startswith("1 ")
+    assert plan["equal"].endswith("left alone")
     with pytest.raises(BackupError) as caught:
         ENGINE.restore(backup, module, admin, Record(stamp=STAMP, replace=False))
     assert caught.value.error_id is ErrorId.USAGE
